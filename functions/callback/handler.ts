@@ -1,0 +1,193 @@
+import type { ClaimResult, Delivery, QuarantineReason, Settlement } from '../model/delivery.ts';
+import { parseEvent } from '../model/event.ts';
+import { deadLetterMessage, eventMessage, type Message } from '../model/message.ts';
+import { Deadline } from '../platform/deadline.ts';
+import { CallbackError } from '../platform/errors.ts';
+import type { DeliveryFacts, Log, Outcome } from '../platform/log.ts';
+import { type IncomingHeaders, readWebhookHeaders } from './headers.ts';
+import { type Trust, type Verified, verify } from './verify.ts';
+
+/** A request, whatever serves it. */
+export interface CallbackRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: IncomingHeaders;
+  /**
+   * The body's bytes as they were sent.
+   *
+   * @throws {CallbackError} `BODY_TOO_LARGE`
+   */
+  body(): Promise<Buffer>;
+}
+
+/** An answer, whatever sends it. */
+export interface CallbackAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: object;
+}
+
+interface DeliveryStore<Claim> {
+  claim(delivery: Delivery, deadline: Deadline): Promise<ClaimResult<Claim>>;
+  settle(claim: Claim, settlement: Settlement, deadline: Deadline): Promise<boolean>;
+  release(claim: Claim, deadline: Deadline): Promise<boolean>;
+  quarantine(delivery: Delivery, reason: QuarantineReason, deadline: Deadline): Promise<void>;
+}
+
+interface Publisher {
+  publish(topic: 'events' | 'deadLetter', message: Message, deadline: Deadline): Promise<string>;
+}
+
+export interface Dependencies<Claim> {
+  readonly trust: Trust;
+  readonly deliveries: DeliveryStore<Claim>;
+  readonly publisher: Publisher;
+  readonly log: Log;
+  readonly now: () => Date;
+}
+
+/**
+ * The time for everything, since Gemini wants an answer "within a few seconds" (G 4.6), and for each step of it, so that
+ * one that hangs leaves enough to give the claim back and to answer.
+ */
+const TOTAL_MILLIS = 8_000;
+const CLAIM_MILLIS = 4_000;
+const PUBLISH_MILLIS = 3_500;
+const SETTLE_MILLIS = 2_000;
+const RELEASE_MILLIS = 1_000;
+
+/** Handles one callback and answers it, whatever happens. */
+export async function handleCallback<Claim>(
+  request: CallbackRequest,
+  dependencies: Dependencies<Claim>,
+): Promise<CallbackAnswer> {
+  const log = dependencies.log.traced(request.headers);
+  const startedAt = performance.now();
+  const latencyMillis = () => Math.round(performance.now() - startedAt);
+  const deadline = Deadline.inMillis(TOTAL_MILLIS);
+  const facts: DeliveryFacts = {};
+  try {
+    const receiving = receive(request, { ...dependencies, log }, facts, deadline);
+    const outcome = await deadline.race(
+      receiving,
+      'DEADLINE_EXCEEDED',
+      'The time for this delivery is over; send it again.',
+    );
+    log.deliveryAccepted(outcome, facts, latencyMillis());
+    return { status: 200, headers: {}, body: { status: outcome, webhookId: facts.webhookId } };
+  } catch (error) {
+    const failure = toCallbackError(error);
+    if (failure.kind.http < 500) log.deliveryRefused(failure, facts, latencyMillis());
+    else log.deliveryFailed(failure, facts, latencyMillis());
+    return { status: failure.kind.http, headers: headersOf(failure), body: failure.toJSON() };
+  }
+}
+
+/** The pipeline: limits → headers → verify → parse → record → publish → settle. */
+async function receive<Claim>(
+  request: CallbackRequest,
+  dependencies: Dependencies<Claim>,
+  facts: DeliveryFacts,
+  deadline: Deadline,
+): Promise<Outcome> {
+  const { trust, deliveries, publisher, now } = dependencies;
+
+  requirePost(request.method);
+  const headers = readWebhookHeaders(request.headers);
+  facts.webhookId = headers.webhookId;
+  const body = await request.body();
+
+  const receivedAt = now();
+  const verified = await verify({ path: request.path, body, ...headers }, trust, receivedAt);
+  const delivery = toDelivery(verified, receivedAt);
+  Object.assign(facts, factsOf(delivery));
+  if (!verified.inTime) {
+    await deliveries.quarantine(delivery, 'TIMESTAMP_OUT_OF_TOLERANCE', deadline.atMost(CLAIM_MILLIS));
+    throw outOfTolerance(trust.toleranceSeconds);
+  }
+
+  const claimed = await deliveries.claim(delivery, deadline.atMost(CLAIM_MILLIS));
+  switch (claimed.status) {
+    case 'claimed':
+      return await publish(delivery, claimed, dependencies, facts, deadline);
+    case 'published':
+      return 'duplicate';
+    case 'quarantined':
+      return 'quarantined';
+    case 'conflict':
+      facts.messageId = await publisher.publish(
+        'deadLetter',
+        deadLetterMessage(delivery, 'BODY_MISMATCH'),
+        deadline.atMost(PUBLISH_MILLIS),
+      );
+      return 'conflict';
+    case 'in_progress':
+      throw new CallbackError(
+        'DELIVERY_IN_PROGRESS',
+        'This webhook-id is being handled right now; send it again.',
+        claimed,
+      );
+  }
+}
+
+/** Publishes a claimed delivery and settles it; where that fails, the next copy may take it on at once. */
+async function publish<Claim>(
+  delivery: Delivery,
+  claimed: ClaimResult<Claim> & { readonly status: 'claimed' },
+  { deliveries, publisher, log, now }: Dependencies<Claim>,
+  facts: DeliveryFacts,
+  deadline: Deadline,
+): Promise<Outcome> {
+  const { event } = delivery;
+  const state = event ? 'published' : 'quarantined';
+  const message = event ? eventMessage({ ...delivery, event }, claimed) : deadLetterMessage(delivery, 'NOT_AN_EVENT');
+  try {
+    const publishing = deadline.sparing(RELEASE_MILLIS).atMost(PUBLISH_MILLIS);
+    facts.messageId = await publisher.publish(event ? 'events' : 'deadLetter', message, publishing);
+  } catch (error) {
+    await deliveries
+      .release(claimed.claim, deadline.atMost(RELEASE_MILLIS))
+      .catch((releaseError: unknown) => log.claimNotReleased(facts, releaseError));
+    throw error;
+  }
+  const settlement = { state, messageId: facts.messageId, publishedAt: now() } as const;
+  const held = await deliveries.settle(claimed.claim, settlement, deadline.atMost(SETTLE_MILLIS));
+  if (!held) log.claimLost(facts);
+  return state;
+}
+
+function requirePost(method: string): void {
+  if (method !== 'POST') throw new CallbackError('METHOD_NOT_ALLOWED', 'Callbacks are sent with POST.');
+}
+
+function toDelivery(verified: Verified, receivedAt: Date): Delivery {
+  const { webhookId, scheme, route, payload, digest } = verified;
+  const event = parseEvent(payload, verified.sentAt);
+  return { webhookId, scheme, payload, digest, receivedAt, ...(route ? { route } : {}), ...(event ? { event } : {}) };
+}
+
+function factsOf({ webhookId, scheme, route, event }: Delivery): DeliveryFacts {
+  return { webhookId, scheme, route, eventType: event?.type, jobId: event?.job?.name };
+}
+
+function outOfTolerance(toleranceSeconds: number): CallbackError {
+  return new CallbackError(
+    'TIMESTAMP_OUT_OF_TOLERANCE',
+    `The signature matches, but it was made more than ${toleranceSeconds} s from now. Check the clocks; a delivery whose ` +
+      'id is not known is kept in quarantine, from which an operator can release it.',
+  );
+}
+
+function toCallbackError(error: unknown): CallbackError {
+  if (error instanceof CallbackError) return error;
+  return new CallbackError('INTERNAL', 'Something unexpected failed; send it again, and see the log.', {
+    cause: error,
+  });
+}
+
+function headersOf({ reason, retryAfterSeconds }: CallbackError): Record<string, string> {
+  return {
+    ...(reason === 'METHOD_NOT_ALLOWED' ? { allow: 'POST' } : {}),
+    ...(retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }),
+  };
+}

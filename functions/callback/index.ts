@@ -1,0 +1,42 @@
+import type { RequestListener } from 'node:http';
+import { connectFirestore } from '../store/firestore.ts';
+import { Deliveries } from '../store/deliveries.ts';
+import { Publisher } from '../messaging/publisher.ts';
+import { Log } from '../platform/log.ts';
+import { readCallbackConfig } from './config.ts';
+import { handleCallback } from './handler.ts';
+import { listener } from './http.ts';
+import { KeySet } from './keys.ts';
+import { Secrets } from './secrets.ts';
+import { v1Signer } from './v1.ts';
+
+/**
+ * `geminiCallback`, put together from its environment.
+ *
+ * @throws {ConfigError} where the environment is not complete.
+ */
+export function createGeminiCallback(variables: NodeJS.ProcessEnv): RequestListener {
+  const config = readCallbackConfig(variables);
+  const log = new Log(config.projectId);
+  const signers = new Secrets({
+    name: 'WEBHOOK_SIGNING_SECRET_FILE',
+    source: config.signingSecrets,
+    make: v1Signer,
+    log,
+  });
+  const routeKeys = new Secrets({ name: 'DYNAMIC_ROUTE_KEY_FILE', source: config.routeKeys, make: String, log });
+  const dependencies = {
+    trust: {
+      signers: () => signers.values(),
+      routeKeys: () => routeKeys.values(),
+      keySet: new KeySet({ url: config.jwksUrl, log }),
+      audience: config.audience,
+      toleranceSeconds: config.toleranceSeconds,
+    },
+    deliveries: new Deliveries(connectFirestore(config), { ttlDays: config.ttlDays }),
+    publisher: new Publisher(config),
+    log,
+    now: () => new Date(),
+  };
+  return listener((request) => handleCallback(request, dependencies));
+}

@@ -1,0 +1,24 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+
+/** The path of a dynamic webhook ends in `/dynamic/<route>/<mac>`; SHA-256 in unpadded base64url is 43 characters. */
+const DYNAMIC_PATH = /\/dynamic\/([A-Za-z0-9_-]{1,64})\/([A-Za-z0-9_-]{43})$/;
+
+/**
+ * The route that a callback's path names, if one of our keys has signed it.
+ *
+ * One key set signs for all of Gemini's customers (G 5.5): only a path that we made ties a dynamic delivery to us.
+ */
+export function verifyRoute(path: string, keys: readonly string[]): string | undefined {
+  const [, route, mac] = DYNAMIC_PATH.exec(path) ?? [];
+  if (route === undefined || mac === undefined) return undefined;
+  return keys.some((key) => equal(mac, signRoute(route, key))) ? route : undefined;
+}
+
+/** The message authentication code that stands after the route in a callback's path. */
+export function signRoute(route: string, key: string): string {
+  return createHmac('sha256', key).update(route).digest('base64url');
+}
+
+function equal(a: string, b: string): boolean {
+  return timingSafeEqual(Buffer.from(a), Buffer.from(b));
+}

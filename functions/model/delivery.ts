@@ -1,0 +1,101 @@
+import type { GeminiEvent } from './event.ts';
+import type { JsonObject } from './json.ts';
+
+/** How a delivery was proved genuine. */
+export type Scheme = 'v1' | 'v1a' | 'jwt' | 'reconciled';
+
+export type QuarantineReason = 'NOT_AN_EVENT' | 'TIMESTAMP_OUT_OF_TOLERANCE';
+
+/** A genuine delivery on its way through the pipeline. */
+export interface Delivery {
+  /** Unique per event and the same on every retry: the idempotency key. */
+  readonly webhookId: string;
+  readonly scheme: Scheme;
+  /** The user's name for a pipeline, of a dynamic delivery. */
+  readonly route?: string;
+  /** The event's bytes as they came, proved genuine. */
+  readonly payload: Buffer;
+  /** SHA-256 of what must be the same on every retry, in hex. */
+  readonly digest: string;
+  readonly receivedAt: Date;
+  /** Absent where the payload is no event. */
+  readonly event?: GeminiEvent;
+}
+
+/** What a decision needs of a delivery's stored record. */
+export interface DeliveryRecord {
+  readonly state: 'pending' | 'published' | 'quarantined';
+  readonly bodySha256: string;
+  readonly quarantineReason?: QuarantineReason | undefined;
+  readonly repeatOf?: string | undefined;
+  /** Whoever took the delivery on may publish it until then. */
+  readonly leaseUntil?: Date | undefined;
+  readonly leaseOwner?: string | undefined;
+}
+
+/**
+ * What to do with a delivery, given what is stored under its webhook-id:
+ *
+ * - `record`: nothing is, or only a copy that came too late: record it, change its job, publish it
+ * - `resume`: recorded, and whoever was to publish it is gone: publish it
+ * - `wait`: recorded, and somebody is at work on it
+ * - `done`: recorded and published, or quarantined
+ * - `conflict`: something else is recorded under this id; the first stays
+ */
+export type Decision = 'record' | 'resume' | 'wait' | 'done' | 'conflict';
+
+/**
+ * ```text
+ *   claimed          leaseUntil
+ *      │  one owner      │  anybody may take over
+ *   ───┼─────────────────┼──────────────────────▶  the store's clock
+ *      └ publish, settle ┘
+ * ```
+ *
+ * @param now by the clock that `leaseUntil` was written by: the store's, so that instances' clocks may differ.
+ */
+export function decide(stored: DeliveryRecord | undefined, delivery: Delivery, owner: string, now: Date): Decision {
+  if (stored === undefined) return 'record';
+  if (stored.bodySha256 !== delivery.digest) return 'conflict';
+  if (isKeptForAge(stored)) return 'record';
+  if (isSettled(stored)) return 'done';
+  if (isOwnedBy(stored, owner)) return 'resume';
+  return isLeased(stored, now) ? 'wait' : 'resume';
+}
+
+/** Kept because it was signed too long ago; a copy signed in time takes its place. */
+function isKeptForAge(stored: DeliveryRecord): boolean {
+  return stored.state === 'quarantined' && stored.quarantineReason === 'TIMESTAMP_OUT_OF_TOLERANCE';
+}
+
+function isSettled(stored: DeliveryRecord): boolean {
+  return stored.state !== 'pending';
+}
+
+/** Our own claim, whose answer was lost on the way. */
+function isOwnedBy(stored: DeliveryRecord, owner: string): boolean {
+  return stored.leaseOwner === owner;
+}
+
+/** A record without a deadline counts as leased: nothing says that its owner is gone. */
+function isLeased(stored: DeliveryRecord, now: Date): boolean {
+  return stored.leaseUntil === undefined || now.getTime() < stored.leaseUntil.getTime();
+}
+
+/** What became of the attempt to take a delivery on; a `Claim` is the right to publish it and to settle it afterwards. */
+export type ClaimResult<Claim> =
+  | {
+      readonly status: 'claimed';
+      readonly claim: Claim;
+      readonly repeatOf?: string | undefined;
+      readonly userMetadata?: JsonObject | undefined;
+    }
+  | { readonly status: 'published' | 'quarantined' | 'conflict' }
+  | { readonly status: 'in_progress'; readonly retryAfterSeconds: number };
+
+/** How a claimed delivery ended: on the events' topic, or on the dead-letter topic. */
+export interface Settlement {
+  readonly state: 'published' | 'quarantined';
+  readonly messageId: string;
+  readonly publishedAt: Date;
+}

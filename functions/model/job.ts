@@ -1,0 +1,159 @@
+import { dataOf, type GeminiEvent } from './event.ts';
+import type { JobKind } from './jobName.ts';
+import { fitsFirestore, type JsonObject, stringAt } from './json.ts';
+
+export type JobState =
+  'submitted' | 'running' | 'requires_action' | 'succeeded' | 'failed' | 'cancelled' | 'expired' | 'unknown';
+
+export interface TimelineEntry {
+  readonly webhookId: string;
+  readonly type: string;
+  readonly time: Date;
+}
+
+export interface JobError {
+  readonly code?: string;
+  readonly message?: string;
+}
+
+/** What the events say of a job. Other fields of its record belong to whoever submits it or fetches its results. */
+export interface Job {
+  readonly jobId: string;
+  readonly kind: JobKind;
+  readonly state: JobState;
+  readonly outputFileUri?: string | undefined;
+  readonly fileName?: string | undefined;
+  readonly error?: JobError | undefined;
+  readonly userMetadata?: JsonObject | undefined;
+  readonly lastEvent?: TimelineEntry | undefined;
+  /** Oldest first, the last {@link TIMELINE_LENGTH}. */
+  readonly timeline?: readonly TimelineEntry[];
+  readonly finishedAt?: Date | undefined;
+}
+
+/** What becomes of a job when an event reaches it. */
+export interface JobChange {
+  readonly job: Job;
+  /** The webhook-id that had already announced the same final state. */
+  readonly repeatOf?: string;
+}
+
+const TIMELINE_LENGTH = 50;
+
+/** A record must stay under Firestore's 1 MiB whatever an event holds; no sensible value comes near these. */
+const MAX_TEXT_LENGTH = 8_192;
+const MAX_TYPE_LENGTH = 256;
+const MAX_METADATA_BYTES = 262_144;
+
+/** The last part of an event's type says the state; `batch.succeeded`, `interaction.completed`, `video.generated`. */
+const STATES: Readonly<Record<string, JobState>> = {
+  running: 'running',
+  requires_action: 'requires_action',
+  succeeded: 'succeeded',
+  completed: 'succeeded',
+  generated: 'succeeded',
+  failed: 'failed',
+  cancelled: 'cancelled',
+  expired: 'expired',
+};
+
+const FINAL_STATES: ReadonlySet<JobState> = new Set(['succeeded', 'failed', 'cancelled', 'expired']);
+
+export function stateOf(eventType: string): JobState {
+  const verb = eventType.slice(eventType.lastIndexOf('.') + 1);
+  return Object.hasOwn(STATES, verb) ? (STATES[verb] ?? 'unknown') : 'unknown';
+}
+
+export function isFinal(state: JobState): boolean {
+  return FINAL_STATES.has(state);
+}
+
+/**
+ * Applies an event to a job's record, which may not exist yet.
+ *
+ * Events come late and out of order, so the outcome does not depend on the order of arrival: the state is that of the
+ * latest final event, or where there is none that of the latest event.
+ */
+export function applyEvent(
+  known: Job | undefined,
+  event: GeminiEvent & { readonly job: NonNullable<GeminiEvent['job']> },
+  webhookId: string,
+): JobChange {
+  const entry = { webhookId, type: event.type.slice(0, MAX_TYPE_LENGTH), time: event.time };
+  const before = known?.timeline ?? [];
+  const timeline = [...before, entry].toSorted(byTime).slice(-TIMELINE_LENGTH);
+  const decisive = timeline.findLast(isFinalEntry);
+  const state = decideState(known, timeline, decisive);
+  const repeated = isFinalEntry(entry)
+    ? before.find((other) => stateOf(other.type) === stateOf(entry.type))
+    : undefined;
+
+  const job: Job = {
+    jobId: event.job.name.toWellFormed(),
+    kind: known === undefined || known.kind === 'unknown' ? event.job.kind : known.kind,
+    state,
+    ...outputOf(event, known, timeline.at(-1) === entry),
+    error: errorOf(event, known, state, decisive === entry),
+    userMetadata: userMetadataOf(event, known),
+    finishedAt: decisive?.time ?? known?.finishedAt,
+    lastEvent: timeline.at(-1),
+    timeline,
+  };
+  return repeated ? { job, repeatOf: repeated.webhookId } : { job };
+}
+
+/** Oldest first; events of the same moment by their ids, so that every order of arrival gives the same timeline. */
+function byTime(a: TimelineEntry, b: TimelineEntry): number {
+  return a.time.getTime() - b.time.getTime() || (a.webhookId < b.webhookId ? -1 : 1);
+}
+
+function isFinalEntry(entry: TimelineEntry): boolean {
+  return isFinal(stateOf(entry.type));
+}
+
+function decideState(known: Job | undefined, timeline: readonly TimelineEntry[], decisive?: TimelineEntry): JobState {
+  if (decisive) return stateOf(decisive.type);
+  if (known && isFinal(known.state)) return known.state;
+  return stateOf(timeline.at(-1)?.type ?? '');
+}
+
+/** The newest event's pointers win; an older one that comes late only fills a gap. */
+function outputOf(
+  event: GeminiEvent,
+  known: Job | undefined,
+  newest: boolean,
+): Pick<Job, 'outputFileUri' | 'fileName'> {
+  const data = dataOf(event.fields);
+  const uri = shortText(data, 'output_file_uri') ?? shortText(data, 'video_uri');
+  const name = shortText(data, 'file_name');
+  return newest
+    ? { outputFileUri: uri ?? known?.outputFileUri, fileName: name ?? known?.fileName }
+    : { outputFileUri: known?.outputFileUri ?? uri, fileName: known?.fileName ?? name };
+}
+
+/** The error of the event that decides the state. Its code is a number or a string (G 4.3), kept as text. */
+function errorOf(event: GeminiEvent, known: Job | undefined, state: JobState, decisive: boolean): JobError | undefined {
+  if (state === 'succeeded') return undefined;
+  const data = dataOf(event.fields);
+  const code = data['error_code'];
+  const message = stringAt(data, 'error_message');
+  if (!decisive || (code === undefined && message === undefined)) return known?.error;
+  return {
+    ...(typeof code === 'string' || typeof code === 'number' ? { code: clip(String(code)) } : {}),
+    ...(message === undefined ? {} : { message: clip(message) }),
+  };
+}
+
+function userMetadataOf(event: GeminiEvent, known: Job | undefined): JsonObject | undefined {
+  const { userMetadata } = event;
+  return userMetadata && fitsFirestore(userMetadata, MAX_METADATA_BYTES) ? userMetadata : known?.userMetadata;
+}
+
+function shortText(data: JsonObject, key: string): string | undefined {
+  const text = stringAt(data, key);
+  return text !== undefined && text.length <= MAX_TEXT_LENGTH ? text.toWellFormed() : undefined;
+}
+
+function clip(text: string): string {
+  return text.slice(0, MAX_TEXT_LENGTH).toWellFormed();
+}

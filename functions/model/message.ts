@@ -1,0 +1,81 @@
+import type { Delivery, QuarantineReason } from './delivery.ts';
+import type { JsonObject } from './json.ts';
+
+/** A message for Pub/Sub, within its limits. */
+export interface Message {
+  readonly data: Buffer;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly orderingKey?: string;
+}
+
+/** Why a message stands on the dead-letter topic. */
+export type DeadLetterReason = QuarantineReason | 'BODY_MISMATCH';
+
+/** https://cloud.google.com/pubsub/quotas#resource_limits; no emulator checks them. */
+const MAX_ATTRIBUTES = 100;
+const MAX_KEY_BYTES = 256;
+const MAX_VALUE_BYTES = 1_024;
+const MAX_ORDERING_KEY_BYTES = 1_024;
+
+const SOURCE = '//generativelanguage.googleapis.com/';
+
+/**
+ * The message of an event: its bytes as they came, and CloudEvents' Pub/Sub binding in binary mode beside plain
+ * attributes that subscriptions can filter by. What would exceed Pub/Sub's limits is left out; `data` has it all the same.
+ */
+export function eventMessage(
+  delivery: Delivery & { readonly event: NonNullable<Delivery['event']> },
+  context: { readonly repeatOf?: string | undefined; readonly userMetadata?: JsonObject | undefined },
+): Message {
+  const { webhookId, event, route } = delivery;
+  const jobName = event.job?.name;
+  const source = `${SOURCE}${jobName ?? ''}`;
+  const attributes = withinLimits([
+    ['ce-specversion', '1.0'],
+    ['ce-id', webhookId],
+    ['ce-type', event.type],
+    ['ce-source', fits(source, MAX_VALUE_BYTES) ? source : SOURCE],
+    ['ce-time', event.timestamp],
+    ['content-type', 'application/json'],
+    ['webhook_id', webhookId],
+    ['event_type', event.type],
+    ['job_id', jobName],
+    ['job_kind', event.job?.kind],
+    ['route', route],
+    ['repeat_of', context.repeatOf],
+    ...metadataAttributes(context.userMetadata ?? event.userMetadata ?? {}),
+  ]);
+  const orderingKey = jobName !== undefined && fits(jobName, MAX_ORDERING_KEY_BYTES) ? { orderingKey: jobName } : {};
+  return { data: delivery.payload, attributes, ...orderingKey };
+}
+
+/** The message of what could not be handled: its bytes as they came, and why. */
+export function deadLetterMessage(delivery: Delivery, reason: DeadLetterReason): Message {
+  const attributes = withinLimits([
+    ['reason', reason],
+    ['webhook_id', delivery.webhookId],
+    ['job_id', delivery.event?.job?.name],
+  ]);
+  return { data: delivery.payload, attributes };
+}
+
+type Attribute = readonly [key: string, value: string | undefined];
+
+function metadataAttributes(userMetadata: JsonObject): Attribute[] {
+  return Object.entries(userMetadata)
+    .filter(([, value]) => ['string', 'number', 'boolean'].includes(typeof value))
+    .map(([key, value]) => [`meta_${key}`, String(value)]);
+}
+
+function withinLimits(attributes: readonly Attribute[]): Record<string, string> {
+  const fitting = attributes.filter(
+    (attribute): attribute is readonly [string, string] =>
+      attribute[1] !== undefined && fits(attribute[0], MAX_KEY_BYTES) && fits(attribute[1], MAX_VALUE_BYTES),
+  );
+  return Object.fromEntries(fitting.slice(0, MAX_ATTRIBUTES));
+}
+
+/** Protocol buffers hold no lone surrogates: such a text would be refused for ever. */
+function fits(text: string, maxBytes: number): boolean {
+  return text.isWellFormed() && Buffer.byteLength(text) <= maxBytes;
+}

@@ -1,0 +1,58 @@
+/**
+ * The stable reasons with which a delivery is refused or put off, and what each means over HTTP.
+ *
+ * One table, typed over the whole union: a new reason without a row does not compile. `retryAfterSeconds` stands
+ * where trying again can help; the sender retries every answer that is not 2xx, for 24 hours (G 4.6).
+ */
+interface ErrorKind {
+  readonly http: number;
+  /** Name of a `google.rpc.Code`. */
+  readonly status: string;
+  readonly retryAfterSeconds?: number;
+}
+
+const ERROR_KINDS = {
+  METHOD_NOT_ALLOWED: { http: 405, status: 'UNIMPLEMENTED' },
+  MISSING_HEADER: { http: 400, status: 'INVALID_ARGUMENT' },
+  INVALID_HEADER: { http: 400, status: 'INVALID_ARGUMENT' },
+  BODY_TOO_LARGE: { http: 413, status: 'INVALID_ARGUMENT' },
+  SIGNATURE_INVALID: { http: 401, status: 'UNAUTHENTICATED' },
+  TIMESTAMP_OUT_OF_TOLERANCE: { http: 401, status: 'UNAUTHENTICATED' },
+  ROUTE_INVALID: { http: 401, status: 'UNAUTHENTICATED' },
+  DELIVERY_IN_PROGRESS: { http: 503, status: 'UNAVAILABLE', retryAfterSeconds: 2 },
+  STORE_UNAVAILABLE: { http: 503, status: 'UNAVAILABLE', retryAfterSeconds: 5 },
+  PUBLISH_UNAVAILABLE: { http: 503, status: 'UNAVAILABLE', retryAfterSeconds: 5 },
+  KEYS_UNAVAILABLE: { http: 503, status: 'UNAVAILABLE', retryAfterSeconds: 5 },
+  DEADLINE_EXCEEDED: { http: 503, status: 'UNAVAILABLE', retryAfterSeconds: 5 },
+  INTERNAL: { http: 500, status: 'INTERNAL' },
+} as const satisfies Record<string, ErrorKind>;
+
+export type Reason = keyof typeof ERROR_KINDS;
+
+/** A refusal or a failure with a stable {@link Reason}; its message says what is wrong and what to do about it. */
+export class CallbackError extends Error {
+  readonly reason: Reason;
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(reason: Reason, message: string, options: { cause?: unknown; retryAfterSeconds?: number } = {}) {
+    super(message, options.cause === undefined ? {} : { cause: options.cause });
+    this.name = 'CallbackError';
+    this.reason = reason;
+    this.retryAfterSeconds = options.retryAfterSeconds ?? this.kind.retryAfterSeconds;
+  }
+
+  get kind(): ErrorKind {
+    return ERROR_KINDS[this.reason];
+  }
+
+  /** Google's error model: https://google.aip.dev/193. */
+  toJSON(): object {
+    const { http, status } = this.kind;
+    const info = {
+      '@type': 'type.googleapis.com/google.rpc.ErrorInfo',
+      reason: this.reason,
+      domain: 'gemini-callbacks',
+    };
+    return { error: { code: http, status, message: this.message, details: [info] } };
+  }
+}

@@ -1,0 +1,144 @@
+import type { CallbackError } from './errors.ts';
+
+/** What is known of a delivery by the time a line is written. Identifiers only: no payload, signature or secret. */
+export interface DeliveryFacts {
+  webhookId?: string;
+  eventType?: string | undefined;
+  jobId?: string | undefined;
+  scheme?: string;
+  route?: string | undefined;
+  messageId?: string;
+}
+
+export type Outcome = 'published' | 'duplicate' | 'conflict' | 'quarantined';
+
+type Severity = 'DEBUG' | 'INFO' | 'WARNING' | 'ERROR' | 'CRITICAL';
+
+const SEVERITIES: Readonly<Record<Outcome, Severity>> = {
+  published: 'INFO',
+  duplicate: 'INFO',
+  conflict: 'WARNING',
+  quarantined: 'WARNING',
+};
+
+/** Statuses whose message says what is wrong with the surroundings; others may quote what was sent. */
+const SPEAKING_GRPC_CODES = new Set([4, 5, 7, 8, 10, 14, 16]);
+
+const MAX_TEXT_LENGTH = 4_096;
+
+/**
+ * The catalogue: every line that the project writes, in Cloud Logging's JSON form.
+ *
+ * https://cloud.google.com/logging/docs/structured-logging
+ */
+export class Log {
+  readonly #projectId: string | undefined;
+  readonly #write: (line: string) => void;
+  readonly #trace: Readonly<Record<string, unknown>>;
+
+  constructor(projectId: string | undefined, write = writeToStdout, trace: Readonly<Record<string, unknown>> = {}) {
+    this.#projectId = projectId;
+    this.#write = write;
+    this.#trace = trace;
+  }
+
+  /** The same catalogue, each line tied to the trace of a request. */
+  traced(headers: Readonly<Record<string, string | string[] | undefined>>): Log {
+    const [, traceId, spanId] = traceOf(headers) ?? [];
+    if (traceId === undefined || this.#projectId === undefined) return this;
+    return new Log(this.#projectId, this.#write, {
+      'logging.googleapis.com/trace': `projects/${this.#projectId}/traces/${traceId}`,
+      'logging.googleapis.com/spanId': spanId,
+    });
+  }
+
+  deliveryAccepted(outcome: Outcome, facts: DeliveryFacts, latencyMillis: number): void {
+    this.#line(SEVERITIES[outcome], 'delivery_accepted', `Delivery ${outcome}`, { ...facts, outcome, latencyMillis });
+  }
+
+  /** The sender's fault, or an attack. */
+  deliveryRefused(error: CallbackError, facts: DeliveryFacts, latencyMillis: number): void {
+    const fields = { ...facts, outcome: 'refused', reason: error.reason, latencyMillis };
+    this.#line('WARNING', 'delivery_refused', `Delivery refused: ${error.reason}`, fields);
+  }
+
+  /** Our fault or a dependency's: the sender tries again. */
+  deliveryFailed(error: CallbackError, facts: DeliveryFacts, latencyMillis: number): void {
+    const severity = error.reason === 'DELIVERY_IN_PROGRESS' ? 'INFO' : 'ERROR';
+    const fields = { ...facts, outcome: 'failed', reason: error.reason, latencyMillis, ...describe(error.cause) };
+    this.#line(severity, 'delivery_failed', `Delivery failed: ${error.reason}`, fields);
+  }
+
+  /** Another owner had taken the delivery over before this one was done: its message may be a second one. */
+  claimLost(facts: DeliveryFacts): void {
+    this.#line('WARNING', 'claim_lost', 'Another instance took this delivery over', { ...facts });
+  }
+
+  claimNotReleased(facts: DeliveryFacts, error: unknown): void {
+    this.#line('WARNING', 'claim_not_released', 'The lease could not be given back and ends by itself', {
+      ...facts,
+      ...describe(error),
+    });
+  }
+
+  keysFetched(count: number): void {
+    this.#line('INFO', 'keys_fetched', `Fetched ${count} public keys`, { count });
+  }
+
+  keysNotRefreshed(error: unknown): void {
+    this.#line(
+      'WARNING',
+      'keys_not_refreshed',
+      'The public keys could not be fetched again; the known ones go on serving',
+      describe(error),
+    );
+  }
+
+  secretsReread(name: string, count: number): void {
+    this.#line('INFO', 'secrets_reread', `${name}: ${count} secrets from the changed file`, { name, count });
+  }
+
+  secretsNotReread(name: string, error: unknown): void {
+    this.#line(
+      'ERROR',
+      'secrets_not_reread',
+      `${name}: the file could not be read again; its last good content goes on serving`,
+      { name, ...describe(error) },
+    );
+  }
+
+  configInvalid(error: Error): void {
+    this.#line('CRITICAL', 'config_invalid', error.message, {});
+  }
+
+  stopping(signal: string): void {
+    this.#line('INFO', 'stopping', `${signal}: finishing the requests in flight`, {});
+  }
+
+  #line(severity: Severity, event: string, message: string, fields: Readonly<Record<string, unknown>>): void {
+    this.#write(`${JSON.stringify({ severity, message, event, ...fields, ...this.#trace }, shorten)}\n`);
+  }
+}
+
+function writeToStdout(line: string): void {
+  process.stdout.write(line);
+}
+
+/** Cloud Trace's own header, or W3C's. */
+function traceOf(headers: Readonly<Record<string, string | string[] | undefined>>): RegExpExecArray | null {
+  return (
+    /^([0-9a-f]{32})\/(\d{1,20})/.exec(String(headers['x-cloud-trace-context'])) ??
+    /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-/.exec(String(headers['traceparent']))
+  );
+}
+
+function describe(error: unknown): Readonly<Record<string, unknown>> {
+  if (!(error instanceof Error)) return {};
+  const code = 'code' in error ? error.code : undefined;
+  const speaks = typeof code !== 'number' || SPEAKING_GRPC_CODES.has(code);
+  return { cause: { name: error.name, code, ...(speaks ? { message: error.message } : {}) } };
+}
+
+function shorten(_key: string, value: unknown): unknown {
+  return typeof value === 'string' && value.length > MAX_TEXT_LENGTH ? `${value.slice(0, MAX_TEXT_LENGTH)}…` : value;
+}

@@ -1,0 +1,289 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  type DocumentData,
+  type DocumentReference,
+  type DocumentSnapshot,
+  FieldValue,
+  type Firestore,
+  Timestamp,
+  type WriteBatch,
+} from '@google-cloud/firestore';
+import {
+  type ClaimResult,
+  decide,
+  type Delivery,
+  type DeliveryRecord,
+  type QuarantineReason,
+  type Settlement,
+} from '../model/delivery.ts';
+import { applyEvent, type JobChange } from '../model/job.ts';
+import { jobDocumentId } from '../model/jobName.ts';
+import { fitsFirestore } from '../model/json.ts';
+import type { Deadline } from '../platform/deadline.ts';
+import { isContention, isFailedPrecondition, isAlreadyExists } from './grpc.ts';
+import { readJob, writeJob } from './jobs.ts';
+
+/**
+ * How long one owner may work on a delivery. Longer than a request may take (8 s from before the claim), so that an
+ * owner has always stopped by then, and short enough for a retry of Gemini's to find it over after a crash.
+ */
+export const LEASE_MILLIS = 10_000;
+
+const NOT_AN_EVENT: QuarantineReason = 'NOT_AN_EVENT';
+
+const DAY_MILLIS = 86_400_000;
+
+/** Part of Firestore's 1 MiB for the event as a map; above it the event is kept as text, a quarter of that at most. */
+const MAX_EVENT_BYTES = 500_000;
+
+/** The right to publish a delivery and to settle it afterwards; never made again out of the event. */
+export interface Claim {
+  readonly document: DocumentReference;
+  readonly owner: string;
+  /** The version of the record that the claim wrote. */
+  readonly updateTime: Timestamp;
+}
+
+/**
+ * The idempotency records, `deliveries/{webhook-id}`, each written together with the change of its job.
+ *
+ * Every change is an optimistic transaction: both documents are read in one round trip, a pure function decides, and
+ * one atomic commit holds under the condition that neither document has changed since. A transaction that locks what it
+ * reads would make simultaneous copies of one delivery wait seconds for each other.
+ */
+export class Deliveries {
+  readonly #firestore: Firestore;
+  readonly #ttlMillis: number;
+
+  constructor(firestore: Firestore, options: { ttlDays: number }) {
+    this.#firestore = firestore;
+    this.#ttlMillis = options.ttlDays * DAY_MILLIS;
+  }
+
+  /**
+   * Decides, once for all simultaneous copies of a delivery, what becomes of this one.
+   *
+   * @throws {CallbackError} `STORE_UNAVAILABLE` where Firestore has not answered by the deadline.
+   */
+  async claim(delivery: Delivery, deadline: Deadline): Promise<ClaimResult<Claim>> {
+    const claimed = this.#untilSettled(deadline, randomUUID(), (owner) => this.#tryClaim(delivery, owner));
+    return await deadline.wait(
+      claimed,
+      'STORE_UNAVAILABLE',
+      'Firestore did not record the delivery in time; send it again.',
+    );
+  }
+
+  /**
+   * Marks a claimed delivery as done, once Pub/Sub has accepted its message.
+   *
+   * @returns whether the claim still held; another owner's record is left alone.
+   */
+  async settle(claim: Claim, settlement: Settlement, deadline: Deadline): Promise<boolean> {
+    return await deadline.wait(
+      this.#finish(claim, { ...settlement }),
+      'STORE_UNAVAILABLE',
+      'Firestore did not mark the delivery as published; send it again.',
+    );
+  }
+
+  /** Gives a claim back at once, so that the next copy need not wait for the lease to end. */
+  async release(claim: Claim, deadline: Deadline): Promise<boolean> {
+    const fields = { leaseUntil: FieldValue.serverTimestamp() };
+    return await deadline.wait(
+      this.#finish(claim, fields),
+      'STORE_UNAVAILABLE',
+      'Firestore did not take the lease back; it ends by itself.',
+    );
+  }
+
+  /** Keeps a delivery that must not be published, for an operator, unless its id is known. */
+  async quarantine(delivery: Delivery, reason: QuarantineReason, deadline: Deadline): Promise<void> {
+    const fields = { ...this.#fieldsOf(delivery), state: 'quarantined', quarantineReason: reason, attempts: 1 };
+    const kept = this.#documentOf(delivery)
+      .create(fields)
+      .catch((error: unknown) => {
+        if (!isAlreadyExists(error)) throw error;
+      });
+    await deadline.wait(kept, 'STORE_UNAVAILABLE', 'Firestore did not keep the delivery in time; send it again.');
+  }
+
+  async #untilSettled<T>(deadline: Deadline, owner: string, attempt: (owner: string) => Promise<T>): Promise<T> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await attempt(owner);
+      } catch (error) {
+        if (!isContention(error) || deadline.remainingMillis === 0) throw error;
+        await sleep(Math.random() * Math.min(10 * tries, 100));
+      }
+    }
+  }
+
+  async #tryClaim(delivery: Delivery, owner: string): Promise<ClaimResult<Claim>> {
+    const document = this.#documentOf(delivery);
+    const job = delivery.event?.job && this.#firestore.doc(`jobs/${jobDocumentId(delivery.event.job.name)}`);
+    const [snapshot, jobSnapshot] = await this.#firestore.getAll(document, ...(job ? [job] : []));
+    if (snapshot === undefined) throw new Error('Firestore answered without the document that was asked for.');
+
+    const now = snapshot.readTime;
+    const stored = readDelivery(snapshot);
+    const decision = decide(stored, delivery, owner, now.toDate());
+    switch (decision) {
+      case 'record':
+        return await this.#record(delivery, owner, snapshot, jobSnapshot);
+      case 'resume':
+        return {
+          status: 'claimed',
+          claim: await this.#resume(delivery, owner, snapshot),
+          repeatOf: stored?.repeatOf,
+          userMetadata: jobSnapshot && readJob(jobSnapshot)?.userMetadata,
+        };
+      case 'wait':
+        await countAttempt(delivery, document);
+        return { status: 'in_progress', retryAfterSeconds: secondsBetween(now.toDate(), stored?.leaseUntil) };
+      case 'done':
+        await countAttempt(delivery, document);
+        return { status: stored?.state === 'quarantined' ? 'quarantined' : 'published' };
+      case 'conflict':
+        await countAttempt(delivery, document);
+        return { status: 'conflict' };
+    }
+  }
+
+  /** Writes the delivery's record and its job's change, both or neither. */
+  async #record(
+    delivery: Delivery,
+    owner: string,
+    snapshot: DocumentSnapshot,
+    jobSnapshot: DocumentSnapshot | undefined,
+  ): Promise<ClaimResult<Claim>> {
+    const batch = this.#firestore.batch();
+    const change = jobSnapshot && recordJob(batch, delivery, jobSnapshot);
+    const fields = {
+      ...this.#fieldsOf(delivery),
+      ...leaseFrom(snapshot.readTime, owner),
+      state: 'pending',
+      quarantineReason: delivery.event ? undefined : NOT_AN_EVENT,
+      repeatOf: change?.repeatOf,
+    };
+    if (snapshot.updateTime) {
+      const renewed = { firstReceivedAt: undefined, quarantineReason: fields.quarantineReason ?? FieldValue.delete() };
+      batch.update(
+        snapshot.ref,
+        { ...fields, ...renewed, attempts: FieldValue.increment(1) },
+        { lastUpdateTime: snapshot.updateTime },
+      );
+    } else {
+      batch.create(snapshot.ref, { ...fields, attempts: 1 });
+    }
+    const results = await batch.commit();
+    const updateTime = results.at(-1)?.writeTime;
+    if (updateTime === undefined) throw new Error('Firestore answered a commit without the time of its writes.');
+    return {
+      status: 'claimed',
+      claim: { document: snapshot.ref, owner, updateTime },
+      repeatOf: change?.repeatOf,
+      userMetadata: change?.job.userMetadata,
+    };
+  }
+
+  async #resume(delivery: Delivery, owner: string, snapshot: DocumentSnapshot): Promise<Claim> {
+    const { ref: document, updateTime, readTime } = snapshot;
+    if (updateTime === undefined) throw new Error('A record that does not exist cannot be resumed.');
+    if (snapshot.get('leaseOwner') === owner) return { document, owner, updateTime };
+    const fields = { ...leaseFrom(readTime, owner), ...seenAgain(delivery) };
+    const { writeTime } = await document.update(fields, { lastUpdateTime: updateTime });
+    return { document, owner, updateTime: writeTime };
+  }
+
+  /**
+   * Changes the record of a claim, as long as the claim holds.
+   *
+   * A copy that was turned away meanwhile has counted itself and so changed the record's version; then the owner decides.
+   */
+  async #finish(claim: Claim, fields: DocumentData): Promise<boolean> {
+    try {
+      await claim.document.update(fields, { lastUpdateTime: claim.updateTime });
+      return true;
+    } catch (error) {
+      if (!isFailedPrecondition(error)) throw error;
+    }
+    return await this.#firestore.runTransaction(async (transaction) => {
+      const snapshot = await transaction.get(claim.document);
+      if (snapshot.get('leaseOwner') !== claim.owner) return false;
+      if (snapshot.get('state') === 'pending') transaction.update(claim.document, fields);
+      return true;
+    });
+  }
+
+  #documentOf(delivery: Delivery): DocumentReference {
+    return this.#firestore.doc(`deliveries/${delivery.webhookId}`);
+  }
+
+  #fieldsOf(delivery: Delivery): DocumentData {
+    const { event, receivedAt } = delivery;
+    return {
+      webhookId: delivery.webhookId,
+      scheme: delivery.scheme,
+      route: delivery.route,
+      bodySha256: delivery.digest,
+      type: event?.type.toWellFormed(),
+      jobId: event?.job?.name.toWellFormed(),
+      jobKind: event?.job?.kind,
+      eventTime: event?.time,
+      ...contentOf(delivery),
+      firstReceivedAt: receivedAt,
+      lastReceivedAt: receivedAt,
+      expireAt: new Date(receivedAt.getTime() + this.#ttlMillis),
+    };
+  }
+}
+
+function recordJob(batch: WriteBatch, delivery: Delivery, snapshot: DocumentSnapshot): JobChange | undefined {
+  const { event, webhookId, receivedAt } = delivery;
+  if (event?.job === undefined) return undefined;
+  const change = applyEvent(readJob(snapshot), { ...event, job: event.job }, webhookId);
+  writeJob(batch, snapshot, change.job, receivedAt);
+  return change;
+}
+
+/** The event as a map to be read in the console, as text where Firestore cannot hold that, as bytes where it is none. */
+function contentOf({ event, payload }: Delivery): DocumentData {
+  if (event === undefined) return { rawBody: payload };
+  return fitsFirestore(event.fields, MAX_EVENT_BYTES)
+    ? { event: event.fields }
+    : { eventJson: payload.toString('utf8') };
+}
+
+function leaseFrom(now: Timestamp, owner: string): DocumentData {
+  return { leaseUntil: Timestamp.fromMillis(now.toMillis() + LEASE_MILLIS), leaseOwner: owner };
+}
+
+function seenAgain(delivery: Delivery): DocumentData {
+  return { attempts: FieldValue.increment(1), lastReceivedAt: delivery.receivedAt };
+}
+
+/** Without reading, so that many copies at once do not wait for each other. */
+async function countAttempt(delivery: Delivery, document: DocumentReference): Promise<void> {
+  await document.update(seenAgain(delivery));
+}
+
+function readDelivery(snapshot: DocumentSnapshot): DeliveryRecord | undefined {
+  const data = snapshot.data();
+  if (data === undefined) return undefined;
+  const leaseUntil: unknown = data['leaseUntil'];
+  return {
+    state: data['state'] as DeliveryRecord['state'],
+    bodySha256: data['bodySha256'] as string,
+    quarantineReason: data['quarantineReason'] as QuarantineReason | undefined,
+    repeatOf: data['repeatOf'] as string | undefined,
+    leaseOwner: data['leaseOwner'] as string | undefined,
+    leaseUntil: leaseUntil instanceof Timestamp ? leaseUntil.toDate() : undefined,
+  };
+}
+
+function secondsBetween(now: Date, then: Date | undefined): number {
+  const millis = then ? then.getTime() - now.getTime() : LEASE_MILLIS;
+  return Math.max(1, Math.ceil(millis / 1_000));
+}

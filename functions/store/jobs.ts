@@ -1,0 +1,49 @@
+import {
+  type DocumentData,
+  type DocumentSnapshot,
+  FieldValue,
+  Timestamp,
+  type WriteBatch,
+} from '@google-cloud/firestore';
+import type { Job, TimelineEntry } from '../model/job.ts';
+
+/** Reads what the events said of a job out of its record, `jobs/{id}`. */
+export function readJob(snapshot: DocumentSnapshot): Job | undefined {
+  const data = snapshot.data();
+  if (data === undefined) return undefined;
+  const timeline: DocumentData[] = data['timeline'] ?? [];
+  return {
+    jobId: data['jobId'] as string,
+    kind: data['kind'] as Job['kind'],
+    state: data['state'] as Job['state'],
+    outputFileUri: data['outputFileUri'] as string | undefined,
+    fileName: data['fileName'] as string | undefined,
+    error: data['error'] as Job['error'],
+    userMetadata: data['userMetadata'] as Job['userMetadata'],
+    finishedAt: readTime(data['finishedAt']),
+    timeline: timeline.map(readEntry),
+  };
+}
+
+/** Writes what the events say of a job; fields of others are not touched, and nothing if the record has changed since. */
+export function writeJob(batch: WriteBatch, snapshot: DocumentSnapshot, job: Job, at: Date): void {
+  const { error, ...fields } = job;
+  if (snapshot.updateTime) {
+    const changed = { ...fields, error: error ?? FieldValue.delete(), updatedAt: at };
+    batch.update(snapshot.ref, changed, { lastUpdateTime: snapshot.updateTime });
+  } else {
+    batch.create(snapshot.ref, { ...job, createdAt: at, updatedAt: at });
+  }
+}
+
+function readEntry(entry: DocumentData): TimelineEntry {
+  return {
+    webhookId: entry['webhookId'] as string,
+    type: entry['type'] as string,
+    time: readTime(entry['time']) ?? new Date(0),
+  };
+}
+
+function readTime(value: unknown): Date | undefined {
+  return value instanceof Timestamp ? value.toDate() : undefined;
+}

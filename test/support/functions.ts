@@ -1,0 +1,79 @@
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { eventually, freePort, startTied } from './process.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+const FRAMEWORK = join(ROOT, 'node_modules/@google-cloud/functions-framework/build/src/main.js');
+
+/** A line of the function's log, as Cloud Logging would read it. */
+export type LogLine = Readonly<Record<string, unknown>>;
+
+export interface RunningFunction {
+  readonly url: string;
+  readonly pid: number;
+  /** The structured lines so far. */
+  readonly log: readonly LogLine[];
+  /** Everything that it has written so far. */
+  readonly output: () => string;
+  readonly exited: Promise<number>;
+  end(signal?: NodeJS.Signals): Promise<number>;
+}
+
+export interface FunctionOptions {
+  readonly onLine?: (line: LogLine) => void;
+}
+
+/** Serves one of the built functions, through the Functions Framework, in a process of its own, as the platform does. */
+export async function startFunction(
+  target: string,
+  env: NodeJS.ProcessEnv,
+  options: FunctionOptions = {},
+): Promise<RunningFunction> {
+  const port = await freePort();
+  const running = await spawnFunction(target, { ...env, PORT: String(port) }, options);
+  const url = `http://127.0.0.1:${port}`;
+  const ready = eventually(`${target} listens`, 20_000, async () => (await fetch(url)).status);
+  const ended = running.exited.then((code) => {
+    throw new Error(`${target} ended with exit code ${code}:\n${running.output()}`);
+  });
+  await Promise.race([ready, ended]);
+  ended.catch(() => {});
+  return { ...running, url };
+}
+
+/** The same, without waiting for it to listen: for those that must not start. */
+export async function spawnFunction(
+  target: string,
+  env: NodeJS.ProcessEnv,
+  { onLine }: FunctionOptions = {},
+): Promise<Omit<RunningFunction, 'url'>> {
+  const { PATH, HOME } = process.env;
+  const surroundings = { PATH, HOME, NODE_ENV: 'production', METADATA_SERVER_DETECTION: 'none', ...env };
+  const child = await startTied(process.execPath, [FRAMEWORK, `--source=${ROOT}`, `--target=${target}`], surroundings);
+  const log: LogLine[] = [];
+  const text: string[] = [];
+  for (const stream of [child.stdout, child.stderr]) {
+    createInterface({ input: stream }).on('line', (line) => {
+      text.push(line);
+      const entry = parseLine(line);
+      if (entry === undefined) return;
+      log.push(entry);
+      onLine?.(entry);
+    });
+  }
+  return {
+    pid: child.pid,
+    log,
+    output: () => text.join('\n'),
+    exited: child.exited,
+    end: (signal) => child.end(signal),
+  };
+}
+
+function parseLine(line: string): LogLine | undefined {
+  try {
+    return JSON.parse(line) as LogLine;
+  } catch {
+    return undefined;
+  }
+}
