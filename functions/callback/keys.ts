@@ -106,7 +106,7 @@ export class KeySet {
 }
 
 /** Keys of other types, or that do not import, are passed over: one bad key must not disable the others. */
-function importKey(jwk: JWK): PublicKey[] {
+export function importKey(jwk: JWK): PublicKey[] {
   const algorithm = algorithmOf(jwk);
   if (algorithm === undefined || (jwk.use !== undefined && jwk.use !== 'sig')) return [];
   try {

@@ -12,7 +12,8 @@ export interface Signatures {
 }
 
 const V1 = /^v1,([A-Za-z0-9+/]{43}=)$/;
-const V1A = /^v1a,([A-Za-z0-9+/]{86}==)$/;
+/** The last letter has two bits of the signature and no others: one signature is written in one way. */
+const V1A = /^v1a,([A-Za-z0-9+/]{85}[AQgw]==)$/;
 const JWT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
 
 /** Public-key checks cost a stranger nothing to ask for; a rotation needs two entries. */

@@ -44,5 +44,5 @@ export function fitsFirestore(value: JsonObject, maxBytes: number): boolean {
     return name !== '' && !/^__.*__$/s.test(name) && Buffer.byteLength(name) <= 1_500 && textFits(name);
   }
 
-  return fits(value, 0, false);
+  return fits(value, 0, false) && bytesLeft >= 0;
 }
