@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 /** A key set over real HTTP, whose server a test can change, slow down and switch off. */
 export interface JwksServer {
@@ -17,10 +16,10 @@ export async function startJwks(keys: readonly object[]): Promise<JwksServer> {
   let requests = 0;
   const server = createServer((_request, response) => {
     requests++;
-    void sleep(jwks.delayMillis).then(() => {
+    setTimeout(() => {
       response.writeHead(jwks.status, { 'content-type': 'application/json' });
       response.end(JSON.stringify({ keys: jwks.keys }));
-    });
+    }, jwks.delayMillis);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
