@@ -38,7 +38,10 @@ export class Publisher {
   }
 
   async #publish(topicId: string, message: Message, deadline: Deadline): Promise<string> {
-    this.#connected ??= this.#connect();
+    this.#connected ??= this.#connect().catch((error: unknown) => {
+      this.#connected = undefined;
+      throw error;
+    });
     const { client, projectId } = await this.#connected;
     const topic = `projects/${projectId}/topics/${topicId}`;
     const [response] = await client.publish({ topic, messages: [message] }, { timeout: deadline.remainingMillis });

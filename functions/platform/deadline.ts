@@ -21,6 +21,16 @@ export class Deadline {
     return Math.max(0, this.#endsAt - performance.now());
   }
 
+  /**
+   * Stops work that nobody waits for any more, before it takes effect.
+   *
+   * @throws {CallbackError} with `reason`, when the time is over.
+   */
+  requireTime(reason: Reason): void {
+    if (this.remainingMillis === 0)
+      throw new CallbackError(reason, 'The time for this delivery is over; send it again.');
+  }
+
   /** An earlier deadline for one step; the whole request's where that comes first. */
   atMost(millis: number): Deadline {
     return new Deadline(Math.min(this.#endsAt, performance.now() + millis));

@@ -60,9 +60,12 @@ function serveNextServer(listener: RequestListener): void {
 /** Lets requests in flight finish; the Framework by itself would answer one of them with 500 and cut the others. */
 function drainOnSignal(server: Server): void {
   const log = new Log(undefined);
+  let stopping = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.removeAllListeners(signal);
-    process.once(signal, () => {
+    process.on(signal, () => {
+      if (stopping) return;
+      stopping = true;
       log.stopping(signal);
       setTimeout(() => process.exit(0), DRAIN_MILLIS);
       server.close(() => process.exit(0));

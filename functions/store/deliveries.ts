@@ -20,7 +20,7 @@ import {
 import { applyEvent, type JobChange } from '../model/job.ts';
 import { jobDocumentId } from '../model/jobName.ts';
 import { fitsFirestore } from '../model/json.ts';
-import type { Deadline } from '../platform/deadline.ts';
+import { Deadline } from '../platform/deadline.ts';
 import { isContention, isFailedPrecondition, isAlreadyExists } from './grpc.ts';
 import { readJob, writeJob } from './jobs.ts';
 
@@ -32,7 +32,10 @@ export const LEASE_MILLIS = 10_000;
 
 const NOT_AN_EVENT: QuarantineReason = 'NOT_AN_EVENT';
 
+const LATE_RELEASE_MILLIS = 4_000;
 const DAY_MILLIS = 86_400_000;
+
+const NOT_RECORDED = ['STORE_UNAVAILABLE', 'Firestore did not record the delivery in time; send it again.'] as const;
 
 /** Part of Firestore's 1 MiB for the event as a map; above it the event is kept as text, a quarter of that at most. */
 const MAX_EVENT_BYTES = 500_000;
@@ -55,6 +58,7 @@ export interface Claim {
 export class Deliveries {
   readonly #firestore: Firestore;
   readonly #ttlMillis: number;
+  readonly #turns = new Map<string, Promise<unknown>>();
 
   constructor(firestore: Firestore, options: { ttlDays: number }) {
     this.#firestore = firestore;
@@ -67,12 +71,10 @@ export class Deliveries {
    * @throws {CallbackError} `STORE_UNAVAILABLE` where Firestore has not answered by the deadline.
    */
   async claim(delivery: Delivery, deadline: Deadline): Promise<ClaimResult<Claim>> {
-    const claimed = this.#untilSettled(deadline, randomUUID(), (owner) => this.#tryClaim(delivery, owner));
-    return await deadline.wait(
-      claimed,
-      'STORE_UNAVAILABLE',
-      'Firestore did not record the delivery in time; send it again.',
-    );
+    const owner = randomUUID();
+    const attempt = () => this.#claimInTime(delivery, owner, deadline);
+    const claiming = this.#untilDecided(deadline, () => this.#inTurn(delivery, attempt));
+    return await deadline.wait(claiming, ...NOT_RECORDED);
   }
 
   /**
@@ -82,7 +84,7 @@ export class Deliveries {
    */
   async settle(claim: Claim, settlement: Settlement, deadline: Deadline): Promise<boolean> {
     return await deadline.wait(
-      this.#finish(claim, { ...settlement }),
+      this.#finish(claim, { ...settlement }, deadline),
       'STORE_UNAVAILABLE',
       'Firestore did not mark the delivery as published; send it again.',
     );
@@ -92,7 +94,7 @@ export class Deliveries {
   async release(claim: Claim, deadline: Deadline): Promise<boolean> {
     const fields = { leaseUntil: FieldValue.serverTimestamp() };
     return await deadline.wait(
-      this.#finish(claim, fields),
+      this.#finish(claim, fields, deadline),
       'STORE_UNAVAILABLE',
       'Firestore did not take the lease back; it ends by itself.',
     );
@@ -109,22 +111,55 @@ export class Deliveries {
     await deadline.wait(kept, 'STORE_UNAVAILABLE', 'Firestore did not keep the delivery in time; send it again.');
   }
 
-  async #untilSettled<T>(deadline: Deadline, owner: string, attempt: (owner: string) => Promise<T>): Promise<T> {
+  /** Tries again as long as others are quicker and there is time. */
+  async #untilDecided<T>(deadline: Deadline, attempt: () => Promise<T>): Promise<T> {
     for (let tries = 1; ; tries++) {
+      deadline.requireTime('STORE_UNAVAILABLE');
       try {
-        return await attempt(owner);
+        return await attempt();
       } catch (error) {
-        if (!isContention(error) || deadline.remainingMillis === 0) throw error;
+        if (!isContention(error)) throw error;
         await sleep(Math.random() * Math.min(10 * tries, 100));
       }
     }
   }
 
-  async #tryClaim(delivery: Delivery, owner: string): Promise<ClaimResult<Claim>> {
+  /** Many events of one job at once would take its record from each other again and again: here they queue. */
+  async #inTurn<T>(delivery: Delivery, attempt: () => Promise<T>): Promise<T> {
+    const job = delivery.event?.job?.name;
+    if (job === undefined) return await attempt();
+    const turn = (this.#turns.get(job) ?? Promise.resolve()).then(attempt, attempt);
+    this.#turns.set(job, turn);
+    try {
+      return await turn;
+    } finally {
+      if (this.#turns.get(job) === turn) this.#turns.delete(job);
+    }
+  }
+
+  async #claimInTime(delivery: Delivery, owner: string, deadline: Deadline): Promise<ClaimResult<Claim>> {
+    const claiming = this.#tryClaim(delivery, owner, deadline);
+    try {
+      return await deadline.race(claiming, ...NOT_RECORDED);
+    } catch (error) {
+      void this.#giveBackLate(claiming);
+      throw error;
+    }
+  }
+
+  /** A claim that comes when nobody waits for it any more must not keep the next copy waiting for its lease. */
+  async #giveBackLate(claiming: Promise<ClaimResult<Claim>>): Promise<void> {
+    const late = await claiming.catch(() => undefined);
+    if (late?.status !== 'claimed') return;
+    await this.release(late.claim, Deadline.inMillis(LATE_RELEASE_MILLIS)).catch(() => false);
+  }
+
+  async #tryClaim(delivery: Delivery, owner: string, deadline: Deadline): Promise<ClaimResult<Claim>> {
     const document = this.#documentOf(delivery);
     const job = delivery.event?.job && this.#firestore.doc(`jobs/${jobDocumentId(delivery.event.job.name)}`);
     const [snapshot, jobSnapshot] = await this.#firestore.getAll(document, ...(job ? [job] : []));
     if (snapshot === undefined) throw new Error('Firestore answered without the document that was asked for.');
+    deadline.requireTime('STORE_UNAVAILABLE');
 
     const now = snapshot.readTime;
     const stored = readDelivery(snapshot);
@@ -202,17 +237,18 @@ export class Deliveries {
    *
    * A copy that was turned away meanwhile has counted itself and so changed the record's version; then the owner decides.
    */
-  async #finish(claim: Claim, fields: DocumentData): Promise<boolean> {
+  async #finish(claim: Claim, fields: DocumentData, deadline: Deadline): Promise<boolean> {
     try {
       await claim.document.update(fields, { lastUpdateTime: claim.updateTime });
       return true;
     } catch (error) {
       if (!isFailedPrecondition(error)) throw error;
     }
-    return await this.#firestore.runTransaction(async (transaction) => {
-      const snapshot = await transaction.get(claim.document);
+    return await this.#untilDecided(deadline, async () => {
+      const snapshot = await claim.document.get();
       if (snapshot.get('leaseOwner') !== claim.owner) return false;
-      if (snapshot.get('state') === 'pending') transaction.update(claim.document, fields);
+      if (snapshot.get('state') !== 'pending' || snapshot.updateTime === undefined) return true;
+      await claim.document.update(fields, { lastUpdateTime: snapshot.updateTime });
       return true;
     });
   }

@@ -1,5 +1,4 @@
 /** gRPC status codes, as the client libraries give them in `error.code`: https://grpc.io/docs/guides/status-codes/. */
-const NOT_FOUND = 5;
 const ALREADY_EXISTS = 6;
 const FAILED_PRECONDITION = 9;
 const ABORTED = 10;
@@ -18,5 +17,5 @@ export function isFailedPrecondition(error: unknown): boolean {
 
 /** Somebody else was quicker: what was read is no longer so. Read again and decide again. */
 export function isContention(error: unknown): boolean {
-  return [NOT_FOUND, ALREADY_EXISTS, FAILED_PRECONDITION, ABORTED].includes(Number(codeOf(error)));
+  return [ALREADY_EXISTS, FAILED_PRECONDITION, ABORTED].includes(Number(codeOf(error)));
 }
