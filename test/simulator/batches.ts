@@ -1,0 +1,220 @@
+import { z } from 'zod';
+import { generateContentResponse } from './answers.ts';
+import { isoTime } from './clock.ts';
+import { bytesContent, linesContent } from './content.ts';
+import { ApiError, checked, notFound } from './errors.ts';
+import type { Files } from './files.ts';
+import { isFinal } from './jobs.ts';
+import type { Job, Jobs, Outcome } from './jobs.ts';
+import { camelKeys } from './json.ts';
+import type { Random } from './random.ts';
+import type { Settings } from './settings.ts';
+import { webhookConfigSchema } from './webhooks.ts';
+
+const PACKAGE = 'type.googleapis.com/google.ai.generativelanguage.v1beta';
+
+const contents = z
+  .array(z.looseObject({ parts: z.array(z.looseObject({ text: z.string().optional() })).min(1) }))
+  .min(1);
+const request = z.looseObject({ contents });
+const inlinedRequest = z.strictObject({ request, metadata: z.record(z.string(), z.unknown()).optional() });
+const inputLine = z.looseObject({ key: z.string().optional(), request });
+const inputConfig = z.union(
+  [
+    z.strictObject({ fileName: z.string().startsWith('files/') }),
+    z.strictObject({ requests: z.strictObject({ requests: z.array(inlinedRequest).min(1) }) }),
+  ],
+  { error: 'needs either fileName or requests' },
+);
+const creation = z.strictObject({
+  batch: z.preprocess(
+    camelKeys,
+    z.strictObject({
+      displayName: z.string().optional(),
+      model: z.string().optional(),
+      priority: z.union([z.string(), z.number()]).optional(),
+      inputConfig: z.preprocess(camelKeys, inputConfig),
+      webhookConfig: z.preprocess(camelKeys, webhookConfigSchema).optional(),
+    }),
+  ),
+});
+
+type Input = z.output<typeof inputConfig>;
+type InlinedRequest = z.output<typeof inlinedRequest>;
+type Result = { response: object } | { error: { code: number; message: string } };
+
+interface Output {
+  readonly responsesFile?: string;
+  readonly inlinedResponses?: { readonly inlinedResponses: readonly object[] };
+}
+
+interface Batch {
+  readonly id: string;
+  readonly job: Job;
+  readonly model: string;
+  readonly displayName: string | undefined;
+  readonly input: Input;
+  output: Output | undefined;
+  stats: { readonly requests: number; readonly failed: number } | undefined;
+}
+
+/** Batch jobs; a prompt with `[error]` is answered with an error, a display name with `[fail]` or `[hang]` marks the job. */
+export class Batches {
+  readonly #random: Random;
+  readonly #settings: Settings;
+  readonly #jobs: Jobs;
+  readonly #files: Files;
+  readonly #byId = new Map<string, Batch>();
+
+  constructor(random: Random, settings: Settings, jobs: Jobs, files: Files) {
+    this.#random = random;
+    this.#settings = settings;
+    this.#jobs = jobs;
+    this.#files = files;
+  }
+
+  create(model: string, body: unknown): Batch {
+    const { displayName, inputConfig: input, webhookConfig } = checked(creation, body).batch;
+    if ('fileName' in input) this.#files.getById(input.fileName.slice('files/'.length));
+    const id = this.#random.letters(this.#random.next('batch'), 36);
+    const job = this.#jobs.start({
+      name: `batches/${id}`,
+      kind: 'batch',
+      webhookConfig,
+      markers: displayName ?? '',
+      plan: () => this.#plan(input),
+      conclude: (outcome) => this.#conclude(batch, outcome),
+    });
+    const batch: Batch = { id, job, model: `models/${model}`, displayName, input, output: undefined, stats: undefined };
+    this.#byId.set(id, batch);
+    return batch;
+  }
+
+  get(id: string): Batch {
+    const batch = this.#byId.get(id);
+    if (batch === undefined) throw notFound('Batch', `batches/${id}`);
+    return batch;
+  }
+
+  list(): Batch[] {
+    return [...this.#byId.values()];
+  }
+
+  cancel(id: string): void {
+    this.#jobs.cancel(this.get(id).job);
+  }
+
+  delete(id: string): void {
+    this.#jobs.delete(this.get(id).job);
+    this.#byId.delete(id);
+  }
+
+  /** The operation as G 7.3 shows it; lists leave inline results out. */
+  resource(batch: Batch, inLists = false): object {
+    const { job, model, displayName, input } = batch;
+    const output = inLists && batch.output?.responsesFile === undefined ? undefined : batch.output;
+    const metadata = {
+      '@type': `${PACKAGE}.GenerateContentBatch`,
+      model,
+      displayName,
+      name: job.name,
+      inputConfig: 'fileName' in input ? input : undefined,
+      output,
+      createTime: isoTime(job.createMillis),
+      updateTime: isoTime(job.updateMillis),
+      endTime: job.endMillis === undefined ? undefined : isoTime(job.endMillis),
+      batchStats: batchStats(batch),
+      state: `BATCH_STATE_${job.state.toUpperCase()}`,
+    };
+    const response = output === undefined ? undefined : { '@type': `${PACKAGE}.GenerateContentBatchOutput`, ...output };
+    return { name: job.name, metadata, done: isFinal(job) ? true : undefined, error: job.error, response };
+  }
+
+  /** An input file that cannot be read fails the job, not its creation. */
+  #plan(input: Input): Outcome {
+    if (!('fileName' in input)) return {};
+    try {
+      this.#readLines(input.fileName);
+      return {};
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      return { state: 'failed', error: { code: 3, message: error.message } };
+    }
+  }
+
+  #conclude(batch: Batch, { state, output }: Outcome): string | undefined {
+    if (state !== 'succeeded' && state !== 'partially_succeeded') return undefined;
+    if (output !== undefined) {
+      const content = linesContent(output, this.#random);
+      return this.#keepFile(batch, content, output.lines, Math.floor(output.lines / (output.errorEvery ?? Infinity)));
+    }
+    return 'fileName' in batch.input
+      ? this.#answerFile(batch, batch.input.fileName)
+      : this.#answerInline(batch, batch.input.requests.requests);
+  }
+
+  #answerFile(batch: Batch, inputFile: string): string {
+    const lines = this.#readLines(inputFile);
+    const results = lines.map((line, index) => this.#answer(batch, line.request, index));
+    const text = lines.map(({ key }, index) => `${JSON.stringify({ ...results[index], key })}\n`).join('');
+    return this.#keepFile(batch, bytesContent(Buffer.from(text)), lines.length, countErrors(results));
+  }
+
+  #answerInline(batch: Batch, requests: readonly InlinedRequest[]): undefined {
+    const results = requests.map((inlined, index) => this.#answer(batch, inlined.request, index));
+    const inlinedResponses = requests.map(({ metadata }, index) => Object.assign({ metadata }, results[index]));
+    batch.output = { inlinedResponses: { inlinedResponses } };
+    batch.stats = { requests: requests.length, failed: countErrors(results) };
+  }
+
+  #keepFile(batch: Batch, content: Parameters<Files['addGenerated']>[0], requests: number, failed: number): string {
+    const { name } = this.#files.addGenerated(content, 'application/jsonl', `files/batch-${batch.id}`);
+    batch.output = { responsesFile: name };
+    batch.stats = { requests, failed };
+    return name;
+  }
+
+  #answer({ id, model }: Batch, given: z.output<typeof request>, index: number): Result {
+    const prompt = promptText(given);
+    if (prompt.includes('[error]')) return { error: { code: 3, message: "Invalid value at 'contents'" } };
+    if (this.#random.chance(`${id}/${index}/error`, this.#settings.get().jobs.requestErrorRate)) {
+      return { error: { code: 13, message: 'Internal error encountered.' } };
+    }
+    return { response: generateContentResponse(prompt, model, this.#random) };
+  }
+
+  /** Throws INVALID_ARGUMENT that names the first bad line. */
+  #readLines(fileName: string): z.output<typeof inputLine>[] {
+    const { content } = this.#files.get(fileName);
+    const lines = Buffer.concat([...content.read(0, content.sizeBytes)])
+      .toString()
+      .split('\n');
+    return lines.filter((line) => line.trim() !== '').map((line, index) => readLine(line, index + 1));
+  }
+}
+
+function readLine(line: string, number: number): z.output<typeof inputLine> {
+  try {
+    return inputLine.parse(JSON.parse(line));
+  } catch (error) {
+    throw new ApiError('INVALID_ARGUMENT', `Line ${number} of the input file is not a request: ${String(error)}`);
+  }
+}
+
+function promptText({ contents: given }: z.output<typeof request>): string {
+  return given.flatMap(({ parts }) => parts.flatMap(({ text }) => text ?? [])).join('\n');
+}
+
+function countErrors(results: readonly Result[]): number {
+  return results.filter((result) => 'error' in result).length;
+}
+
+/** int64 values are strings (G 7.3). */
+function batchStats({ input, stats }: Batch): object | undefined {
+  if (stats === undefined) {
+    return 'fileName' in input ? undefined : { requestCount: String(input.requests.requests.length) };
+  }
+  const failed = stats.failed === 0 ? {} : { failedRequestCount: String(stats.failed) };
+  const successful = String(stats.requests - stats.failed);
+  return { requestCount: String(stats.requests), successfulRequestCount: successful, ...failed };
+}

@@ -1,0 +1,70 @@
+import { randomBytes } from 'node:crypto';
+import { Batches } from './batches.ts';
+import { Clock } from './clock.ts';
+import type { ClockOptions } from './clock.ts';
+import { Deliveries } from './deliveries.ts';
+import { Files } from './files.ts';
+import { Interactions } from './interactions.ts';
+import { Jobs } from './jobs.ts';
+import { Keys } from './keys.ts';
+import { Ledger } from './ledger.ts';
+import { Random } from './random.ts';
+import { Settings } from './settings.ts';
+import type { SettingsPatch } from './settings.ts';
+import { Uploads } from './uploads.ts';
+import { Videos } from './videos.ts';
+import { Webhooks } from './webhooks.ts';
+
+export interface CoreOptions {
+  /** The same seed and the same calls make the same ids, secrets, answers and faults. Default: random. */
+  readonly seed?: string | undefined;
+  readonly clock?: ClockOptions;
+  readonly settings?: SettingsPatch;
+}
+
+/** The API without its HTTP surface. */
+export interface Core {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly settings: Settings;
+  readonly ledger: Ledger;
+  readonly keys: Keys;
+  readonly webhooks: Webhooks;
+  readonly deliveries: Deliveries;
+  readonly jobs: Jobs;
+  readonly files: Files;
+  readonly uploads: Uploads;
+  readonly batches: Batches;
+  readonly interactions: Interactions;
+  readonly videos: Videos;
+  /** Aborted when the simulator closes. */
+  readonly closing: AbortController;
+}
+
+export function createCore(options: CoreOptions = {}): Core {
+  const clock = new Clock(options.clock);
+  const random = new Random(options.seed ?? randomBytes(6).toString('hex'));
+  const settings = new Settings(options.settings);
+  const ledger = new Ledger(clock);
+  const keys = new Keys(random, settings);
+  const webhooks = new Webhooks(clock, random);
+  const deliveries = new Deliveries(clock, random, settings, ledger, keys, webhooks);
+  const jobs = new Jobs(clock, random, settings, ledger, deliveries.emit);
+  const files = new Files(clock, random, settings);
+  return {
+    clock,
+    random,
+    settings,
+    ledger,
+    keys,
+    webhooks,
+    deliveries,
+    jobs,
+    files,
+    uploads: new Uploads(random, files),
+    batches: new Batches(random, settings, jobs, files),
+    interactions: new Interactions(clock, random, settings, jobs, files),
+    videos: new Videos(random, settings, jobs, files),
+    closing: new AbortController(),
+  };
+}

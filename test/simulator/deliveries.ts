@@ -1,0 +1,239 @@
+import { isoTime } from './clock.ts';
+import type { Clock } from './clock.ts';
+import { notFound } from './errors.ts';
+import { eventBody, pingBody } from './events.ts';
+import type { GeminiEvent } from './events.ts';
+import type { Keys } from './keys.ts';
+import type { AttemptAnswer, AttemptFault, AttemptRecord, DeliveryRecord, Ledger } from './ledger.ts';
+import { Poster } from './post.ts';
+import type { Random } from './random.ts';
+import type { Settings } from './settings.ts';
+import { newSecret, signJwt, signV1, signV1a } from './signing.ts';
+import type { SignedMessage } from './signing.ts';
+import type { Webhook, Webhooks } from './webhooks.ts';
+
+type Target = { readonly webhook: Webhook } | { readonly uri: string };
+
+const HOLD_MILLIS = 60_000;
+const JWT_LIFETIME_SECONDS = 300;
+const ISSUER = 'https://generativelanguage.googleapis.com';
+
+/** Brings events to their endpoints: signs, sends, repeats until an endpoint answers 2xx or time is up (G 4.6). */
+export class Deliveries {
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #settings: Settings;
+  readonly #ledger: Ledger;
+  readonly #keys: Keys;
+  readonly #webhooks: Webhooks;
+  readonly #poster = new Poster();
+  /** Deliveries held back, each until the next one to the same URI has been sent. */
+  readonly #held = new Map<string, () => void>();
+
+  constructor(clock: Clock, random: Random, settings: Settings, ledger: Ledger, keys: Keys, webhooks: Webhooks) {
+    this.#clock = clock;
+    this.#random = random;
+    this.#settings = settings;
+    this.#ledger = ledger;
+    this.#keys = keys;
+    this.#webhooks = webhooks;
+  }
+
+  /** Tells the URIs of the job, or else the webhooks that subscribed to the type (G 4.7). */
+  readonly emit = (event: GeminiEvent): void => {
+    const uris = event.webhookConfig?.uris ?? [];
+    const targets: Target[] =
+      uris.length > 0
+        ? uris.map((uri) => ({ uri }))
+        : this.#webhooks.subscribed(event.type).map((webhook) => ({ webhook }));
+    const label = this.#random.next('event');
+    if (this.#random.chance(`${label}/unknown type`, this.#settings.get().faults.unknownType)) {
+      this.#emitTo(targets, { ...event, type: `${event.type.split('.')[0]}.reticulated` }, `${label}/unknown`);
+    }
+    this.#emitTo(targets, event, label);
+  };
+
+  ping(webhook: Webhook): DeliveryRecord {
+    const body = JSON.stringify(pingBody(webhook.id, this.#clock.now(), this.#settings.get().deliveries.ping));
+    this.#ledger.event({ type: 'webhook.ping', jobName: undefined, body });
+    return this.#deliver({ webhook }, 'webhook.ping', undefined, body, this.#random.next('event'));
+  }
+
+  /** Makes one more attempt of each delivery with this id now, and waits for the answers. */
+  async redeliver(webhookId: string): Promise<void> {
+    const deliveries = this.#ledger.deliveries.filter((delivery) => delivery.webhookId === webhookId);
+    if (deliveries.length === 0) throw notFound('Delivery', webhookId);
+    await Promise.all(deliveries.map(async (delivery) => await this.#attempt(delivery, [])));
+  }
+
+  close(): void {
+    this.#poster.close();
+  }
+
+  #emitTo(targets: readonly Target[], event: GeminiEvent, label: string): void {
+    const { userMetadata } = this.#settings.get().deliveries;
+    const body = JSON.stringify(eventBody(event, this.#clock.now(), userMetadata));
+    this.#ledger.event({ type: event.type, jobName: event.jobName, body });
+    for (const target of targets) this.#deliver(target, event.type, event.jobName, body, label);
+  }
+
+  #deliver(
+    target: Target,
+    eventType: string,
+    jobName: string | undefined,
+    body: string,
+    eventLabel: string,
+  ): DeliveryRecord {
+    const label = this.#settings.get().deliveries.sharedId ? eventLabel : this.#random.next('delivery');
+    const webhookId = `msg_${this.#random.uuid(`${label}/id`)}`;
+    const dropped = this.#random.chance(`${webhookId}/drop`, this.#settings.get().faults.drop);
+    const delivery = this.#ledger.delivery({
+      webhookId,
+      eventType,
+      jobName,
+      kind: 'webhook' in target ? 'static' : 'dynamic',
+      webhook: 'webhook' in target ? target.webhook.id : undefined,
+      uri: 'webhook' in target ? target.webhook.uri : target.uri,
+      body,
+      state: dropped ? 'dropped' : 'waiting',
+    });
+    if (!dropped) this.#sendFirst(delivery);
+    return delivery;
+  }
+
+  #sendFirst(delivery: DeliveryRecord): void {
+    const { faults, deliveries } = this.#settings.get();
+    const hit = (fault: 'delay' | 'duplicate' | 'reorder') =>
+      this.#random.chance(`${delivery.webhookId}/${fault}`, faults[fault]);
+    const delay = (deliveries.retryDelaysMillis[0] ?? 0) + (hit('delay') ? faults.delayMillis : 0);
+    const release = this.#held.get(delivery.uri);
+    if (hit('reorder') && release === undefined) {
+      this.#hold(delivery);
+    } else {
+      this.#schedule(delivery, delay);
+      if (hit('duplicate')) this.#clock.after(delay, async () => await this.#duplicate(delivery));
+    }
+    release?.();
+  }
+
+  async #duplicate(delivery: DeliveryRecord): Promise<void> {
+    if (this.#isWanted(delivery)) await this.#attempt(delivery, ['duplicate']);
+  }
+
+  #hold(delivery: DeliveryRecord): void {
+    const timer = this.#schedule(delivery, HOLD_MILLIS);
+    this.#held.set(delivery.uri, () => {
+      this.#held.delete(delivery.uri);
+      timer.cancel();
+      if (delivery.attempts.length === 0) this.#schedule(delivery, 1);
+    });
+  }
+
+  #schedule(delivery: DeliveryRecord, delayMillis: number) {
+    delivery.nextAttemptTime = isoTime(this.#clock.now() + delayMillis);
+    this.#ledger.deliveryChanged(delivery);
+    return this.#clock.after(delayMillis, async () => {
+      delivery.nextAttemptTime = undefined;
+      if (delivery.state !== 'waiting') return;
+      if (this.#isWanted(delivery)) await this.#attemptAndRetry(delivery);
+      else this.#settle(delivery, 'cancelled');
+    });
+  }
+
+  /** Nothing is sent to a webhook that was deleted or disabled meanwhile, pings excepted. */
+  #isWanted({ webhook, eventType }: DeliveryRecord): boolean {
+    if (webhook === undefined) return true;
+    if (!this.#webhooks.has(webhook)) return false;
+    return this.#webhooks.get(webhook).state === 'enabled' || eventType === 'webhook.ping';
+  }
+
+  async #attemptAndRetry(delivery: DeliveryRecord): Promise<void> {
+    const { retryDelaysMillis, giveUpAfterMillis } = this.#settings.get().deliveries;
+    const tries = delivery.attempts.filter(({ faults }) => !faults.includes('duplicate')).length + 1;
+    await this.#attempt(delivery, []);
+    if (delivery.state !== 'waiting') return;
+    const delay = retryDelaysMillis[tries];
+    const end = Date.parse(delivery.time) + giveUpAfterMillis;
+    if (delay === undefined || this.#clock.now() + delay > end) this.#settle(delivery, 'given_up');
+    else this.#schedule(delivery, delay);
+  }
+
+  async #attempt(delivery: DeliveryRecord, given: readonly AttemptFault[]): Promise<void> {
+    const { timeoutMillis } = this.#settings.get().deliveries;
+    const faults = [...given, ...this.#attemptFaults(delivery)];
+    const requestHeaders = this.#headers(delivery, faults);
+    const attempt = this.#ledger.attempt(delivery, { requestHeaders, faults });
+    const answer = await this.#poster.post(delivery.uri, requestHeaders, delivery.body, timeoutMillis);
+    this.#ledger.attemptAnswered(delivery, attempt, answer);
+    if (isAccepted(answer, attempt)) this.#settle(delivery, 'delivered');
+  }
+
+  #settle(delivery: DeliveryRecord, state: 'delivered' | 'given_up' | 'cancelled'): void {
+    const first = delivery.state !== 'delivered';
+    delivery.state = state;
+    delivery.nextAttemptTime = undefined;
+    this.#ledger.deliveryChanged(delivery);
+    if (!first || state === 'cancelled' || delivery.webhook === undefined || !this.#webhooks.has(delivery.webhook))
+      return;
+    const { disableAfterGivenUp } = this.#settings.get().deliveries;
+    this.#webhooks.settle(this.#webhooks.get(delivery.webhook), state === 'delivered', disableAfterGivenUp);
+  }
+
+  #attemptFaults({ webhookId, attempts }: DeliveryRecord): AttemptFault[] {
+    const { faults } = this.#settings.get();
+    const rates = {
+      stale: faults.stale,
+      unsigned: faults.unsigned,
+      wrong_signature: faults.wrongSignature,
+      lost_answer: faults.lostAnswer,
+    };
+    const names = Object.keys(rates) as (keyof typeof rates)[];
+    return names.filter((name) => this.#random.chance(`${webhookId}/${attempts.length + 1}/${name}`, rates[name]));
+  }
+
+  #headers(delivery: DeliveryRecord, faults: readonly AttemptFault[]): Record<string, string> {
+    const ageMillis = faults.includes('stale') ? this.#settings.get().faults.staleMillis : 0;
+    const timestampSeconds = Math.floor((this.#clock.now() - ageMillis) / 1000);
+    const message = { id: delivery.webhookId, timestampSeconds, body: delivery.body };
+    const headers = {
+      'Content-Type': 'application/json',
+      'Content-Length': String(Buffer.byteLength(delivery.body)),
+      'User-Agent': 'Gemini-API-Simulator',
+      'Webhook-Id': delivery.webhookId,
+      'Webhook-Timestamp': String(timestampSeconds),
+    };
+    if (faults.includes('unsigned')) return headers;
+    return { ...headers, 'Webhook-Signature': this.#signature(delivery, message, faults.includes('wrong_signature')) };
+  }
+
+  #signature(delivery: DeliveryRecord, message: SignedMessage, wrong: boolean): string {
+    if (delivery.webhook !== undefined) return this.#staticSignature(delivery.webhook, message, wrong);
+    const key = wrong ? this.#keys.foreign() : this.#keys.signer(delivery.webhookId);
+    if (this.#settings.get().deliveries.scheme === 'v1a') return signV1a(key, message);
+    const kid = this.#settings.get().jwks.keyIds ? { kid: key.kid } : {};
+    return signJwt(key, { alg: key.alg, ...kid, typ: 'JWT' }, this.#claims(delivery, message));
+  }
+
+  #staticSignature(webhook: string, message: SignedMessage, wrong: boolean): string {
+    const secrets = wrong
+      ? [newSecret(this.#random.bytes('foreign secret', 32))]
+      : this.#webhooks.secrets(this.#webhooks.get(webhook)).map(({ value }) => value);
+    return secrets.map((secret) => signV1(secret, message)).join(' ');
+  }
+
+  /** Invented, as the guide does not say what a token claims (G 5.3). */
+  #claims({ uri, body }: DeliveryRecord, { id, timestampSeconds }: SignedMessage): object {
+    return {
+      iss: ISSUER,
+      aud: this.#settings.get().deliveries.audience ?? uri,
+      iat: timestampSeconds,
+      exp: timestampSeconds + JWT_LIFETIME_SECONDS,
+      jti: id,
+      ...(JSON.parse(body) as object),
+    };
+  }
+}
+
+function isAccepted({ status = 0 }: AttemptAnswer, { faults }: AttemptRecord): boolean {
+  return status >= 200 && status < 300 && !faults.includes('lost_answer');
+}

@@ -1,0 +1,55 @@
+import type { z } from 'zod';
+
+const HTTP_STATUS = {
+  INVALID_ARGUMENT: 400,
+  FAILED_PRECONDITION: 400,
+  PERMISSION_DENIED: 403,
+  NOT_FOUND: 404,
+  ALREADY_EXISTS: 409,
+  RESOURCE_EXHAUSTED: 429,
+  INTERNAL: 500,
+  UNAVAILABLE: 503,
+  DEADLINE_EXCEEDED: 504,
+} as const;
+
+export type ErrorStatus = keyof typeof HTTP_STATUS;
+
+/** A refusal in Google's error form (G 2.3). */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  readonly status: ErrorStatus | 'UNKNOWN';
+  readonly code: number;
+  readonly details: readonly object[];
+
+  constructor(status: ErrorStatus | number, message: string, details: readonly object[] = []) {
+    super(message);
+    this.code = typeof status === 'number' ? status : HTTP_STATUS[status];
+    this.status = typeof status === 'number' ? statusName(status) : status;
+    this.details = details;
+  }
+
+  toJSON(): object {
+    const { code, message, status, details } = this;
+    return { error: { code, message, status, details } };
+  }
+}
+
+export function notFound(what: string, name: string): ApiError {
+  return new ApiError('NOT_FOUND', `${what} not found: ${name}`);
+}
+
+/** Checks untrusted input as the API does; every bad field is named in the refusal. */
+export function checked<T extends z.ZodType>(schema: T, input: unknown): z.output<T> {
+  const result = schema.safeParse(input);
+  if (result.success) return result.data;
+  const violations = result.error.issues.map(({ path, message }) => ({ field: path.join('.'), description: message }));
+  const message = violations.map(({ field, description }) => `Invalid value at '${field}': ${description}`).join('; ');
+  throw new ApiError('INVALID_ARGUMENT', message, [
+    { '@type': 'type.googleapis.com/google.rpc.BadRequest', fieldViolations: violations },
+  ]);
+}
+
+function statusName(code: number): ErrorStatus | 'UNKNOWN' {
+  const entry = Object.entries(HTTP_STATUS).find(([, status]) => status === code);
+  return entry === undefined ? 'UNKNOWN' : (entry[0] as ErrorStatus);
+}

@@ -1,0 +1,128 @@
+import { createHash } from 'node:crypto';
+import { isoTime } from './clock.ts';
+import type { Clock } from './clock.ts';
+import { bytesContent } from './content.ts';
+import type { Content } from './content.ts';
+import { ApiError } from './errors.ts';
+import { downloadUri } from './events.ts';
+import type { Random } from './random.ts';
+import type { Settings } from './settings.ts';
+
+export interface StoredFile {
+  /** `files/…` */
+  readonly name: string;
+  readonly displayName: string | undefined;
+  readonly mimeType: string;
+  /** Only generated files can be downloaded (G 8.3). */
+  readonly source: 'UPLOADED' | 'GENERATED';
+  readonly content: Content;
+  readonly sha256: string | undefined;
+  readonly createMillis: number;
+  readonly expireMillis: number;
+}
+
+/** What `files.get` takes; output files of batches are longer (G 1.9). */
+const LONGEST_ID = 40;
+
+export class Files {
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #settings: Settings;
+  readonly #byName = new Map<string, StoredFile>();
+
+  constructor(clock: Clock, random: Random, settings: Settings) {
+    this.#clock = clock;
+    this.#random = random;
+    this.#settings = settings;
+  }
+
+  /** Keeps uploaded bytes under the wanted name or one of twelve letters. Throws ALREADY_EXISTS. */
+  addUploaded(bytes: Uint8Array, wanted: { name?: string; displayName?: string; mimeType: string }): StoredFile {
+    const label = this.#random.next('file');
+    const name = wanted.name ?? `files/${this.#random.letters(label, 12)}`;
+    if (this.#find(name) !== undefined) throw new ApiError('ALREADY_EXISTS', `File already exists: ${name}`);
+    return this.#add({
+      name,
+      displayName: wanted.displayName,
+      mimeType: wanted.mimeType,
+      source: 'UPLOADED',
+      content: bytesContent(bytes),
+      sha256: createHash('sha256').update(bytes).digest('base64'),
+    });
+  }
+
+  /** Keeps what a job has made, by default under a name of twelve letters. */
+  addGenerated(content: Content, mimeType: string, wantedName?: string): StoredFile {
+    const label = this.#random.next('file');
+    const name = wantedName ?? `files/${this.#random.letters(label, 12)}`;
+    return this.#add({ name, displayName: undefined, mimeType, source: 'GENERATED', content, sha256: undefined });
+  }
+
+  /** Refuses what is gone or never was as the API refuses what one may not see. */
+  get(name: string): StoredFile {
+    const file = this.#find(name);
+    if (file !== undefined) return file;
+    const message = `You do not have permission to access the File ${name.slice('files/'.length)} or it may not exist.`;
+    throw new ApiError('PERMISSION_DENIED', message);
+  }
+
+  /** As `get`, for the methods that know only ids of up to 40 characters. */
+  getById(id: string): StoredFile {
+    if (id.length > LONGEST_ID) {
+      throw new ApiError('INVALID_ARGUMENT', `File name may not be longer than ${LONGEST_ID} characters: files/${id}`);
+    }
+    return this.get(`files/${id}`);
+  }
+
+  /** A file that can be downloaded. */
+  getGenerated(id: string): StoredFile {
+    const file = this.get(`files/${id}`);
+    if (file.source === 'GENERATED') return file;
+    throw new ApiError('INVALID_ARGUMENT', 'Only files with source GENERATED can be downloaded.');
+  }
+
+  list(): StoredFile[] {
+    return [...this.#byName.keys()]
+      .flatMap((name) => this.#find(name) ?? [])
+      .filter(({ name }) => name.length - 'files/'.length <= LONGEST_ID);
+  }
+
+  delete(id: string): void {
+    this.#byName.delete(this.getById(id).name);
+  }
+
+  resource(file: StoredFile): object {
+    const { name, displayName, mimeType, source } = file;
+    const createTime = isoTime(file.createMillis);
+    return {
+      name,
+      displayName,
+      mimeType,
+      sizeBytes: String(file.content.sizeBytes),
+      createTime,
+      updateTime: createTime,
+      expirationTime: isoTime(file.expireMillis),
+      sha256Hash: file.sha256,
+      uri: `https://generativelanguage.googleapis.com/v1beta/${name}`,
+      downloadUri: source === 'GENERATED' ? downloadUri(name) : undefined,
+      state: 'ACTIVE',
+      source,
+    };
+  }
+
+  #add(file: Omit<StoredFile, 'createMillis' | 'expireMillis'>): StoredFile {
+    const { lifetimeMillis, outputLifetimeMillis } = this.#settings.get().files;
+    const createMillis = this.#clock.now();
+    const lifetime = file.name.startsWith('files/batch-') ? outputLifetimeMillis : lifetimeMillis;
+    const stored = { ...file, createMillis, expireMillis: createMillis + lifetime };
+    this.#byName.set(file.name, stored);
+    return stored;
+  }
+
+  #find(name: string): StoredFile | undefined {
+    const file = this.#byName.get(name);
+    if (file === undefined || file.expireMillis > this.#clock.now()) return file;
+    this.#byName.delete(name);
+    return undefined;
+  }
+}

@@ -1,0 +1,56 @@
+import type { Core } from '../core.ts';
+import { ApiError } from '../errors.ts';
+import { jsonBody, page, parameter } from './route.ts';
+import type { Route } from './route.ts';
+
+/** Of the whole request (G 11). */
+const LARGEST_INLINE_BYTES = 20 * 1024 * 1024;
+
+export function batchRoutes({ batches }: Core): Route[] {
+  return [
+    {
+      method: 'batches.create',
+      http: 'POST',
+      path: '/models/:model/~batchGenerateContent',
+      handle: async (c) => {
+        if (Number(c.req.header('content-length')) > LARGEST_INLINE_BYTES) {
+          throw new ApiError('INVALID_ARGUMENT', 'Request payload size exceeds the limit: 20971520 bytes.');
+        }
+        return batches.resource(batches.create(parameter(c, 'model'), await jsonBody(c)));
+      },
+    },
+    {
+      method: 'batches.list',
+      http: 'GET',
+      path: '/batches',
+      handle: (c) => {
+        const { items, next } = page(batches.list(), c.req.query('pageSize'), c.req.query('pageToken'));
+        return { operations: items.map((batch) => batches.resource(batch, true)), nextPageToken: next };
+      },
+    },
+    {
+      method: 'batches.get',
+      http: 'GET',
+      path: '/batches/:id',
+      handle: (c) => batches.resource(batches.get(parameter(c, 'id'))),
+    },
+    {
+      method: 'batches.cancel',
+      http: 'POST',
+      path: '/batches/:id/~cancel',
+      handle: (c) => {
+        batches.cancel(parameter(c, 'id'));
+        return {};
+      },
+    },
+    {
+      method: 'batches.delete',
+      http: 'DELETE',
+      path: '/batches/:id',
+      handle: (c) => {
+        batches.delete(parameter(c, 'id'));
+        return {};
+      },
+    },
+  ];
+}

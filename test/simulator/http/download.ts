@@ -1,0 +1,55 @@
+import type { Content } from '../content.ts';
+import type { Core } from '../core.ts';
+import { ApiError } from '../errors.ts';
+import { parseRange } from '../range.ts';
+import { parameter } from './route.ts';
+import type { Route, SimulatorContext } from './route.ts';
+
+/** Generated files, as a whole or by range; they are made while they are sent. */
+export function downloadRoutes({ files, settings }: Core): Route[] {
+  const handle = (c: SimulatorContext): Response => {
+    const { content, mimeType } = files.getGenerated(parameter(c, 'id'));
+    const header = settings.get().files.ranges ? c.req.header('range') : undefined;
+    const range = parseRange(header, content.sizeBytes);
+    if (range === 'unsatisfiable') return unsatisfiable(content);
+    const { start, end } = range ?? { start: 0, end: content.sizeBytes };
+    const headers = {
+      'content-type': mimeType,
+      'content-length': String(end - start),
+      ...(range === undefined ? {} : { 'content-range': `bytes ${start}-${end - 1}/${content.sizeBytes}` }),
+      ...(settings.get().files.ranges ? { 'accept-ranges': 'bytes' } : {}),
+    };
+    const body = ReadableStream.from<Uint8Array>(content.read(start, end));
+    return new Response(body, { status: range === undefined ? 200 : 206, headers });
+  };
+  return [{ method: 'files.download', http: 'GET', path: '/files/:id/~download', handle }];
+}
+
+/** The answer without what follows its first bytes: the connection ends there, short of the announced length. */
+export function cutOff(c: SimulatorContext, answer: Response, bytes: number): Response {
+  if (answer.body === null) return answer;
+  const { socket } = c.env.incoming;
+  const body = firstBytes(answer.body, bytes, () => socket.destroySoon());
+  return new Response(ReadableStream.from<Uint8Array>(body), answer);
+}
+
+async function* firstBytes(
+  body: ReadableStream<Uint8Array>,
+  bytes: number,
+  cut: () => void,
+): AsyncGenerator<Uint8Array> {
+  let left = bytes;
+  for await (const chunk of body) {
+    yield chunk.subarray(0, left);
+    left -= chunk.length;
+    if (left <= 0) {
+      cut();
+      return;
+    }
+  }
+}
+
+function unsatisfiable({ sizeBytes }: Content): Response {
+  const error = new ApiError(416, 'Requested range not satisfiable');
+  return Response.json(error, { status: 416, headers: { 'content-range': `bytes */${sizeBytes}` } });
+}

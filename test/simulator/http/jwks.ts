@@ -1,0 +1,18 @@
+import type { Core } from '../core.ts';
+import { ApiError } from '../errors.ts';
+import type { ApiFaults } from './faults.ts';
+import type { Route } from './route.ts';
+
+export function jwksRoute({ keys, settings }: Core, faults: ApiFaults): Route {
+  return {
+    method: 'jwks',
+    http: 'GET',
+    path: '/.well-known/jwks.json',
+    handle: async () => {
+      const { available, latencyMillis } = settings.get().jwks;
+      await faults.slowDown(latencyMillis);
+      if (!available) throw new ApiError('UNAVAILABLE', 'The simulator was told to withhold its keys.');
+      return keys.jwks();
+    },
+  };
+}

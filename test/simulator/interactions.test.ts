@@ -1,0 +1,220 @@
+import { readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { GenerateVideosOperation } from '@google/genai';
+import { describe, expect, test } from 'vitest';
+import { call, given, JOB_MILLIS, setUp } from './harness.ts';
+
+const model = 'gemini-3.8-flash';
+const weather = {
+  type: 'function' as const,
+  name: 'get_weather',
+  description: 'weather',
+  parameters: { type: 'object', properties: { city: { type: 'string' }, days: { type: 'integer' } } },
+};
+
+describe('an interaction', () => {
+  test('in the foreground is complete at once', async () => {
+    const { simulator, ai } = await setUp();
+    const interaction = await ai.interactions.create({ model, input: 'hello', labels: { job: 'mine' } });
+    expect(interaction).toMatchObject({ status: 'completed', model, labels: { job: 'mine' } });
+    expect(interaction.output_text).toContain('hello');
+    expect(simulator.ledger.events).toEqual([]);
+  });
+
+  test('in the background ends later, tells its URI and echoes its webhook config', async () => {
+    const { simulator, ai, receiver } = await setUp();
+    const webhook_config = { uris: [receiver.url], user_metadata: { job: 'nightly' } };
+    const created = await ai.interactions.create({ model, input: 'hello', background: true, webhook_config });
+    expect(created).toMatchObject({ status: 'in_progress', webhook_config });
+    const id = given(created.id);
+    expect(id).toMatch(/^v1_[a-z0-9]+$/);
+    await simulator.clock.advance(JOB_MILLIS);
+    expect(await ai.interactions.get(id)).toMatchObject({ id, status: 'completed' });
+    expect(receiver.received.map(({ body }) => JSON.parse(body) as object)).toEqual([
+      {
+        type: 'interaction.completed',
+        version: 'v1',
+        timestamp: '2026-05-28T20:26:42Z',
+        data: { id },
+        user_metadata: { job: 'nightly' },
+      },
+    ]);
+  });
+
+  test('that fails tells why', async () => {
+    const { simulator, ai, receiver } = await setUp();
+    const webhook_config = { uris: [receiver.url] };
+    const { id } = await ai.interactions.create({ model, input: '[fail]', background: true, webhook_config });
+    await simulator.finish(id);
+    const error = { code: 13, message: 'Internal error encountered.' };
+    expect(await ai.interactions.get(id)).toMatchObject({ status: 'failed', errors: [error] });
+    expect(JSON.parse(given(receiver.received[0]).body)).toMatchObject({
+      type: 'interaction.failed',
+      data: { id, error_code: '13', error_message: error.message },
+    });
+  });
+
+  test('can be cancelled while it runs, and deleted', async () => {
+    const { simulator, ai } = await setUp();
+    const { id } = await ai.interactions.create({ model, input: '[hang]', background: true });
+    expect(await ai.interactions.cancel(id)).toMatchObject({ id, status: 'cancelled' });
+    expect(simulator.ledger.events.map(({ type }) => type)).toEqual(['interaction.cancelled']);
+    expect(await ai.interactions.delete(id)).toBeUndefined();
+    await expect(ai.interactions.get(id)).rejects.toMatchObject({ status: 404 });
+  });
+
+  test('can end in ways that cause no event', async () => {
+    const { simulator, ai } = await setUp();
+    const { id } = await ai.interactions.create({ model, input: 'hello', background: true });
+    await simulator.finish(id, { state: 'budget_exceeded' });
+    expect((await ai.interactions.get(id)).status).toBe('budget_exceeded');
+    expect(simulator.ledger.events).toEqual([]);
+    await expect(simulator.finish('v1_unknown')).rejects.toMatchObject({ status: 'NOT_FOUND' });
+  });
+
+  test('shows its input only when asked', async () => {
+    const { ai } = await setUp();
+    const { id } = await ai.interactions.create({ model, input: 'my words' });
+    const types = (steps: readonly { type: string }[] | undefined) => steps?.map(({ type }) => type);
+    expect(types((await ai.interactions.get(id)).steps)).toEqual(['thought', 'model_output']);
+    const whole = await ai.interactions.get(id, { include_input: true });
+    expect(types(whole.steps)).toEqual(['user_input', 'thought', 'model_output']);
+  });
+
+  test.each([
+    ['webhook_config without background', { webhook_config: { uris: ['https://h.test/x'] } }],
+    ['background with store: false', { background: true, store: false }],
+    ['neither model nor agent', { model: undefined }],
+    ['a label with a space', { labels: { 'a b': 'c' } }],
+    ['a webhook on another http host', { background: true, webhook_config: { uris: ['http://h.test/x'] } }],
+  ])('with %s is refused', async (_, fields) => {
+    const { simulator } = await setUp();
+    const init = { method: 'POST', body: JSON.stringify({ model, input: 'hello', ...fields }) };
+    const response = await call(simulator, '/v1beta/interactions', init);
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({ error: { status: 'INVALID_ARGUMENT' } });
+  });
+
+  test('that was not stored cannot be continued', async () => {
+    const { ai } = await setUp();
+    const { id } = await ai.interactions.create({ model, input: 'hello', store: false });
+    const next = ai.interactions.create({ model, input: 'again', previous_interaction_id: given(id) });
+    await expect(next).rejects.toMatchObject({ status: 404 });
+  });
+});
+
+describe('a function call', () => {
+  test('waits for its result, then goes on under a new id', async () => {
+    const { simulator, ai, receiver } = await setUp();
+    const shared = { model, background: true, tools: [weather], webhook_config: { uris: [receiver.url] } };
+    const first = given((await ai.interactions.create({ ...shared, input: 'weather?' })).id);
+    await simulator.clock.advance(JOB_MILLIS);
+    const { status, steps } = await ai.interactions.get(first);
+    expect(status).toBe('requires_action');
+    const called = given(steps?.at(-1));
+    expect(called).toMatchObject({
+      type: 'function_call',
+      name: 'get_weather',
+      arguments: { city: expect.any(String) as string, days: expect.any(Number) as number },
+    });
+    const call_id = 'id' in called ? called.id : '';
+    const input = [{ type: 'function_result' as const, call_id, name: 'get_weather', result: { temp: 20 } }];
+    const second = given((await ai.interactions.create({ ...shared, input, previous_interaction_id: first })).id);
+    expect(second).not.toBe(first);
+    await simulator.clock.advance(JOB_MILLIS);
+    const answer = await ai.interactions.get(second);
+    expect(answer.output_text).toContain('{"temp":20}');
+    const types = receiver.received.map(({ body }) => (JSON.parse(body) as { type: string }).type);
+    expect(types).toEqual(['interaction.requires_action', 'interaction.completed']);
+  });
+
+  test.each([
+    ['an answer to another call', [{ type: 'function_result', call_id: 'call_x', name: 'get_weather', result: 1 }]],
+    ['no answer at all', 'never mind'],
+  ])('refuses %s', async (_, input) => {
+    const { simulator, ai } = await setUp();
+    const created = await ai.interactions.create({ model, input: 'weather?', tools: [weather] });
+    expect(created.status).toBe('requires_action');
+    const body = JSON.stringify({ model, input, previous_interaction_id: created.id });
+    expect((await call(simulator, '/v1/interactions', { method: 'POST', body })).status).toBe(400);
+  });
+});
+
+describe('an Omni video', () => {
+  const omni = { model: 'gemini-omni-1.1-flash', input: 'a cat', background: true };
+
+  test('comes by URI when so asked', async () => {
+    const { simulator, ai } = await setUp();
+    const response_format = { type: 'video' as const, delivery: 'uri' as const };
+    const { id } = await ai.interactions.create({ ...omni, response_format });
+    await simulator.finish(id);
+    const video = given((await ai.interactions.get(id)).output_video);
+    expect(video).toMatchObject({ type: 'video', mime_type: 'video/mp4' });
+    const downloadPath = path.join(tmpdir(), `simulator-${process.pid}-omni.mp4`);
+    await ai.files.download({ file: given(video.uri), downloadPath });
+    expect((await readFile(downloadPath)).subarray(4, 8).toString()).toBe('ftyp');
+  });
+
+  test('comes inline by default, or always on GET when so set', async () => {
+    const { simulator, ai } = await setUp({ settings: { jobs: { omniUriOnGet: false, videoBytes: 1_000 } } });
+    const response_format = { type: 'video' as const, delivery: 'uri' as const };
+    for (const body of [omni, { ...omni, response_format }]) {
+      const { id } = await ai.interactions.create(body);
+      await simulator.finish(id);
+      const { data, uri } = given((await ai.interactions.get(id)).output_video);
+      expect(Buffer.from(given(data), 'base64')).toHaveLength(1_000);
+      expect(uri).toBeUndefined();
+    }
+  });
+
+  test.each([
+    ['interaction', ['interaction.completed']],
+    ['video', ['video.generated']],
+    ['both', ['interaction.completed', 'video.generated']],
+  ] as const)('causes the events that are set: %s', async (omniEvents, types) => {
+    const { simulator, ai } = await setUp({ settings: { deliveries: { omniEvents } } });
+    const { id } = await ai.interactions.create(omni);
+    await simulator.finish(id);
+    expect(simulator.ledger.events.map(({ type }) => type)).toEqual(types);
+  });
+});
+
+describe('a Veo video', () => {
+  const start = '/v1beta/models/veo-3.1-generate-preview:predictLongRunning';
+
+  test('runs as an operation and ends with a file and an event', async () => {
+    const { simulator, ai, receiver } = await setUp();
+    const webhookConfig = { uris: [receiver.url], userMetadata: { job: 'n' } };
+    const body = { instances: [{ prompt: 'a cat' }], parameters: { sampleCount: 2 }, webhookConfig };
+    const response = await call(simulator, start, { method: 'POST', body: JSON.stringify(body) });
+    const operation = new GenerateVideosOperation();
+    operation.name = ((await response.json()) as { name: string }).name;
+    expect((await ai.operations.getVideosOperation({ operation })).done).not.toBe(true);
+    await simulator.clock.advance(JOB_MILLIS);
+    const done = await ai.operations.getVideosOperation({ operation });
+    const videos = given(done.response?.generatedVideos);
+    expect(videos).toHaveLength(2);
+    const downloadPath = path.join(tmpdir(), `simulator-${process.pid}-veo.mp4`);
+    await ai.files.download({ file: given(videos[0]), downloadPath });
+    expect(await readFile(downloadPath)).toHaveLength(65_536);
+    const event = JSON.parse(given(receiver.received[0]).body) as { data: { file_name: string } };
+    expect(event).toMatchObject({
+      type: 'video.generated',
+      data: { id: operation.name, output_file_uri: videos[0]?.video?.uri },
+      user_metadata: { job: 'n' },
+    });
+    expect(await ai.files.get({ name: event.data.file_name })).toMatchObject({ source: 'GENERATED' });
+  });
+
+  test('that fails says so in its operation and causes no event', async () => {
+    const { simulator } = await setUp();
+    const body = JSON.stringify({ instances: [{ prompt: '[fail]' }] });
+    const created = await call(simulator, start, { method: 'POST', body });
+    const { name } = (await created.json()) as { name: string };
+    await simulator.clock.advance(JOB_MILLIS);
+    const response = await call(simulator, `/v1/${name}`);
+    expect(await response.json()).toMatchObject({ name, done: true, error: { code: 13 } });
+    expect(simulator.ledger.events).toEqual([]);
+  });
+});

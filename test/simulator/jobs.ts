@@ -1,0 +1,155 @@
+import { z } from 'zod';
+import type { Clock, Timer } from './clock.ts';
+import { linesSpecSchema } from './content.ts';
+import { ApiError, notFound } from './errors.ts';
+import { eventsOf } from './events.ts';
+import type { GeminiEvent } from './events.ts';
+import type { Ledger } from './ledger.ts';
+import type { Random } from './random.ts';
+import type { Settings } from './settings.ts';
+import type { WebhookConfig } from './webhooks.ts';
+
+export type JobKind = 'batch' | 'interaction' | 'video';
+
+const FINAL_STATES = {
+  batch: ['succeeded', 'failed', 'cancelled', 'expired', 'partially_succeeded'],
+  interaction: ['succeeded', 'requires_action', 'failed', 'cancelled', 'incomplete', 'budget_exceeded'],
+  video: ['succeeded', 'failed'],
+} as const;
+
+export type FinalState = (typeof FINAL_STATES)[JobKind][number];
+export type JobState = 'pending' | 'running' | FinalState;
+
+/** How a job ends. */
+export const outcomeSchema = z.strictObject({
+  state: z.enum([...new Set(Object.values(FINAL_STATES).flat())]).optional(),
+  error: z.strictObject({ code: z.number().int(), message: z.string() }).optional(),
+  output: linesSpecSchema.optional().describe('Replaces the output file of a batch by one of any size.'),
+});
+export type Outcome = z.output<typeof outcomeSchema>;
+
+export interface Job {
+  /** `batches/…`, `v1_…` for an interaction, `models/…/operations/…` for a Veo video. */
+  readonly name: string;
+  readonly kind: JobKind;
+  readonly createMillis: number;
+  readonly webhookConfig: WebhookConfig | undefined;
+  state: JobState;
+  updateMillis: number;
+  endMillis: number | undefined;
+  error: Outcome['error'];
+}
+
+export interface JobSpec extends Pick<Job, 'name' | 'kind' | 'webhookConfig'> {
+  /** Text of the user's in which `[fail]` makes the job fail and `[hang]` keeps it from ever ending by itself. */
+  readonly markers: string;
+  /** How it ends if it is left alone. Default: it succeeds. */
+  readonly plan?: () => Outcome;
+  /** Makes the results of that end and answers the name of their file, where there is one. May refuse to end so. */
+  readonly conclude: (outcome: Outcome) => string | undefined;
+}
+
+interface Entry {
+  readonly job: Job;
+  readonly spec: JobSpec;
+  readonly timers: Timer[];
+}
+
+const DEFAULT_ERROR = { code: 13, message: 'Internal error encountered.' };
+
+/** The life of every job: pending, running, final; the end causes its events. */
+export class Jobs {
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #settings: Settings;
+  readonly #ledger: Ledger;
+  readonly #emit: (event: GeminiEvent) => void;
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(clock: Clock, random: Random, settings: Settings, ledger: Ledger, emit: (event: GeminiEvent) => void) {
+    this.#clock = clock;
+    this.#random = random;
+    this.#settings = settings;
+    this.#ledger = ledger;
+    this.#emit = emit;
+  }
+
+  start(spec: JobSpec): Job {
+    const { name, kind, webhookConfig } = spec;
+    const now = this.#clock.now();
+    const times = { createMillis: now, updateMillis: now, endMillis: undefined };
+    const job: Job = { name, kind, webhookConfig, ...times, state: 'pending', error: undefined };
+    const entry: Entry = { job, spec, timers: [] };
+    this.#entries.set(name, entry);
+    this.#ledger.job({ name, kind, state: job.state });
+    this.#schedule(entry);
+    return job;
+  }
+
+  list(kind?: JobKind): Job[] {
+    const jobs = [...this.#entries.values()].map(({ job }) => job);
+    return kind === undefined ? jobs : jobs.filter((job) => job.kind === kind);
+  }
+
+  /** Ends a job now. Throws NOT_FOUND, or FAILED_PRECONDITION where it is final already or cannot end so. */
+  finish(name: string, outcome?: Outcome): void {
+    const entry = this.#entries.get(name);
+    if (entry === undefined) throw notFound('Job', name);
+    if (isFinal(entry.job)) throw new ApiError('FAILED_PRECONDITION', `Job ${name} is ${entry.job.state} already`);
+    const planned = this.#plan(entry);
+    this.#end(entry, { ...(outcome?.state === undefined ? planned : {}), ...outcome });
+  }
+
+  /** Ends it as cancelled; one that is final stays as it is. */
+  cancel(job: Job): void {
+    if (!isFinal(job)) this.finish(job.name, { state: 'cancelled' });
+  }
+
+  delete(job: Job): void {
+    for (const timer of this.#entries.get(job.name)?.timers ?? []) timer.cancel();
+    this.#entries.delete(job.name);
+  }
+
+  #schedule(entry: Entry): void {
+    const { pendingMillis, runningMillis, batchExpiryMillis } = this.#settings.get().jobs;
+    entry.timers.push(this.#clock.after(pendingMillis, () => this.#run(entry)));
+    if (runningMillis !== null && !entry.spec.markers.includes('[hang]')) {
+      entry.timers.push(this.#clock.after(pendingMillis + runningMillis, () => this.#end(entry, this.#plan(entry))));
+    }
+    if (entry.job.kind === 'batch') {
+      entry.timers.push(this.#clock.after(batchExpiryMillis, () => this.#end(entry, { state: 'expired' })));
+    }
+  }
+
+  #run({ job }: Entry): void {
+    this.#change(job, 'running');
+  }
+
+  #plan({ job, spec }: Entry): Outcome {
+    const fails = this.#random.chance(`${job.name}/failure`, this.#settings.get().jobs.failureRate);
+    return fails || spec.markers.includes('[fail]') ? { state: 'failed' } : (spec.plan?.() ?? {});
+  }
+
+  #end({ job, spec, timers }: Entry, outcome: Outcome): void {
+    const state = outcome.state ?? 'succeeded';
+    if (!FINAL_STATES[job.kind].some((possible) => possible === state)) {
+      throw new ApiError('FAILED_PRECONDITION', `A job of kind ${job.kind} cannot end as ${state}`);
+    }
+    const fileName = spec.conclude({ ...outcome, state });
+    for (const timer of timers) timer.cancel();
+    job.endMillis = this.#clock.now();
+    if (state === 'failed') job.error = outcome.error ?? DEFAULT_ERROR;
+    this.#change(job, state);
+    for (const event of eventsOf(job, fileName, this.#settings.get().deliveries)) this.#emit(event);
+  }
+
+  #change(job: Job, state: JobState): void {
+    job.state = state;
+    job.updateMillis = this.#clock.now();
+    this.#ledger.job({ name: job.name, kind: job.kind, state });
+  }
+}
+
+export function isFinal(job: Job): boolean {
+  return job.state !== 'pending' && job.state !== 'running';
+}

@@ -1,0 +1,92 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { ApiError } from './errors.ts';
+import type { Random } from './random.ts';
+import type { Settings } from './settings.ts';
+import { ed25519Key, publicJwk, rsaKey } from './signing.ts';
+import type { PublicJwk, SigningKey } from './signing.ts';
+
+const PUBLISHED_KEYS = 3;
+
+/** The keys of dynamic deliveries: three Ed25519 keys as seen live (G 5.2), and an RSA key while that scheme is set. */
+export class Keys {
+  readonly #random: Random;
+  readonly #settings: Settings;
+  readonly #made: SigningKey[] = [];
+  #published: SigningKey[] = [];
+  #chosen: SigningKey | undefined;
+  #rsa: SigningKey | undefined;
+
+  constructor(random: Random, settings: Settings) {
+    this.#random = random;
+    this.#settings = settings;
+    for (let count = 0; count < PUBLISHED_KEYS; count += 1) this.#published.push(this.#make());
+  }
+
+  /** The JWKS as published now. */
+  jwks(): { keys: PublicJwk[] } {
+    const { deliveries, jwks } = this.#settings.get();
+    const keys = [...this.#published, ...(deliveries.scheme === 'RS256' ? [this.#rsaKey()] : [])];
+    return { keys: keys.map((key) => publicJwk(jwks.keyIds ? key : { ...key, kid: undefined })) };
+  }
+
+  /** Publishes a new key instead of the oldest and signs with the new one from now on. Its `kid` is returned. */
+  rotate(): string {
+    const key = this.#make();
+    this.#published = [...this.#published.slice(1), key];
+    this.#chosen = key;
+    return kidOf(key);
+  }
+
+  /** Publishes a key no longer, and signs with it no longer unless `signWith` says so. */
+  remove(kid: string): void {
+    const key = this.#find(kid);
+    this.#published = this.#published.filter((other) => other !== key);
+    if (this.#chosen === key) this.#chosen = undefined;
+  }
+
+  /** Signs with this Ed25519 key from now on, published or not. */
+  signWith(kid: string): void {
+    this.#chosen = this.#find(kid);
+  }
+
+  /** The key that signs what has this label: any published one unless one is chosen. */
+  signer(label: string): SigningKey {
+    if (this.#settings.get().deliveries.scheme === 'RS256') return this.#rsaKey();
+    return this.#chosen ?? this.#random.pick(`signer/${label}`, this.#published);
+  }
+
+  /** A key that was never published, of the type in use. */
+  foreign(): SigningKey {
+    const { scheme } = this.#settings.get().deliveries;
+    return scheme === 'RS256' ? newRsaKey('sim-rsa-1') : ed25519Key(this.#random.bytes('foreign key', 32), 'sim-ed-1');
+  }
+
+  #make(): SigningKey {
+    const label = this.#random.next('ed25519');
+    const key = ed25519Key(this.#random.bytes(label, 32), `sim-ed-${this.#made.length + 1}`);
+    this.#made.push(key);
+    return key;
+  }
+
+  #find(kid: string): SigningKey {
+    const key = this.#made.find((made) => made.kid === kid);
+    if (key === undefined)
+      throw new ApiError('NOT_FOUND', `No key ${kid}; there are ${this.#made.map(kidOf).join(', ')}`);
+    return key;
+  }
+
+  #rsaKey(): SigningKey {
+    this.#rsa ??= newRsaKey('sim-rsa-1');
+    return this.#rsa;
+  }
+}
+
+/** The one thing a seed does not settle: node:crypto makes no RSA key from given bytes. */
+function newRsaKey(kid: string): SigningKey {
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  return rsaKey(privateKey.export({ format: 'jwk' }), kid);
+}
+
+function kidOf(key: SigningKey): string {
+  return key.kid ?? '';
+}

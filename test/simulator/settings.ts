@@ -1,0 +1,212 @@
+import { z } from 'zod';
+
+const HOUR_MILLIS = 3_600_000;
+const millis = z.number().int().min(0);
+const rate = z.number().min(0).max(1);
+
+const Jobs = z.strictObject({
+  pendingMillis: millis.describe('Time from the creation of a job to its start.'),
+  runningMillis: millis.nullable().describe('Time from the start of a job to its end; null: it never ends by itself.'),
+  batchExpiryMillis: millis.describe('A batch that is not final so long after its creation expires.'),
+  failureRate: rate.describe('Share of jobs that fail.'),
+  requestErrorRate: rate.describe('Share of requests of a batch that are answered with an error.'),
+  omniUriOnGet: z
+    .boolean()
+    .describe('GET of an Omni interaction shows the URI that was asked for, not inline data (G 10.3).'),
+  videoBytes: z.number().int().min(64).describe('Size of a made-up video.'),
+});
+
+const Deliveries = z.strictObject({
+  scheme: z.enum(['v1a', 'RS256', 'EdDSA']).describe('Signature of dynamic deliveries: Ed25519 or a JWT (G 5.2, 5.3).'),
+  audience: z.string().nullable().describe('`aud` of a JWT; null: the URI it is sent to.'),
+  retryDelaysMillis: z.array(millis).min(1).describe('Delay of each attempt after the end of the one before it.'),
+  giveUpAfterMillis: millis.describe('No attempt is made so long after the event.'),
+  timeoutMillis: millis.describe('Time an endpoint has to answer, by the wall clock.'),
+  disableAfterGivenUp: z.number().int().min(1).describe('Deliveries given up in a row that disable a webhook.'),
+  sharedId: z.boolean().describe('All deliveries of an event have the same webhook-id (G 4.7).'),
+  userMetadata: z
+    .enum([
+      'user_metadata',
+      'userMetadata',
+      'data.user_metadata',
+      'data.userMetadata',
+      'metadata.user_metadata',
+      'none',
+    ])
+    .describe('Where a delivery has the metadata of its job (G 4.4).'),
+  dataId: z.enum(['full', 'bare']).describe('`data.id` as a resource name, or only its last part (G 1.8).'),
+  outputFileUri: z.enum(['https', 'name', 'gs', 'none']).describe('Form of `data.output_file_uri` (G 1.7).'),
+  ping: z.enum(['full', 'without_data', 'empty']).describe('Body of a ping (G 4.5).'),
+  cancelEvents: z.boolean().describe('A cancelled job causes an event (G 1.5).'),
+  omniEvents: z.enum(['interaction', 'video', 'both']).describe('Events of a finished Omni interaction (G 10.1).'),
+});
+
+const Faults = z.strictObject({
+  duplicate: rate.describe('Deliveries sent twice at the same time.'),
+  reorder: rate.describe('Deliveries held back until the next one to the same URI, a minute at most.'),
+  delay: rate.describe('Deliveries sent later, by `delayMillis`.'),
+  delayMillis: millis,
+  drop: rate.describe('Deliveries never sent.'),
+  unknownType: rate.describe('Events preceded by another one of a type that nobody knows.'),
+  stale: rate.describe('Attempts signed with a timestamp older by `staleMillis`.'),
+  staleMillis: millis,
+  unsigned: rate.describe('Attempts without a signature.'),
+  wrongSignature: rate.describe('Attempts signed by a foreign key.'),
+  lostAnswer: rate.describe('Attempts that reach the endpoint but whose answer is lost, so that they are repeated.'),
+});
+
+const ApiFault = z.strictObject({
+  method: z.string().describe('As in the ledger, e.g. `batches.get`; `batches.*` and `*` match more than one.'),
+  rate: rate.default(1).describe('Share of the matching requests.'),
+  times: z.number().int().min(1).optional().describe('Ends after so many hits. Default: never.'),
+  latencyMillis: millis.optional().describe('Answers later, by the wall clock.'),
+  status: z.number().int().min(400).max(599).optional().describe('Answers with this error and has no effect.'),
+  retryAfterSeconds: z.number().int().min(0).optional().describe('`retry-after` of that error.'),
+  loseAnswer: z.boolean().default(false).describe('Has its effect, then cuts the connection.'),
+  cutAfterBytes: z.number().int().min(0).optional().describe('Cuts a download after so many bytes.'),
+});
+
+const Api = z.strictObject({
+  key: z.string().nullable().describe('The only valid API key; null: any.'),
+  faults: z.array(ApiFault).describe('The first that matches a request is applied to it.'),
+});
+
+const Files = z.strictObject({
+  lifetimeMillis: millis.describe('Uploaded files and videos are gone so long after their creation.'),
+  outputLifetimeMillis: millis.describe('The same for output files of batches.'),
+  ranges: z.boolean().describe('Downloads honour `Range`; otherwise the whole file is sent.'),
+});
+
+const Jwks = z.strictObject({
+  keyIds: z.boolean().describe('Keys and tokens name a `kid`.'),
+  available: z.boolean().describe('Otherwise 503.'),
+  latencyMillis: millis.describe('Time until it answers, by the wall clock.'),
+});
+
+const SettingsSchema = z.strictObject({
+  jobs: Jobs,
+  deliveries: Deliveries,
+  faults: Faults,
+  api: Api,
+  files: Files,
+  jwks: Jwks,
+});
+
+/** Any part of the settings; a list replaces the one before it. */
+export const SettingsPatchSchema = z.strictObject({
+  jobs: Jobs.partial().optional(),
+  deliveries: Deliveries.partial().optional(),
+  faults: Faults.partial().optional(),
+  api: Api.partial().optional(),
+  files: Files.partial().optional(),
+  jwks: Jwks.partial().optional(),
+});
+
+export type SettingsValues = z.output<typeof SettingsSchema>;
+export type SettingsPatch = z.input<typeof SettingsPatchSchema>;
+export type ApiFault = z.output<typeof ApiFault>;
+
+export const DEFAULT_SETTINGS: SettingsValues = {
+  jobs: {
+    pendingMillis: 500,
+    runningMillis: 1_500,
+    batchExpiryMillis: 48 * HOUR_MILLIS,
+    failureRate: 0,
+    requestErrorRate: 0,
+    omniUriOnGet: true,
+    videoBytes: 65_536,
+  },
+  deliveries: {
+    scheme: 'v1a',
+    audience: null,
+    retryDelaysMillis: [0, 5_000, 300_000, 1_800_000, 2 * HOUR_MILLIS, 5 * HOUR_MILLIS, 10 * HOUR_MILLIS],
+    giveUpAfterMillis: 24 * HOUR_MILLIS,
+    timeoutMillis: 10_000,
+    disableAfterGivenUp: 3,
+    sharedId: false,
+    userMetadata: 'user_metadata',
+    dataId: 'full',
+    outputFileUri: 'https',
+    ping: 'full',
+    cancelEvents: true,
+    omniEvents: 'interaction',
+  },
+  faults: {
+    duplicate: 0,
+    reorder: 0,
+    delay: 0,
+    delayMillis: 10_000,
+    drop: 0,
+    unknownType: 0,
+    stale: 0,
+    staleMillis: 600_000,
+    unsigned: 0,
+    wrongSignature: 0,
+    lostAnswer: 0,
+  },
+  api: { key: null, faults: [] },
+  files: { lifetimeMillis: 48 * HOUR_MILLIS, outputLifetimeMillis: 42 * 24 * HOUR_MILLIS, ranges: true },
+  jwks: { keyIds: true, available: true, latencyMillis: 0 },
+};
+
+/** The settings in force. They apply to whatever happens after a patch, to waiting deliveries too. */
+export class Settings {
+  #values: SettingsValues = DEFAULT_SETTINGS;
+
+  constructor(patch: SettingsPatch = {}) {
+    this.patch(patch);
+  }
+
+  get(): SettingsValues {
+    return this.#values;
+  }
+
+  /** Throws a `ZodError` that names every bad value, and then changes nothing. */
+  patch(patch: SettingsPatch): SettingsValues {
+    const checked = SettingsPatchSchema.parse(patch);
+    const groups = Object.entries(this.#values).map(([name, values]) => {
+      const changes = checked[name as keyof SettingsValues];
+      return [name, changes === undefined ? values : { ...values, ...changes }];
+    });
+    this.#values = SettingsSchema.parse(Object.fromEntries(groups));
+    return this.#values;
+  }
+}
+
+const ENVIRONMENT_PREFIX = 'SIMULATOR_';
+
+/**
+ * Settings by environment: `SIMULATOR_JOBS_RUNNING_MILLIS=5000` is `jobs.runningMillis`; values are JSON, or else text.
+ * Throws a `TypeError` that names all unknown variables.
+ */
+export function settingsFromEnvironment(environment: Readonly<Record<string, string | undefined>>): SettingsPatch {
+  const paths = new Map(settingPaths().map(([group, key]) => [environmentName(group, key), [group, key] as const]));
+  const given = Object.entries(environment).filter(([name]) => name.startsWith(ENVIRONMENT_PREFIX));
+  const unknown = given.map(([name]) => name).filter((name) => !paths.has(name));
+  if (unknown.length > 0) throw new TypeError(`unknown settings: ${unknown.join(', ')}`);
+  const patch: Record<string, Record<string, unknown>> = {};
+  for (const [name, value] of given) {
+    const [group, key] = paths.get(name) ?? ['', ''];
+    patch[group] = { ...patch[group], [key]: jsonOrText(value ?? '') };
+  }
+  return SettingsPatchSchema.parse(patch);
+}
+
+function settingPaths(): [group: string, key: string][] {
+  return Object.entries(DEFAULT_SETTINGS).flatMap(([group, values]) =>
+    Object.keys(values).map((key): [string, string] => [group, key]),
+  );
+}
+
+function environmentName(group: string, key: string): string {
+  const words = key.replaceAll(/[A-Z]/g, (letter) => `_${letter}`);
+  return `${ENVIRONMENT_PREFIX}${group}_${words}`.toUpperCase();
+}
+
+function jsonOrText(value: string): unknown {
+  try {
+    return JSON.parse(value);
+  } catch {
+    return value;
+  }
+}

@@ -1,0 +1,102 @@
+import type { AddressInfo } from 'node:net';
+import { createAdaptorServer } from '@hono/node-server';
+import type { Clock } from './clock.ts';
+import { linesContent, linesSpecSchema } from './content.ts';
+import type { LinesSpec } from './content.ts';
+import { createCore } from './core.ts';
+import type { Core, CoreOptions } from './core.ts';
+import type { GeminiEvent } from './events.ts';
+import { createApp } from './http/app.ts';
+import type { Job, JobKind, Outcome } from './jobs.ts';
+import type { Keys } from './keys.ts';
+import type { Ledger } from './ledger.ts';
+import type { Settings } from './settings.ts';
+
+export interface SimulatorOptions extends CoreOptions {
+  /** Default: 0, any free port. */
+  readonly port?: number;
+  /** Default: `127.0.0.1`. */
+  readonly host?: string;
+}
+
+/** A running stand-in for the Gemini API. */
+export interface Simulator {
+  /** For `GOOGLE_GEMINI_BASE_URL` or `httpOptions.baseUrl`. */
+  readonly url: string;
+  /** Repeats this run when it is given as the option. */
+  readonly seed: string;
+  readonly clock: Clock;
+  readonly settings: Settings;
+  readonly ledger: Ledger;
+  /** The keys of dynamic deliveries: `rotate`, `remove`, `signWith`. */
+  readonly jwks: Keys;
+  jobs(kind?: JobKind): Job[];
+  /**
+   * Ends a job now, by default as it would have ended, and waits for the deliveries due at once.
+   * Rejects with an `ApiError` where there is no such job, where it is final, or where its kind cannot end so.
+   */
+  finish(jobName: string, outcome?: Outcome): Promise<void>;
+  /** Makes one more attempt of the deliveries with this `webhook-id` and waits for the answers. */
+  redeliver(webhookId: string): Promise<void>;
+  /** Sends any event to the URIs of its webhook config, or else to the subscribed webhooks, and waits as `finish` does. */
+  emit(event: GeminiEvent): Promise<void>;
+  /** Registers a generated file of any size, made while it is read; answers its name. */
+  generateFile(spec: Pick<LinesSpec, 'lines'> & Partial<LinesSpec>, name?: string): string;
+  /** Stops listening, cuts what is open, forgets what is to come; nothing is left when it resolves. */
+  close(): Promise<void>;
+}
+
+export async function startSimulator({
+  port = 0,
+  host = '127.0.0.1',
+  ...options
+}: SimulatorOptions = {}): Promise<Simulator> {
+  const core = createCore(options);
+  const server = createAdaptorServer({ fetch: createApp(core).fetch });
+  await listen(server, port, host);
+  const address = server.address() as AddressInfo;
+  const { clock, random, settings, ledger, keys, jobs, deliveries, files } = core;
+  return {
+    url: `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`,
+    seed: random.seed,
+    clock,
+    settings,
+    ledger,
+    jwks: keys,
+    jobs: (kind) => jobs.list(kind),
+    finish: async (jobName, outcome) => {
+      jobs.finish(jobName, outcome);
+      await clock.advance(0);
+    },
+    redeliver: async (webhookId) => await deliveries.redeliver(webhookId),
+    emit: async (event) => {
+      deliveries.emit(event);
+      await clock.advance(0);
+    },
+    generateFile: (spec, name) => {
+      const content = linesContent(linesSpecSchema.parse(spec), random);
+      return files.addGenerated(content, 'application/jsonl', name).name;
+    },
+    close: async () => await close(core, server),
+  };
+}
+
+type Server = ReturnType<typeof createAdaptorServer>;
+
+async function listen(server: Server, port: number, host: string): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once('error', reject);
+  server.listen(port, host, resolve);
+  await promise;
+  server.off('error', reject);
+}
+
+async function close({ closing, deliveries, clock }: Core, server: Server): Promise<void> {
+  closing.abort();
+  deliveries.close();
+  await clock.close();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  server.close(() => resolve());
+  if ('closeAllConnections' in server) server.closeAllConnections();
+  await promise;
+}

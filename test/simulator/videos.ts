@@ -1,0 +1,77 @@
+import { z } from 'zod';
+import { videoContent } from './answers.ts';
+import { checked, notFound } from './errors.ts';
+import { downloadUri } from './events.ts';
+import type { Files } from './files.ts';
+import { isFinal } from './jobs.ts';
+import type { Job, Jobs } from './jobs.ts';
+import { camelKeys } from './json.ts';
+import type { Random } from './random.ts';
+import type { Settings } from './settings.ts';
+import { webhookConfigSchema } from './webhooks.ts';
+
+const RESPONSE_TYPE = 'type.googleapis.com/google.ai.generativelanguage.v1beta.PredictLongRunningResponse';
+
+const creation = z.preprocess(
+  camelKeys,
+  z.strictObject({
+    instances: z.array(z.looseObject({ prompt: z.string().default('') })).min(1),
+    parameters: z.looseObject({ sampleCount: z.number().int().min(1).max(4).default(1) }).default({ sampleCount: 1 }),
+    webhookConfig: z.preprocess(camelKeys, webhookConfigSchema).optional(),
+  }),
+);
+
+interface Video {
+  readonly job: Job;
+  files: readonly string[];
+}
+
+/** Veo's operations (G 10.2); `[fail]` and `[hang]` in the prompt mark the job. */
+export class Videos {
+  readonly #random: Random;
+  readonly #settings: Settings;
+  readonly #jobs: Jobs;
+  readonly #files: Files;
+  readonly #byName = new Map<string, Video>();
+
+  constructor(random: Random, settings: Settings, jobs: Jobs, files: Files) {
+    this.#random = random;
+    this.#settings = settings;
+    this.#jobs = jobs;
+    this.#files = files;
+  }
+
+  /** Answers the name of the operation. */
+  create(model: string, body: unknown): string {
+    const { instances, parameters, webhookConfig } = checked(creation, body);
+    const name = `models/${model}/operations/${this.#random.letters(this.#random.next('video'), 12)}`;
+    const job = this.#jobs.start({
+      name,
+      kind: 'video',
+      webhookConfig,
+      markers: instances.map(({ prompt }) => prompt).join('\n'),
+      conclude: ({ state }) => (state === 'succeeded' ? this.#conclude(video, parameters.sampleCount) : undefined),
+    });
+    const video: Video = { job, files: [] };
+    this.#byName.set(name, video);
+    return name;
+  }
+
+  resource(name: string): object {
+    const video = this.#byName.get(name);
+    if (video === undefined) throw notFound('Operation', name);
+    const { job, files } = video;
+    if (!isFinal(job)) return { name };
+    if (job.error !== undefined) return { name, done: true, error: job.error };
+    const generatedSamples = files.map((file) => ({ video: { uri: downloadUri(file) } }));
+    return { name, done: true, response: { '@type': RESPONSE_TYPE, generateVideoResponse: { generatedSamples } } };
+  }
+
+  #conclude(video: Video, samples: number): string | undefined {
+    const { videoBytes } = this.#settings.get().jobs;
+    const labels = Array.from({ length: samples }, (_, index) => `${video.job.name}/${index}`);
+    const contents = labels.map((label) => videoContent(label, videoBytes, this.#random));
+    video.files = contents.map((content) => this.#files.addGenerated(content, 'video/mp4').name);
+    return video.files[0];
+  }
+}
