@@ -1,52 +1,69 @@
-import { publicJwk, type SigningKey } from '../simulator/signing.ts';
-import { type Emulators, startEmulators } from '../support/emulators.ts';
-import { type RunningFunction, startFunction } from '../support/functions.ts';
-import { type JwksServer, startJwks } from '../support/jwks.ts';
+import { randomBytes } from 'node:crypto';
+import { GoogleGenAI } from '@google/genai';
+import { signRoute } from '../../functions/callback/route.ts';
+import { type Simulator, startSimulator } from '../simulator/simulator.ts';
+import { startEmulators } from '../support/emulators.ts';
+import { startFunction } from '../support/functions.ts';
+import { freePort } from '../support/process.ts';
 import { TestProject } from '../support/project.ts';
 import { done } from './print.ts';
 
 /** Everything that the demo plays on, running. */
 export interface Stage {
-  readonly callbackUrl: string;
+  readonly simulator: Simulator;
+  /** The real SDK, against the simulator. */
+  readonly gemini: GoogleGenAI;
   readonly project: TestProject;
+  readonly callbackUrl: string;
+  /** The callback's address for dynamic webhooks of a pipeline. */
+  readonly dynamicUrl: (route: string) => string;
   close(): Promise<void>;
 }
 
-export interface StageOptions {
-  readonly secret: string;
-  readonly routeKey: string;
-  readonly key: SigningKey;
-}
+const EVENTS = [
+  'batch.succeeded',
+  'batch.failed',
+  'batch.expired',
+  'interaction.completed',
+  'interaction.requires_action',
+];
 
-/** Starts the emulators, Gemini's public keys and the function, telling of each; whatever happens, `close` ends them. */
-export async function setStage({ secret, routeKey, key }: StageOptions): Promise<Stage> {
-  const parts: (() => Promise<unknown>)[] = [];
+/** Starts emulators, simulator and function, telling of each; whatever happens, `close` ends them. */
+export async function setStage({ simulatorPort = 0 } = {}): Promise<Stage> {
+  const ends: (() => Promise<unknown>)[] = [];
   const close = async () => {
-    for (const end of parts.splice(0).toReversed()) await end();
-  };
-  const keep = async <T>(started: Promise<T>, end: (part: T) => Promise<unknown>): Promise<T> => {
-    const part = await started;
-    parts.push(() => end(part));
-    return part;
+    for (const end of ends.splice(0).toReversed()) await end();
   };
   endOnSignals(close);
   try {
-    const emulators: Emulators = await keep(startEmulators(), (each) => each.stop());
+    const emulators = await startEmulators();
+    ends.push(() => emulators.stop());
     Object.assign(process.env, emulators.env, { METADATA_SERVER_DETECTION: 'none' });
     done('Firestore emulator', emulators.env.FIRESTORE_EMULATOR_HOST);
     done('Pub/Sub emulator', emulators.env.PUBSUB_EMULATOR_HOST);
-    const project = await keep(TestProject.create(), (each) => each.close());
-    const jwks: JwksServer = await keep(startJwks([publicJwk(key)]), (each) => each.close());
-    done('Gemini’s public keys', jwks.url.href);
+
+    const project = await TestProject.create();
+    ends.push(() => project.close());
+    const simulator = await startSimulator({ port: simulatorPort });
+    ends.push(() => simulator.close());
+    done('Gemini simulator', simulator.url);
+
+    const gemini = new GoogleGenAI({ apiKey: 'any-key', httpOptions: { baseUrl: simulator.url } });
+    const port = await freePort();
+    const callbackUrl = `http://127.0.0.1:${port}`;
+    const webhook = await gemini.webhooks.create({ name: 'demo', uri: callbackUrl, subscribed_events: EVENTS });
+    const routeKey = randomBytes(32).toString('hex');
     const env = {
       ...project.env,
-      WEBHOOK_SIGNING_SECRET: secret,
+      WEBHOOK_SIGNING_SECRET: webhook.new_signing_secret,
       DYNAMIC_ROUTE_KEY: routeKey,
-      GEMINI_JWKS_URL: jwks.url.href,
+      GEMINI_JWKS_URL: `${simulator.url}/.well-known/jwks.json`,
     };
-    const callback: RunningFunction = await keep(startFunction('geminiCallback', env), (each) => each.end());
-    done('geminiCallback', callback.url);
-    return { callbackUrl: callback.url, project, close };
+    const callback = await startFunction('geminiCallback', env, { port });
+    ends.push(() => callback.end());
+    done('geminiCallback', callbackUrl);
+    const dynamicUrl = (route: string) => `${callbackUrl}/dynamic/${route}/${signRoute(route, routeKey)}`;
+    return { simulator, gemini, project, callbackUrl, dynamicUrl, close };
   } catch (error) {
     await close();
     throw error;

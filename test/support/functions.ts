@@ -20,6 +20,8 @@ export interface RunningFunction {
 }
 
 export interface FunctionOptions {
+  /** Any free one by default. */
+  readonly port?: number;
   readonly onLine?: (line: LogLine) => void;
 }
 
@@ -29,7 +31,7 @@ export async function startFunction(
   env: NodeJS.ProcessEnv,
   options: FunctionOptions = {},
 ): Promise<RunningFunction> {
-  const port = await freePort();
+  const { port = await freePort() } = options;
   const running = await spawnFunction(target, { ...env, PORT: String(port) }, options);
   const url = `http://127.0.0.1:${port}`;
   const ready = eventually(`${target} listens`, 20_000, async () => (await fetch(url)).status);
