@@ -23,6 +23,7 @@ import { fitsFirestore } from '../model/json.ts';
 import { Deadline } from '../platform/deadline.ts';
 import { isContention, isFailedPrecondition, isAlreadyExists } from './grpc.ts';
 import { readJob, writeJob } from './jobs.ts';
+import { Turns } from './turns.ts';
 
 /**
  * How long one owner may work on a delivery. Longer than a request may take (8 s from before the claim), so that an
@@ -58,7 +59,7 @@ export interface Claim {
 export class Deliveries {
   readonly #firestore: Firestore;
   readonly #ttlMillis: number;
-  readonly #turns = new Map<string, Promise<unknown>>();
+  readonly #turns = new Turns();
 
   constructor(firestore: Firestore, options: { ttlDays: number }) {
     this.#firestore = firestore;
@@ -73,7 +74,8 @@ export class Deliveries {
   async claim(delivery: Delivery, deadline: Deadline): Promise<ClaimResult<Claim>> {
     const owner = randomUUID();
     const attempt = () => this.#claimInTime(delivery, owner, deadline);
-    const claiming = this.#untilDecided(deadline, () => this.#inTurn(delivery, attempt));
+    const contended = delivery.event?.job?.name ?? delivery.webhookId;
+    const claiming = this.#untilDecided(deadline, () => this.#turns.take(contended, attempt));
     return await deadline.wait(claiming, ...NOT_RECORDED);
   }
 
@@ -121,19 +123,6 @@ export class Deliveries {
         if (!isContention(error)) throw error;
         await sleep(Math.random() * Math.min(10 * tries, 100));
       }
-    }
-  }
-
-  /** Many events of one job at once would take its record from each other again and again: here they queue. */
-  async #inTurn<T>(delivery: Delivery, attempt: () => Promise<T>): Promise<T> {
-    const job = delivery.event?.job?.name;
-    if (job === undefined) return await attempt();
-    const turn = (this.#turns.get(job) ?? Promise.resolve()).then(attempt, attempt);
-    this.#turns.set(job, turn);
-    try {
-      return await turn;
-    } finally {
-      if (this.#turns.get(job) === turn) this.#turns.delete(job);
     }
   }
 

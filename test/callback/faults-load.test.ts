@@ -4,7 +4,7 @@ import { PubSub } from '@google-cloud/pubsub';
 import { describe, expect, test, vi } from 'vitest';
 import type { RunningFunction } from '../support/functions.ts';
 import { eventually } from '../support/process.ts';
-import { type Answer, type Callback, ProxiedProject } from '../support/proxy.ts';
+import { type Answer, type Callback, ProxiedProject } from '../support/proxiedProject.ts';
 
 // Each test here runs two processes or loads one: more at a time would measure the machine.
 vi.setConfig({ maxConcurrency: 2, testTimeout: 90_000 });
