@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { isUtf8 } from 'node:buffer';
 import type { Webhook } from 'standardwebhooks';
 import type { Scheme } from '../model/delivery.ts';
+import { isStorableTime } from '../model/time.ts';
 import { CallbackError } from '../platform/errors.ts';
 import { verifyJwt } from './jwt.ts';
 import type { PublicKey } from './keys.ts';
@@ -56,7 +57,8 @@ export interface Verified {
 export async function verify(request: SignedRequest, trust: Trust, now: Date): Promise<Verified> {
   const signatures = parseSignatures(request.signature);
   const inTime = Math.abs(Math.floor(now.getTime() / 1_000) - Number(request.timestamp)) <= trust.toleranceSeconds;
-  const common = { webhookId: request.webhookId, sentAt: sentAtOf(request, now), inTime };
+  const sentAt = timeOr(new Date(Number(request.timestamp) * 1_000), now);
+  const common = { webhookId: request.webhookId, sentAt, inTime };
 
   // Other bytes could decode to the same text, so a body that is not UTF-8 has no genuine signature.
   const isText = isUtf8(request.body);
@@ -74,7 +76,15 @@ export async function verify(request: SignedRequest, trust: Trust, now: Date): P
   if (match === 'v1a') return { ...common, scheme: 'v1a', route, payload: request.body, digest: sha256(request.body) };
   const { webhookId, payload, digest, issuedAt, expired } = match;
   const early = issuedAt.getTime() - now.getTime() > trust.toleranceSeconds * 1_000;
-  return { webhookId, scheme: 'jwt', route, payload, digest, sentAt: issuedAt, inTime: inTime && !expired && !early };
+  return {
+    webhookId,
+    scheme: 'jwt',
+    route,
+    payload,
+    digest,
+    sentAt: timeOr(issuedAt, now),
+    inTime: inTime && !expired && !early,
+  };
 }
 
 /** Tries the known keys and, where none fits, those that Gemini has added since. */
@@ -98,10 +108,9 @@ async function matchDynamic(
   return refreshed && (await tryKeys(refreshed));
 }
 
-/** For events that carry no time of their own; a timestamp that no clock can show is not the event's either. */
-function sentAtOf(request: SignedRequest, now: Date): Date {
-  const sentAt = new Date(Number(request.timestamp) * 1_000);
-  return Number.isNaN(sentAt.getTime()) ? now : sentAt;
+/** For events that carry no time of their own; a time that no record can hold is not the event's either. */
+function timeOr(time: Date, now: Date): Date {
+  return isStorableTime(time) ? time : now;
 }
 
 function signatureInvalid(): CallbackError {

@@ -1,5 +1,6 @@
 import { canonicalJobName, type JobKind, jobKindOf } from './jobName.ts';
 import { isJsonObject, type JsonObject, stringAt } from './json.ts';
+import { isStorableTime } from './time.ts';
 
 /** A Gemini event: thin, status and pointers only (G 4.2). */
 export interface GeminiEvent {
@@ -57,7 +58,7 @@ function parseObject(payload: Buffer): JsonObject | undefined {
 const RFC_3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$/;
 
 function isTime(value: unknown): value is string {
-  return typeof value === 'string' && RFC_3339.test(value) && !Number.isNaN(Date.parse(value));
+  return typeof value === 'string' && RFC_3339.test(value) && isStorableTime(new Date(value));
 }
 
 /** Nothing says where in a delivery the metadata stands, so every plausible place is looked at, in this order (G 4.4). */

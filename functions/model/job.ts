@@ -79,7 +79,7 @@ export function applyEvent(
   event: GeminiEvent & { readonly job: NonNullable<GeminiEvent['job']> },
   webhookId: string,
 ): JobChange {
-  const entry = { webhookId, type: event.type.slice(0, MAX_TYPE_LENGTH), time: event.time };
+  const entry = { webhookId, type: event.type.slice(0, MAX_TYPE_LENGTH).toWellFormed(), time: event.time };
   const before = known?.timeline ?? [];
   const timeline = [...before, entry].toSorted(byTime).slice(-TIMELINE_LENGTH);
   const decisive = timeline.findLast(isFinalEntry);

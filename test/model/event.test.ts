@@ -44,12 +44,20 @@ test.each([
   expect(parse(value)).not.toHaveProperty('job');
 });
 
-test.each([undefined, 7, '', 'yesterday', '2026-05-28', '2026-05-28T20:00:00', '2026-13-28T20:00:00Z', 'May 28, 2026'])(
-  'where the timestamp is %o, the time of sending stands in',
-  (timestamp) => {
-    expect(parse({ type: 'x', timestamp })).toMatchObject({ timestamp: SENT_AT.toISOString(), time: SENT_AT });
-  },
-);
+test.each([
+  undefined,
+  7,
+  '',
+  'yesterday',
+  '2026-05-28',
+  '2026-05-28T20:00:00',
+  '2026-13-28T20:00:00Z',
+  'May 28, 2026',
+  '0000-01-01T00:00:00Z',
+  '9999-12-31T23:59:59-01:00',
+])('where the timestamp is %o, the time of sending stands in', (timestamp) => {
+  expect(parse({ type: 'x', timestamp })).toMatchObject({ timestamp: SENT_AT.toISOString(), time: SENT_AT });
+});
 
 test('the first object among the places of user metadata is taken', () => {
   const metadata = { place: 1 };

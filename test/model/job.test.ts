@@ -116,6 +116,13 @@ test('metadata as submitted stays where an event brings none', () => {
   expect(applyAll([{ id: 'a', event: echoed }], submitted).userMetadata).toEqual({ team: 'b' });
 });
 
+test('a type that is cut, or broken, leaves a text that Firestore can hold', () => {
+  for (const type of [`${'x'.repeat(255)}😀.failed`, 'batch.\udc00failed']) {
+    const { job } = applyEvent(undefined, event(type, 1), 'a');
+    expect(job.lastEvent?.type.isWellFormed()).toBe(true);
+  }
+});
+
 test('texts of any length leave a record that Firestore can hold', () => {
   const long = 'x'.repeat(250_000);
   const data = { error_message: long, error_code: long, output_file_uri: long, file_name: long };
