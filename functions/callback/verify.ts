@@ -6,7 +6,7 @@ import { isStorableTime } from '../model/time.ts';
 import { CallbackError } from '../platform/errors.ts';
 import { verifyJwt } from './jwt.ts';
 import type { PublicKey } from './keys.ts';
-import { verifyRoute } from './route.ts';
+import { verifyRoute } from '../model/route.ts';
 import { parseSignatures } from './signatures.ts';
 import { matchesV1 } from './v1.ts';
 import { matchesV1a } from './v1a.ts';

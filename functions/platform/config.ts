@@ -5,7 +5,9 @@ export class ConfigError extends Error {
   readonly code = 'CONFIG_INVALID';
 
   constructor(problems: readonly string[]) {
-    super(`The function cannot start with this environment:\n${problems.map((problem) => `- ${problem}`).join('\n')}`);
+    super(
+      `The environment is not complete, or holds values that cannot be used:\n${problems.map((problem) => `- ${problem}`).join('\n')}`,
+    );
     this.name = 'ConfigError';
   }
 }

@@ -1,6 +1,6 @@
 import { GoogleGenAI } from '@google/genai';
 import { expect, test } from 'vitest';
-import { signRoute } from '../../functions/callback/route.ts';
+import { signRoute } from '../../functions/model/route.ts';
 import { stateOf } from '../../functions/model/job.ts';
 import { jobDocumentId } from '../../functions/model/jobName.ts';
 import { startSimulator } from '../simulator/simulator.ts';

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import type { JWK } from 'jose';
 import { describe, expect, test } from 'vitest';
 import { importKey, type PublicKey } from '../../functions/callback/keys.ts';
-import { signRoute } from '../../functions/callback/route.ts';
+import { signRoute } from '../../functions/model/route.ts';
 import { v1Signer } from '../../functions/callback/v1.ts';
 import { type SignedRequest, type Trust, verify } from '../../functions/callback/verify.ts';
 import { ed25519Key, newSecret, publicJwk, rsaKey, signJwt, signV1, signV1a } from '../simulator/signing.ts';

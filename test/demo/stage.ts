@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { GoogleGenAI } from '@google/genai';
-import { signRoute } from '../../functions/callback/route.ts';
+import { signRoute } from '../../functions/model/route.ts';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
 import { startEmulators } from '../support/emulators.ts';
 import { startFunction } from '../support/functions.ts';

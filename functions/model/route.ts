@@ -1,5 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 
+const ROUTE = /^[A-Za-z0-9_-]{1,64}$/;
+
 /** The path of a dynamic webhook ends in `/dynamic/<route>/<mac>`; SHA-256 in unpadded base64url is 43 characters. */
 const DYNAMIC_PATH = /\/dynamic\/([A-Za-z0-9_-]{1,64})\/([A-Za-z0-9_-]{43})$/;
 
@@ -12,6 +14,17 @@ export function verifyRoute(path: string, keys: readonly string[]): string | und
   const [, route, mac] = DYNAMIC_PATH.exec(path) ?? [];
   if (route === undefined || mac === undefined) return undefined;
   return keys.some((key) => equal(mac, signRoute(route, key))) ? route : undefined;
+}
+
+/** The URL that a job's webhook config names, so that its deliveries are accepted: `<callback>/dynamic/<route>/<mac>`. */
+export function routeUrl(callbackUrl: URL, route: string, key: string): string {
+  const base = callbackUrl.href.replace(/\/+$/, '');
+  return `${base}/dynamic/${route}/${signRoute(route, key)}`;
+}
+
+/** Whether this can be the user's name for a pipeline. */
+export function isRoute(name: string): boolean {
+  return ROUTE.test(name);
 }
 
 /** The message authentication code that stands after the route in a callback's path. */

@@ -1,0 +1,55 @@
+import Table from 'cli-table3';
+
+/** Where a command's results and its remarks go: results to standard output, all else to standard error. */
+export class Terminal {
+  readonly json: boolean;
+
+  constructor({ json }: { json: boolean }) {
+    this.json = json;
+  }
+
+  /** The one result of a command: an object for programs, lines for people. */
+  result(value: object, forPeople: () => string): void {
+    process.stdout.write(`${this.json ? JSON.stringify(value, null, 2) : forPeople()}\n`);
+  }
+
+  /** What happens meanwhile, and what to do next. */
+  note(text: string): void {
+    process.stderr.write(`${text}\n`);
+  }
+
+  failure(code: string, message: string): void {
+    process.stderr.write(this.json ? `${JSON.stringify({ error: { code, message } })}\n` : `error: ${message}\n`);
+  }
+}
+
+const PLAIN = {
+  chars: Object.fromEntries(
+    ['top', 'bottom', 'left', 'right'].flatMap((side) => [
+      [side, ''],
+      [`${side}-mid`, ''],
+      [`${side}-left`, ''],
+      [`${side}-right`, ''],
+    ]),
+  ),
+  style: { 'padding-left': 0, 'padding-right': 2, head: [], border: [] },
+};
+
+type Cell = string | number | undefined;
+
+/** Rows under a heading. */
+export function table(head: readonly string[], rows: readonly (readonly Cell[])[]): string {
+  const text = new Table({ ...PLAIN, chars: { ...PLAIN.chars, mid: '', 'mid-mid': '', middle: '' }, head: [...head] });
+  text.push(...rows.map((row) => row.map((cell) => cell ?? '')));
+  return trimmed(text.toString());
+}
+
+/** One thing, a line for each of its fields that has a value. */
+export function fields(entries: Readonly<Record<string, Cell>>): string {
+  const present = Object.entries(entries).filter(([, value]) => value !== undefined && value !== '');
+  return table([], present);
+}
+
+function trimmed(text: string): string {
+  return text.replaceAll(/[ \t]+$/gm, '');
+}

@@ -1,0 +1,49 @@
+import { CliError, EXIT, reasonOf } from '../errors.ts';
+import type { Terminal } from '../terminal.ts';
+import { connectWebhooks, type Webhook, type Webhooks } from './administration.ts';
+import { linesOf } from './describe.ts';
+import { prepare, type SecretOptions, storeOf } from './secretOptions.ts';
+import { keepSecret } from './secretStores.ts';
+import { requireEndpoint, requireEvents } from './validation.ts';
+
+export interface WebhookOptions {
+  readonly name?: string;
+  readonly uri?: string;
+  readonly events?: string;
+  readonly force?: true;
+}
+
+export type CreateOptions = WebhookOptions & SecretOptions;
+
+/** Registers a webhook: everything that can be wrong is looked for before Gemini makes a secret that it shows once. */
+export async function createWebhook(
+  options: CreateOptions,
+  terminal: Terminal,
+  variables: NodeJS.ProcessEnv,
+): Promise<void> {
+  const { webhooks, baseUrl } = connectWebhooks(variables);
+  const { uri = '', events = '', name, force = false } = options;
+  const subscribed = { uri: requireEndpoint(uri, baseUrl), subscribed_events: requireEvents(events, { force }) };
+  const store = storeOf(options, variables);
+  const known = await prepare(store);
+
+  const { webhook, secret } = await webhooks.create({ ...subscribed, ...(name ? { name } : {}) });
+  if (store) await keepSecret(store, [secret, ...known], webhook.id);
+  const printed = options.printSecret ? { new_signing_secret: secret } : {};
+  terminal.result({ ...webhook, ...printed }, () => `${linesOf(webhook)}${options.printSecret ? `\n${secret}` : ''}`);
+  if (store) terminal.note(`The signing secret is in ${store.name}.`);
+  await pingAfterwards(webhooks, webhook, terminal);
+}
+
+/** The webhook is there and its secret kept, so a ping that fails is a different failure. */
+async function pingAfterwards(webhooks: Webhooks, { id, uri }: Webhook, terminal: Terminal): Promise<void> {
+  try {
+    await webhooks.ping(id);
+    terminal.note(`Gemini sends a ping to ${uri}.`);
+  } catch (error) {
+    throw new CliError('NOT_PINGED', `The webhook ${id} is registered, but could not be pinged. ${reasonOf(error)}`, {
+      cause: error,
+      exitCode: EXIT.unproved,
+    });
+  }
+}

@@ -1,0 +1,71 @@
+import { isJsonObject, type JsonObject, stringAt } from '../model/json.ts';
+
+/** Time-outs, too many requests, and Gemini's own failures: another try can end otherwise. */
+const TRANSIENT_STATUSES = new Set([408, 429]);
+
+/** What Gemini answered instead of success, or that it did not answer; one form for all of the SDK's (G 2.2, 2.3). */
+export class GeminiError extends Error {
+  /** Absent where no answer came: then the request may have had its effect all the same. */
+  readonly httpStatus: number | undefined;
+  /** Name of a `google.rpc.Code`; `UNAVAILABLE` where no answer came. */
+  readonly status: string;
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(
+    message: string,
+    { httpStatus, status, retryAfterSeconds, cause }: Partial<Omit<GeminiError, 'name' | 'message'>> = {},
+  ) {
+    super(message, cause === undefined ? {} : { cause });
+    this.name = 'GeminiError';
+    this.httpStatus = httpStatus;
+    this.status = status ?? (httpStatus === undefined ? 'UNAVAILABLE' : 'UNKNOWN');
+    this.retryAfterSeconds = retryAfterSeconds;
+  }
+
+  get isTransient(): boolean {
+    return this.httpStatus === undefined || TRANSIENT_STATUSES.has(this.httpStatus) || this.httpStatus >= 500;
+  }
+}
+
+/** Reads an error of either of the SDK's transports: one has the answer's text as `body`, the other as its message. */
+export function toGeminiError(error: unknown): GeminiError {
+  if (error instanceof GeminiError) return error;
+  if (!(error instanceof Error)) return new GeminiError(String(error));
+  const httpStatus = 'status' in error && typeof error.status === 'number' ? error.status : undefined;
+  if (httpStatus === undefined) return new GeminiError(reasonOf(error), { cause: error });
+  const body = 'body' in error && typeof error.body === 'string' ? error.body : error.message;
+  const headers = 'headers' in error && error.headers instanceof Headers ? error.headers : undefined;
+  return fromAnswer(httpStatus, body, headers, error);
+}
+
+/** Reads an answer in Google's error form, or any other. */
+export function fromAnswer(httpStatus: number, body: string, headers?: Headers, cause?: unknown): GeminiError {
+  const { message, status } = errorOf(body);
+  return new GeminiError(message ?? `Gemini answered ${httpStatus}.`, {
+    httpStatus,
+    retryAfterSeconds: secondsOf(headers?.get('retry-after')),
+    ...(status === undefined ? {} : { status }),
+    cause,
+  });
+}
+
+function errorOf(body: string): { message?: string | undefined; status?: string | undefined } {
+  try {
+    const parsed: unknown = JSON.parse(body);
+    const error: JsonObject = isJsonObject(parsed) && isJsonObject(parsed['error']) ? parsed['error'] : {};
+    return { message: stringAt(error, 'message'), status: stringAt(error, 'status') };
+  } catch {
+    return {};
+  }
+}
+
+function secondsOf(retryAfter: string | null | undefined): number | undefined {
+  return retryAfter && /^\d{1,6}$/.test(retryAfter) ? Number(retryAfter) : undefined;
+}
+
+/** `fetch failed` says nothing; the first cause does. */
+function reasonOf(error: Error): string {
+  if (error.cause instanceof Error) return reasonOf(error.cause);
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  return error.message || (code ?? error.name);
+}

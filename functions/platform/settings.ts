@@ -1,0 +1,66 @@
+import type { Environment, SecretSource } from './config.ts';
+
+/** Settings that several functions read, and the command line. */
+
+export interface ProjectSettings {
+  readonly projectId: string | undefined;
+  readonly database: string;
+}
+
+export interface GeminiSettings {
+  readonly apiKey: string;
+  readonly baseUrl: URL;
+}
+
+const TOPIC = {
+  pattern: /^(?!goog)[A-Za-z][\w.~+%-]{2,254}$/,
+  expected: 'the id of a topic: 3 to 255 letters, digits or -._~+%, a letter first, not beginning with goog',
+};
+
+const DATABASE = {
+  pattern: /^(\(default\)|[a-z][a-z0-9-]{2,61}[a-z0-9])$/,
+  expected: 'the id of a Firestore database',
+};
+
+const MIN_ROUTE_KEY_LENGTH = 32;
+
+const ROUTE_KEY = {
+  isValid: (key: string) => key.length >= MIN_ROUTE_KEY_LENGTH,
+  expected: `one or more keys of at least ${MIN_ROUTE_KEY_LENGTH} characters, separated by white space or commas`,
+  example: 'the-output-of-openssl-rand-hex-32',
+};
+
+const DEFAULT_TOPICS = {
+  EVENTS_TOPIC: 'gemini-events',
+  RESULTS_TOPIC: 'gemini-results',
+  DEAD_LETTER_TOPIC: 'gemini-dead-letter',
+} as const;
+
+/** In the cloud the platform tells the project; beside emulators nobody does, and the Pub/Sub client ends the process. */
+export function projectSettings(environment: Environment): ProjectSettings {
+  const projectId = environment.optional('GOOGLE_CLOUD_PROJECT');
+  const emulators = ['FIRESTORE_EMULATOR_HOST', 'PUBSUB_EMULATOR_HOST'].filter((name) => environment.optional(name));
+  if (emulators.length > 0 && projectId === undefined) {
+    environment.reject('GOOGLE_CLOUD_PROJECT', `must be set beside ${emulators.join(' and ')}`, 'demo-gemini');
+  }
+  const example = '(default)';
+  const database = environment.text('FIRESTORE_DATABASE', example, DATABASE.pattern, { ...DATABASE, example });
+  return { projectId, database };
+}
+
+export function topicSetting(environment: Environment, name: keyof typeof DEFAULT_TOPICS): string {
+  const fallback = DEFAULT_TOPICS[name];
+  return environment.text(name, fallback, TOPIC.pattern, { ...TOPIC, example: fallback });
+}
+
+export function routeKeys(environment: Environment): SecretSource {
+  return environment.secrets('DYNAMIC_ROUTE_KEY', ROUTE_KEY);
+}
+
+/** The variables are the Gemini SDK's own; where both keys are set, ours is the one that the documentation names. */
+export function geminiSettings(environment: Environment): GeminiSettings {
+  const apiKey = environment.optional('GEMINI_API_KEY') ?? environment.optional('GOOGLE_API_KEY');
+  if (apiKey === undefined) environment.reject('GEMINI_API_KEY', 'must be set', 'the-key-from-aistudio.google.com');
+  const baseUrl = environment.httpsUrl('GOOGLE_GEMINI_BASE_URL', 'https://generativelanguage.googleapis.com');
+  return { apiKey: apiKey ?? '', baseUrl };
+}

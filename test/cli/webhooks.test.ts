@@ -1,0 +1,287 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Webhook } from 'standardwebhooks';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { verifyRoute } from '../../functions/model/route.ts';
+import { type Receiver, startReceiver } from '../simulator/harness.ts';
+import { type Simulator, startSimulator } from '../simulator/simulator.ts';
+import { cli, type CliRun } from '../support/cli.ts';
+import { startFunction } from '../support/functions.ts';
+import { TestProject } from '../support/project.ts';
+import { type SecretManager, startSecretManager } from '../support/secretManager.ts';
+
+const EVENTS = 'batch.succeeded,batch.failed';
+const SECRET = /whsec_[A-Za-z0-9+/]{40,}=*/;
+const SECRET_PATH = 'projects/demo/secrets/signing';
+
+interface Result {
+  readonly id?: string;
+  readonly new_signing_secret?: string;
+  readonly webhooks?: readonly { readonly id: string }[];
+}
+
+let simulator: Simulator;
+let receiver: Receiver;
+let secretManager: SecretManager;
+let folder: string;
+
+beforeAll(async () => {
+  [simulator, receiver, secretManager] = await Promise.all([startSimulator(), startReceiver(), startSecretManager()]);
+});
+
+afterAll(async () => {
+  await Promise.all([simulator.close(), receiver.close(), secretManager.close()]);
+});
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'cli-'));
+  secretManager.secrets.clear();
+  secretManager.refusesVersions = false;
+  receiver.answer = 200;
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+});
+
+/** `webhooks …` against the simulator, in a folder of the test's own. */
+async function webhooks(...args: readonly string[]): Promise<CliRun> {
+  const env = {
+    GOOGLE_GEMINI_BASE_URL: simulator.url,
+    GEMINI_API_KEY: 'any-key',
+    GOOGLE_CLOUD_PROJECT: 'demo',
+    SECRET_MANAGER_EMULATOR_HOST: secretManager.host,
+  };
+  return await cli(['webhooks', ...args], env, { cwd: folder });
+}
+
+/** The same with `--json`: its result, and a failed test where there is none. */
+async function result(...args: readonly string[]): Promise<Result> {
+  const run = await webhooks(...args, '--json');
+  expect(run).toMatchObject({ exitCode: 0 });
+  return JSON.parse(run.stdout) as Result;
+}
+
+const creation = () => ['create', '--uri', receiver.url, '--events', EVENTS];
+
+async function create(...args: readonly string[]): Promise<string> {
+  return String((await result(...creation(), ...args)).id);
+}
+
+async function ids(): Promise<readonly string[]> {
+  return ((await result('list')).webhooks ?? []).map(({ id }) => id);
+}
+
+const secretFile = () => join(folder, 'signing');
+const kept = () => readFileSync(secretFile(), 'utf8').trim().split('\n');
+const leftovers = () => readdirSync(folder).filter((name) => name.endsWith('.secret'));
+
+/** Whether a delivery that the simulator made is signed with this secret. */
+const isSignedWith = (secret: string, { body, headers }: Receiver['received'][number]) => {
+  try {
+    new Webhook(secret).verify(body, headers as Record<string, string>);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+describe('create', () => {
+  test('registers, keeps the secret in a private file, shows it nowhere, and pings', async () => {
+    const before = receiver.received.length;
+    const run = await webhooks(...creation(), '--name', 'N', '--secret-file', secretFile());
+    expect(run).toMatchObject({ exitCode: 0, stdout: expect.stringContaining(receiver.url) });
+    expect(run.stdout + run.stderr).not.toMatch(SECRET);
+    expect(statSync(secretFile()).mode & 0o777).toBe(0o600);
+    expect(leftovers()).toEqual([]);
+    await expect.poll(() => receiver.received.length).toBe(before + 1);
+    const [secret = ''] = kept();
+    expect(receiver.received.slice(before).map((ping) => isSignedWith(secret, ping))).toEqual([true]);
+  });
+
+  test('keeps the secret in Secret Manager, as a new version beside those that are there', async () => {
+    await create('--secret', 'signing');
+    await create('--secret', 'signing');
+    const versions = secretManager.secrets.get(SECRET_PATH) ?? [];
+    expect(versions).toHaveLength(2);
+    expect(versions[0]).toMatch(SECRET);
+    expect(versions[1]?.split('\n')).toHaveLength(2);
+    expect(versions[1]).toContain(versions[0]);
+  });
+
+  test('shows the secret where it is told to', async () => {
+    expect((await result(...creation(), '--print-secret')).new_signing_secret).toMatch(SECRET);
+  });
+
+  test('keeps a copy where the store fails after Gemini has answered, and says how to store it', async () => {
+    secretManager.refusesVersions = true;
+    const run = await webhooks(...creation(), '--secret', 'signing', '--json');
+    expect(run.exitCode).toBe(1);
+    expect(JSON.parse(run.stderr)).toMatchObject({ error: { code: 'SECRET_NOT_STORED' } });
+    const [copy = ''] = leftovers();
+    expect(run.stderr).toContain(`gcloud secrets versions add signing --project=demo --data-file=`);
+    expect(run.stderr).toContain(copy);
+    expect(statSync(join(folder, copy)).mode & 0o777).toBe(0o600);
+    const secret = readFileSync(join(folder, copy), 'utf8');
+    const id = (await ids()).at(-1) ?? '';
+    const before = receiver.received.length;
+    await result('ping', id);
+    await expect.poll(() => receiver.received.length).toBe(before + 1);
+    expect(isSignedWith(secret, receiver.received.at(-1) as Receiver['received'][number])).toBe(true);
+  });
+
+  test('asks Gemini for nothing where the secret could not be kept', async () => {
+    const before = await ids();
+    const run = await webhooks(...creation(), '--secret-file', join(folder, 'no/such/folder'));
+    expect(run).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('Nothing was done at Gemini') });
+    expect(await ids()).toHaveLength(before.length);
+  });
+
+  test.for([
+    ['no place for the secret', [], '--print-secret'],
+    ['two places', ['--secret', 'a', '--secret-file', 'b'], 'cannot be used with'],
+    ['http', ['--uri', 'http://hooks.example.test/', '--print-secret'], 'must be https'],
+    ['no URL', ['--uri', 'hooks.example.test', '--print-secret'], 'is no URL'],
+    ['an unknown event', ['--events', 'batch.done', '--print-secret'], 'no event batch.done'],
+    ['no event', ['--events', ' , ', '--print-secret'], 'names no event'],
+  ] as const)('refuses %s before it asks Gemini', async ([, args, message]) => {
+    const requests = simulator.ledger.requests.length;
+    const run = await webhooks(...creation(), ...args);
+    expect(run).toMatchObject({ exitCode: 2, stderr: expect.stringContaining(message) });
+    expect(simulator.ledger.requests).toHaveLength(requests);
+  });
+
+  test('takes an unknown event with --force', async () => {
+    const args = ['--events', 'batch.done', '--force', '--print-secret'];
+    expect(await result('create', '--uri', receiver.url, ...args)).toMatchObject({ subscribed_events: ['batch.done'] });
+  });
+
+  test.for(['https://localhost/x', 'http://127.0.0.1:1/x'])('refuses %s at the real API', async (uri) => {
+    const args = ['webhooks', 'create', '--uri', uri, '--events', EVENTS, '--print-secret'];
+    expect(await cli(args, { GEMINI_API_KEY: 'any-key' })).toMatchObject({ exitCode: 2 });
+  });
+
+  test('never repeats a call whose answer was lost, and says what to do', async () => {
+    simulator.settings.patch({ api: { faults: [{ method: 'webhooks.create', loseAnswer: true, times: 1 }] } });
+    onTestFinished(() => void simulator.settings.patch({ api: { faults: [] } }));
+    const before = await ids();
+    const run = await webhooks(...creation(), '--print-secret');
+    expect(run).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('webhooks list') });
+    expect(await ids()).toHaveLength(before.length + 1);
+  });
+});
+
+describe('list, get, update, delete, ping', () => {
+  test('work on one webhook', async () => {
+    const id = await create('--print-secret', '--name', 'first');
+    expect((await webhooks('list')).stdout).toMatch(new RegExp(`^${id} +first +enabled +${receiver.url}`, 'm'));
+    expect(await result('update', id, '--name', 'second', '--disable', '--events', 'video.generated')).toMatchObject({
+      name: 'second',
+      state: 'disabled',
+      subscribed_events: ['video.generated'],
+      uri: receiver.url,
+    });
+    expect(await result('update', id, '--enable')).toMatchObject({ name: 'second', state: 'enabled' });
+    expect((await webhooks('get', id)).stdout).toMatch(/^secrets +whsec_\.\.\./m);
+    const before = receiver.received.length;
+    await result('ping', id);
+    await expect.poll(() => receiver.received.length).toBe(before + 1);
+    expect(await result('delete', id)).toEqual({ id, deleted: true });
+    expect(await webhooks('get', id)).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('not found') });
+  });
+
+  test('an update of nothing, a wrong option and a wrong command are not understood', async () => {
+    expect(await webhooks('update', 'x')).toMatchObject({ exitCode: 2 });
+    expect(await webhooks('list', '--nonsense')).toMatchObject({ exitCode: 2 });
+    expect(await webhooks('frobnicate')).toMatchObject({ exitCode: 2 });
+  });
+
+  test('say what is missing', async () => {
+    expect(await cli(['webhooks', 'list'], {})).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('GEMINI_API_KEY'),
+    });
+    const env = { GEMINI_API_KEY: 'wrong', GOOGLE_GEMINI_BASE_URL: simulator.url };
+    simulator.settings.patch({ api: { key: 'right' } });
+    onTestFinished(() => void simulator.settings.patch({ api: { key: null } }));
+    const run = await cli(['webhooks', 'list', '--json'], env);
+    expect(run.exitCode).toBe(1);
+    expect(JSON.parse(run.stderr)).toMatchObject({ error: { code: 'GEMINI_INVALID_ARGUMENT' } });
+  });
+});
+
+describe('rotate', () => {
+  test('keeps the new secret beside the old one, proved by the running function, which reads it by itself', async () => {
+    const project = await TestProject.create();
+    writeFileSync(secretFile(), '');
+    const { id, secret } = await registered();
+    const callback = await startFunction('geminiCallback', {
+      ...project.env,
+      WEBHOOK_SIGNING_SECRET_FILE: secretFile(),
+    });
+    onTestFinished(async () => {
+      await callback.end();
+      await project.close();
+    });
+    await result('update', id, '--uri', callback.url);
+
+    const run = await webhooks('rotate', id, '--secret-file', secretFile(), '--wait', '60');
+    expect(run).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('Proved') });
+    expect(run.stdout).toMatch(/The old one ends \d{4}-/);
+    expect(run.stdout + run.stderr).not.toMatch(SECRET);
+    expect(kept()).toHaveLength(2);
+    expect(kept()[1]).toBe(secret);
+    await expect.poll(async () => await project.documentIds('deliveries')).toHaveLength(2);
+    expect(await project.documentIds('jobs')).toEqual([id]);
+  }, 90_000);
+
+  test('with --revoke-now the old secret is dropped, those of other webhooks stay', async () => {
+    const other = await registered();
+    const { id, secret } = await registered();
+    expect(kept()).toEqual([secret, other.secret]);
+    expect(await result('rotate', id, '--revoke-now', '--secret-file', secretFile())).toMatchObject({
+      old_secret_ends: 'now',
+    });
+    expect(kept()).toEqual([expect.not.stringMatching(secret), other.secret]);
+  });
+
+  test('where the function does not accept the new secret, says so, and has kept both', async () => {
+    const { id, secret } = await registered();
+    receiver.answer = 401;
+    const run = await webhooks('rotate', id, '--secret-file', secretFile(), '--wait', '1', '--json');
+    expect(run.exitCode).toBe(3);
+    expect(JSON.parse(run.stdout)).toMatchObject({ id, uri: receiver.url });
+    expect(JSON.parse(run.stderr.split('\n').findLast((line) => line !== '') ?? '')).toMatchObject({
+      error: { code: 'ROTATION_NOT_PROVED', message: expect.stringContaining('401') },
+    });
+    expect(kept()).toEqual([expect.stringMatching(SECRET), secret]);
+  });
+
+  test('where the secret cannot be kept nothing is rotated', async () => {
+    const { id, secret } = await registered();
+    const args = ['rotate', id, '--secret-file', join(folder, 'signing/below')];
+    expect(await webhooks(...args)).toMatchObject({ exitCode: 1 });
+    expect((await webhooks('get', id)).stdout).toContain(secret.slice(-4));
+  });
+
+  async function registered(): Promise<{ id: string; secret: string }> {
+    const id = await create('--secret-file', secretFile());
+    return { id, secret: kept()[0] ?? '' };
+  }
+});
+
+describe('route-url', () => {
+  const KEY = 'k'.repeat(32);
+
+  test('prints a URL that geminiCallback accepts', async () => {
+    const env = { CALLBACK_URL: 'https://hooks.example.test/gemini/', DYNAMIC_ROUTE_KEY: `${KEY},${'o'.repeat(32)}` };
+    const { stdout, exitCode } = await cli(['webhooks', 'route-url', '--route', 'nightly'], env);
+    expect(exitCode).toBe(0);
+    expect(stdout.trim()).toMatch(/^https:\/\/hooks\.example\.test\/gemini\/dynamic\/nightly\//);
+    expect(verifyRoute(new URL(stdout.trim()).pathname, [KEY])).toBe('nightly');
+  });
+
+  test('names every setting that is missing, and refuses what is no route', async () => {
+    const run = await cli(['webhooks', 'route-url', '--route', 'nightly'], {});
+    expect(run).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(/CALLBACK_URL[^]*DYNAMIC_ROUTE_KEY/) });
+    expect(await cli(['webhooks', 'route-url', '--route', 'a/b'], {})).toMatchObject({ exitCode: 2 });
+  });
+});

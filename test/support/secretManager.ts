@@ -1,0 +1,63 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { once } from 'node:events';
+import { json } from 'node:stream/consumers';
+
+/** The part of Secret Manager's REST surface that the command line uses; Google has no emulator of it. */
+export interface SecretManager {
+  /** `host:port`. */
+  readonly host: string;
+  /** The contents of each secret's versions, oldest first. */
+  readonly secrets: Map<string, string[]>;
+  /** Whether new versions are refused. */
+  refusesVersions: boolean;
+  close(): Promise<void>;
+}
+
+export async function startSecretManager(): Promise<SecretManager> {
+  const secrets = new Map<string, string[]>();
+  const server = createServer((request, response) => {
+    void answer(request, response);
+  });
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const send = (status: number, body: object) => {
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+    };
+    const fail = (code: number, status: string) => send(code, { error: { code, status, message: status } });
+    const url = new URL(request.url ?? '', 'http://localhost');
+    const path = decodeURIComponent(url.pathname).replace('/v1/', '');
+    const name = path.replace(/(\/versions\/latest:access|:addVersion)$/, '');
+    const versions = secrets.get(name);
+    if (path.endsWith('/secrets') && request.method === 'POST') {
+      const created = `${path}/${url.searchParams.get('secretId')}`;
+      if (secrets.has(created)) return fail(409, 'ALREADY_EXISTS');
+      secrets.set(created, []);
+      return send(200, { name: created });
+    }
+    if (path.endsWith(':access')) {
+      const data = versions?.at(-1);
+      if (data === undefined) return fail(404, 'NOT_FOUND');
+      return send(200, { name: `${name}/versions/1`, payload: { data: Buffer.from(data).toString('base64') } });
+    }
+    if (versions === undefined) return fail(404, 'NOT_FOUND');
+    if (manager.refusesVersions) return fail(403, 'PERMISSION_DENIED');
+    const { payload } = (await json(request)) as { payload: { data: string } };
+    versions.push(Buffer.from(payload.data, 'base64').toString());
+    send(200, { name: `${name}/versions/${versions.length}` });
+  }
+
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  const manager: SecretManager = {
+    host: `127.0.0.1:${typeof address === 'object' ? address?.port : ''}`,
+    secrets,
+    refusesVersions: false,
+    close: async () => {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+  return manager;
+}
