@@ -1,9 +1,19 @@
 import { defineConfig } from 'rolldown';
 
-/** One file for all functions: it starts faster than hundreds. The Framework stays outside, for its registry is shared. */
+/**
+ * One file starts faster than hundreds; what only some functions need is in files of its own, loaded when it is needed.
+ * The Framework stays outside, for its registry is shared.
+ */
 export default defineConfig({
   input: 'functions/index.ts',
   platform: 'node',
   external: ['@google-cloud/functions-framework'],
-  output: { file: 'dist/index.cjs', format: 'cjs', minify: true, codeSplitting: false },
+  output: {
+    dir: 'dist',
+    format: 'cjs',
+    minify: true,
+    entryFileNames: '[name].cjs',
+    chunkFileNames: '[name].cjs',
+    cleanDir: true,
+  },
 });

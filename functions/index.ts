@@ -1,4 +1,6 @@
 import { createGeminiCallback } from './callback/index.ts';
-import { serveHttp } from './platform/server.ts';
+import { serveEvents, serveHttp } from './platform/server.ts';
+import { createFetchResults } from './results/index.ts';
 
 serveHttp('geminiCallback', createGeminiCallback);
+serveEvents('fetchResults', createFetchResults);

@@ -79,7 +79,7 @@ export async function handleCallback<Claim>(
     const failure = toCallbackError(error);
     if (failure.kind.http < 500) log.deliveryRefused(failure, facts, latencyMillis());
     else log.deliveryFailed(failure, facts, latencyMillis());
-    return { status: failure.kind.http, headers: headersOf(failure), body: failure.toJSON() };
+    return { status: failure.kind.http, headers: failure.headers, body: failure.toJSON() };
   }
 }
 
@@ -183,11 +183,4 @@ function toCallbackError(error: unknown): CallbackError {
   return new CallbackError('INTERNAL', 'Something unexpected failed; send it again, and see the log.', {
     cause: error,
   });
-}
-
-function headersOf({ reason, retryAfterSeconds }: CallbackError): Record<string, string> {
-  return {
-    ...(reason === 'METHOD_NOT_ALLOWED' ? { allow: 'POST' } : {}),
-    ...(retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }),
-  };
 }

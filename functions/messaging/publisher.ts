@@ -5,22 +5,23 @@ import type { Deadline } from '../platform/deadline.ts';
 
 type PublisherClient = InstanceType<typeof v1.PublisherClient>;
 
-export interface PublisherOptions {
+export interface PublisherOptions<Topic extends string> {
   readonly projectId: string | undefined;
-  readonly topics: { readonly events: string; readonly deadLetter: string };
+  /** The ids of the topics, by the names that we have for them. */
+  readonly topics: Readonly<Record<Topic, string>>;
 }
 
 /**
- * Publishes each message in a call of its own, with the time it may take.
+ * Publishes messages in the call that they are given to, with the time it may take.
  *
  * The library's `topic()` would gather messages for 10 ms first, keep its own queue of failed ones for a minute, and
  * stop an ordering key after a failure: its lower half, the generated client, does none of that.
  */
-export class Publisher {
-  readonly #options: PublisherOptions;
+export class Publisher<Topic extends string> {
+  readonly #options: PublisherOptions<Topic>;
   #connected: Promise<{ client: PublisherClient; projectId: string }> | undefined;
 
-  constructor(options: PublisherOptions) {
+  constructor(options: PublisherOptions<Topic>) {
     this.#options = options;
   }
 
@@ -28,26 +29,32 @@ export class Publisher {
    * @returns Pub/Sub's id of the message, which Pub/Sub has accepted.
    * @throws {CallbackError} `PUBLISH_UNAVAILABLE`; the message may have been accepted all the same.
    */
-  async publish(topic: keyof PublisherOptions['topics'], message: Message, deadline: Deadline): Promise<string> {
-    const publishing = this.#publish(this.#options.topics[topic], message, deadline);
-    return await deadline.wait(
-      publishing,
-      'PUBLISH_UNAVAILABLE',
-      'Pub/Sub did not accept the message; send the delivery again.',
-    );
+  async publish(topic: Topic, message: Message, deadline: Deadline): Promise<string> {
+    const [messageId = ''] = await this.publishAll(topic, [message], deadline);
+    return messageId;
   }
 
-  async #publish(topicId: string, message: Message, deadline: Deadline): Promise<string> {
+  /**
+   * The same for several, at most 1,000 and 10 MB together: all are accepted, or none.
+   *
+   * @throws {CallbackError} `PUBLISH_UNAVAILABLE`; they may have been accepted all the same.
+   */
+  async publishAll(topic: Topic, messages: readonly Message[], deadline: Deadline): Promise<readonly string[]> {
+    const publishing = this.#publish(this.#options.topics[topic], messages, deadline);
+    return await deadline.wait(publishing, 'PUBLISH_UNAVAILABLE', 'Pub/Sub did not accept the message; send it again.');
+  }
+
+  async #publish(topicId: string, messages: readonly Message[], deadline: Deadline): Promise<readonly string[]> {
     this.#connected ??= this.#connect().catch((error: unknown) => {
       this.#connected = undefined;
       throw error;
     });
     const { client, projectId } = await this.#connected;
     const topic = `projects/${projectId}/topics/${topicId}`;
-    const [response] = await client.publish({ topic, messages: [message] }, callOptions(deadline.remainingMillis));
-    const messageId = response.messageIds?.[0];
-    if (!messageId) throw new Error('Pub/Sub answered without the id of the message.');
-    return messageId;
+    const [response] = await client.publish({ topic, messages: [...messages] }, callOptions(deadline.remainingMillis));
+    const messageIds = response.messageIds ?? [];
+    if (messageIds.length !== messages.length) throw new Error('Pub/Sub answered without the ids of the messages.');
+    return messageIds;
   }
 
   /** `PUBSUB_EMULATOR_HOST`, the project and the credentials are the library's to find. */

@@ -29,12 +29,11 @@ export function eventMessage(
 ): Message {
   const { webhookId, event, route } = delivery;
   const jobName = event.job?.name;
-  const source = `${SOURCE}${jobName ?? ''}`;
   const attributes = withinLimits([
     ['ce-specversion', '1.0'],
     ['ce-id', webhookId],
     ['ce-type', event.type],
-    ['ce-source', fits(source, MAX_VALUE_BYTES) ? source : SOURCE],
+    ['ce-source', sourceOf(jobName)],
     ['ce-time', event.timestamp],
     ['content-type', 'application/json'],
     ['webhook_id', webhookId],
@@ -45,8 +44,7 @@ export function eventMessage(
     ['repeat_of', context.repeatOf],
     ...metadataAttributes(context.userMetadata ?? event.userMetadata ?? {}),
   ]);
-  const orderingKey = jobName !== undefined && fits(jobName, MAX_ORDERING_KEY_BYTES) ? { orderingKey: jobName } : {};
-  return { data: delivery.payload, attributes, ...orderingKey };
+  return { data: delivery.payload, attributes, ...orderingBy(jobName) };
 }
 
 /** The message of what could not be handled: its bytes as they came, and why. */
@@ -59,7 +57,18 @@ export function deadLetterMessage(delivery: Delivery, reason: DeadLetterReason):
   return { data: delivery.payload, attributes };
 }
 
-type Attribute = readonly [key: string, value: string | undefined];
+export type Attribute = readonly [key: string, value: string | undefined];
+
+/** CloudEvents' `source`: the job, at the API that it is a job of. */
+export function sourceOf(jobName = ''): string {
+  const source = `${SOURCE}${jobName}`;
+  return fits(source, MAX_VALUE_BYTES) ? source : SOURCE;
+}
+
+/** The messages of a job keep their order, where its name can be an ordering key. */
+export function orderingBy(jobName: string | undefined): Pick<Message, 'orderingKey'> {
+  return jobName !== undefined && fits(jobName, MAX_ORDERING_KEY_BYTES) ? { orderingKey: jobName } : {};
+}
 
 function metadataAttributes(userMetadata: JsonObject): Attribute[] {
   return Object.entries(userMetadata)
@@ -67,7 +76,8 @@ function metadataAttributes(userMetadata: JsonObject): Attribute[] {
     .map(([key, value]) => [`meta_${key}`, String(value)]);
 }
 
-function withinLimits(attributes: readonly Attribute[]): Record<string, string> {
+/** Those that Pub/Sub takes. */
+export function withinLimits(attributes: readonly Attribute[]): Record<string, string> {
   const fitting = attributes.filter(
     (attribute): attribute is readonly [string, string] =>
       attribute[1] !== undefined && fits(attribute[0], MAX_KEY_BYTES) && fits(attribute[1], MAX_VALUE_BYTES),

@@ -1,5 +1,5 @@
 /**
- * The stable reasons with which a delivery is refused or put off, and what each means over HTTP.
+ * The stable reasons with which a request is refused or put off, and what each means over HTTP.
  *
  * One table, typed over the whole union: a new reason without a row does not compile. `retryAfterSeconds` stands
  * where trying again can help; the sender retries every answer that is not 2xx, for 24 hours (G 4.6).
@@ -24,6 +24,11 @@ const ERROR_KINDS = {
   PUBLISH_UNAVAILABLE: { http: 503, status: 'UNAVAILABLE', retryAfterSeconds: 5 },
   KEYS_UNAVAILABLE: { http: 503, status: 'UNAVAILABLE', retryAfterSeconds: 5 },
   DEADLINE_EXCEEDED: { http: 503, status: 'UNAVAILABLE', retryAfterSeconds: 5 },
+  INVALID_EVENT: { http: 400, status: 'INVALID_ARGUMENT' },
+  RESULTS_IN_PROGRESS: { http: 503, status: 'UNAVAILABLE', retryAfterSeconds: 10 },
+  RESULTS_INTERRUPTED: { http: 503, status: 'UNAVAILABLE', retryAfterSeconds: 1 },
+  GEMINI_UNAVAILABLE: { http: 503, status: 'UNAVAILABLE', retryAfterSeconds: 10 },
+  STORAGE_UNAVAILABLE: { http: 503, status: 'UNAVAILABLE', retryAfterSeconds: 10 },
   INTERNAL: { http: 500, status: 'INTERNAL' },
 } as const satisfies Record<string, ErrorKind>;
 
@@ -43,6 +48,12 @@ export class CallbackError extends Error {
 
   get kind(): ErrorKind {
     return ERROR_KINDS[this.reason];
+  }
+
+  /** What goes beside the error in an HTTP answer. */
+  get headers(): Readonly<Record<string, string>> {
+    const retryAfter = this.retryAfterSeconds === undefined ? {} : { 'retry-after': String(this.retryAfterSeconds) };
+    return this.reason === 'METHOD_NOT_ALLOWED' ? { allow: 'POST' } : retryAfter;
   }
 
   /** Google's error model: https://google.aip.dev/193. */

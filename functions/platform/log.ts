@@ -10,6 +10,17 @@ export interface DeliveryFacts {
   messageId?: string;
 }
 
+export interface ResultsFacts {
+  readonly jobId: string;
+  readonly eventType: string;
+}
+
+interface ResultsProgress {
+  readonly published: number;
+  readonly failed: number;
+  readonly total?: number | undefined;
+}
+
 export type Outcome = 'published' | 'duplicate' | 'conflict' | 'quarantined';
 
 type Severity = 'DEBUG' | 'INFO' | 'WARNING' | 'ERROR' | 'CRITICAL';
@@ -79,6 +90,35 @@ export class Log {
       ...facts,
       ...describe(error),
     });
+  }
+
+  resultsStarted(facts: ResultsFacts, progress: ResultsProgress): void {
+    const message = progress.published === 0 ? 'Reading results' : `Reading results on from ${progress.published}`;
+    this.#line('INFO', 'results_started', message, { ...facts, ...progress });
+  }
+
+  resultsCompleted(facts: ResultsFacts, progress: ResultsProgress): void {
+    this.#line('INFO', 'results_completed', `${progress.published} results are out`, { ...facts, ...progress });
+  }
+
+  /** Gemini will never give them: gone, foreign, or refused. */
+  resultsFailed(facts: ResultsFacts, progress: ResultsProgress, error: { code: string; message: string }): void {
+    this.#line('ERROR', 'results_failed', `Results cannot be read: ${error.code}`, { ...facts, ...progress, error });
+  }
+
+  /** The event is sent again, and the work goes on where it is. */
+  resultsInterrupted(facts: ResultsFacts, progress: ResultsProgress, error: Error): void {
+    const fields = { ...facts, ...progress, ...describe(error.cause ?? error) };
+    this.#line('WARNING', 'results_interrupted', `Results interrupted: ${error.message}`, fields);
+  }
+
+  resultsClaimLost(jobId: string): void {
+    this.#line('WARNING', 'results_claim_lost', 'Another instance took these results over', { jobId });
+  }
+
+  resultsClaimNotReleased(jobId: string, error: unknown): void {
+    const message = 'The lease on the results could not be given back and ends by itself';
+    this.#line('WARNING', 'results_claim_not_released', message, { jobId, ...describe(error) });
   }
 
   keysFetched(count: number): void {

@@ -1,12 +1,18 @@
 import http, { type RequestListener, type Server } from 'node:http';
 import { parseArgs } from 'node:util';
-import { http as registerHttp } from '@google-cloud/functions-framework';
+import { cloudEvent as registerCloudEvent, http as registerHttp } from '@google-cloud/functions-framework';
 import { ConfigError } from './config.ts';
+import { type EventHandler, eventListener, messageOfEvent } from './events.ts';
 import { Log } from './log.ts';
 
 /** The platform kills an instance 10 s after SIGTERM. */
 const DRAIN_MILLIS = 9_000;
 const IDLE_CHECK_MILLIS = 20;
+
+const stop = new AbortController();
+
+/** Aborted when this instance is told to end: work that takes longer than a few seconds is to leave off. */
+export const stopping: AbortSignal = stop.signal;
 
 /**
  * Registers an HTTP function with the Functions Framework, and serves it in front of the Framework's own application.
@@ -19,14 +25,16 @@ const IDLE_CHECK_MILLIS = 20;
  * @param create called at once where this function is the process's target, so that a bad environment stops the start.
  */
 export function serveHttp(name: string, create: (variables: NodeJS.ProcessEnv) => RequestListener): void {
-  if (targetOf(process.env, process.argv) === name) {
-    const listener = createOrExit(create);
-    registerHttp(name, listener);
-    serveNextServer(listener);
-  } else {
-    let listener: RequestListener | undefined;
-    registerHttp(name, (request, response) => (listener ??= create(process.env))(request, response));
-  }
+  const listener = whenTarget(name, create);
+  registerHttp(name, (request, response) => listener()(request, response));
+  if (isTarget(name)) serveNextServer(listener());
+}
+
+/** Registers a function for the messages of a topic, likewise; a message is acknowledged by a 2xx. */
+export function serveEvents(name: string, create: (variables: NodeJS.ProcessEnv) => EventHandler): void {
+  const handler = whenTarget(name, create);
+  registerCloudEvent(name, async (event: unknown) => await handler()(messageOfEvent(event)));
+  if (isTarget(name)) serveNextServer(eventListener(handler()));
 }
 
 /** The function that the process is to serve, as the Framework reads it. */
@@ -35,7 +43,17 @@ export function targetOf(variables: NodeJS.ProcessEnv, argv: readonly string[]):
   return typeof values.target === 'string' ? values.target : variables['FUNCTION_TARGET'];
 }
 
-function createOrExit(create: (variables: NodeJS.ProcessEnv) => RequestListener): RequestListener {
+function isTarget(name: string): boolean {
+  return targetOf(process.env, process.argv) === name;
+}
+
+/** What `create` makes, once: at the start for the process's target, at the first call for the others. */
+function whenTarget<T>(name: string, create: (variables: NodeJS.ProcessEnv) => T): () => T {
+  let made = isTarget(name) ? { value: createOrExit(create) } : undefined;
+  return () => (made ??= { value: create(process.env) }).value;
+}
+
+function createOrExit<T>(create: (variables: NodeJS.ProcessEnv) => T): T {
   try {
     return create(process.env);
   } catch (error) {
@@ -60,13 +78,12 @@ function serveNextServer(listener: RequestListener): void {
 /** Lets requests in flight finish; the Framework by itself would answer one of them with 500 and cut the others. */
 function drainOnSignal(server: Server): void {
   const log = new Log(undefined);
-  let stopping = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.removeAllListeners(signal);
     process.on(signal, () => {
-      if (stopping) return;
-      stopping = true;
+      if (stopping.aborted) return;
       log.stopping(signal);
+      stop.abort(new Error(`The instance ends (${signal}).`));
       setTimeout(() => process.exit(0), DRAIN_MILLIS);
       server.close(() => process.exit(0));
       // A connection is kept open for the next request when its last one has been answered.

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type DocumentData,
   type DocumentReference,
@@ -21,7 +20,8 @@ import { applyEvent, type JobChange } from '../model/job.ts';
 import { jobDocumentId } from '../model/jobName.ts';
 import { fitsFirestore } from '../model/json.ts';
 import { Deadline } from '../platform/deadline.ts';
-import { isContention, isFailedPrecondition, isAlreadyExists } from './grpc.ts';
+import { untilDecided } from './contention.ts';
+import { isFailedPrecondition, isAlreadyExists } from './grpc.ts';
 import { readJob, writeJob } from './jobs.ts';
 import { Turns } from './turns.ts';
 
@@ -75,7 +75,7 @@ export class Deliveries {
     const owner = randomUUID();
     const attempt = () => this.#claimInTime(delivery, owner, deadline);
     const contended = delivery.event?.job?.name ?? delivery.webhookId;
-    const claiming = this.#untilDecided(deadline, () => this.#turns.take(contended, attempt));
+    const claiming = untilDecided(deadline, () => this.#turns.take(contended, attempt));
     return await deadline.wait(claiming, ...NOT_RECORDED);
   }
 
@@ -111,19 +111,6 @@ export class Deliveries {
         if (!isAlreadyExists(error)) throw error;
       });
     await deadline.wait(kept, 'STORE_UNAVAILABLE', 'Firestore did not keep the delivery in time; send it again.');
-  }
-
-  /** Tries again as long as others are quicker and there is time. */
-  async #untilDecided<T>(deadline: Deadline, attempt: () => Promise<T>): Promise<T> {
-    for (let tries = 1; ; tries++) {
-      deadline.requireTime('STORE_UNAVAILABLE');
-      try {
-        return await attempt();
-      } catch (error) {
-        if (!isContention(error)) throw error;
-        await sleep(Math.random() * Math.min(10 * tries, 100));
-      }
-    }
   }
 
   async #claimInTime(delivery: Delivery, owner: string, deadline: Deadline): Promise<ClaimResult<Claim>> {
@@ -233,7 +220,7 @@ export class Deliveries {
     } catch (error) {
       if (!isFailedPrecondition(error)) throw error;
     }
-    return await this.#untilDecided(deadline, async () => {
+    return await untilDecided(deadline, async () => {
       const snapshot = await claim.document.get();
       if (snapshot.get('leaseOwner') !== claim.owner) return false;
       if (snapshot.get('state') !== 'pending' || snapshot.updateTime === undefined) return true;

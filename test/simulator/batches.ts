@@ -144,6 +144,10 @@ export class Batches {
 
   #conclude(batch: Batch, { state, output }: Outcome): string | undefined {
     if (state !== 'succeeded' && state !== 'partially_succeeded') return undefined;
+    if (output !== undefined && 'text' in output) {
+      const lines = output.text.split('\n').filter((line) => line !== '').length;
+      return this.#keepFile(batch, bytesContent(Buffer.from(output.text)), lines, 0);
+    }
     if (output !== undefined) {
       const content = linesContent(output, this.#random);
       return this.#keepFile(batch, content, output.lines, Math.floor(output.lines / (output.errorEvery ?? Infinity)));

@@ -24,7 +24,10 @@ export type JobState = 'pending' | 'running' | FinalState;
 export const outcomeSchema = z.strictObject({
   state: z.enum([...new Set(Object.values(FINAL_STATES).flat())]).optional(),
   error: z.strictObject({ code: z.number().int(), message: z.string() }).optional(),
-  output: linesSpecSchema.optional().describe('Replaces the output file of a batch by one of any size.'),
+  output: z
+    .union([linesSpecSchema, z.strictObject({ text: z.string() })])
+    .optional()
+    .describe('Replaces the output file of a batch by one of any size, or by this text.'),
 });
 export type Outcome = z.output<typeof outcomeSchema>;
 

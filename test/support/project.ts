@@ -67,6 +67,16 @@ export class TestProject {
     });
   }
 
+  /** The messages of a topic since the last call up to one that ends them, however many there are. */
+  async messagesUntil(
+    topic: Topic,
+    isLast: (message: ReceivedMessage) => boolean,
+  ): Promise<readonly ReceivedMessage[]> {
+    const received: ReceivedMessage[] = [];
+    while (!received.some(isLast)) received.push(...(await this.#pull(topic)));
+    return received;
+  }
+
   async close(): Promise<void> {
     await Promise.all([this.firestore.terminate(), this.#subscriber.close(), this.#pubsub.close()]);
   }

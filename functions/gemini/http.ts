@@ -1,0 +1,66 @@
+import type { GeminiSettings } from '../platform/settings.ts';
+import { fromAnswer, GeminiError, toGeminiError } from './errors.ts';
+
+/** The SDK's own default (G 1.3). */
+const API_VERSION = 'v1';
+
+const MAX_REDIRECTS = 5;
+const MAX_ERROR_CHARACTERS = 4_096;
+
+/** An answer whose headers are here and whose body is still to come. */
+export interface OpenAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
+/** GET requests whose answers are read as streams, which the SDK cannot do: outputs of batches, files. */
+export class GeminiHttp {
+  readonly #apiKey: string;
+  readonly #base: string;
+  readonly #origin: string;
+
+  constructor({ apiKey, baseUrl }: GeminiSettings) {
+    this.#apiKey = apiKey;
+    this.#base = `${baseUrl.href.replace(/\/+$/, '')}/${API_VERSION}`;
+    this.#origin = baseUrl.origin;
+  }
+
+  /**
+   * @param path of a resource, without the version: `batches/abc`.
+   * @throws {GeminiError} for every answer but a success, and where none came.
+   */
+  async open(path: string, signal: AbortSignal, headers: Readonly<Record<string, string>> = {}): Promise<OpenAnswer> {
+    let url = new URL(`${this.#base}/${path}`);
+    for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects += 1) {
+      const response = await this.#get(url, signal, headers);
+      const location = response.status >= 300 && response.status < 400 ? response.headers.get('location') : null;
+      if (location === null) return await opened(response);
+      await response.body?.cancel();
+      url = new URL(location, url);
+    }
+    throw new GeminiError('Gemini redirects in circles.', { httpStatus: 508 });
+  }
+
+  /** The key goes to Gemini's own origin only, wherever a redirect leads (G 1.17). */
+  async #get(url: URL, signal: AbortSignal, headers: Readonly<Record<string, string>>): Promise<Response> {
+    const key = url.origin === this.#origin ? { 'x-goog-api-key': this.#apiKey } : {};
+    // Compressed bytes could not be counted, and so not asked for again from where they ended.
+    const all = { ...headers, ...key, 'accept-encoding': 'identity' };
+    try {
+      return await fetch(url, { headers: all, redirect: 'manual', signal });
+    } catch (error) {
+      signal.throwIfAborted();
+      throw toGeminiError(error);
+    }
+  }
+}
+
+async function opened(response: Response): Promise<OpenAnswer> {
+  const { status, headers, body } = response;
+  if (status >= 200 && status < 300) return { status, headers, body: body ?? emptyBody() };
+  const text = (await response.text().catch(() => '')).slice(0, MAX_ERROR_CHARACTERS);
+  throw fromAnswer(status, text, headers);
+}
+
+async function* emptyBody(): AsyncGenerator<Uint8Array> {}

@@ -1,0 +1,43 @@
+/** How far the results of a job have been published. */
+export interface Progress {
+  /** Where to read on: a byte of the output file, or the number of results where there is no file. */
+  readonly position: number;
+  /** How many are out, which is the index of the next. */
+  readonly published: number;
+  /** Of them, errors. */
+  readonly failed: number;
+  /** How many there are in all, as far as Gemini has said it. */
+  readonly total?: number | undefined;
+}
+
+export const NOTHING_YET: Progress = { position: 0, published: 0, failed: 0 };
+
+/** What a decision needs of the results in a job's record. */
+export interface ResultsRecord extends Progress {
+  readonly state: 'pending' | 'running' | 'complete' | 'failed';
+  /** The type of the event whose results these are. */
+  readonly event?: string | undefined;
+  readonly leaseUntil?: Date | undefined;
+  readonly leaseOwner?: string | undefined;
+}
+
+/** What to do about a job's results: read them from there, leave them to somebody who is at it, or nothing any more. */
+export type ResultsDecision =
+  | { readonly action: 'read'; readonly from: Progress }
+  | { readonly action: 'wait'; readonly until: Date }
+  | { readonly action: 'done' };
+
+/** @param now by the clock that `leaseUntil` was written by. */
+export function decideResults(
+  stored: ResultsRecord | undefined,
+  eventType: string,
+  owner: string,
+  now: Date,
+): ResultsDecision {
+  if (stored === undefined) return { action: 'read', from: NOTHING_YET };
+  const { leaseUntil, leaseOwner } = stored;
+  if (leaseUntil && leaseOwner !== owner && now < leaseUntil) return { action: 'wait', until: leaseUntil };
+  if (stored.event !== undefined && stored.event !== eventType) return { action: 'read', from: NOTHING_YET };
+  if (stored.state === 'complete' || stored.state === 'failed') return { action: 'done' };
+  return { action: 'read', from: stored };
+}

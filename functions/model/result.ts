@@ -1,0 +1,140 @@
+import type { JobKind } from './jobName.ts';
+import { isJsonObject, type JsonObject, stringAt } from './json.ts';
+import { type Attribute, type Message, orderingBy, sourceOf, withinLimits } from './message.ts';
+
+/** One result of a job: a line of a batch's output, an inline response, an interaction, a video. */
+export interface JobResult {
+  readonly index: number;
+  /** The user's own name for the request. */
+  readonly key?: string | undefined;
+  readonly status: 'ok' | 'error';
+  /** What the message says beside the job's id and the index: `response`, `error`, or `uri` and `bytes`. */
+  readonly fields: JsonObject;
+  /** The same as the bytes of a JSON object, where it came so: it is passed on as it is. */
+  readonly json?: Buffer | undefined;
+}
+
+export interface Counts {
+  readonly published: number;
+  /** Of them, errors. */
+  readonly failed: number;
+}
+
+/** The job that results are of, and what every message about them carries. */
+export interface ResultContext {
+  readonly job: { readonly name: string; readonly kind: JobKind };
+  readonly timestamp: string;
+  readonly webhookId: string | undefined;
+  readonly route: string | undefined;
+  readonly metadata: readonly Attribute[];
+}
+
+/** A function call that an interaction waits for (G 9.4). */
+export interface FunctionCall {
+  readonly id: string;
+  readonly name: string;
+  readonly arguments: unknown;
+}
+
+/** What Pub/Sub takes with everything around it: 10 MB, and some for the names of fields and the topic. */
+const MAX_MESSAGE_BYTES = 9_990_000;
+const ATTRIBUTE_OVERHEAD_BYTES = 16;
+
+/** A request that Gemini answered, in either way that batches give it: a response or an error, and the user's key. */
+export function resultOf(entry: JsonObject, index: number, json?: Buffer): JobResult {
+  const key = keyOf(entry);
+  const hasError = entry['error'] !== undefined && entry['error'] !== null;
+  if (!hasError && entry['response'] === undefined) {
+    const message = 'Gemini gave neither a response nor an error.';
+    return { index, key, status: 'error', fields: { ...entry, key, error: { code: 'NO_RESULT', message } } };
+  }
+  const spliced = json && !('jobId' in entry || 'index' in entry) && key === entry['key'] ? json : undefined;
+  return { index, key, status: hasError ? 'error' : 'ok', fields: { key, ...entry }, json: spliced };
+}
+
+/** The key of a line; inline requests have none, but by custom one in their metadata. */
+function keyOf(entry: JsonObject): string | undefined {
+  const metadata = isJsonObject(entry['metadata']) ? entry['metadata'] : {};
+  return stringAt(entry, 'key') ?? stringAt(metadata, 'key');
+}
+
+/** A result that cannot be passed on as it is; it is counted, and never dropped. */
+export function errorResult(index: number, code: string, message: string, fields: JsonObject = {}): JobResult {
+  const key = stringAt(fields, 'key');
+  return { index, key, status: 'error', fields: { ...fields, error: { code, message } } };
+}
+
+/** The messages about a job's results; the same result has the same `ce-id` however often it is sent. */
+export class ResultMessages {
+  readonly #context: ResultContext;
+  readonly #jobId: string;
+
+  constructor(context: ResultContext) {
+    this.#context = context;
+    this.#jobId = JSON.stringify(context.job.name);
+  }
+
+  result(result: JobResult): Message {
+    const { index, key, status } = result;
+    return this.#message('job.result', `${this.#context.job.name}/${index}`, this.#dataOf(result), [
+      ['result_index', String(index)],
+      ['result_key', key],
+      ['result_status', status],
+    ]);
+  }
+
+  actionRequired(calls: readonly FunctionCall[]): Message {
+    return this.#announcement('job.action_required', { calls });
+  }
+
+  completed({ published, failed }: Counts): Message {
+    return this.#announcement('job.results.completed', { total: published, ok: published - failed, error: failed });
+  }
+
+  failed(error: { readonly code: string; readonly message: string }): Message {
+    return this.#announcement('job.results.failed', { error });
+  }
+
+  #announcement(type: string, fields: JsonObject): Message {
+    const { name } = this.#context.job;
+    return this.#message(type, `${name}/${type}`, Buffer.from(JSON.stringify({ jobId: name, ...fields })), []);
+  }
+
+  /** What came as JSON goes on as it came, behind our own fields. */
+  #dataOf({ index, fields, json }: JobResult): Buffer {
+    const head = `{"jobId":${this.#jobId},"index":${index},`;
+    if (json) return Buffer.concat([Buffer.from(head), json.subarray(1)]);
+    return Buffer.from(head + JSON.stringify(fields).slice(1));
+  }
+
+  #message(type: string, id: string, data: Buffer, own: readonly Attribute[]): Message {
+    const { job, timestamp, webhookId, route, metadata } = this.#context;
+    const attributes = withinLimits([
+      ['ce-specversion', '1.0'],
+      ['ce-id', id],
+      ['ce-type', type],
+      ['ce-source', sourceOf(job.name)],
+      ['ce-time', timestamp],
+      ['content-type', 'application/json'],
+      ['job_id', job.name],
+      ['job_kind', job.kind],
+      ['webhook_id', webhookId],
+      ['route', route],
+      ...own,
+      ...metadata,
+    ]);
+    return { data, attributes, ...orderingBy(job.name) };
+  }
+}
+
+/** What a message counts for towards Pub/Sub's limits, in bytes. */
+export function sizeOf({ data, attributes, orderingKey = '' }: Message): number {
+  const texts = Object.entries(attributes).map(
+    ([key, value]) => Buffer.byteLength(key) + Buffer.byteLength(value) + ATTRIBUTE_OVERHEAD_BYTES,
+  );
+  return data.length + orderingKey.length + texts.reduce((sum, size) => sum + size, 0);
+}
+
+export function fitsMessage(message: Message): boolean {
+  return sizeOf(message) <= MAX_MESSAGE_BYTES;
+}

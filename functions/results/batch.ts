@@ -1,0 +1,145 @@
+import { JSONParser } from '@streamparser/json';
+import { download } from '../gemini/download.ts';
+import { GeminiError, toGeminiError } from '../gemini/errors.ts';
+import type { GeminiHttp } from '../gemini/http.ts';
+import { isJsonObject, type JsonObject, stringAt } from '../model/json.ts';
+import { errorResult, type JobResult, resultOf } from '../model/result.ts';
+import { Backoff } from '../platform/retry.ts';
+import { type Line, MAX_LINE_BYTES, readLines } from './lines.ts';
+import type { Found, Start } from './outputs.ts';
+
+/** A part of a batch's operation (G 7.3), in the order in which they come. */
+type Part =
+  | { readonly kind: 'inline'; readonly index: number; readonly entry: unknown }
+  | { readonly kind: 'file'; readonly name: string }
+  | { readonly kind: 'state'; readonly state: string }
+  | { readonly kind: 'total'; readonly total: number };
+
+const OUTPUT = '$.metadata.output';
+const PATHS = {
+  inline: `${OUTPUT}.inlinedResponses.inlinedResponses.*`,
+  file: `${OUTPUT}.responsesFile`,
+  state: '$.metadata.state',
+  total: '$.metadata.batchStats.requestCount',
+};
+
+const NOT_FINAL = new Set(['PENDING', 'RUNNING', 'QUEUED', 'UPDATING', 'PAUSED']);
+
+/**
+ * The results of a batch: lines of its output file, or inline responses.
+ *
+ * The operation is read as a stream, since it holds all inline responses, and holds them twice (G 7.4).
+ *
+ * @param pointer the output as the event names it, for a batch that names none itself.
+ * @throws {GeminiError} that is final, or the signal's reason.
+ */
+export async function* batchResults(
+  gemini: GeminiHttp,
+  batch: { readonly name: string; readonly pointer: string | undefined },
+  start: Start,
+  signal: AbortSignal,
+): AsyncGenerator<Found> {
+  const backoff = new Backoff();
+  const seen: { next: number; file?: string; state?: string; total?: number } = { next: start.published };
+  for (;;) {
+    try {
+      const { body } = await gemini.open(batch.name, signal);
+      for await (const part of partsOf(body)) {
+        if (part.kind === 'file') seen.file = part.name;
+        else if (part.kind === 'state') seen.state = part.state;
+        else if (part.kind === 'total') seen.total = part.total;
+        else if (part.index === seen.next) {
+          seen.next += 1;
+          yield { result: inlineResult(part.entry, part.index), position: seen.next, total: seen.total };
+          backoff.reset();
+        }
+      }
+      requireFinal(seen.state);
+      break;
+    } catch (error) {
+      signal.throwIfAborted();
+      const failure = toGeminiError(error);
+      if (!failure.isTransient) throw failure;
+      await backoff.pause(signal, failure.retryAfterSeconds);
+    }
+  }
+  const file = seen.file ?? (seen.next === 0 ? fileNameIn(batch.pointer) : undefined);
+  if (file !== undefined) yield* fileResults(gemini, file, start, signal, seen.total);
+}
+
+/** The lines of an output file from where the last reader left off. */
+async function* fileResults(
+  gemini: GeminiHttp,
+  name: string,
+  start: Start,
+  signal: AbortSignal,
+  total: number | undefined,
+): AsyncGenerator<Found> {
+  let index = start.published;
+  for await (const line of readLines(download(gemini, name, start.position, signal), start.position)) {
+    yield { result: lineResult(line, index), position: line.end, total };
+    index += 1;
+  }
+}
+
+/** A line that is no JSON object is an error with its bytes: never dropped, never fatal. */
+export function lineResult({ bytes, length }: Line, index: number): JobResult {
+  if (bytes === undefined) {
+    return errorResult(index, 'LINE_TOO_LONG', `The line is longer than ${MAX_LINE_BYTES} bytes.`, { bytes: length });
+  }
+  try {
+    const entry: unknown = JSON.parse(bytes.toString('utf8'));
+    if (isJsonObject(entry)) return resultOf(entry, index, bytes.subarray(bytes.indexOf('{')));
+  } catch {
+    // Reported below, together with JSON that is no object.
+  }
+  const raw = { bytes: length, rawBase64: bytes.toString('base64') };
+  return errorResult(index, 'INVALID_LINE', 'The line is no JSON object; its bytes are in rawBase64.', raw);
+}
+
+function inlineResult(entry: unknown, index: number): JobResult {
+  return isJsonObject(entry)
+    ? resultOf(entry, index)
+    : errorResult(index, 'INVALID_RESPONSE', 'The inline response is no JSON object.');
+}
+
+/** Reads the parts out of the operation's bytes, holding no more than one of them. */
+async function* partsOf(body: AsyncIterable<Uint8Array>): AsyncGenerator<Part> {
+  const parser = new JSONParser({ keepStack: false, paths: Object.values(PATHS) });
+  const parts: Part[] = [];
+  parser.onValue = ({ value, key, stack }) => {
+    const part = partOf(value, key, stack.length);
+    if (part) parts.push(part);
+  };
+  for await (const chunk of body) {
+    parser.write(chunk);
+    yield* parts.splice(0);
+  }
+}
+
+const INLINE_DEPTH = PATHS.inline.split('.').length - 1;
+
+function partOf(value: unknown, key: string | number | undefined, depth: number): Part | undefined {
+  if (typeof key === 'number' && depth === INLINE_DEPTH) return { kind: 'inline', index: key, entry: value };
+  if (key === 'responsesFile' && typeof value === 'string') return { kind: 'file', name: value };
+  if (key === 'state' && typeof value === 'string') return { kind: 'state', state: value };
+  if (key === 'requestCount' && Number.isSafeInteger(Number(value))) return { kind: 'total', total: Number(value) };
+  return undefined;
+}
+
+/** The guide writes `JOB_STATE_…`, the wire `BATCH_STATE_…` (G 7.3). */
+function requireFinal(state = ''): void {
+  const name = state.replace(/^(BATCH|JOB)_STATE_/, '');
+  if (NOT_FINAL.has(name)) throw new GeminiError(`Gemini says that the batch is ${name}, though its event has come.`);
+}
+
+/** The name in any form of a file's address; `gs://` is not Gemini's (G 1.7). */
+export function fileNameIn(pointer: string | undefined): string | undefined {
+  const [, id] = /(?:^|\/)files\/([A-Za-z0-9_-]+)(?::|$|\?)/.exec(pointer ?? '') ?? [];
+  return id === undefined || pointer?.startsWith('gs:') ? undefined : `files/${id}`;
+}
+
+/** What an event says of its job's output. */
+export function pointerIn(data: JsonObject): string | undefined {
+  return stringAt(data, 'output_file_uri') ?? stringAt(data, 'video_uri') ?? stringAt(data, 'file_name');
+}

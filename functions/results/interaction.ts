@@ -1,0 +1,114 @@
+import type { GoogleGenAI } from '@google/genai';
+import { GeminiError, toGeminiError } from '../gemini/errors.ts';
+import { isJsonObject, type JsonObject, stringAt } from '../model/json.ts';
+import type { FunctionCall } from '../model/result.ts';
+import { retrying } from '../platform/retry.ts';
+
+/** A finished interaction, as much of it as is passed on. */
+export interface Interaction {
+  readonly status: string;
+  readonly steps: readonly JsonObject[];
+  /** Everything, for the message. */
+  readonly fields: JsonObject;
+}
+
+/** The resource's own fields and one convenience of the SDK's; its results hold a live `Response` as well (G 2.2). */
+const FIELDS = [
+  'id',
+  'object',
+  'model',
+  'agent',
+  'status',
+  'created',
+  'updated',
+  'previous_interaction_id',
+  'labels',
+  'steps',
+  'output_text',
+  'usage',
+  'errors',
+] as const;
+
+const REQUEST_MILLIS = 120_000;
+
+/**
+ * Reads an interaction, by the SDK.
+ *
+ * @throws {GeminiError} that is final, or the signal's reason.
+ */
+export async function readInteraction(ai: GoogleGenAI, jobName: string, signal: AbortSignal): Promise<Interaction> {
+  const id = jobName.replace(/^interactions\//, '');
+  return await retrying(
+    async () => requireEnded(await getOnce(ai, id)),
+    (error) => (error instanceof GeminiError && error.isTransient ? error : undefined),
+    signal,
+  );
+}
+
+async function getOnce(ai: GoogleGenAI, id: string): Promise<Interaction> {
+  try {
+    const resource = await ai.interactions.get(id, {}, { maxRetries: 0, timeout: REQUEST_MILLIS });
+    return toInteraction(resource);
+  } catch (error) {
+    throw toGeminiError(error);
+  }
+}
+
+function toInteraction(resource: JsonObject): Interaction {
+  const fields = Object.fromEntries(FIELDS.map((name) => [name, resource[name]]));
+  const steps = Array.isArray(fields['steps']) ? fields['steps'].filter(isJsonObject) : [];
+  return { status: stringAt(resource, 'status') ?? '', steps, fields };
+}
+
+function requireEnded(interaction: Interaction): Interaction {
+  const { status } = interaction;
+  if (status === 'in_progress' || status === 'queued')
+    throw new GeminiError(`Gemini says that the interaction is ${status}, though its event has come.`);
+  return interaction;
+}
+
+/** The calls that it waits for: all that it made and that nothing has answered yet. */
+export function callsOf({ steps }: Interaction): readonly FunctionCall[] {
+  const answered = new Set(steps.filter(({ type }) => type === 'function_result').map((step) => step['call_id']));
+  return steps
+    .filter(({ type, id }) => type === 'function_call' && !answered.has(id))
+    .map((step) => ({ id: String(step['id']), name: String(step['name']), arguments: step['arguments'] }));
+}
+
+export interface VideoPart {
+  readonly uri?: string | undefined;
+  /** Base64: a GET brings it inline even where a URI was asked for (G 10.3). */
+  readonly data?: string | undefined;
+  readonly mimeType: string;
+}
+
+export function videosOf({ steps }: Interaction): readonly VideoPart[] {
+  return contentsOf(steps)
+    .filter(({ type }) => type === 'video')
+    .map((part) => ({
+      uri: stringAt(part, 'uri'),
+      data: stringAt(part, 'data'),
+      mimeType: stringAt(part, 'mime_type') ?? 'video/mp4',
+    }));
+}
+
+/** Whether it says anything beside its videos. */
+export function hasOtherOutput({ steps }: Interaction): boolean {
+  return contentsOf(steps).some(({ type }) => type !== 'video');
+}
+
+/** The same without its videos, which are results of their own. */
+export function withoutVideos({ fields, steps }: Interaction): JsonObject {
+  const kept = steps.map((step) =>
+    Array.isArray(step['content'])
+      ? { ...step, content: step['content'].filter((part) => !(isJsonObject(part) && part['type'] === 'video')) }
+      : step,
+  );
+  return { ...fields, steps: kept };
+}
+
+function contentsOf(steps: readonly JsonObject[]): readonly JsonObject[] {
+  return steps
+    .filter(({ type }) => type === 'model_output')
+    .flatMap((step) => (Array.isArray(step['content']) ? step['content'].filter(isJsonObject) : []));
+}

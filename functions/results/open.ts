@@ -1,0 +1,104 @@
+import { stateOf } from '../model/job.ts';
+import { batchResults, pointerIn } from './batch.ts';
+import {
+  callsOf,
+  hasOtherOutput,
+  type Interaction,
+  readInteraction,
+  type VideoPart,
+  videosOf,
+  withoutVideos,
+} from './interaction.ts';
+import type { Notice } from './notice.ts';
+import type { Found, Output, Start } from './outputs.ts';
+import { type VideoSources, videoResult, videosOfJob } from './videos.ts';
+
+/** The events whose jobs can have an output; an expired batch has none (G 7.3). */
+const EVENTS = new Set([
+  'batch.succeeded',
+  'batch.failed',
+  'batch.cancelled',
+  'interaction.completed',
+  'interaction.requires_action',
+  'video.generated',
+]);
+
+export function canHaveOutput(eventType: string): boolean {
+  return EVENTS.has(eventType);
+}
+
+/**
+ * Opens what a job has given.
+ *
+ * @throws {GeminiError} that is final, or the signal's reason; so do the results, while they are read.
+ */
+export async function openOutput(
+  { job, eventType, data }: Notice,
+  start: Start,
+  sources: VideoSources,
+  signal: AbortSignal,
+): Promise<Output> {
+  switch (job.kind) {
+    case 'batch': {
+      const batch = { name: job.name, pointer: pointerIn(data) };
+      const results = batchResults(sources.gemini, batch, start, signal);
+      return stateOf(eventType) === 'succeeded' ? { kind: 'results', results } : await orNone(results);
+    }
+    case 'interaction': {
+      const interaction = await readInteraction(sources.ai, job.name, signal);
+      if (interaction.status === 'requires_action') return { kind: 'calls', calls: callsOf(interaction) };
+      return { kind: 'results', results: interactionResults(interaction, job.name, start, sources, signal) };
+    }
+    case 'video': {
+      const videos = await videosOfJob(sources.ai, { name: job.name, pointer: pointerIn(data) }, signal);
+      return { kind: 'results', results: videoResults(videos, 0, job.name, start, sources, signal) };
+    }
+    case 'unknown':
+      return { kind: 'none' };
+  }
+}
+
+/** A failed or cancelled batch may have left results; where it has not, there is nothing to say about them. */
+async function orNone(results: AsyncGenerator<Found>): Promise<Output> {
+  const first = await results.next();
+  if (first.done) return { kind: 'none' };
+  async function* all(found: Found): AsyncGenerator<Found> {
+    yield found;
+    yield* results;
+  }
+  return { kind: 'results', results: all(first.value) };
+}
+
+/** What it says is one result, each video of it another. */
+async function* interactionResults(
+  interaction: Interaction,
+  jobName: string,
+  start: Start,
+  sources: VideoSources,
+  signal: AbortSignal,
+): AsyncGenerator<Found> {
+  const videos = videosOf(interaction);
+  const speaks = videos.length === 0 || hasOtherOutput(interaction);
+  const total = videos.length + Number(speaks);
+  if (speaks && start.published === 0) {
+    const response = videos.length === 0 ? interaction.fields : withoutVideos(interaction);
+    yield { result: { index: 0, status: 'ok', fields: { response } }, position: 1, total };
+  }
+  yield* videoResults(videos, Number(speaks), jobName, start, sources, signal);
+}
+
+async function* videoResults(
+  videos: readonly VideoPart[],
+  firstIndex: number,
+  jobName: string,
+  start: Start,
+  sources: VideoSources,
+  signal: AbortSignal,
+): AsyncGenerator<Found> {
+  for (const [number, video] of videos.entries()) {
+    const index = firstIndex + number;
+    if (index < start.published) continue;
+    const result = await videoResult(sources, jobName, video, index, signal);
+    yield { result, position: index + 1, total: firstIndex + videos.length };
+  }
+}

@@ -1,0 +1,28 @@
+import { connectGemini } from '../gemini/client.ts';
+import { GeminiHttp } from '../gemini/http.ts';
+import { Publisher } from '../messaging/publisher.ts';
+import type { EventHandler } from '../platform/events.ts';
+import { Log } from '../platform/log.ts';
+import { stopping } from '../platform/server.ts';
+import { connectFirestore } from '../store/firestore.ts';
+import { JobResults } from '../store/results.ts';
+import { Bucket } from './bucket.ts';
+import type { ResultsConfig } from './config.ts';
+import { fetchResults } from './fetchResults.ts';
+
+export function connectResults(config: ResultsConfig): EventHandler {
+  const { projectId, bucket, budgetMillis } = config;
+  const dependencies = {
+    ai: connectGemini(config.gemini),
+    gemini: new GeminiHttp(config.gemini),
+    bucket: bucket === undefined ? undefined : new Bucket(bucket, projectId),
+    store: new JobResults(connectFirestore(config)),
+    publisher: new Publisher(config),
+    log: new Log(projectId),
+    budgetMillis,
+    stopping,
+  };
+  return async (message) => {
+    await fetchResults(message, dependencies);
+  };
+}

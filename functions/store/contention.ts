@@ -1,0 +1,20 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Deadline } from '../platform/deadline.ts';
+import { isContention } from './grpc.ts';
+
+/**
+ * An optimistic transaction: where a document has changed between reading and writing, it is read and decided again.
+ *
+ * @throws {CallbackError} `STORE_UNAVAILABLE` when the time is over.
+ */
+export async function untilDecided<T>(deadline: Deadline, attempt: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    deadline.requireTime('STORE_UNAVAILABLE');
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!isContention(error)) throw error;
+      await sleep(Math.random() * Math.min(10 * tries, 100));
+    }
+  }
+}

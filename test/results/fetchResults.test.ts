@@ -1,0 +1,304 @@
+import { expect, test } from 'vitest';
+import { deliver, eventMessage, Stage } from './harness.ts';
+
+test('inline responses become messages, each with its key, and at the end the counts', async () => {
+  const stage = await Stage.open();
+  const running = await stage.start();
+  const batch = await stage.batch(['one', 'two [error]', 'three']);
+  await stage.simulator.finish(batch);
+  const message = eventMessage('batch.succeeded', batch, {}, { route: 'nightly', meta_team: 'red' });
+  expect(await deliver(running, message)).toBe(204);
+
+  const messages = await stage.results();
+  const common = {
+    'ce-specversion': '1.0',
+    'ce-source': `//generativelanguage.googleapis.com/${batch}`,
+    'ce-time': '2026-05-28T20:26:40Z',
+    'content-type': 'application/json',
+    job_id: batch,
+    job_kind: 'batch',
+    webhook_id: 'msg_1',
+    route: 'nightly',
+    meta_team: 'red',
+  };
+  const result = (index: number, status: string) => ({
+    ...common,
+    'ce-id': `${batch}/${index}`,
+    'ce-type': 'job.result',
+    result_index: String(index),
+    result_key: `r${index}`,
+    result_status: status,
+  });
+  expect(messages.map(({ attributes }) => attributes)).toEqual([
+    result(0, 'ok'),
+    result(1, 'error'),
+    result(2, 'ok'),
+    { ...common, 'ce-id': `${batch}/job.results.completed`, 'ce-type': 'job.results.completed' },
+  ]);
+  expect(messages.map(({ data }) => data)).toEqual([
+    expect.objectContaining({ jobId: batch, index: 0, key: 'r0', response: expect.anything() }),
+    expect.objectContaining({ jobId: batch, index: 1, key: 'r1', error: expect.objectContaining({ code: 3 }) }),
+    expect.objectContaining({ jobId: batch, index: 2, key: 'r2', response: expect.anything() }),
+    { jobId: batch, total: 3, ok: 2, error: 1 },
+  ]);
+  expect(await stage.record(batch)).toMatchObject({
+    jobId: batch,
+    kind: 'batch',
+    results: { state: 'complete', total: 3, published: 3, failed: 1 },
+  });
+});
+
+test('the lines of an output file become messages in their order', async () => {
+  const stage = await Stage.open();
+  const running = await stage.start();
+  const batch = await stage.batch();
+  await stage.simulator.finish(batch, { output: { lines: 5_000, lineBytes: 600, errorEvery: 10 } });
+  expect(await deliver(running, eventMessage('batch.succeeded', batch))).toBe(204);
+  const messages = await stage.resultsToTheEnd();
+  expect(messages.slice(0, -1).map(({ data }) => data['index'])).toEqual(Array.from({ length: 5_000 }, (_, n) => n));
+  expect(messages[9]?.data).toMatchObject({ key: 'r0000000009', error: { code: 13 } });
+  expect(messages[10]?.data).toMatchObject({ key: 'r0000000010', response: { candidates: [expect.anything()] } });
+  expect(messages.at(-1)?.data).toEqual({ jobId: batch, total: 5_000, ok: 4_500, error: 500 });
+});
+
+test('lines that are no JSON objects are errors with their bytes, and nothing is dropped', async () => {
+  const stage = await Stage.open();
+  const running = await stage.start();
+  const batch = await stage.batch();
+  const lines = [
+    '\uFEFF{"response":{"a":1},"key":"ä"}\r',
+    '',
+    '{"response":',
+    '[1]',
+    '{"key":"only"}',
+    ' {"error":{}}',
+  ];
+  await stage.simulator.finish(batch, { output: { text: lines.join('\n') } });
+  expect(await deliver(running, eventMessage('batch.succeeded', batch))).toBe(204);
+  expect((await stage.results()).map(({ data }) => data)).toEqual([
+    { jobId: batch, index: 0, key: 'ä', response: { a: 1 } },
+    {
+      jobId: batch,
+      index: 1,
+      bytes: 12,
+      rawBase64: Buffer.from('{"response":').toString('base64'),
+      error: { code: 'INVALID_LINE', message: expect.any(String) },
+    },
+    expect.objectContaining({ index: 2, rawBase64: Buffer.from('[1]').toString('base64') }),
+    expect.objectContaining({ index: 3, key: 'only', error: expect.objectContaining({ code: 'NO_RESULT' }) }),
+    { jobId: batch, index: 4, error: {} },
+    { jobId: batch, total: 5, ok: 1, error: 4 },
+  ]);
+});
+
+test('an event that comes again, or another of the same end, costs nothing more', async () => {
+  const stage = await Stage.open();
+  const running = await stage.start();
+  const batch = await stage.batch();
+  await stage.simulator.finish(batch);
+  const message = eventMessage('batch.succeeded', batch);
+  expect(await deliver(running, message)).toBe(204);
+  expect(await stage.results()).toHaveLength(2);
+  const asked = stage.simulator.ledger.requests.length;
+  expect(await deliver(running, message)).toBe(204);
+  expect(await deliver(running, eventMessage('batch.succeeded', batch, {}, { repeat_of: 'msg_0' }))).toBe(204);
+  for (const type of [
+    'batch.expired',
+    'batch.running',
+    'interaction.failed',
+    'interaction.cancelled',
+    'webhook.ping',
+  ]) {
+    expect(await deliver(running, eventMessage(type, batch))).toBe(204);
+  }
+  expect(await stage.results()).toEqual([]);
+  expect(stage.simulator.ledger.requests).toHaveLength(asked);
+});
+
+test.for(['batch.failed', 'batch.cancelled'])('%s without an output ends in silence', async (type) => {
+  const stage = await Stage.open();
+  const running = await stage.start();
+  const batch = await stage.batch();
+  await stage.simulator.finish(batch, { state: type === 'batch.failed' ? 'failed' : 'cancelled' });
+  expect(await deliver(running, eventMessage(type, batch))).toBe(204);
+  expect(await stage.results()).toEqual([]);
+});
+
+test('a job that is not ours has failed results, once, and is not tried again', async () => {
+  const stage = await Stage.open();
+  const running = await stage.start();
+  for (const [type, job] of [
+    ['batch.succeeded', 'batches/foreign'],
+    ['interaction.completed', 'interactions/v1_foreign'],
+    ['video.generated', 'models/veo/operations/foreign'],
+  ] as const) {
+    expect(await deliver(running, eventMessage(type, job))).toBe(204);
+    expect(await deliver(running, eventMessage(type, job))).toBe(204);
+    expect(await stage.results()).toEqual([
+      {
+        attributes: expect.objectContaining({ 'ce-type': 'job.results.failed', 'ce-id': `${job}/job.results.failed` }),
+        data: { jobId: job, error: { code: 'NOT_FOUND', message: expect.any(String) } },
+      },
+    ]);
+    expect(await stage.record(job)).toMatchObject({ results: { state: 'failed', error: { code: 'NOT_FOUND' } } });
+  }
+});
+
+test('a finished interaction is one result, with its steps and its text', async () => {
+  const stage = await Stage.open();
+  const running = await stage.start();
+  const { id = '' } = await stage.ai.interactions.create({ model: 'gemini-3.8-flash', input: 'hi', background: true });
+  await stage.simulator.finish(id);
+  const job = `interactions/${id}`;
+  expect(await deliver(running, eventMessage('interaction.completed', job))).toBe(204);
+  const [result, completed] = await stage.results();
+  expect(result?.data).toMatchObject({
+    jobId: job,
+    index: 0,
+    response: { id, status: 'completed', output_text: expect.any(String), steps: [{}, { type: 'model_output' }] },
+  });
+  expect(completed?.data).toEqual({ jobId: job, total: 1, ok: 1, error: 0 });
+});
+
+test('an interaction that waits for function results says which calls', async () => {
+  const stage = await Stage.open();
+  const running = await stage.start();
+  const { id = '' } = await stage.ai.interactions.create({
+    model: 'gemini-3.8-flash',
+    input: 'weather?',
+    background: true,
+    tools: [{ type: 'function', name: 'get_weather', parameters: { properties: { city: { type: 'string' } } } }],
+  });
+  await stage.simulator.finish(id);
+  const job = `interactions/${id}`;
+  expect(await deliver(running, eventMessage('interaction.requires_action', job))).toBe(204);
+  expect(await deliver(running, eventMessage('interaction.requires_action', job))).toBe(204);
+  const messages = await stage.results();
+  expect(messages).toHaveLength(1);
+  expect(messages[0]).toMatchObject({
+    attributes: { 'ce-type': 'job.action_required', 'ce-id': `${job}/job.action_required`, job_id: job },
+    data: {
+      jobId: job,
+      calls: [{ id: expect.stringMatching(/^call_/), name: 'get_weather', arguments: { city: expect.any(String) } }],
+    },
+  });
+});
+
+test('a video is its address at Gemini, or where there is a bucket a copy of it', async () => {
+  const stage = await Stage.open();
+  const [plain, copying] = [await stage.start(), await stage.start({ RESULTS_BUCKET: 'results' })];
+  const { uri, name } = await video(stage);
+  expect(await deliver(plain, eventMessage('video.generated', 'op1', { output_file_uri: uri }))).toBe(204);
+  expect((await stage.results())[0]?.data).toMatchObject({ jobId: 'op1', index: 0, uri, bytes: 2_560 });
+  expect(await deliver(copying, eventMessage('video.generated', 'op2', { file_name: name }))).toBe(204);
+  expect((await stage.results())[0]?.data).toMatchObject({ uri: 'gs://results/op2/0.mp4', bytes: 2_560 });
+  expect(stage.storage.objects.get('results/op2/0.mp4')).toHaveLength(2_560);
+});
+
+test('an operation names all of its videos', async () => {
+  const stage = await Stage.open();
+  const running = await stage.start();
+  const response = await fetch(`${stage.simulator.url}/v1/models/veo-3.1:predictLongRunning`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-goog-api-key': 'any-key' },
+    body: JSON.stringify({ instances: [{ prompt: 'a cat' }], parameters: { sampleCount: 1 } }),
+  });
+  const { name } = (await response.json()) as { name: string };
+  await stage.simulator.finish(name);
+  expect(await deliver(running, eventMessage('video.generated', name))).toBe(204);
+  expect((await stage.results()).map(({ data }) => data)).toEqual([
+    expect.objectContaining({ jobId: name, index: 0, uri: expect.stringContaining('/files/'), bytes: 65_536 }),
+    { jobId: name, total: 1, ok: 1, error: 0 },
+  ]);
+});
+
+test.for([true, false])('an Omni video is a result of its own, with a uri on GET: %s', async (omniUriOnGet) => {
+  const stage = await Stage.open({ settings: { jobs: { omniUriOnGet } } });
+  const [plain, copying] = [await stage.start(), await stage.start({ RESULTS_BUCKET: 'results' })];
+  const { id = '' } = await stage.ai.interactions.create({
+    model: 'gemini-omni-1.1-flash',
+    input: 'a cat',
+    background: true,
+    response_format: { type: 'video', delivery: 'uri' },
+  });
+  await stage.simulator.finish(id);
+  const job = `interactions/${id}`;
+  expect(await deliver(copying, eventMessage('interaction.completed', job))).toBe(204);
+  expect((await stage.results()).map(({ data }) => data)).toEqual([
+    expect.objectContaining({ jobId: job, index: 0, uri: `gs://results/interactions~${id}/0.mp4`, bytes: 65_536 }),
+    { jobId: job, total: 1, ok: 1, error: 0 },
+  ]);
+  await stage.project.firestore.doc(`jobs/interactions~${id}`).delete();
+  expect(await deliver(plain, eventMessage('interaction.completed', job))).toBe(204);
+  const [result] = await stage.results();
+  expect(result?.data).toMatchObject(
+    omniUriOnGet
+      ? { uri: expect.stringContaining('/files/'), bytes: 65_536 }
+      : { response: { type: 'video', mime_type: 'video/mp4', data: expect.any(String) } },
+  );
+});
+
+test('a result that fits no message goes to the bucket, and without one is an error that says so', async () => {
+  const stage = await Stage.open();
+  const [plain, copying] = [await stage.start(), await stage.start({ RESULTS_BUCKET: 'results' })];
+  const [one, two] = [await stage.batch(), await stage.batch()];
+  const lineBytes = 20_000_000;
+  await stage.simulator.finish(one, { output: { lines: 3, lineBytes } });
+  await stage.simulator.finish(two, { output: { lines: 2, lineBytes } });
+  expect(await deliver(copying, eventMessage('batch.succeeded', one))).toBe(204);
+  const uri = (index: number) => `gs://results/${one.replace('/', '~')}/${index}.json`;
+  expect((await stage.results()).map(({ data }) => data)).toEqual([
+    ...[0, 1, 2].map((index) =>
+      expect.objectContaining({ key: `r000000000${index}`, uri: uri(index), bytes: expect.any(Number) }),
+    ),
+    { jobId: one, total: 3, ok: 3, error: 0 },
+  ]);
+  const stored = stage.storage.objects.get(uri(1).slice('gs://'.length));
+  expect(JSON.parse(String(stored))).toMatchObject({ candidates: [expect.anything()] });
+  expect(await deliver(plain, eventMessage('batch.succeeded', two))).toBe(204);
+  expect((await stage.results()).map(({ data }) => data)).toEqual([
+    expect.objectContaining({ index: 0, error: expect.objectContaining({ code: 'RESULT_TOO_LARGE' }) }),
+    expect.objectContaining({
+      index: 1,
+      error: expect.objectContaining({ message: expect.stringContaining('BUCKET') }),
+    }),
+    { jobId: two, total: 2, ok: 0, error: 2 },
+  ]);
+});
+
+test('a refused bucket loses nothing: the event is to be sent again', async () => {
+  const stage = await Stage.open();
+  const running = await stage.start({ RESULTS_BUCKET: 'results' });
+  const batch = await stage.batch();
+  await stage.simulator.finish(batch, { output: { lines: 2, lineBytes: 11_000_000 } });
+  stage.storage.refusals = 1;
+  expect(await deliver(running, eventMessage('batch.succeeded', batch))).toBe(503);
+  expect(await deliver(running, eventMessage('batch.succeeded', batch))).toBe(204);
+  expect(await stage.results()).toHaveLength(3);
+});
+
+test('takes every form in which a message is pushed, and refuses what is none', async () => {
+  const stage = await Stage.open();
+  const running = await stage.start();
+  const batch = await stage.batch();
+  await stage.simulator.finish(batch);
+  const message = eventMessage('batch.succeeded', batch);
+  const post = async (body: string, contentType = 'application/json') =>
+    (await fetch(running.url, { method: 'POST', body, headers: { 'content-type': contentType } })).status;
+  const structured = { specversion: '1.0', id: '1', type: 't', source: 's', data: { message } };
+  expect(await post(JSON.stringify(structured), 'application/cloudevents+json')).toBe(204);
+  expect(await stage.results()).toHaveLength(2);
+  expect(await post(JSON.stringify({ message, subscription: 's' }))).toBe(204);
+  expect(await deliver(running, { attributes: { marker: '1' } })).toBe(204);
+  expect(await deliver(running, { data: Buffer.from('no JSON').toString('base64') })).toBe(204);
+  expect(await post('{"message":')).toBe(400);
+  expect(await post('{"message":{}}')).toBe(400);
+  expect(await post('[]')).toBe(400);
+  expect((await fetch(running.url)).status).toBe(405);
+  expect(await stage.results()).toEqual([]);
+});
+
+async function video({ simulator }: Stage): Promise<{ uri: string; name: string }> {
+  const name = simulator.generateFile({ lines: 10, lineBytes: 256 }, 'files/video0000001');
+  return { name, uri: `https://generativelanguage.googleapis.com/v1beta/${name}:download?alt=media` };
+}
