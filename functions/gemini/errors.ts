@@ -25,6 +25,11 @@ export class GeminiError extends Error {
   get isTransient(): boolean {
     return this.httpStatus === undefined || TRANSIENT_STATUSES.has(this.httpStatus) || this.httpStatus >= 500;
   }
+
+  /** It is our key that was refused, and not what was asked for: an operator can mend that. Told by 400, 401 and 403. */
+  get isKeyRefused(): boolean {
+    return this.httpStatus === 401 || (!this.isTransient && /api[ _]key/i.test(this.message));
+  }
 }
 
 /** Reads an error of either of the SDK's transports: one has the answer's text as `body`, the other as its message. */

@@ -12,6 +12,8 @@ export interface JobResult {
   readonly fields: JsonObject;
   /** The same as the bytes of a JSON object, where it came so: it is passed on as it is. */
   readonly json?: Buffer | undefined;
+  /** What stands for `response` or `error` where it is too large for any message: its JSON, for the bucket. */
+  readonly content?: Buffer | undefined;
 }
 
 export interface Counts {
@@ -37,7 +39,7 @@ export interface FunctionCall {
 }
 
 /** What Pub/Sub takes with everything around it: 10 MB, and some for the names of fields and the topic. */
-const MAX_MESSAGE_BYTES = 9_990_000;
+export const MAX_MESSAGE_BYTES = 9_990_000;
 const ATTRIBUTE_OVERHEAD_BYTES = 16;
 
 /** A request that Gemini answered, in either way that batches give it: a response or an error, and the user's key. */

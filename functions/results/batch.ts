@@ -3,10 +3,11 @@ import { download } from '../gemini/download.ts';
 import { GeminiError, toGeminiError } from '../gemini/errors.ts';
 import type { GeminiHttp } from '../gemini/http.ts';
 import { isJsonObject, type JsonObject, stringAt } from '../model/json.ts';
-import { errorResult, type JobResult, resultOf } from '../model/result.ts';
+import { errorResult, type JobResult, MAX_MESSAGE_BYTES, resultOf } from '../model/result.ts';
 import { Backoff } from '../platform/retry.ts';
 import { type Line, MAX_LINE_BYTES, readLines } from './lines.ts';
 import type { Found, Start } from './outputs.ts';
+import { slicesOf } from './slices.ts';
 
 /** A part of a batch's operation (G 7.3), in the order in which they come. */
 type Part =
@@ -88,13 +89,33 @@ export function lineResult({ bytes, length }: Line, index: number): JobResult {
     return errorResult(index, 'LINE_TOO_LONG', `The line is longer than ${MAX_LINE_BYTES} bytes.`, { bytes: length });
   }
   try {
-    const entry: unknown = JSON.parse(bytes.toString('utf8'));
-    if (isJsonObject(entry)) return resultOf(entry, index, bytes.subarray(bytes.indexOf('{')));
+    const result = length > MAX_MESSAGE_BYTES ? largeResult(bytes, index) : smallResult(bytes, index);
+    if (result) return result;
   } catch {
     // Reported below, together with JSON that is no object.
   }
   const raw = { bytes: length, rawBase64: bytes.toString('base64') };
   return errorResult(index, 'INVALID_LINE', 'The line is no JSON object; its bytes are in rawBase64.', raw);
+}
+
+function smallResult(bytes: Buffer, index: number): JobResult | undefined {
+  const entry: unknown = JSON.parse(bytes.toString('utf8'));
+  return isJsonObject(entry) ? resultOf(entry, index, bytes.subarray(bytes.indexOf('{'))) : undefined;
+}
+
+/** What goes to the bucket anyway is not parsed: that would take many times its size in memory. */
+function largeResult(bytes: Buffer, index: number): JobResult | undefined {
+  const slices = slicesOf(bytes);
+  if (slices === undefined) return undefined;
+  const [key, response, error] = ['key', 'response', 'error'].map((name) => nonNull(slices.get(name)));
+  const content = error ?? response;
+  if (content === undefined || content.length < MAX_MESSAGE_BYTES / 2) return smallResult(bytes, index);
+  const name = key === undefined ? {} : { key: String(JSON.parse(key.toString('utf8'))) };
+  return { index, ...name, status: error ? 'error' : 'ok', fields: name, content };
+}
+
+function nonNull(json: Buffer | undefined): Buffer | undefined {
+  return json?.length === 4 && json.toString() === 'null' ? undefined : json;
 }
 
 function inlineResult(entry: unknown, index: number): JobResult {

@@ -5,7 +5,7 @@ const EVERY_RESULTS = 1_000;
 const EVERY_MILLIS = 2_000;
 
 /** A lease is renewed long before it ends, also while nothing moves. */
-const RENEW_MILLIS = 5_000;
+const RENEW_MILLIS = 3_000;
 
 /**
  * Keeps progress in the job's record while the work goes on: one write at a time, always of the latest progress. What

@@ -190,6 +190,10 @@ class Run {
   /** An interruption shows itself as whatever it interrupted. */
   #failureOf(error: unknown): GeminiError | CallbackError {
     const reason: unknown = this.#signal.aborted ? this.#signal.reason : error;
+    if (reason instanceof GeminiError && reason.isKeyRefused)
+      return new CallbackError('GEMINI_UNAVAILABLE', 'Gemini refuses the API key: check GEMINI_API_KEY.', {
+        cause: reason,
+      });
     if (reason instanceof CallbackError || reason instanceof GeminiError) return reason;
     const message = this.#signal.aborted
       ? 'The results could not be read to their end this time; they go on where they are.'

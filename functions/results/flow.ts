@@ -3,7 +3,7 @@ import { sizeOf } from '../model/result.ts';
 
 /** Limits of one request to Pub/Sub: it takes 1,000 messages and 10 MB; less keeps the memory small. */
 const MAX_MESSAGES = 1_000;
-const MAX_BYTES = 4_000_000;
+const MAX_BYTES = 1_000_000;
 
 export interface FlowOptions<Mark> {
   /** Brings messages out, in their order, or throws. */

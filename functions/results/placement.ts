@@ -17,9 +17,11 @@ export async function place(
   jobName: string,
   bucket: Bucket | undefined,
 ): Promise<Placed> {
-  const message = messages.result(result);
-  if (fitsMessage(message)) return { message, failed: result.status === 'error' };
-  const content = contentOf(result.fields);
+  if (result.content === undefined) {
+    const message = messages.result(result);
+    if (fitsMessage(message)) return { message, failed: result.status === 'error' };
+  }
+  const content = result.content ?? contentOf(result.fields);
   const { key } = result;
   if (bucket === undefined) {
     const text = 'The result does not fit into a message of 10 MB. Set RESULTS_BUCKET, and such results go there.';

@@ -14,7 +14,7 @@ import type { Deadline } from '../platform/deadline.ts';
 import { untilDecided } from './contention.ts';
 
 /** An instance that is gone is noticed after so long; one that works renews it much more often. */
-export const RESULTS_LEASE_MILLIS = 20_000;
+export const RESULTS_LEASE_MILLIS = 10_000;
 
 /** The right to publish a job's results, and to say how far they are. */
 export interface ResultsClaim {

@@ -147,7 +147,7 @@ test('a job that is not ours has failed results, once, and is not tried again', 
 test('a finished interaction is one result, with its steps and its text', async () => {
   const stage = await Stage.open();
   const running = await stage.start();
-  const { id = '' } = await stage.ai.interactions.create({ model: 'gemini-3.8-flash', input: 'hi', background: true });
+  const { id } = await stage.ai.interactions.create({ model: 'gemini-3.8-flash', input: 'hi', background: true });
   await stage.simulator.finish(id);
   const job = `interactions/${id}`;
   expect(await deliver(running, eventMessage('interaction.completed', job))).toBe(204);
@@ -163,7 +163,7 @@ test('a finished interaction is one result, with its steps and its text', async 
 test('an interaction that waits for function results says which calls', async () => {
   const stage = await Stage.open();
   const running = await stage.start();
-  const { id = '' } = await stage.ai.interactions.create({
+  const { id } = await stage.ai.interactions.create({
     model: 'gemini-3.8-flash',
     input: 'weather?',
     background: true,
@@ -212,10 +212,13 @@ test('an operation names all of its videos', async () => {
   ]);
 });
 
-test.for([true, false])('an Omni video is a result of its own, with a uri on GET: %s', async (omniUriOnGet) => {
+test.for([
+  ['by its address', true, { uri: expect.stringContaining('/files/'), bytes: 65_536 }],
+  ['inline', false, { response: { type: 'video', mime_type: 'video/mp4', data: expect.any(String) } }],
+] as const)('an Omni video that a GET brings %s is a result of its own', async ([, omniUriOnGet, expected]) => {
   const stage = await Stage.open({ settings: { jobs: { omniUriOnGet } } });
   const [plain, copying] = [await stage.start(), await stage.start({ RESULTS_BUCKET: 'results' })];
-  const { id = '' } = await stage.ai.interactions.create({
+  const { id } = await stage.ai.interactions.create({
     model: 'gemini-omni-1.1-flash',
     input: 'a cat',
     background: true,
@@ -231,11 +234,7 @@ test.for([true, false])('an Omni video is a result of its own, with a uri on GET
   await stage.project.firestore.doc(`jobs/interactions~${id}`).delete();
   expect(await deliver(plain, eventMessage('interaction.completed', job))).toBe(204);
   const [result] = await stage.results();
-  expect(result?.data).toMatchObject(
-    omniUriOnGet
-      ? { uri: expect.stringContaining('/files/'), bytes: 65_536 }
-      : { response: { type: 'video', mime_type: 'video/mp4', data: expect.any(String) } },
-  );
+  expect(result?.data).toMatchObject(expected);
 });
 
 test('a result that fits no message goes to the bucket, and without one is an error that says so', async () => {

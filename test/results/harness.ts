@@ -28,11 +28,11 @@ export class Stage {
   }
 
   /** Ends with the test. */
-  static async open(options: SimulatorOptions = {}): Promise<Stage> {
+  static async open({ ordered = true, ...options }: SimulatorOptions & { ordered?: boolean } = {}): Promise<Stage> {
     const jobs = { runningMillis: null };
     const settings = { ...options.settings, jobs: { ...jobs, ...options.settings?.jobs } };
     const stage = new Stage(
-      await TestProject.create(),
+      await TestProject.create({ ordered }),
       await startSimulator({ seed: 'results', ...options, settings }),
       await startStorage(),
     );

@@ -33,7 +33,7 @@ export async function startStorage(): Promise<StorageServer> {
     if (url.searchParams.get('uploadType') === 'multipart') return store(response, name, mediaOf(request, body));
     if (request.method === 'POST') {
       uploads.set(name, []);
-      return send(response, 200, {}, { location: `${storage.url}${url.pathname}?${url.searchParams}&upload_id=1` });
+      return send(response, 200, {}, { location: `${storage.url}${url.pathname}${url.search}&upload_id=1` });
     }
     const chunks = uploads.get(name) ?? [];
     chunks.push(body);

@@ -1,0 +1,210 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { eventually } from '../support/process.ts';
+import { Proxy } from '../support/proxy.ts';
+import { deliver, eventMessage, type Result, Stage } from './harness.ts';
+
+const indexesOf = (results: readonly Result[]) =>
+  results.flatMap(({ data, attributes }) => (attributes['ce-type'] === 'job.result' ? [Number(data['index'])] : []));
+
+/** When so many different messages have come, in whatever order. */
+function allOf(count: number): (message: { attributes: Readonly<Record<string, string>> }) => boolean {
+  const ids = new Set<string | undefined>();
+  return ({ attributes }) => ids.add(attributes['ce-id']).size === count;
+}
+
+const upTo = (count: number) => Array.from({ length: count }, (_, index) => index);
+
+/** As Pub/Sub does: again and again until it is acknowledged. */
+async function deliverUntilDone(running: Parameters<typeof deliver>[0], message: object): Promise<number[]> {
+  const statuses: number[] = [];
+  while (statuses.at(-1) !== 204) {
+    if (statuses.length > 0) await sleep(500);
+    statuses.push(await deliver(running, message));
+  }
+  return statuses;
+}
+
+/** Somebody who was killed gives nothing back: until his lease ends, the event is only put off. */
+async function leaseEnds(stage: Stage, batch: string): Promise<void> {
+  const { leaseUntil } = (await stage.record(batch))?.['results'] ?? {};
+  await sleep(leaseUntil.toMillis() - Date.now());
+}
+
+test('100,000 lines, downloads that are cut, instances that are killed: every index arrives and the counts are right', async () => {
+  const lines = 100_000;
+  const stage = await Stage.open({
+    ordered: false,
+    settings: { api: { faults: [{ method: 'files.download', cutAfterBytes: 7_000_000 }] } },
+  });
+  const batch = await stage.batch();
+  await stage.simulator.finish(batch, { output: { lines, lineBytes: 400, errorEvery: 100 } });
+  const message = eventMessage('batch.succeeded', batch);
+  const reading = stage.project.messagesUntil('gemini-results', allOf(lines + 1));
+
+  const kills = 2;
+  for (let kill = 1; kill <= kills; kill += 1) {
+    const doomed = await stage.start();
+    const delivering = deliver(doomed, message);
+    await eventually('it is well on its way', 60_000, async () => {
+      const { published = 0 } = (await stage.record(batch))?.['results'] ?? {};
+      return published >= kill * 20_000 || undefined;
+    });
+    await doomed.end('SIGKILL');
+    expect(await delivering).toBe(0);
+    await leaseEnds(stage, batch);
+  }
+  const statuses = await deliverUntilDone(await stage.start(), message);
+  expect(statuses.filter((status) => status !== 503)).toEqual([204]);
+
+  const messages = await reading;
+  const ids = messages.map(({ attributes }) => attributes['ce-id']);
+  expect(new Set(ids).size).toBe(lines + 1);
+  const repeated = ids.length - lines - 1;
+  expect(repeated).toBeLessThan(kills * 10_000);
+  expect(messages.filter(({ attributes }) => attributes['result_status'] === 'error').length).toBeGreaterThan(999);
+  const completed = messages.find(({ attributes }) => attributes['ce-type'] === 'job.results.completed');
+  expect(JSON.parse(String(completed?.data))).toEqual({ jobId: batch, total: lines, ok: 99_000, error: 1_000 });
+  expect(await stage.record(batch)).toMatchObject({
+    results: { state: 'complete', total: lines, published: lines, failed: 1_000 },
+  });
+}, 120_000);
+
+test('where ranges are refused a cut download begins anew, and skips what is out', async () => {
+  const stage = await Stage.open({
+    settings: {
+      files: { ranges: false },
+      api: { faults: [{ method: 'files.download', cutAfterBytes: 1_000_000, times: 2 }] },
+    },
+  });
+  const running = await stage.start();
+  const batch = await stage.batch();
+  await stage.simulator.finish(batch, { output: { lines: 3_000, lineBytes: 1_000 } });
+  expect(await deliver(running, eventMessage('batch.succeeded', batch))).toBe(204);
+  expect(indexesOf(await stage.resultsToTheEnd())).toEqual(upTo(3_000));
+});
+
+test('a cut inline answer is asked for again, and goes on', async () => {
+  const stage = await Stage.open({
+    settings: { api: { faults: [{ method: 'batches.get', cutAfterBytes: 60_000, times: 1 }] } },
+  });
+  const running = await stage.start();
+  const batch = await stage.batch(upTo(300).map((n) => `prompt ${n}`));
+  await stage.simulator.finish(batch);
+  expect(await deliver(running, eventMessage('batch.succeeded', batch))).toBe(204);
+  expect(indexesOf(await stage.resultsToTheEnd())).toEqual(upTo(300));
+});
+
+test('429 and 5xx are waited for, as long as they ask', async () => {
+  const stage = await Stage.open({
+    settings: {
+      api: {
+        faults: [
+          { method: 'batches.get', status: 429, retryAfterSeconds: 1, times: 1 },
+          { method: 'batches.get', status: 503, times: 2 },
+          { method: 'files.download', status: 500, times: 1 },
+          { method: 'interactions.get', status: 503, times: 1 },
+        ],
+      },
+    },
+  });
+  const running = await stage.start();
+  const batch = await stage.batch();
+  await stage.simulator.finish(batch, { output: { lines: 2, lineBytes: 300 } });
+  const startedAt = performance.now();
+  expect(await deliver(running, eventMessage('batch.succeeded', batch))).toBe(204);
+  expect(performance.now() - startedAt).toBeGreaterThan(1_000);
+  expect(indexesOf(await stage.resultsToTheEnd())).toEqual([0, 1]);
+  const { id } = await stage.ai.interactions.create({ model: 'gemini-3.8-flash', input: 'hi', background: true });
+  await stage.simulator.finish(id);
+  expect(await deliver(running, eventMessage('interaction.completed', `interactions/${id}`))).toBe(204);
+});
+
+test.for([403, 404])('%s for the file is final', async (status) => {
+  const stage = await Stage.open({ settings: { api: { faults: [{ method: 'files.download', status }] } } });
+  const running = await stage.start();
+  const batch = await stage.batch();
+  await stage.simulator.finish(batch, { output: { lines: 2, lineBytes: 300 } });
+  expect(await deliver(running, eventMessage('batch.succeeded', batch))).toBe(204);
+  expect((await stage.results()).map(({ attributes }) => attributes['ce-type'])).toEqual(['job.results.failed']);
+});
+
+test('a refused API key fails no job: its event comes again until the key is right', async () => {
+  const stage = await Stage.open();
+  const batch = await stage.batch();
+  await stage.simulator.finish(batch);
+  stage.simulator.settings.patch({ api: { key: 'right' } });
+  const wrong = await stage.start({ GEMINI_API_KEY: 'wrong' });
+  expect(await deliver(wrong, eventMessage('batch.succeeded', batch))).toBe(503);
+  expect(wrong.log).toContainEqual(expect.objectContaining({ event: 'results_interrupted' }));
+  expect(wrong.output()).not.toContain('wrong');
+  const right = await stage.start({ GEMINI_API_KEY: 'right' });
+  expect(await deliver(right, eventMessage('batch.succeeded', batch))).toBe(204);
+  expect(indexesOf(await stage.results())).toEqual([0]);
+});
+
+test('a second instance leaves at once while the first is at work', async () => {
+  const stage = await Stage.open({
+    settings: { api: { faults: [{ method: 'files.download', latencyMillis: 5_000, times: 1 }] } },
+  });
+  const [first, second] = [await stage.start(), await stage.start()];
+  const batch = await stage.batch();
+  await stage.simulator.finish(batch, { output: { lines: 3, lineBytes: 300 } });
+  const message = eventMessage('batch.succeeded', batch);
+  const working = deliver(first, message);
+  await eventually('it is claimed', 5_000, async () => (await stage.record(batch))?.['results'] as object | undefined);
+  const startedAt = performance.now();
+  expect(await deliver(second, message)).toBe(503);
+  expect(performance.now() - startedAt).toBeLessThan(2_000);
+  expect(await working).toBe(204);
+  expect(await deliver(second, message)).toBe(204);
+  expect(indexesOf(await stage.results())).toEqual([0, 1, 2]);
+});
+
+test('when the instance or the time ends the progress is kept, the lease given back, and another goes on', async () => {
+  const lines = 40_000;
+  const stage = await Stage.open({ ordered: false });
+  const batch = await stage.batch();
+  await stage.simulator.finish(batch, { output: { lines, lineBytes: 400 } });
+  const message = eventMessage('batch.succeeded', batch);
+  const reading = stage.project.messagesUntil('gemini-results', allOf(lines + 1));
+
+  const ending = await stage.start();
+  const ended = deliver(ending, message);
+  await eventually('it has begun', 20_000, async () => {
+    const { published = 0 } = (await stage.record(batch))?.['results'] ?? {};
+    return published > 0 || undefined;
+  });
+  expect(await ending.end('SIGTERM')).toBe(0);
+  expect(await ended).toBe(503);
+  const { results } = (await stage.record(batch)) ?? {};
+  expect(results).toMatchObject({ state: 'running', published: expect.any(Number) });
+  expect(results).not.toHaveProperty('leaseOwner');
+
+  const hurried = await stage.start({ CLOUD_RUN_TIMEOUT_SECONDS: '1' });
+  expect(await deliver(hurried, message)).toBe(503);
+  expect(await deliver(await stage.start(), message)).toBe(204);
+  const ids = (await reading).map(({ attributes }) => attributes['ce-id']);
+  expect(new Set(ids).size).toBe(lines + 1);
+}, 60_000);
+
+test('Pub/Sub goes away and comes back: nothing is lost, order is kept', async () => {
+  const stage = await Stage.open();
+  const pubsub = await Proxy.start(stage.project.env['PUBSUB_EMULATOR_HOST'] ?? '');
+  const running = await stage.start({ PUBSUB_EMULATOR_HOST: pubsub.host });
+  const batch = await stage.batch();
+  await stage.simulator.finish(batch, { output: { lines: 4_000, lineBytes: 8_000 } });
+  const working = deliver(running, eventMessage('batch.succeeded', batch));
+  await eventually('it has begun', 20_000, async () => {
+    const { published = 0 } = (await stage.record(batch))?.['results'] ?? {};
+    return published > 0 || undefined;
+  });
+  await pubsub.refuse();
+  await sleep(2_000);
+  await pubsub.pass();
+  expect(await working).toBe(204);
+  const indexes = indexesOf(await stage.resultsToTheEnd());
+  const firsts = [...new Set(indexes)];
+  expect(firsts).toEqual(upTo(4_000));
+  await pubsub.refuse();
+}, 60_000);
