@@ -76,13 +76,13 @@ function metadataAttributes(userMetadata: JsonObject): Attribute[] {
     .map(([key, value]) => [`meta_${key}`, String(value)]);
 }
 
-/** Those that Pub/Sub takes. */
-export function withinLimits(attributes: readonly Attribute[]): Record<string, string> {
+/** Those that Pub/Sub takes; room for `reserved` more is left. */
+export function withinLimits(attributes: readonly Attribute[], reserved = 0): Record<string, string> {
   const fitting = attributes.filter(
     (attribute): attribute is readonly [string, string] =>
       attribute[1] !== undefined && fits(attribute[0], MAX_KEY_BYTES) && fits(attribute[1], MAX_VALUE_BYTES),
   );
-  return Object.fromEntries(fitting.slice(0, MAX_ATTRIBUTES));
+  return Object.fromEntries(fitting.slice(0, MAX_ATTRIBUTES - reserved));
 }
 
 /** Protocol buffers hold no lone surrogates: such a text would be refused for ever. */

@@ -42,6 +42,9 @@ export interface FunctionCall {
 export const MAX_MESSAGE_BYTES = 9_990_000;
 const ATTRIBUTE_OVERHEAD_BYTES = 16;
 
+/** `ce-id`, `ce-type` and the three of a result. */
+const OWN_ATTRIBUTES = 5;
+
 /** A request that Gemini answered, in either way that batches give it: a response or an error, and the user's key. */
 export function resultOf(entry: JsonObject, index: number, json?: Buffer): JobResult {
   const key = keyOf(entry);
@@ -66,19 +69,48 @@ export function errorResult(index: number, code: string, message: string, fields
   return { index, key, status: 'error', fields: { ...fields, error: { code, message } } };
 }
 
-/** The messages about a job's results; the same result has the same `ce-id` however often it is sent. */
-export class ResultMessages {
-  readonly #context: ResultContext;
-  readonly #jobId: string;
+/** A message, and what it counts for towards Pub/Sub's limits. */
+export interface SizedMessage {
+  readonly message: Message;
+  readonly bytes: number;
+}
 
-  constructor(context: ResultContext) {
-    this.#context = context;
-    this.#jobId = JSON.stringify(context.job.name);
+/**
+ * The messages about a job's results; the same result has the same `ce-id` however often it is sent.
+ *
+ * There can be millions of them, so what is the same in all is made once.
+ */
+export class ResultMessages {
+  readonly #name: string;
+  readonly #head: string;
+  readonly #shared: Readonly<Record<string, string>>;
+  readonly #sharedBytes: number;
+  readonly #ordering: Pick<Message, 'orderingKey'>;
+
+  constructor({ job, timestamp, webhookId, route, metadata }: ResultContext) {
+    this.#name = job.name;
+    this.#head = `{"jobId":${JSON.stringify(job.name)},"index":`;
+    this.#ordering = orderingBy(job.name);
+    this.#shared = withinLimits(
+      [
+        ['ce-specversion', '1.0'],
+        ['ce-source', sourceOf(job.name)],
+        ['ce-time', timestamp],
+        ['content-type', 'application/json'],
+        ['job_id', job.name],
+        ['job_kind', job.kind],
+        ['webhook_id', webhookId],
+        ['route', route],
+        ...metadata,
+      ],
+      OWN_ATTRIBUTES,
+    );
+    this.#sharedBytes = sizeOfAttributes(this.#shared) + 2 * Buffer.byteLength(job.name);
   }
 
-  result(result: JobResult): Message {
+  result(result: JobResult): SizedMessage {
     const { index, key, status } = result;
-    return this.#message('job.result', `${this.#context.job.name}/${index}`, this.#dataOf(result), [
+    return this.#message('job.result', `${this.#name}/${index}`, this.#dataOf(result), [
       ['result_index', String(index)],
       ['result_key', key],
       ['result_status', status],
@@ -98,45 +130,28 @@ export class ResultMessages {
   }
 
   #announcement(type: string, fields: JsonObject): Message {
-    const { name } = this.#context.job;
-    return this.#message(type, `${name}/${type}`, Buffer.from(JSON.stringify({ jobId: name, ...fields })), []);
+    const data = Buffer.from(JSON.stringify({ jobId: this.#name, ...fields }));
+    return this.#message(type, `${this.#name}/${type}`, data, []).message;
   }
 
   /** What came as JSON goes on as it came, behind our own fields. */
   #dataOf({ index, fields, json }: JobResult): Buffer {
-    const head = `{"jobId":${this.#jobId},"index":${index},`;
+    const head = `${this.#head}${index},`;
     if (json) return Buffer.concat([Buffer.from(head), json.subarray(1)]);
     return Buffer.from(head + JSON.stringify(fields).slice(1));
   }
 
-  #message(type: string, id: string, data: Buffer, own: readonly Attribute[]): Message {
-    const { job, timestamp, webhookId, route, metadata } = this.#context;
-    const attributes = withinLimits([
-      ['ce-specversion', '1.0'],
-      ['ce-id', id],
-      ['ce-type', type],
-      ['ce-source', sourceOf(job.name)],
-      ['ce-time', timestamp],
-      ['content-type', 'application/json'],
-      ['job_id', job.name],
-      ['job_kind', job.kind],
-      ['webhook_id', webhookId],
-      ['route', route],
-      ...own,
-      ...metadata,
-    ]);
-    return { data, attributes, ...orderingBy(job.name) };
+  #message(type: string, id: string, data: Buffer, more: readonly Attribute[]): SizedMessage {
+    const own = withinLimits([['ce-id', id], ['ce-type', type], ...more]);
+    const message = { data, attributes: { ...this.#shared, ...own }, ...this.#ordering };
+    return { message, bytes: data.length + this.#sharedBytes + sizeOfAttributes(own) };
   }
 }
 
-/** What a message counts for towards Pub/Sub's limits, in bytes. */
-export function sizeOf({ data, attributes, orderingKey = '' }: Message): number {
-  const texts = Object.entries(attributes).map(
-    ([key, value]) => Buffer.byteLength(key) + Buffer.byteLength(value) + ATTRIBUTE_OVERHEAD_BYTES,
-  );
-  return data.length + orderingKey.length + texts.reduce((sum, size) => sum + size, 0);
-}
-
-export function fitsMessage(message: Message): boolean {
-  return sizeOf(message) <= MAX_MESSAGE_BYTES;
+function sizeOfAttributes(attributes: Readonly<Record<string, string>>): number {
+  let bytes = 0;
+  for (const [key, value] of Object.entries(attributes)) {
+    bytes += Buffer.byteLength(key) + Buffer.byteLength(value) + ATTRIBUTE_OVERHEAD_BYTES;
+  }
+  return bytes;
 }

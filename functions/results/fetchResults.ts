@@ -154,7 +154,7 @@ class Run {
       this.#signal.throwIfAborted();
       const placed = await place(result, this.#messages, this.#notice.job.name, this.#dependencies.bucket);
       failed += Number(placed.failed);
-      await flow.add(placed.message, { position, published: result.index + 1, failed, total });
+      await flow.add(placed, { position, published: result.index + 1, failed, total });
     }
     await flow.end();
   }

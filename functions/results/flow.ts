@@ -1,5 +1,5 @@
 import type { Message } from '../model/message.ts';
-import { sizeOf } from '../model/result.ts';
+import type { SizedMessage } from '../model/result.ts';
 
 /** Limits of one request to Pub/Sub: it takes 1,000 messages and 10 MB; less keeps the memory small. */
 const MAX_MESSAGES = 1_000;
@@ -34,16 +34,15 @@ export class Flow<Mark> {
    *
    * @throws whatever `publish` threw, for this message or an earlier one.
    */
-  async add(message: Message, mark: Mark): Promise<void> {
-    const size = sizeOf(message);
+  async add({ message, bytes }: SizedMessage, mark: Mark): Promise<void> {
     this.#requireHealth();
-    while (this.#gathered.length > 0 && (this.#gathered.length >= MAX_MESSAGES || this.#bytes + size > MAX_BYTES)) {
+    while (this.#gathered.length > 0 && (this.#gathered.length >= MAX_MESSAGES || this.#bytes + bytes > MAX_BYTES)) {
       this.#room ??= Promise.withResolvers();
       await this.#room.promise;
       this.#requireHealth();
     }
     this.#gathered.push(message);
-    this.#bytes += size;
+    this.#bytes += bytes;
     this.#mark = mark;
     this.#onTheWay ??= this.#send();
   }

@@ -1,4 +1,5 @@
 import type { EventHandler } from '../platform/events.ts';
+import { favourMemory } from '../platform/memory.ts';
 import { readResultsConfig } from './config.ts';
 
 /**
@@ -9,6 +10,7 @@ import { readResultsConfig } from './config.ts';
  */
 export function createFetchResults(variables: NodeJS.ProcessEnv): EventHandler {
   const config = readResultsConfig(variables);
+  favourMemory();
   const loaded = import('./runtime.ts').then(({ connectResults }) => connectResults(config));
   loaded.catch(() => {});
   return async (message) => await (await loaded)(message);

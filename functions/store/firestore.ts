@@ -1,10 +1,15 @@
 import { Firestore } from '@google-cloud/firestore';
 import { CHANNEL_OPTIONS } from '../platform/channel.ts';
 
-/** A call that hangs is given up by the channel itself; the handler waits no longer than this for any of them. */
+const SERVICE = 'google.firestore.v1.Firestore';
+
+/**
+ * A call that hangs is given up by the channel itself; the handler waits no longer than this for any of them. A snapshot
+ * listener is one call that goes on for as long as it listens.
+ */
 const SERVICE_CONFIG = {
   loadBalancingConfig: [{ pick_first: {} }],
-  methodConfig: [{ name: [{ service: 'google.firestore.v1.Firestore' }], timeout: '4s' }],
+  methodConfig: [{ name: [{ service: SERVICE, method: 'Listen' }] }, { name: [{ service: SERVICE }], timeout: '4s' }],
 };
 
 /** The client, which connects when it is first used. `FIRESTORE_EMULATOR_HOST` is its own to read. */

@@ -1,9 +1,8 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import type { Message } from '../../functions/model/message.ts';
 import { Flow } from '../../functions/results/flow.ts';
 
-const message = (size = 10): Message => ({ data: Buffer.alloc(size), attributes: {} });
+const message = (bytes = 10) => ({ message: { data: Buffer.alloc(bytes), attributes: {} }, bytes });
 
 /** A publisher whose calls a test answers one by one. */
 function setUp() {

@@ -101,7 +101,7 @@ export function eventMessage(type: string, jobName: string, data: object = {}, a
 type PubsubMessage = ReturnType<typeof eventMessage>;
 
 /** Brings a message as Eventarc does, a binary CloudEvent; the status of the answer, 0 where the connection broke. */
-export async function deliver({ url }: RunningFunction, message: PubsubMessage | object): Promise<number> {
+export async function deliver({ url }: Pick<RunningFunction, 'url'>, message: PubsubMessage | object): Promise<number> {
   try {
     const response = await fetch(url, {
       method: 'POST',

@@ -1,0 +1,39 @@
+import { createServer } from 'node:http';
+import { json } from 'node:stream/consumers';
+import { PubSub } from '@google-cloud/pubsub';
+import { GoogleGenAI } from '@google/genai';
+
+/**
+ * What a good developer writes from the documentation: get the batch, read its file, publish each line. The client does
+ * not gather messages for 10 ms first, since each is waited for.
+ */
+const { RESULTS_TOPIC = 'gemini-results', GEMINI_API_KEY = '', GOOGLE_GEMINI_BASE_URL = '', PORT } = process.env;
+const ai = new GoogleGenAI({ apiKey: GEMINI_API_KEY });
+const topic = new PubSub().topic(RESULTS_TOPIC, { batching: { maxMessages: 1 } });
+
+interface Line {
+  readonly key?: string;
+}
+
+async function fetchResults(jobId: string): Promise<void> {
+  const { dest } = await ai.batches.get({ name: jobId });
+  const url = `${GOOGLE_GEMINI_BASE_URL}/v1/${dest?.fileName}:download?alt=media`;
+  const response = await fetch(url, { headers: { 'x-goog-api-key': GEMINI_API_KEY } });
+  const lines = (await response.text()).split('\n').filter((line) => line !== '');
+  for (const [index, line] of lines.entries()) {
+    const result = JSON.parse(line) as Line;
+    const attributes = { job_id: jobId, result_index: String(index), result_key: result.key ?? '' };
+    await topic.publishMessage({ json: { jobId, index, ...result }, attributes });
+  }
+}
+
+createServer((request, response) => {
+  const handled = json(request).then(async (body) => {
+    const { message } = body as { message?: { attributes: { job_id: string } } };
+    if (message) await fetchResults(message.attributes.job_id);
+  });
+  handled.then(
+    () => response.writeHead(204).end(),
+    (error: unknown) => response.writeHead(500).end(String(error)),
+  );
+}).listen(Number(PORT), '127.0.0.1');
