@@ -1,3 +1,5 @@
+import { isFinal, stateOf } from './job.ts';
+
 /** How far the results of a job have been published. */
 export interface Progress {
   /** Where to read on: a byte of the output file, or the number of results where there is no file. */
@@ -37,7 +39,12 @@ export function decideResults(
   if (stored === undefined) return { action: 'read', from: NOTHING_YET };
   const { leaseUntil, leaseOwner } = stored;
   if (leaseUntil && leaseOwner !== owner && now < leaseUntil) return { action: 'wait', until: leaseUntil };
-  if (stored.event !== undefined && stored.event !== eventType) return { action: 'read', from: NOTHING_YET };
+  if (isSuperseded(stored.event, eventType)) return { action: 'read', from: NOTHING_YET };
   if (stored.state === 'complete' || stored.state === 'failed') return { action: 'done' };
   return { action: 'read', from: stored };
+}
+
+/** Calls that an interaction waited for are not its output; a late event of less weight changes nothing. */
+function isSuperseded(before: string | undefined, eventType: string): boolean {
+  return before !== undefined && !isFinal(stateOf(before)) && isFinal(stateOf(eventType));
 }

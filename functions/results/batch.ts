@@ -26,6 +26,9 @@ const PATHS = {
 
 const NOT_FINAL = new Set(['PENDING', 'RUNNING', 'QUEUED', 'UPDATING', 'PAUSED']);
 
+/** Anything else would be another place of the API, asked with our key. */
+const BATCH = /^batches\/[\w.-]+$/;
+
 /**
  * The results of a batch: lines of its output file, or inline responses.
  *
@@ -40,6 +43,8 @@ export async function* batchResults(
   start: Start,
   signal: AbortSignal,
 ): AsyncGenerator<Found> {
+  if (!BATCH.test(batch.name))
+    throw new GeminiError('This is no name of a batch.', { httpStatus: 400, status: 'INVALID_ARGUMENT' });
   const backoff = new Backoff();
   const seen: { next: number; file?: string; state?: string; total?: number } = { next: start.published };
   for (;;) {

@@ -16,7 +16,7 @@ export interface VideoSources {
   readonly bucket: Bucket | undefined;
 }
 
-const OPERATION = /^models\/[^/]+\/operations\/[^/]+$/;
+const OPERATION = /^models\/[\w.-]+\/operations\/[\w.-]+$/;
 
 /**
  * The videos of an operation, which may be several; of another job the one that its event names (G 10.2).

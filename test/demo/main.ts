@@ -10,12 +10,13 @@ try {
   const outcomes: string[] = [];
   for (const scene of SCENES) outcomes.push(await play(stage, scene));
   const messages = await showMessages(stage);
+  const results = await showResults(stage);
   const jobs = await stage.project.documentIds('jobs');
   const asExpected = SCENES.filter(({ expected }, n) => outcomes[n] === expected).length;
   const deliveries = stage.simulator.ledger.attempts().length;
-  process.exitCode = asExpected === SCENES.length && messages > 0 ? 0 : 1;
+  process.exitCode = asExpected === SCENES.length && messages > 0 && results > 0 ? 0 : 1;
   lastLine(
-    `${deliveries} deliveries: ${messages} messages, ${jobs.length} jobs, ` +
+    `${deliveries} deliveries: ${messages} messages, ${jobs.length} jobs, ${results} results, ` +
       `${asExpected} of ${SCENES.length} scenes as expected.`,
   );
 } finally {
@@ -63,4 +64,26 @@ async function showMessages({ project }: Stage): Promise<number> {
     fact('message', [event_type, job_id, ...filters, `${data.length} bytes`].join('  '));
   }
   return messages.length;
+}
+
+/** A job's results end with an announcement; a job that the simulator does not know has failed ones. */
+async function showResults({ project }: Stage): Promise<number> {
+  title('What a subscriber of gemini-results has received');
+  const open = new Set(await project.documentIds('jobs'));
+  const messages = await project.messagesUntil('gemini-results', ({ attributes }) => {
+    const { job_id: job = '', result_index: index } = attributes;
+    if (index === undefined) open.delete(job.replaceAll('/', '~'));
+    return open.size === 0;
+  });
+  for (const { attributes, data } of messages) {
+    const { result_status: status } = attributes;
+    fact('result', [attributes['ce-id'], status, excerptOf(data)].filter(Boolean).join('  '));
+  }
+  return messages.filter(({ attributes }) => attributes['ce-type'] === 'job.result').length;
+}
+
+function excerptOf(data: Buffer): string {
+  const { jobId: _job, index: _index, ...rest } = JSON.parse(data.toString('utf8')) as Record<string, unknown>;
+  const text = JSON.stringify(rest);
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }

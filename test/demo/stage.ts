@@ -62,6 +62,14 @@ export async function setStage({ simulatorPort = 0 } = {}): Promise<Stage> {
     const callback = await startFunction('geminiCallback', env, { port });
     ends.push(() => callback.end());
     done('geminiCallback', callbackUrl);
+    const results = await startFunction('fetchResults', {
+      ...project.env,
+      GEMINI_API_KEY: 'any-key',
+      GOOGLE_GEMINI_BASE_URL: simulator.url,
+    });
+    ends.push(() => results.end());
+    await project.push('gemini-events', results.url);
+    done('fetchResults', `${results.url}, for every message of gemini-events`);
     const dynamicUrl = (route: string) => `${callbackUrl}/dynamic/${route}/${signRoute(route, routeKey)}`;
     return { simulator, gemini, project, callbackUrl, dynamicUrl, close };
   } catch (error) {

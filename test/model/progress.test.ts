@@ -15,10 +15,11 @@ test.for([
   ['all are out', { ...half, state: 'complete' }, { action: 'done' }],
   ['they cannot be read', { ...half, state: 'failed' }, { action: 'done' }],
   [
-    'another event had other results',
-    { ...half, state: 'complete', event: 'batch.cancelled' },
+    'its calls were told, and now it has ended',
+    { ...half, state: 'complete', event: 'interaction.requires_action' },
     { action: 'read', from: NOTHING_YET },
   ],
+  ['another end was told before', { ...half, state: 'complete', event: 'batch.cancelled' }, { action: 'done' }],
   [
     'another event is being worked on',
     { ...leased, event: 'interaction.requires_action' },

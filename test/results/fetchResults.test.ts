@@ -144,6 +144,14 @@ test('a job that is not ours has failed results, once, and is not tried again', 
   }
 });
 
+test.for(['batches/../files/secret', 'batches/x?key=1', 'batches/x%2Fy'])('%s is no job to ask for', async (job) => {
+  const stage = await Stage.open();
+  const running = await stage.start();
+  expect(await deliver(running, eventMessage('batch.succeeded', job))).toBe(204);
+  expect((await stage.results())[0]?.data).toMatchObject({ jobId: job, error: { code: 'INVALID_ARGUMENT' } });
+  expect(stage.simulator.ledger.requests).toEqual([]);
+});
+
 test('a finished interaction is one result, with its steps and its text', async () => {
   const stage = await Stage.open();
   const running = await stage.start();

@@ -48,6 +48,12 @@ export class TestProject {
     return { GOOGLE_CLOUD_PROJECT: this.projectId, FIRESTORE_EMULATOR_HOST, PUBSUB_EMULATOR_HOST };
   }
 
+  /** Pushes each message of a topic to a function, as Eventarc does. */
+  async push(topic: Topic, url: string): Promise<void> {
+    const pushEndpoint = `${url}/projects/${this.projectId}/topics/${topic}`;
+    await this.#pubsub.createSubscription(topic, `${topic}-push`, { pushEndpoint, ackDeadlineSeconds: 600 });
+  }
+
   async document(path: string): Promise<DocumentData | undefined> {
     return (await this.firestore.doc(path).get()).data();
   }
@@ -75,10 +81,14 @@ export class TestProject {
   async messagesUntil(
     topic: Topic,
     isLast: (message: ReceivedMessage) => boolean,
+    millis = 110_000,
   ): Promise<readonly ReceivedMessage[]> {
     const received: ReceivedMessage[] = [];
-    while (!received.some(isLast)) received.push(...(await this.#pull(topic)));
-    return received;
+    return await eventually(`the last message of ${topic}`, millis, async () => {
+      const pulled = await this.#pull(topic);
+      received.push(...pulled);
+      return pulled.some(isLast) ? received : undefined;
+    });
   }
 
   async close(): Promise<void> {
