@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../functions/platform/config.ts';
 import { CliError, EXIT, reasonOf } from './errors.ts';
+import { addJobCommands } from './jobs/commands.ts';
 import { Terminal } from './terminal.ts';
 import { addWebhookCommands } from './webhooks/commands.ts';
 
@@ -19,8 +20,11 @@ const program = new Command('cli')
 const terminal = (): Terminal => new Terminal({ json: program.opts<{ json?: true }>().json ?? false });
 
 addWebhookCommands(program, terminal, process.env);
+addJobCommands(program, terminal, process.env);
 
-process.exitCode = await run();
+const exitCode = await run();
+// A client library whose backend is away would go on trying, and keep the process for minutes.
+process.stdout.write('', () => process.exit(exitCode));
 
 async function run(): Promise<number> {
   try {

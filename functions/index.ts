@@ -1,6 +1,8 @@
 import { createGeminiCallback } from './callback/index.ts';
 import { serveEvents, serveHttp } from './platform/server.ts';
+import { createReconcileJobs } from './reconcile/index.ts';
 import { createFetchResults } from './results/index.ts';
 
 serveHttp('geminiCallback', createGeminiCallback);
 serveEvents('fetchResults', createFetchResults);
+serveHttp('reconcileJobs', createReconcileJobs);

@@ -1,6 +1,13 @@
-import type { ClaimResult, Delivery, QuarantineReason, Settlement } from '../model/delivery.ts';
+import {
+  type DeliveryPublisher,
+  factsOf,
+  PUBLISH_MILLIS,
+  publishClaimed,
+  type Settling,
+} from '../messaging/publishClaimed.ts';
+import type { ClaimResult, Delivery, QuarantineReason } from '../model/delivery.ts';
 import { parseEvent } from '../model/event.ts';
-import { deadLetterMessage, eventMessage, type Message } from '../model/message.ts';
+import { deadLetterMessage } from '../model/message.ts';
 import { Deadline } from '../platform/deadline.ts';
 import { CallbackError } from '../platform/errors.ts';
 import type { DeliveryFacts, Log, Outcome } from '../platform/log.ts';
@@ -27,21 +34,15 @@ export interface CallbackAnswer {
   readonly body: object;
 }
 
-interface DeliveryStore<Claim> {
+interface DeliveryStore<Claim> extends Settling<Claim> {
   claim(delivery: Delivery, deadline: Deadline): Promise<ClaimResult<Claim>>;
-  settle(claim: Claim, settlement: Settlement, deadline: Deadline): Promise<boolean>;
-  release(claim: Claim, deadline: Deadline): Promise<boolean>;
   quarantine(delivery: Delivery, reason: QuarantineReason, deadline: Deadline): Promise<void>;
-}
-
-interface Publisher {
-  publish(topic: 'events' | 'deadLetter', message: Message, deadline: Deadline): Promise<string>;
 }
 
 export interface Dependencies<Claim> {
   readonly trust: Trust;
   readonly deliveries: DeliveryStore<Claim>;
-  readonly publisher: Publisher;
+  readonly publisher: DeliveryPublisher;
   readonly log: Log;
   readonly now: () => Date;
 }
@@ -52,9 +53,6 @@ export interface Dependencies<Claim> {
  */
 const TOTAL_MILLIS = 8_000;
 const CLAIM_MILLIS = 4_000;
-const PUBLISH_MILLIS = 3_500;
-const SETTLE_MILLIS = 2_000;
-const RELEASE_MILLIS = 1_000;
 
 /** Handles one callback and answers it, whatever happens. */
 export async function handleCallback<Claim>(
@@ -76,7 +74,7 @@ export async function handleCallback<Claim>(
     log.deliveryAccepted(outcome, facts, latencyMillis());
     return { status: 200, headers: {}, body: { status: outcome, webhookId: facts.webhookId } };
   } catch (error) {
-    const failure = toCallbackError(error);
+    const failure = CallbackError.of(error);
     if (failure.kind.http < 500) log.deliveryRefused(failure, facts, latencyMillis());
     else log.deliveryFailed(failure, facts, latencyMillis());
     return { status: failure.kind.http, headers: failure.headers, body: failure.toJSON() };
@@ -109,7 +107,7 @@ async function receive<Claim>(
   const claimed = await deliveries.claim(delivery, deadline.atMost(CLAIM_MILLIS));
   switch (claimed.status) {
     case 'claimed':
-      return await publish(delivery, claimed, dependencies, facts, deadline);
+      return await publishClaimed(delivery, claimed, { ...dependencies, facts }, deadline);
     case 'published':
       return 'duplicate';
     case 'quarantined':
@@ -130,32 +128,6 @@ async function receive<Claim>(
   }
 }
 
-/** Publishes a claimed delivery and settles it; where that fails, the next copy may take it on at once. */
-async function publish<Claim>(
-  delivery: Delivery,
-  claimed: ClaimResult<Claim> & { readonly status: 'claimed' },
-  { deliveries, publisher, log, now }: Dependencies<Claim>,
-  facts: DeliveryFacts,
-  deadline: Deadline,
-): Promise<Outcome> {
-  const { event } = delivery;
-  const state = event ? 'published' : 'quarantined';
-  const message = event ? eventMessage({ ...delivery, event }, claimed) : deadLetterMessage(delivery, 'NOT_AN_EVENT');
-  try {
-    const publishing = deadline.sparing(RELEASE_MILLIS).atMost(PUBLISH_MILLIS);
-    facts.messageId = await publisher.publish(event ? 'events' : 'deadLetter', message, publishing);
-  } catch (error) {
-    await deliveries
-      .release(claimed.claim, deadline.atMost(RELEASE_MILLIS))
-      .catch((releaseError: unknown) => log.claimNotReleased(facts, releaseError));
-    throw error;
-  }
-  const settlement = { state, messageId: facts.messageId, publishedAt: now() } as const;
-  const held = await deliveries.settle(claimed.claim, settlement, deadline.atMost(SETTLE_MILLIS));
-  if (!held) log.claimLost(facts);
-  return state;
-}
-
 function requirePost(method: string): void {
   if (method !== 'POST') throw new CallbackError('METHOD_NOT_ALLOWED', 'Callbacks are sent with POST.');
 }
@@ -166,21 +138,10 @@ function toDelivery(verified: Verified, receivedAt: Date): Delivery {
   return { webhookId, scheme, payload, digest, receivedAt, ...(route ? { route } : {}), ...(event ? { event } : {}) };
 }
 
-function factsOf({ webhookId, scheme, route, event }: Delivery): DeliveryFacts {
-  return { webhookId, scheme, route, eventType: event?.type, jobId: event?.job?.name };
-}
-
 function outOfTolerance(toleranceSeconds: number): CallbackError {
   return new CallbackError(
     'TIMESTAMP_OUT_OF_TOLERANCE',
     `The signature matches, but it was made more than ${toleranceSeconds} s from now. Check the clocks; a delivery whose ` +
       'id is not known is kept in quarantine, from which an operator can release it.',
   );
-}
-
-function toCallbackError(error: unknown): CallbackError {
-  if (error instanceof CallbackError) return error;
-  return new CallbackError('INTERNAL', 'Something unexpected failed; send it again, and see the log.', {
-    cause: error,
-  });
 }

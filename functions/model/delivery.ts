@@ -63,6 +63,11 @@ export function decide(stored: DeliveryRecord | undefined, delivery: Delivery, o
   return isLeased(stored, now) ? 'wait' : 'resume';
 }
 
+/** Recorded, and whoever was to publish it is gone. */
+export function isAbandoned(stored: DeliveryRecord, now: Date): boolean {
+  return stored.state === 'pending' && !isLeased(stored, now);
+}
+
 /** Kept because it was signed too long ago; a copy signed in time takes its place. */
 function isKeptForAge(stored: DeliveryRecord): boolean {
   return stored.state === 'quarantined' && stored.quarantineReason === 'TIMESTAMP_OUT_OF_TOLERANCE';

@@ -55,7 +55,13 @@ const STATES: Readonly<Record<string, JobState>> = {
   failed: 'failed',
   cancelled: 'cancelled',
   expired: 'expired',
+  // Ends that no event tells (G 9.3): an answer that was cut short is none.
+  incomplete: 'failed',
+  budget_exceeded: 'failed',
 };
+
+/** What is said of a job beside its states; it changes none. */
+const REMARKS: ReadonlySet<string> = new Set(['job.overdue']);
 
 const FINAL_STATES: ReadonlySet<JobState> = new Set(['succeeded', 'failed', 'cancelled', 'expired']);
 
@@ -114,7 +120,8 @@ function isFinalEntry(entry: TimelineEntry): boolean {
 function decideState(known: Job | undefined, timeline: readonly TimelineEntry[], decisive?: TimelineEntry): JobState {
   if (decisive) return stateOf(decisive.type);
   if (known && isFinal(known.state)) return known.state;
-  return stateOf(timeline.at(-1)?.type ?? '');
+  const last = timeline.findLast(({ type }) => !REMARKS.has(type));
+  return last ? stateOf(last.type) : (known?.state ?? 'unknown');
 }
 
 /** The newest event's pointers win; an older one that comes late only fills a gap. */

@@ -10,6 +10,11 @@ export function stringAt(object: JsonObject, key: string): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
+/** A text or a number as text; nothing of anything else. */
+export function textOf(value: unknown): string {
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
+}
+
 /** Firestore allows 20 levels in a document; the field that holds the map is the first. */
 const MAX_DEPTH = 19;
 

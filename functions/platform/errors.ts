@@ -46,6 +46,13 @@ export class CallbackError extends Error {
     this.retryAfterSeconds = options.retryAfterSeconds ?? this.kind.retryAfterSeconds;
   }
 
+  /** Anything thrown, with a reason: what is not expected is a failure of ours. */
+  static of(error: unknown): CallbackError {
+    if (error instanceof CallbackError) return error;
+    const message = 'Something unexpected failed; send it again, and see the log.';
+    return new CallbackError('INTERNAL', message, { cause: error });
+  }
+
   get kind(): ErrorKind {
     return ERROR_KINDS[this.reason];
   }

@@ -32,7 +32,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, handle
     await handle(messageOfEvent(parseJson(await readBytes(request, MAX_BODY_BYTES))));
     response.writeHead(204).end();
   } catch (error) {
-    const failure = error instanceof CallbackError ? error : unexpected(error);
+    const failure = CallbackError.of(error);
     sendJson(request, response, failure.kind.http, failure.headers, failure);
   }
 }
@@ -82,8 +82,4 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 
 function noEvent(cause?: unknown): CallbackError {
   return new CallbackError('INVALID_EVENT', 'This is no message of Pub/Sub: not JSON, or without data.', { cause });
-}
-
-function unexpected(cause: unknown): CallbackError {
-  return new CallbackError('INTERNAL', 'Something unexpected failed; send it again, and see the log.', { cause });
 }

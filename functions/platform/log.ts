@@ -121,6 +121,31 @@ export class Log {
     this.#line('WARNING', 'results_claim_not_released', message, { jobId, ...describe(error) });
   }
 
+  /** A delivery that nobody was at work on any more, or an end that nobody had told. */
+  deliveryRecovered(outcome: Outcome, facts: DeliveryFacts): void {
+    this.#line('WARNING', 'delivery_recovered', `Delivery ${outcome} by the reconciler`, { ...facts, outcome });
+  }
+
+  jobAsked(jobId: string, status: string): void {
+    this.#line('INFO', 'job_asked', `Gemini says that the job is ${status}`, { jobId, status });
+  }
+
+  /** To alert on: events of all jobs are being lost. */
+  webhookDisabled(webhook: string, uri: string, enabling: boolean): void {
+    const then = enabling ? 'it is enabled again' : 'enable it with "webhooks update ID --enable"';
+    const message = `Gemini has disabled the webhook ${webhook} after failed deliveries; ${then}`;
+    this.#line('ERROR', 'webhook_disabled', message, { webhook, uri });
+  }
+
+  reconcileFailed(id: string, error: unknown): void {
+    const message = `The reconciler could not finish ${id}; the next run tries it again`;
+    this.#line('ERROR', 'reconcile_failed', message, { id, ...describe(error), ...causeOf(error) });
+  }
+
+  reconciled(summary: object): void {
+    this.#line('INFO', 'reconciled', 'Reconciled', { ...summary });
+  }
+
   keysFetched(count: number): void {
     this.#line('INFO', 'keys_fetched', `Fetched ${count} public keys`, { count });
   }
@@ -177,6 +202,11 @@ function describe(error: unknown): Readonly<Record<string, unknown>> {
   const code = 'code' in error ? error.code : undefined;
   const speaks = typeof code !== 'number' || SPEAKING_GRPC_CODES.has(code);
   return { cause: { name: error.name, code, ...(speaks ? { message: error.message } : {}) } };
+}
+
+/** Our own errors say what failed; what is below them says why. */
+function causeOf(error: unknown): Readonly<Record<string, unknown>> {
+  return error instanceof Error && error.cause instanceof Error ? { below: describe(error.cause)['cause'] } : {};
 }
 
 function shorten(_key: string, value: unknown): unknown {

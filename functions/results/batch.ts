@@ -1,4 +1,4 @@
-import { JSONParser } from '@streamparser/json';
+import { isBatchName, partsOf, stateName } from '../gemini/batchOperation.ts';
 import { download } from '../gemini/download.ts';
 import { GeminiError, toGeminiError } from '../gemini/errors.ts';
 import type { GeminiHttp } from '../gemini/http.ts';
@@ -9,25 +9,7 @@ import { type Line, MAX_LINE_BYTES, readLines } from './lines.ts';
 import type { Found, Start } from './outputs.ts';
 import { slicesOf } from './slices.ts';
 
-/** A part of a batch's operation (G 7.3), in the order in which they come. */
-type Part =
-  | { readonly kind: 'inline'; readonly index: number; readonly entry: unknown }
-  | { readonly kind: 'file'; readonly name: string }
-  | { readonly kind: 'state'; readonly state: string }
-  | { readonly kind: 'total'; readonly total: number };
-
-const OUTPUT = '$.metadata.output';
-const PATHS = {
-  inline: `${OUTPUT}.inlinedResponses.inlinedResponses.*`,
-  file: `${OUTPUT}.responsesFile`,
-  state: '$.metadata.state',
-  total: '$.metadata.batchStats.requestCount',
-};
-
 const NOT_FINAL = new Set(['PENDING', 'RUNNING', 'QUEUED', 'UPDATING', 'PAUSED']);
-
-/** Anything else would be another place of the API, asked with our key. */
-const BATCH = /^batches\/[\w.-]+$/;
 
 /**
  * The results of a batch: lines of its output file, or inline responses.
@@ -43,7 +25,7 @@ export async function* batchResults(
   start: Start,
   signal: AbortSignal,
 ): AsyncGenerator<Found> {
-  if (!BATCH.test(batch.name))
+  if (!isBatchName(batch.name))
     throw new GeminiError('This is no name of a batch.', { httpStatus: 400, status: 'INVALID_ARGUMENT' });
   const backoff = new Backoff();
   const seen: { next: number; file?: string; state?: string; total?: number } = { next: start.published };
@@ -54,7 +36,7 @@ export async function* batchResults(
         if (part.kind === 'file') seen.file = part.name;
         else if (part.kind === 'state') seen.state = part.state;
         else if (part.kind === 'total') seen.total = part.total;
-        else if (part.index === seen.next) {
+        else if (part.kind === 'inline' && part.index === seen.next) {
           seen.next += 1;
           yield { result: inlineResult(part.entry, part.index), position: seen.next, total: seen.total };
           backoff.reset();
@@ -129,33 +111,8 @@ function inlineResult(entry: unknown, index: number): JobResult {
     : errorResult(index, 'INVALID_RESPONSE', 'The inline response is no JSON object.');
 }
 
-/** Reads the parts out of the operation's bytes, holding no more than one of them. */
-async function* partsOf(body: AsyncIterable<Uint8Array>): AsyncGenerator<Part> {
-  const parser = new JSONParser({ keepStack: false, paths: Object.values(PATHS) });
-  const parts: Part[] = [];
-  parser.onValue = ({ value, key, stack }) => {
-    const part = partOf(value, key, stack.length);
-    if (part) parts.push(part);
-  };
-  for await (const chunk of body) {
-    parser.write(chunk);
-    yield* parts.splice(0);
-  }
-}
-
-const INLINE_DEPTH = PATHS.inline.split('.').length - 1;
-
-function partOf(value: unknown, key: string | number | undefined, depth: number): Part | undefined {
-  if (typeof key === 'number' && depth === INLINE_DEPTH) return { kind: 'inline', index: key, entry: value };
-  if (key === 'responsesFile' && typeof value === 'string') return { kind: 'file', name: value };
-  if (key === 'state' && typeof value === 'string') return { kind: 'state', state: value };
-  if (key === 'requestCount' && Number.isSafeInteger(Number(value))) return { kind: 'total', total: Number(value) };
-  return undefined;
-}
-
-/** The guide writes `JOB_STATE_…`, the wire `BATCH_STATE_…` (G 7.3). */
 function requireFinal(state = ''): void {
-  const name = state.replace(/^(BATCH|JOB)_STATE_/, '');
+  const name = stateName(state);
   if (NOT_FINAL.has(name)) throw new GeminiError(`Gemini says that the batch is ${name}, though its event has come.`);
 }
 

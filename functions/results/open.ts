@@ -20,6 +20,8 @@ const EVENTS = new Set([
   'batch.cancelled',
   'interaction.completed',
   'interaction.requires_action',
+  'interaction.incomplete',
+  'interaction.budget_exceeded',
   'video.generated',
 ]);
 

@@ -13,9 +13,11 @@ import {
   decide,
   type Delivery,
   type DeliveryRecord,
+  isAbandoned,
   type QuarantineReason,
   type Settlement,
 } from '../model/delivery.ts';
+import { parseEvent } from '../model/event.ts';
 import { applyEvent, type JobChange } from '../model/job.ts';
 import { jobDocumentId } from '../model/jobName.ts';
 import { fitsFirestore } from '../model/json.ts';
@@ -23,6 +25,7 @@ import { Deadline } from '../platform/deadline.ts';
 import { untilDecided } from './contention.ts';
 import { isFailedPrecondition, isAlreadyExists } from './grpc.ts';
 import { readJob, writeJob } from './jobs.ts';
+import { type PageStart, QUERIES, queryOf } from './queries.ts';
 import { Turns } from './turns.ts';
 
 /**
@@ -47,6 +50,12 @@ export interface Claim {
   readonly owner: string;
   /** The version of the record that the claim wrote. */
   readonly updateTime: Timestamp;
+}
+
+/** A delivery that was taken over from an owner that is gone. */
+export interface TakenOver {
+  readonly delivery: Delivery;
+  readonly claimed: ClaimResult<Claim> & { readonly status: 'claimed' };
 }
 
 /**
@@ -85,8 +94,9 @@ export class Deliveries {
    * @returns whether the claim still held; another owner's record is left alone.
    */
   async settle(claim: Claim, settlement: Settlement, deadline: Deadline): Promise<boolean> {
+    const raw = settlement.state === 'published' ? { rawBody: FieldValue.delete() } : {};
     return await deadline.wait(
-      this.#finish(claim, { ...settlement }, deadline),
+      this.#finish(claim, { ...settlement, ...raw }, deadline),
       'STORE_UNAVAILABLE',
       'Firestore did not mark the delivery as published; send it again.',
     );
@@ -102,9 +112,55 @@ export class Deliveries {
     );
   }
 
+  /**
+   * Takes on a delivery that is recorded and that nobody publishes any more, because its owner is gone and no copy of it
+   * came since.
+   *
+   * @returns `undefined` where there is nothing to do about it, or somebody else does it.
+   */
+  async takeOver(webhookId: string, deadline: Deadline): Promise<TakenOver | undefined> {
+    const document = this.#firestore.doc(`deliveries/${webhookId}`);
+    const owner = randomUUID();
+    const taking = untilDecided(deadline, async () => {
+      const snapshot = await document.get();
+      const { readTime, updateTime } = snapshot;
+      const stored = readDelivery(snapshot);
+      if (stored === undefined || updateTime === undefined || !isAbandoned(stored, readTime.toDate())) return undefined;
+      const delivery = readRecorded(snapshot);
+      const job = delivery.event?.job;
+      const jobSnapshot = job && (await this.#firestore.doc(`jobs/${jobDocumentId(job.name)}`).get());
+      const { writeTime } = await document.update(leaseFrom(readTime, owner), { lastUpdateTime: updateTime });
+      const userMetadata = jobSnapshot && readJob(jobSnapshot)?.userMetadata;
+      const claim = { document, owner, updateTime: writeTime };
+      return { delivery, claimed: { status: 'claimed', claim, repeatOf: stored.repeatOf, userMetadata } } as const;
+    });
+    return await deadline.wait(taking, 'STORE_UNAVAILABLE', 'Firestore did not answer in time.');
+  }
+
+  /** A recorded delivery, as it came. */
+  async read(webhookId: string, deadline: Deadline): Promise<Delivery> {
+    const reading = this.#firestore.doc(`deliveries/${webhookId}`).get();
+    const snapshot = await deadline.wait(reading, 'STORE_UNAVAILABLE', 'Firestore did not answer in time.');
+    if (!snapshot.exists) throw new Error(`There is no record of the delivery ${webhookId}.`);
+    return readRecorded(snapshot);
+  }
+
+  /** The deliveries that were received before a time and are not on Pub/Sub yet, oldest first. */
+  async pending(
+    before: Date,
+    after: PageStart | undefined,
+    limit: number,
+    deadline: Deadline,
+  ): Promise<readonly PageStart[]> {
+    const query = queryOf(this.#firestore, QUERIES.pendingDeliveries, { before, after, limit });
+    const { docs } = await deadline.wait(query.get(), 'STORE_UNAVAILABLE', 'Firestore did not answer in time.');
+    return docs;
+  }
+
   /** Keeps a delivery that must not be published, for an operator, unless its id is known. */
   async quarantine(delivery: Delivery, reason: QuarantineReason, deadline: Deadline): Promise<void> {
-    const fields = { ...this.#fieldsOf(delivery), state: 'quarantined', quarantineReason: reason, attempts: 1 };
+    const raw = { rawBody: delivery.payload };
+    const fields = { ...this.#fieldsOf(delivery), ...raw, state: 'quarantined', quarantineReason: reason, attempts: 1 };
     const kept = this.#documentOf(delivery)
       .create(fields)
       .catch((error: unknown) => {
@@ -175,6 +231,7 @@ export class Deliveries {
       ...this.#fieldsOf(delivery),
       ...leaseFrom(snapshot.readTime, owner),
       state: 'pending',
+      rawBody: delivery.payload,
       quarantineReason: delivery.event ? undefined : NOT_AN_EVENT,
       repeatOf: change?.repeatOf,
     };
@@ -260,9 +317,9 @@ function recordJob(batch: WriteBatch, delivery: Delivery, snapshot: DocumentSnap
   return change;
 }
 
-/** The event as a map to be read in the console, as text where Firestore cannot hold that, as bytes where it is none. */
+/** The event as a map to be read in the console, as text where Firestore cannot hold that. */
 function contentOf({ event, payload }: Delivery): DocumentData {
-  if (event === undefined) return { rawBody: payload };
+  if (event === undefined) return {};
   return fitsFirestore(event.fields, MAX_EVENT_BYTES)
     ? { event: event.fields }
     : { eventJson: payload.toString('utf8') };
@@ -276,6 +333,34 @@ function seenAgain(delivery: Delivery): DocumentData {
   return { attempts: FieldValue.increment(1), lastReceivedAt: delivery.receivedAt };
 }
 
+/** A recorded delivery as it came. Its bytes are kept until they are on Pub/Sub: a map has lost their order. */
+export function readRecorded(snapshot: DocumentSnapshot): Delivery {
+  const data = snapshot.data() ?? {};
+  const raw = (data['rawBody'] as Buffer | undefined) ?? textOf(data);
+  const payload = Buffer.from(raw);
+  const receivedAt = timeAt(data, 'firstReceivedAt') ?? new Date(0);
+  const event = parseEvent(payload, timeAt(data, 'eventTime') ?? receivedAt);
+  const route = data['route'] as string | undefined;
+  return {
+    webhookId: snapshot.id,
+    scheme: data['scheme'] as Delivery['scheme'],
+    payload,
+    digest: data['bodySha256'] as string,
+    receivedAt,
+    ...(route === undefined ? {} : { route }),
+    ...(event === undefined ? {} : { event }),
+  };
+}
+
+function textOf(data: DocumentData): string {
+  return typeof data['eventJson'] === 'string' ? data['eventJson'] : JSON.stringify(data['event'] ?? {});
+}
+
+function timeAt(data: DocumentData, field: string): Date | undefined {
+  const value: unknown = data[field];
+  return value instanceof Timestamp ? value.toDate() : undefined;
+}
+
 /** Without reading, so that many copies at once do not wait for each other. */
 async function countAttempt(delivery: Delivery, document: DocumentReference): Promise<void> {
   await document.update(seenAgain(delivery));
@@ -284,14 +369,13 @@ async function countAttempt(delivery: Delivery, document: DocumentReference): Pr
 function readDelivery(snapshot: DocumentSnapshot): DeliveryRecord | undefined {
   const data = snapshot.data();
   if (data === undefined) return undefined;
-  const leaseUntil: unknown = data['leaseUntil'];
   return {
     state: data['state'] as DeliveryRecord['state'],
     bodySha256: data['bodySha256'] as string,
     quarantineReason: data['quarantineReason'] as QuarantineReason | undefined,
     repeatOf: data['repeatOf'] as string | undefined,
     leaseOwner: data['leaseOwner'] as string | undefined,
-    leaseUntil: leaseUntil instanceof Timestamp ? leaseUntil.toDate() : undefined,
+    leaseUntil: timeAt(data, 'leaseUntil'),
   };
 }
 

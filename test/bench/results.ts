@@ -114,5 +114,5 @@ async function startStraightforward(env: NodeJS.ProcessEnv): Promise<Running> {
   running.stderr.resume();
   const url = `http://127.0.0.1:${port}`;
   await eventually('it listens', 20_000, async () => (await fetch(url, { method: 'POST', body: '{}' })).status);
-  return { url, pid: running.pid, end: running.end };
+  return { url, pid: running.pid, end: async (signal) => await running.end(signal) };
 }

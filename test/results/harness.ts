@@ -12,7 +12,7 @@ export interface Result {
   readonly data: Record<string, unknown>;
 }
 
-/** `fetchResults` in a process of its own, with a project, a simulator and a bucket of a test's own. */
+/** A project, a simulator and a bucket of a test's own, and functions in processes of theirs. */
 export class Stage {
   readonly project: TestProject;
   readonly simulator: Simulator;
@@ -49,8 +49,8 @@ export class Stage {
     };
   }
 
-  async start(env: NodeJS.ProcessEnv = {}): Promise<RunningFunction> {
-    const running = await startFunction('fetchResults', { ...this.env, ...env });
+  async start(env: NodeJS.ProcessEnv = {}, target = 'fetchResults'): Promise<RunningFunction> {
+    const running = await startFunction(target, { ...this.env, ...env });
     this.#running.add(running);
     return running;
   }

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
+import { startTied, type TiedProcess } from './process.ts';
 
 const MAIN = join(import.meta.dirname, '../../cli/main.ts');
 
@@ -15,11 +16,20 @@ export async function cli(
   env: NodeJS.ProcessEnv,
   { cwd = process.cwd() }: { cwd?: string } = {},
 ): Promise<CliRun> {
-  const { PATH, HOME } = process.env;
-  const options = { cwd, env: { PATH, HOME, METADATA_SERVER_DETECTION: 'none', ...env } };
+  const options = { cwd, env: around(env) };
   return await new Promise((resolve) => {
     const child = execFile(process.execPath, [MAIN, ...args], options, (_error, stdout, stderr) => {
       resolve({ exitCode: child.exitCode ?? -1, stdout, stderr });
     });
   });
+}
+
+/** The same while it runs, so that a test can look and send signals. */
+export async function startCli(args: readonly string[], env: NodeJS.ProcessEnv): Promise<TiedProcess> {
+  return await startTied(process.execPath, [MAIN, ...args], around(env));
+}
+
+function around(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const { PATH, HOME } = process.env;
+  return { PATH, HOME, METADATA_SERVER_DETECTION: 'none', ...env };
 }

@@ -1,4 +1,4 @@
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { json } from 'node:stream/consumers';
 import { PubSub } from '@google-cloud/pubsub';
 import { GoogleGenAI } from '@google/genai';
@@ -27,13 +27,12 @@ async function fetchResults(jobId: string): Promise<void> {
   }
 }
 
+async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { message } = (await json(request)) as { message?: { attributes: { job_id: string } } };
+  if (message) await fetchResults(message.attributes.job_id);
+  response.writeHead(204).end();
+}
+
 createServer((request, response) => {
-  const handled = json(request).then(async (body) => {
-    const { message } = body as { message?: { attributes: { job_id: string } } };
-    if (message) await fetchResults(message.attributes.job_id);
-  });
-  handled.then(
-    () => response.writeHead(204).end(),
-    (error: unknown) => response.writeHead(500).end(String(error)),
-  );
+  handle(request, response).catch((error: unknown) => response.writeHead(500).end(String(error)));
 }).listen(Number(PORT), '127.0.0.1');

@@ -1,0 +1,79 @@
+import type { JobError } from '../../functions/model/job.ts';
+import type { JsonObject } from '../../functions/model/json.ts';
+import { fields, table } from '../terminal.ts';
+import type { FoundJob, JobRecord, JobResults, TimelineLine } from './records.ts';
+
+export function tableOf(jobs: readonly JobRecord[]): string {
+  return table(
+    ['ID', 'KIND', 'STATE', 'RESULTS', 'UPDATED'],
+    jobs.map(({ jobId, kind, state, results, updatedAt }) => [
+      safe(jobId),
+      kind,
+      state,
+      results && resultsText(results),
+      updatedAt,
+    ]),
+  );
+}
+
+/** Everything that a record says, fields that are not known too, and its timeline as a table. */
+export function linesOf({ path, record }: FoundJob): string {
+  const { jobId, kind, state, results, error, timeline = [], lastEvent, ...others } = record;
+  const { userMetadata, outputFileUri, fileName, submittedAt, createdAt, finishedAt, updatedAt, ...unknown } = others;
+  const lines = fields({
+    id: safe(jobId),
+    record: safe(path),
+    kind,
+    state,
+    error: errorText(error),
+    ...resultsLines(results),
+    output: safe(outputFileUri),
+    file: safe(fileName),
+    metadata: userMetadata && JSON.stringify(userMetadata),
+    'last event': lastEvent && `${safe(lastEvent.type)} at ${lastEvent.time}`,
+    submitted: submittedAt,
+    created: createdAt,
+    finished: finishedAt,
+    updated: updatedAt,
+    ...unknownLines(unknown),
+  });
+  return timeline.length === 0 ? lines : `${lines}\n\n${timelineTable(timeline)}`;
+}
+
+/** `running, 3 of 10 published, 1 failed` */
+export function resultsText({ state, total, published = 0, failed = 0 }: JobResults): string {
+  const all = total === undefined ? '' : ` of ${total}`;
+  const errors = failed === 0 ? '' : `, ${failed} failed`;
+  return `${state}, ${published}${all} published${errors}`;
+}
+
+/** `code: message`; nothing where there is no error. */
+export function errorText(error: JobError | undefined): string {
+  return safe([error?.code, error?.message].filter((part) => part !== undefined).join(': '));
+}
+
+/** What came from elsewhere could move the cursor or change colours. */
+export function safe(text = ''): string {
+  return text.replaceAll(/(?!\n)\p{Cc}/gu, '\u{FFFD}');
+}
+
+function resultsLines(results: JobResults | undefined): Record<string, string | undefined> {
+  if (!results) return {};
+  return {
+    results: resultsText(results),
+    'results error': errorText(results.error),
+    'results updated': results.updatedAt,
+  };
+}
+
+function unknownLines(unknown: JsonObject): Record<string, string | undefined> {
+  const line = (value: unknown) => (typeof value === 'string' ? safe(value) : JSON.stringify(value));
+  return Object.fromEntries(Object.entries(unknown).map(([name, value]) => [name, line(value)]));
+}
+
+function timelineTable(timeline: readonly TimelineLine[]): string {
+  return table(
+    ['TIME', 'EVENT', 'WEBHOOK-ID'],
+    timeline.map(({ time, type, webhookId }) => [time, safe(type), safe(webhookId)]),
+  );
+}

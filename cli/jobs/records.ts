@@ -1,0 +1,109 @@
+import { DocumentReference, FieldPath, type Firestore, type QuerySnapshot, Timestamp } from '@google-cloud/firestore';
+import type { JobError, JobState } from '../../functions/model/job.ts';
+import { canonicalJobName, type JobKind, jobDocumentId } from '../../functions/model/jobName.ts';
+import { isJsonObject, type JsonObject } from '../../functions/model/json.ts';
+import type { ResultsRecord } from '../../functions/model/progress.ts';
+
+/** How far the results of a job are, as its record says it. */
+export interface JobResults extends Pick<ResultsRecord, 'state' | 'event'> {
+  readonly total?: number;
+  readonly published?: number;
+  readonly failed?: number;
+  readonly error?: JobError;
+  readonly updatedAt?: string;
+}
+
+export interface TimelineLine {
+  readonly webhookId: string;
+  readonly type: string;
+  readonly time: string;
+}
+
+/** The record of a job, fit for JSON: times are ISO strings. It may hold fields that are not named here. */
+export interface JobRecord extends JsonObject {
+  readonly jobId: string;
+  readonly kind: JobKind;
+  readonly state: JobState;
+  readonly outputFileUri?: string;
+  readonly fileName?: string;
+  readonly error?: JobError;
+  readonly userMetadata?: JsonObject;
+  readonly lastEvent?: TimelineLine;
+  readonly timeline?: readonly TimelineLine[];
+  readonly results?: JobResults;
+  readonly submittedAt?: string;
+  readonly createdAt?: string;
+  readonly updatedAt?: string;
+  readonly finishedAt?: string;
+}
+
+/** A record as it stood at a moment, by Firestore's clock. */
+export interface FoundJob {
+  readonly path: string;
+  readonly readAt: Date;
+  readonly record: JobRecord;
+}
+
+export interface JobFilter {
+  readonly state?: JobState | undefined;
+  readonly kind?: JobKind | undefined;
+  readonly limit: number;
+}
+
+/** The collection `jobs`, to be read only. */
+export class JobRecords {
+  readonly #firestore: Firestore;
+
+  constructor(firestore: Firestore) {
+    this.#firestore = firestore;
+  }
+
+  /** Those that changed last come first. */
+  async list({ state, kind, limit }: JobFilter): Promise<readonly JobRecord[]> {
+    let query = this.#firestore.collection('jobs').orderBy('updatedAt', 'desc').limit(limit);
+    if (state) query = query.where('state', '==', state);
+    if (kind) query = query.where('kind', '==', kind);
+    const { docs } = await query.get();
+    return docs.map((document) => plain(document.data()) as JobRecord);
+  }
+
+  /** @param id a job's name, the id of its document, or the name without its collection. */
+  async find(id: string): Promise<FoundJob | undefined> {
+    return firstOf(id, await this.#query(id).get());
+  }
+
+  /**
+   * Tells of the record now and on every change, also while there is none.
+   *
+   * @returns what ends it.
+   */
+  follow(id: string, onChange: (found: FoundJob | undefined) => void, onError: (error: Error) => void): () => void {
+    return this.#query(id).onSnapshot((snapshot) => onChange(firstOf(id, snapshot)), onError);
+  }
+
+  #query(id: string) {
+    return this.#firestore.collection('jobs').where(FieldPath.documentId(), 'in', documentIdsOf(id));
+  }
+}
+
+function firstOf(id: string, { docs, readTime }: QuerySnapshot): FoundJob | undefined {
+  const [document] = documentIdsOf(id).flatMap((documentId) => docs.filter((each) => each.id === documentId));
+  return (
+    document && { path: document.ref.path, readAt: readTime.toDate(), record: plain(document.data()) as JobRecord }
+  );
+}
+
+/** The documents that may be meant, the likeliest first. */
+function documentIdsOf(id: string): readonly string[] {
+  const names = (['batch', 'interaction'] as const).map((kind) => canonicalJobName(kind, id));
+  return [...new Set([...names, id].map(jobDocumentId))];
+}
+
+function plain(value: unknown): unknown {
+  if (value instanceof Timestamp) return value.toDate().toISOString();
+  if (value instanceof DocumentReference) return value.path;
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
+  if (Array.isArray(value)) return value.map(plain);
+  if (!isJsonObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, plain(each)]));
+}

@@ -1,0 +1,83 @@
+import { GenerateVideosOperation, type GoogleGenAI } from '@google/genai';
+import type { JobKind } from '../model/jobName.ts';
+import { isJsonObject, type JsonObject, stringAt, textOf } from '../model/json.ts';
+import { isBatchName, partsOf, stateName } from './batchOperation.ts';
+import { toGeminiError } from './errors.ts';
+import type { GeminiHttp } from './http.ts';
+
+/** What Gemini says of a job when it is asked. */
+export interface JobStatus {
+  /** Gemini's own word, in lower case: `succeeded`, `in_progress`, `budget_exceeded`. */
+  readonly name: string;
+  /** When it ended, RFC 3339. */
+  readonly endTime?: string | undefined;
+  /** What an event of it would say beside its id. */
+  readonly data: JsonObject;
+}
+
+export interface GeminiAccess {
+  readonly ai: GoogleGenAI;
+  readonly gemini: GeminiHttp;
+}
+
+const OPERATION = /^models\/[\w.-]+\/operations\/[\w.-]+$/;
+const REQUEST_MILLIS = 20_000;
+
+/** Whether Gemini can be asked about it by its name alone. */
+export function canBeAsked(kind: JobKind, jobName: string): boolean {
+  return kind === 'batch' ? isBatchName(jobName) : kind === 'interaction' || OPERATION.test(jobName);
+}
+
+/** @throws {GeminiError} */
+export async function askStatus(
+  access: GeminiAccess,
+  kind: JobKind,
+  jobName: string,
+  signal: AbortSignal,
+): Promise<JobStatus> {
+  try {
+    if (kind === 'batch') return await statusOfBatch(access.gemini, jobName, signal);
+    if (kind === 'interaction') return await statusOfInteraction(access.ai, jobName);
+    return await statusOfVideo(access.ai, jobName);
+  } catch (error) {
+    throw toGeminiError(error);
+  }
+}
+
+async function statusOfBatch(gemini: GeminiHttp, jobName: string, signal: AbortSignal): Promise<JobStatus> {
+  const { body } = await gemini.open(jobName, signal);
+  const data: Record<string, string> = {};
+  let name = '';
+  let endTime: string | undefined;
+  for await (const part of partsOf(body)) {
+    if (part.kind === 'state') name = stateName(part.state).toLowerCase();
+    else if (part.kind === 'end') endTime = part.time;
+    else if (part.kind === 'file') data['output_file_uri'] = part.name;
+    else if (part.kind === 'error') Object.assign(data, errorData(part));
+  }
+  return { name, endTime, data };
+}
+
+async function statusOfInteraction(ai: GoogleGenAI, jobName: string): Promise<JobStatus> {
+  const id = jobName.replace(/^interactions\//, '');
+  const resource: JsonObject = await ai.interactions.get(id, {}, { maxRetries: 0, timeout: REQUEST_MILLIS });
+  const [error] = Array.isArray(resource['errors']) ? resource['errors'] : [];
+  const data = isJsonObject(error) ? errorData(error) : {};
+  return { name: stringAt(resource, 'status') ?? '', endTime: stringAt(resource, 'updated'), data };
+}
+
+async function statusOfVideo(ai: GoogleGenAI, jobName: string): Promise<JobStatus> {
+  const operation = new GenerateVideosOperation();
+  operation.name = jobName;
+  const { done, error, response } = await ai.operations.getVideosOperation({ operation });
+  if (error) {
+    return { name: 'failed', data: errorData(error) };
+  }
+  const uri = response?.generatedVideos?.[0]?.video?.uri;
+  return { name: done ? 'generated' : 'running', data: uri === undefined ? {} : { output_file_uri: uri } };
+}
+
+/** As an event says it (G 4.3). */
+function errorData({ code, message }: JsonObject): Record<string, string> {
+  return { error_code: textOf(code), error_message: textOf(message) };
+}

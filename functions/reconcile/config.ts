@@ -1,0 +1,47 @@
+import { Environment } from '../platform/config.ts';
+import {
+  type GeminiSettings,
+  geminiSettings,
+  projectSettings,
+  type ProjectSettings,
+  topicSetting,
+} from '../platform/settings.ts';
+
+/** The settings of `reconcileJobs`, read once when it starts. */
+export interface ReconcileConfig extends ProjectSettings {
+  readonly gemini: GeminiSettings;
+  readonly topics: { readonly events: string; readonly deadLetter: string };
+  readonly ttlDays: number;
+  /** Ages from which something counts as stuck. */
+  readonly pendingSeconds: number;
+  readonly jobSeconds: number;
+  readonly overdueSeconds: number;
+  /** Whether webhooks that Gemini has disabled after failures are enabled again. */
+  readonly enableWebhooks: boolean;
+}
+
+/** @throws {ConfigError} that names every bad variable. */
+export function readReconcileConfig(variables: NodeJS.ProcessEnv): ReconcileConfig {
+  const environment = new Environment(variables);
+  const seconds = (name: string, fallback: number) =>
+    environment.integer(name, fallback, { min: 0, max: 31_536_000, unit: 'seconds' });
+  const config = {
+    ...projectSettings(environment),
+    gemini: geminiSettings(environment),
+    topics: {
+      events: topicSetting(environment, 'EVENTS_TOPIC'),
+      deadLetter: topicSetting(environment, 'DEAD_LETTER_TOPIC'),
+    },
+    ttlDays: environment.integer('DELIVERY_TTL_DAYS', 30, { min: 2, max: 3_650, unit: 'days' }),
+    pendingSeconds: seconds('RECONCILE_PENDING_SECONDS', 120),
+    jobSeconds: seconds('RECONCILE_JOB_SECONDS', 3_600),
+    overdueSeconds: seconds('JOB_OVERDUE_SECONDS', 86_400),
+    enableWebhooks:
+      environment.text('RECONCILE_ENABLE_WEBHOOKS', 'false', /^(true|false)$/, {
+        expected: 'true or false',
+        example: 'true',
+      }) === 'true',
+  };
+  environment.requireValid();
+  return config;
+}

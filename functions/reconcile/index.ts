@@ -1,0 +1,28 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { sendJson } from '../platform/body.ts';
+import { CallbackError } from '../platform/errors.ts';
+import { readReconcileConfig } from './config.ts';
+
+/**
+ * `reconcileJobs`, put together from its environment; what it needs is loaded behind the configuration.
+ *
+ * @throws {ConfigError} where the environment is not complete.
+ */
+export function createReconcileJobs(variables: NodeJS.ProcessEnv): RequestListener {
+  const config = readReconcileConfig(variables);
+  const loaded = import('./runtime.ts').then(({ connectReconciler }) => connectReconciler(config));
+  loaded.catch(() => {});
+  return (request, response) => {
+    void answer(request, response, async () => await (await loaded)());
+  };
+}
+
+async function answer(request: IncomingMessage, response: ServerResponse, run: () => Promise<object>): Promise<void> {
+  try {
+    if (request.method !== 'POST') throw new CallbackError('METHOD_NOT_ALLOWED', 'Runs are asked for with POST.');
+    sendJson(request, response, 200, {}, await run());
+  } catch (error) {
+    const failure = CallbackError.of(error);
+    sendJson(request, response, failure.kind.http, failure.headers, failure);
+  }
+}

@@ -1,0 +1,33 @@
+import { connectGemini } from '../gemini/client.ts';
+import { GeminiHttp } from '../gemini/http.ts';
+import { Publisher } from '../messaging/publisher.ts';
+import { Deadline } from '../platform/deadline.ts';
+import { Log } from '../platform/log.ts';
+import { Deliveries } from '../store/deliveries.ts';
+import { connectFirestore } from '../store/firestore.ts';
+import { JobRegistry } from '../store/registry.ts';
+import type { ReconcileConfig } from './config.ts';
+import { reconcile, type Summary } from './reconcile.ts';
+
+/** The platform's default for a function is 60 s; the rest is for the next run. */
+const BUDGET_MILLIS = 50_000;
+
+/** @returns what makes one run. */
+export function connectReconciler(config: ReconcileConfig, log = new Log(config.projectId)): () => Promise<Summary> {
+  const firestore = connectFirestore(config);
+  const dependencies = {
+    config,
+    ai: connectGemini(config.gemini),
+    gemini: new GeminiHttp(config.gemini),
+    deliveries: new Deliveries(firestore, { ttlDays: config.ttlDays }),
+    jobs: new JobRegistry(firestore),
+    publisher: new Publisher(config),
+    log,
+    now: () => new Date(),
+  };
+  return async () => {
+    const summary = await reconcile(dependencies, Deadline.inMillis(BUDGET_MILLIS));
+    log.reconciled(summary);
+    return summary;
+  };
+}

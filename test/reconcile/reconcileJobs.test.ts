@@ -1,0 +1,277 @@
+import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Timestamp } from '@google-cloud/firestore';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { jobDocumentId, type JobKind } from '../../functions/model/jobName.ts';
+import { startReceiver } from '../simulator/harness.ts';
+import { newSecret, signV1 } from '../simulator/signing.ts';
+import { Stage } from '../results/harness.ts';
+import { startFunction, type RunningFunction } from '../support/functions.ts';
+import { eventually } from '../support/process.ts';
+import { ProxiedProject } from '../support/proxiedProject.ts';
+
+const HOUR_MILLIS = 3_600_000;
+const AT_ONCE = { RECONCILE_PENDING_SECONDS: '0', RECONCILE_JOB_SECONDS: '0', JOB_OVERDUE_SECONDS: '86400' };
+const NOTHING = { republished: 0, recovered: 0, overdue: 0, resumed: 0, errors: 0 };
+
+async function reconcile({ url }: RunningFunction): Promise<object> {
+  const response = await fetch(url, { method: 'POST' });
+  expect(response.status).toBe(200);
+  return (await response.json()) as object;
+}
+
+/** A job as whoever submits it records it. */
+async function register(
+  stage: Stage,
+  jobId: string,
+  kind: JobKind,
+  { ageMillis = 0, ...more }: { ageMillis?: number; [field: string]: unknown } = {},
+): Promise<void> {
+  const at = Timestamp.fromMillis(Date.now() - ageMillis);
+  const times = { createdAt: at, updatedAt: at, submittedAt: at };
+  const record = { jobId, kind, state: 'submitted', ...times, ...more };
+  await stage.project.firestore.doc(`jobs/${jobDocumentId(jobId)}`).set(record);
+}
+
+async function eventsOf(stage: Stage) {
+  return await stage.project.messages('gemini-events');
+}
+
+test('a delivery that a kill has left pending is published once, byte for byte', async () => {
+  await using proxied = await ProxiedProject.create();
+  const callback = { id: 'msg_stuck', body: '{"type":"batch.succeeded",  "data":{"id":"batches/stuck"},"a":1}' };
+  const callbackFunction = await proxied.start();
+  proxied.pubsub.stall('up');
+  const sent = proxied.send(callbackFunction, callback);
+  await proxied.recorded(callback, 'pending');
+  await callbackFunction.end('SIGKILL');
+  await sent;
+  await proxied.pubsub.pass();
+
+  const env = { ...proxied.project.env, GEMINI_API_KEY: 'k', GOOGLE_GEMINI_BASE_URL: 'http://127.0.0.1:9' };
+  const reconciler = await startFunction('reconcileJobs', { ...env, ...AT_ONCE });
+  onTestFinished(async () => void (await reconciler.end()));
+  expect(await reconcile(reconciler)).toMatchObject({ republished: 0 });
+  await sleep(10_000);
+  expect(await reconcile(reconciler)).toMatchObject({ republished: 1 });
+  expect(await reconcile(reconciler)).toMatchObject({ republished: 0 });
+  const messages = await proxied.project.messages('gemini-events');
+  expect(messages.map(({ data }) => data.toString())).toEqual([callback.body]);
+  const record = await proxied.delivery(callback);
+  expect(record).toMatchObject({ state: 'published', attempts: 1, messageId: expect.any(String) });
+  expect(record).not.toHaveProperty('rawBody');
+}, 60_000);
+
+describe('an end that no callback has told', () => {
+  const batch = async (stage: Stage) => await stage.batch();
+  const interaction = async ({ ai }: Stage) => {
+    const { id } = await ai.interactions.create({ model: 'gemini-3.8-flash', input: 'hi', background: true });
+    return `interactions/${id}`;
+  };
+  const video = async ({ simulator }: Stage) => {
+    const response = await fetch(`${simulator.url}/v1/models/veo-3.1:predictLongRunning`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-goog-api-key': 'any-key' },
+      body: JSON.stringify({ instances: [{ prompt: 'a cat' }] }),
+    });
+    return ((await response.json()) as { name: string }).name;
+  };
+
+  const START = { batch, interaction, video };
+
+  test.for([
+    ['batch', 'succeeded', 'batch.succeeded', 'succeeded'],
+    ['batch', 'failed', 'batch.failed', 'failed'],
+    ['batch', 'cancelled', 'batch.cancelled', 'cancelled'],
+    ['batch', 'expired', 'batch.expired', 'expired'],
+    ['batch', 'partially_succeeded', 'batch.succeeded', 'succeeded'],
+    ['interaction', 'succeeded', 'interaction.completed', 'succeeded'],
+    ['interaction', 'failed', 'interaction.failed', 'failed'],
+    ['interaction', 'cancelled', 'interaction.cancelled', 'cancelled'],
+    ['interaction', 'budget_exceeded', 'interaction.budget_exceeded', 'failed'],
+    ['video', 'succeeded', 'video.generated', 'succeeded'],
+    ['video', 'failed', 'video.failed', 'failed'],
+  ] as const)('%s that is %s: %s', async ([kind, outcome, type, state]) => {
+    const stage = await Stage.open();
+    const reconciler = await stage.start(AT_ONCE, 'reconcileJobs');
+    const job = await START[kind](stage);
+    await register(stage, job, kind, { route: 'nightly', userMetadata: { team: 'red' } });
+    await stage.simulator.finish(job.replace('interactions/', ''), { state: outcome });
+    expect(await reconcile(reconciler)).toEqual({ ...NOTHING, recovered: 1 });
+    expect(await reconcile(reconciler)).toEqual(NOTHING);
+    const messages = await eventsOf(stage);
+    expect(messages).toHaveLength(1);
+    expect(messages[0]?.attributes).toMatchObject({
+      'ce-type': type,
+      job_id: job,
+      job_kind: kind,
+      route: 'nightly',
+      meta_team: 'red',
+      webhook_id: expect.stringMatching(/^reconciled_[0-9a-f]{32}$/),
+    });
+    expect(await stage.record(job)).toMatchObject({ state, timeline: [{ type }] });
+    const delivery = await stage.project.document(`deliveries/${messages[0]?.attributes['webhook_id']}`);
+    expect(delivery).toMatchObject({ state: 'published', scheme: 'reconciled', type });
+  });
+
+  test('makes the callback that comes after all a repeat', async () => {
+    const stage = await Stage.open();
+    const secret = newSecret();
+    const reconciler = await stage.start(AT_ONCE, 'reconcileJobs');
+    const callback = await stage.start({ WEBHOOK_SIGNING_SECRET: secret }, 'geminiCallback');
+    const job = await batch(stage);
+    await register(stage, job, 'batch');
+    await stage.simulator.finish(job);
+    expect(await reconcile(reconciler)).toMatchObject({ recovered: 1 });
+    const body = JSON.stringify({ type: 'batch.succeeded', timestamp: new Date().toISOString(), data: { id: job } });
+    const timestampSeconds = Math.floor(Date.now() / 1_000);
+    const headers = {
+      'webhook-id': 'msg_late',
+      'webhook-timestamp': String(timestampSeconds),
+      'webhook-signature': signV1(secret, { id: 'msg_late', timestampSeconds, body }),
+    };
+    expect((await fetch(callback.url, { method: 'POST', body, headers })).status).toBe(200);
+    const [found, late] = await eventsOf(stage);
+    expect(late?.attributes['repeat_of']).toBe(found?.attributes['webhook_id']);
+  });
+});
+
+test('a job that goes on is asked about once in a while, and its record says so', async () => {
+  const stage = await Stage.open();
+  const reconciler = await stage.start({ ...AT_ONCE, RECONCILE_JOB_SECONDS: '1' }, 'reconcileJobs');
+  const job = await stage.batch();
+  await register(stage, job, 'batch', { ageMillis: 5_000 });
+  const asked = () => stage.simulator.ledger.requests.filter(({ method }) => method === 'batches.get').length;
+  expect(await reconcile(reconciler)).toEqual(NOTHING);
+  expect(await stage.record(job)).toMatchObject({ state: 'running', reconcile: { asked: 1 } });
+  expect(await reconcile(reconciler)).toEqual(NOTHING);
+  expect(asked()).toBe(1);
+  await sleep(1_100);
+  expect(await reconcile(reconciler)).toEqual(NOTHING);
+  expect(asked()).toBe(2);
+  await sleep(1_100);
+  expect(await reconcile(reconciler)).toEqual(NOTHING);
+  expect(asked()).toBe(2);
+  expect(await eventsOf(stage)).toEqual([]);
+});
+
+test('what Gemini does not know, or refuses, is an error of that job, and the others go on', async () => {
+  const stage = await Stage.open();
+  const reconciler = await stage.start(AT_ONCE, 'reconcileJobs');
+  await register(stage, 'batches/gone', 'batch', { ageMillis: 1_000 });
+  await register(stage, 'operation-without-a-name', 'video', { ageMillis: 1_000 });
+  const job = await stage.batch();
+  await register(stage, job, 'batch');
+  await stage.simulator.finish(job);
+  expect(await reconcile(reconciler)).toEqual({ ...NOTHING, recovered: 1, errors: 1 });
+  expect(reconciler.log).toContainEqual(expect.objectContaining({ event: 'reconcile_failed', id: 'batches~gone' }));
+});
+
+test('a job that takes too long is told once, and stays as it is', async () => {
+  const stage = await Stage.open();
+  const reconciler = await stage.start({ ...AT_ONCE, RECONCILE_JOB_SECONDS: '999999' }, 'reconcileJobs');
+  await register(stage, 'batches/slow', 'batch', { ageMillis: 25 * HOUR_MILLIS, state: 'running' });
+  await register(stage, 'batches/young', 'batch', { ageMillis: 23 * HOUR_MILLIS, state: 'running' });
+  expect(await reconcile(reconciler)).toEqual({ ...NOTHING, overdue: 1 });
+  expect(await reconcile(reconciler)).toEqual(NOTHING);
+  const messages = await eventsOf(stage);
+  expect(messages.map(({ attributes }) => attributes)).toEqual([
+    expect.objectContaining({ 'ce-type': 'job.overdue', job_id: 'batches/slow', job_kind: 'batch' }),
+  ]);
+  expect(await stage.record('batches/slow')).toMatchObject({ state: 'running', timeline: [{ type: 'job.overdue' }] });
+});
+
+test('results that have stalled are started again', async () => {
+  const stage = await Stage.open();
+  const reconciler = await stage.start(AT_ONCE, 'reconcileJobs');
+  const [stalled, leased] = [Timestamp.fromMillis(Date.now() - 60_000), Timestamp.fromMillis(Date.now() + 60_000)];
+  const event = 'batch.succeeded';
+  const body = (id: string) => ({ type: event, data: { id } });
+  for (const [id, leaseUntil] of [
+    ['stalled', stalled],
+    ['alive', leased],
+  ] as const) {
+    const timeline = [{ webhookId: `msg_${id}`, type: event, time: stalled }];
+    const results = { state: 'running', published: 5, failed: 0, updatedAt: stalled, leaseUntil, event };
+    await register(stage, `batches/${id}`, 'batch', { state: 'succeeded', timeline, results });
+    const digest = createHash('sha256').update(id).digest('hex');
+    const delivery = { webhookId: `msg_${id}`, state: 'published', scheme: 'v1', bodySha256: digest };
+    await stage.project.firestore.doc(`deliveries/msg_${id}`).set({ ...delivery, event: body(`batches/${id}`) });
+  }
+  expect(await reconcile(reconciler)).toEqual({ ...NOTHING, resumed: 1 });
+  const messages = await eventsOf(stage);
+  expect(messages.map(({ attributes }) => attributes)).toEqual([
+    expect.objectContaining({ webhook_id: 'msg_stalled', event_type: event, replay: 'results' }),
+  ]);
+});
+
+test('a webhook that Gemini has disabled is an error in the log, and enabled again where that is wanted', async () => {
+  const stage = await Stage.open({ settings: { deliveries: { retryDelaysMillis: [0], disableAfterGivenUp: 1 } } });
+  const receiver = await startReceiver();
+  onTestFinished(async () => await receiver.close());
+  receiver.answer = 500;
+  const { id = '' } = await stage.ai.webhooks.create({ uri: receiver.url, subscribed_events: ['batch.succeeded'] });
+  await stage.simulator.emit({ type: 'batch.succeeded', data: { id: 'batches/x' } });
+  const stateOf = async () => (await stage.ai.webhooks.get(id)).state;
+  await eventually('it is disabled', 5_000, async () => (await stateOf())?.startsWith('disabled_') || undefined);
+  const [telling, mending] = [
+    await stage.start(AT_ONCE, 'reconcileJobs'),
+    await stage.start({ ...AT_ONCE, RECONCILE_ENABLE_WEBHOOKS: 'true' }, 'reconcileJobs'),
+  ];
+  await reconcile(telling);
+  expect(telling.log).toContainEqual(
+    expect.objectContaining({ event: 'webhook_disabled', severity: 'ERROR', webhook: id }),
+  );
+  expect(await stateOf()).toBe('disabled_due_to_failed_deliveries');
+  await reconcile(mending);
+  expect(await stateOf()).toBe('enabled');
+});
+
+test('two reconcilers at once do each thing once', async () => {
+  const stage = await Stage.open();
+  const reconcilers = await Promise.all([1, 2].map(async () => await stage.start(AT_ONCE, 'reconcileJobs')));
+  const jobs = await Promise.all(Array.from({ length: 30 }, async () => await stage.batch()));
+  for (const job of jobs) {
+    await register(stage, job, 'batch', { ageMillis: 25 * HOUR_MILLIS });
+    await stage.simulator.finish(job);
+  }
+  const summaries = await Promise.all([...reconcilers, ...reconcilers].map(async (one) => await reconcile(one)));
+  const recovered = summaries.map((summary) => (summary as { recovered: number }).recovered);
+  expect(recovered.reduce((sum, count) => sum + count, 0)).toBe(30);
+  const messages = await eventsOf(stage);
+  expect(messages).toHaveLength(30);
+  expect(new Set(messages.map(({ attributes }) => attributes['job_id']))).toEqual(new Set(jobs));
+});
+
+test('with a tenth of the callbacks dropped for good, every job ends right', async () => {
+  const stage = await Stage.open({
+    settings: { jobs: { runningMillis: 300, failureRate: 0.3 }, faults: { drop: 0.1 } },
+    seed: 'dropped',
+  });
+  const secret = newSecret();
+  const callback = await stage.start({ WEBHOOK_SIGNING_SECRET: secret }, 'geminiCallback');
+  const { id: _, new_signing_secret: signing = '' } = await stage.ai.webhooks.create({
+    uri: callback.url,
+    subscribed_events: ['batch.succeeded', 'batch.failed'],
+  });
+  await callback.end();
+  const receiving = await startFunction(
+    'geminiCallback',
+    { ...stage.env, WEBHOOK_SIGNING_SECRET: signing },
+    { port: Number(new URL(callback.url).port) },
+  );
+  onTestFinished(async () => void (await receiving.end()));
+  const jobs = await Promise.all(Array.from({ length: 40 }, async () => await stage.batch()));
+  await Promise.all(jobs.map(async (job) => await register(stage, job, 'batch')));
+  const { deliveries } = stage.simulator.ledger;
+  await eventually('every callback has come or was dropped', 30_000, async () => {
+    const isOver = deliveries.every(({ state }) => state === 'delivered' || state === 'dropped');
+    return (isOver && deliveries.length === jobs.length) || undefined;
+  });
+  const dropped = deliveries.filter(({ state }) => state === 'dropped').length;
+  expect(dropped).toBeGreaterThan(0);
+  const reconciler = await stage.start(AT_ONCE, 'reconcileJobs');
+  expect(await reconcile(reconciler)).toEqual({ ...NOTHING, recovered: dropped });
+  const ends = new Map(stage.simulator.jobs('batch').map(({ name, state }) => [name, state]));
+  for (const job of jobs) expect((await stage.record(job))?.['state']).toBe(ends.get(job));
+}, 60_000);
