@@ -9,7 +9,7 @@ export interface CallbackConfig extends ProjectSettings {
   readonly audience: string | undefined;
   readonly toleranceSeconds: number;
   readonly ttlDays: number;
-  readonly topics: { readonly events: string; readonly deadLetter: string };
+  readonly topics: { readonly events: string; readonly results: string; readonly deadLetter: string };
 }
 
 const SIGNING_SECRET = {
@@ -31,6 +31,7 @@ export function readCallbackConfig(variables: NodeJS.ProcessEnv): CallbackConfig
     ttlDays: environment.integer('DELIVERY_TTL_DAYS', 30, { min: 2, max: 3_650, unit: 'days' }),
     topics: {
       events: topicSetting(environment, 'EVENTS_TOPIC'),
+      results: topicSetting(environment, 'RESULTS_TOPIC'),
       deadLetter: topicSetting(environment, 'DEAD_LETTER_TOPIC'),
     },
   };

@@ -17,6 +17,12 @@ const TOPIC = {
   expected: 'the id of a topic: 3 to 255 letters, digits or -._~+%, a letter first, not beginning with goog',
 };
 
+/** Loose, since older projects have other ids; it must not lead to another place of an address. */
+const PROJECT = {
+  pattern: /^[\w.:-]{1,128}$/,
+  expected: 'the id of a project',
+};
+
 const DATABASE = {
   pattern: /^(\(default\)|[a-z][a-z0-9-]{2,61}[a-z0-9])$/,
   expected: 'the id of a Firestore database',
@@ -38,7 +44,7 @@ const DEFAULT_TOPICS = {
 
 /** In the cloud the platform tells the project; beside emulators nobody does, and the Pub/Sub client ends the process. */
 export function projectSettings(environment: Environment): ProjectSettings {
-  const projectId = environment.optional('GOOGLE_CLOUD_PROJECT');
+  const projectId = projectSetting(environment);
   const emulators = ['FIRESTORE_EMULATOR_HOST', 'PUBSUB_EMULATOR_HOST'].filter((name) => environment.optional(name));
   if (emulators.length > 0 && projectId === undefined) {
     environment.reject('GOOGLE_CLOUD_PROJECT', `must be set beside ${emulators.join(' and ')}`, 'demo-gemini');
@@ -46,6 +52,11 @@ export function projectSettings(environment: Environment): ProjectSettings {
   const example = '(default)';
   const database = environment.text('FIRESTORE_DATABASE', example, DATABASE.pattern, { ...DATABASE, example });
   return { projectId, database };
+}
+
+function projectSetting(environment: Environment): string | undefined {
+  if (environment.optional('GOOGLE_CLOUD_PROJECT') === undefined) return undefined;
+  return environment.text('GOOGLE_CLOUD_PROJECT', '', PROJECT.pattern, { ...PROJECT, example: 'my-project' });
 }
 
 export function topicSetting(environment: Environment, name: keyof typeof DEFAULT_TOPICS): string {
