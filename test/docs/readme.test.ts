@@ -30,7 +30,9 @@ test('every npm command in the README exists', () => {
 
 test('every line for the command line works', async () => {
   const [simulator, secretManager] = await Promise.all([startSimulator(), startSecretManager()]);
+  const { FIRESTORE_EMULATOR_HOST } = process.env;
   const env = {
+    FIRESTORE_EMULATOR_HOST,
     GOOGLE_GEMINI_BASE_URL: simulator.url,
     GEMINI_API_KEY: 'any-key',
     GOOGLE_CLOUD_PROJECT: 'my-project',
