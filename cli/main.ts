@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../functions/platform/config.ts';
+import { addDoctorCommand } from './doctor/commands.ts';
 import { CliError, EXIT, reasonOf } from './errors.ts';
 import { addJobCommands } from './jobs/commands.ts';
 import { Terminal } from './terminal.ts';
@@ -21,6 +22,7 @@ const terminal = (): Terminal => new Terminal({ json: program.opts<{ json?: true
 
 addWebhookCommands(program, terminal, process.env);
 addJobCommands(program, terminal, process.env);
+addDoctorCommand(program, terminal, process.env);
 
 const exitCode = await run();
 // A client library whose backend is away would go on trying, and keep the process for minutes.

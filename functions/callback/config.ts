@@ -1,5 +1,11 @@
 import { Environment, type SecretSource } from '../platform/config.ts';
-import { projectSettings, type ProjectSettings, routeKeys, topicSetting } from '../platform/settings.ts';
+import {
+  projectSettings,
+  type ProjectSettings,
+  routeKeys,
+  signingSecrets,
+  topicSetting,
+} from '../platform/settings.ts';
 
 /** The settings of `geminiCallback`, read once when it starts. */
 export interface CallbackConfig extends ProjectSettings {
@@ -12,18 +18,12 @@ export interface CallbackConfig extends ProjectSettings {
   readonly topics: { readonly events: string; readonly results: string; readonly deadLetter: string };
 }
 
-const SIGNING_SECRET = {
-  isValid: isSigningSecret,
-  expected: 'one or more secrets whsec_<base64 of 24 to 64 bytes>, separated by white space or commas',
-  example: 'whsec_MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3BxcnN0dXY=',
-};
-
 /** @throws {ConfigError} that names every bad variable. */
 export function readCallbackConfig(variables: NodeJS.ProcessEnv): CallbackConfig {
   const environment = new Environment(variables);
   const config = {
     ...projectSettings(environment),
-    signingSecrets: environment.secrets('WEBHOOK_SIGNING_SECRET', SIGNING_SECRET),
+    signingSecrets: signingSecrets(environment),
     routeKeys: routeKeys(environment),
     jwksUrl: environment.httpsUrl('GEMINI_JWKS_URL', 'https://generativelanguage.googleapis.com/.well-known/jwks.json'),
     audience: environment.optional('WEBHOOK_AUDIENCE'),
@@ -46,13 +46,6 @@ function requireSecret(environment: Environment): void {
   environment.reject(
     'WEBHOOK_SIGNING_SECRET',
     `or one of ${names.slice(1).join(', ')} must be set`,
-    SIGNING_SECRET.example,
+    'whsec_MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3BxcnN0dXY=',
   );
-}
-
-/** Standard Webhooks: padded base64 of 24 to 64 bytes. */
-function isSigningSecret(secret: string): boolean {
-  const [, base64 = ''] = /^whsec_((?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?)$/.exec(secret) ?? [];
-  const { length } = Buffer.from(base64, 'base64');
-  return length >= 24 && length <= 64;
 }

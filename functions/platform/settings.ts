@@ -28,6 +28,12 @@ const DATABASE = {
   expected: 'the id of a Firestore database',
 };
 
+const SIGNING_SECRET = {
+  isValid: isSigningSecret,
+  expected: 'one or more secrets whsec_<base64 of 24 to 64 bytes>, separated by white space or commas',
+  example: 'whsec_MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3BxcnN0dXY=',
+};
+
 const MIN_ROUTE_KEY_LENGTH = 32;
 
 const ROUTE_KEY = {
@@ -64,6 +70,10 @@ export function topicSetting(environment: Environment, name: keyof typeof DEFAUL
   return environment.text(name, fallback, TOPIC.pattern, { ...TOPIC, example: fallback });
 }
 
+export function signingSecrets(environment: Environment): SecretSource {
+  return environment.secrets('WEBHOOK_SIGNING_SECRET', SIGNING_SECRET);
+}
+
 export function routeKeys(environment: Environment): SecretSource {
   return environment.secrets('DYNAMIC_ROUTE_KEY', ROUTE_KEY);
 }
@@ -74,4 +84,11 @@ export function geminiSettings(environment: Environment): GeminiSettings {
   if (apiKey === undefined) environment.reject('GEMINI_API_KEY', 'must be set', 'the-key-from-aistudio.google.com');
   const baseUrl = environment.httpsUrl('GOOGLE_GEMINI_BASE_URL', 'https://generativelanguage.googleapis.com');
   return { apiKey: apiKey ?? '', baseUrl };
+}
+
+/** Standard Webhooks: padded base64 of 24 to 64 bytes. */
+function isSigningSecret(secret: string): boolean {
+  const [, base64 = ''] = /^whsec_((?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?)$/.exec(secret) ?? [];
+  const { length } = Buffer.from(base64, 'base64');
+  return length >= 24 && length <= 64;
 }

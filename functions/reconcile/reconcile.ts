@@ -40,6 +40,9 @@ const STORE_MILLIS = 5_000;
 const ITEM_MILLIS = 10_000;
 const LONGEST_PAUSE_MILLIS = 21_600_000;
 
+/** What another run has touched just now, it may be finishing. */
+const SETTLING_MILLIS = 60_000;
+
 /**
  * Finds what push alone leaves behind, and finishes it. Safe to run twice at once and as often as one likes: each thing
  * is claimed in its record before it is done, and what is not reached in time is the first of the next run.
@@ -54,6 +57,8 @@ class Reconciliation {
   readonly #dependencies: Dependencies;
   readonly #deadline: Deadline;
   readonly #summary: Summary = { republished: 0, recovered: 0, overdue: 0, resumed: 0, errors: 0 };
+
+  readonly #asked = new Set<string>();
 
   constructor(dependencies: Dependencies, deadline: Deadline) {
     this.#dependencies = dependencies;
@@ -97,6 +102,7 @@ class Reconciliation {
     if (!canBeAsked(job.kind, job.name) || (job.nextAt && now() < job.nextAt)) return;
     const pause = Math.min(config.jobSeconds * 1_000 * 2 ** job.asked, LONGEST_PAUSE_MILLIS);
     if (!(await jobs.claimAsking(job, now(), new Date(now().getTime() + pause), this.#forStore()))) return;
+    this.#asked.add(job.name);
     const signal = AbortSignal.timeout(Math.min(ITEM_MILLIS, this.#deadline.remainingMillis));
     const status = await askStatus(this.#dependencies, job.kind, job.name, signal);
     log.jobAsked(job.name, status.name);
@@ -112,9 +118,13 @@ class Reconciliation {
     const before = this.#ago(config.overdueSeconds);
     const page = async (after?: PageStart) => await jobs.page('overdueJobs', before, after, PAGE, this.#forStore());
     await this.#each(page, snapshotOf, async (job) => {
-      if (job.isOverdueTold) return;
+      if (job.isOverdueTold || this.#isAnothers(job)) return;
       if (await this.#announce(overdueDelivery(job, job.since, now()))) this.#summary.overdue += 1;
     });
+  }
+
+  #isAnothers({ name, updatedAt }: RegisteredJob): boolean {
+    return !this.#asked.has(name) && updatedAt > this.#ago(SETTLING_MILLIS / 1_000);
   }
 
   /** The event is published again: `fetchResults` goes on where it was, and others know it by its `ce-id`. */

@@ -11,6 +11,7 @@ export interface RegisteredJob extends KnownJob {
   readonly snapshot: PageStart;
   readonly state: JobState;
   readonly since: Date;
+  readonly updatedAt: Date;
   /** How often Gemini was asked about it in vain. */
   readonly asked: number;
   /** Not to be asked again before. */
@@ -90,6 +91,7 @@ function readRegistered(snapshot: PageStart): RegisteredJob {
     state: job?.state ?? 'unknown',
     route: data['route'] as string | undefined,
     since: timeOf(data['submittedAt']) ?? timeOf(data['createdAt']) ?? new Date(0),
+    updatedAt: timeOf(data['updatedAt']) ?? new Date(0),
     asked: Number(reconcile['asked'] ?? 0),
     nextAt: timeOf(reconcile['nextAt']),
     isOverdueTold: timeline.some(({ type }) => type === 'job.overdue'),

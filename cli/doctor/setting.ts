@@ -1,0 +1,58 @@
+import type { Environment, SecretSource } from '../../functions/platform/config.ts';
+import { Environment as Reader } from '../../functions/platform/config.ts';
+import {
+  geminiSettings,
+  type GeminiSettings,
+  projectSettings,
+  type ProjectSettings,
+  routeKeys,
+  signingSecrets,
+  topicSetting,
+} from '../../functions/platform/settings.ts';
+
+/** What the doctor looks at: the settings of all functions together. */
+export interface Installation extends ProjectSettings {
+  readonly gemini: GeminiSettings;
+  readonly callbackUrl: URL;
+  readonly jwksUrl: URL;
+  readonly signingSecrets: SecretSource;
+  readonly routeKeys: SecretSource;
+  readonly topics: readonly { readonly id: string; readonly what: string }[];
+  readonly toleranceSeconds: number;
+  readonly emulators: { readonly firestore: boolean; readonly pubsub: boolean };
+}
+
+const JWKS_URL = 'https://generativelanguage.googleapis.com/.well-known/jwks.json';
+
+/** @throws {ConfigError} that names every bad variable. */
+export function readInstallation(variables: NodeJS.ProcessEnv): Installation {
+  const environment = new Reader(variables);
+  const installation = {
+    ...projectSettings(environment),
+    gemini: geminiSettings(environment),
+    callbackUrl: requiredUrl(environment),
+    jwksUrl: environment.httpsUrl('GEMINI_JWKS_URL', JWKS_URL),
+    signingSecrets: signingSecrets(environment),
+    routeKeys: routeKeys(environment),
+    topics: [
+      { id: topicSetting(environment, 'EVENTS_TOPIC'), what: 'events' },
+      { id: topicSetting(environment, 'RESULTS_TOPIC'), what: 'results' },
+      { id: topicSetting(environment, 'DEAD_LETTER_TOPIC'), what: 'dead letters' },
+    ],
+    toleranceSeconds: environment.integer('WEBHOOK_TOLERANCE_SECONDS', 300, { min: 0, max: 86_400, unit: 'seconds' }),
+    emulators: {
+      firestore: environment.optional('FIRESTORE_EMULATOR_HOST') !== undefined,
+      pubsub: environment.optional('PUBSUB_EMULATOR_HOST') !== undefined,
+    },
+  };
+  environment.requireValid();
+  return installation;
+}
+
+function requiredUrl(environment: Environment): URL {
+  const example = 'https://europe-west1-my-project.cloudfunctions.net/geminiCallback';
+  if (environment.optional('CALLBACK_URL') === undefined) {
+    environment.reject('CALLBACK_URL', 'must be the public URL of geminiCallback', example);
+  }
+  return environment.httpsUrl('CALLBACK_URL', example);
+}
