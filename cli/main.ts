@@ -3,6 +3,7 @@ import { ConfigError } from '../functions/platform/config.ts';
 import { addDoctorCommand } from './doctor/commands.ts';
 import { CliError, EXIT, reasonOf } from './errors.ts';
 import { addJobCommands } from './jobs/commands.ts';
+import { addSubmitCommands } from './submit/commands.ts';
 import { Terminal } from './terminal.ts';
 import { addWebhookCommands } from './webhooks/commands.ts';
 
@@ -22,6 +23,7 @@ const terminal = (): Terminal => new Terminal({ json: program.opts<{ json?: true
 
 addWebhookCommands(program, terminal, process.env);
 addJobCommands(program, terminal, process.env);
+addSubmitCommands(program, terminal, process.env);
 addDoctorCommand(program, terminal, process.env);
 
 const exitCode = await run();

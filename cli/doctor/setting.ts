@@ -1,6 +1,6 @@
-import type { Environment, SecretSource } from '../../functions/platform/config.ts';
-import { Environment as Reader } from '../../functions/platform/config.ts';
+import { Environment, type SecretSource } from '../../functions/platform/config.ts';
 import {
+  callbackUrlSetting,
   geminiSettings,
   type GeminiSettings,
   projectSettings,
@@ -26,11 +26,11 @@ const JWKS_URL = 'https://generativelanguage.googleapis.com/.well-known/jwks.jso
 
 /** @throws {ConfigError} that names every bad variable. */
 export function readInstallation(variables: NodeJS.ProcessEnv): Installation {
-  const environment = new Reader(variables);
+  const environment = new Environment(variables);
   const installation = {
     ...projectSettings(environment),
     gemini: geminiSettings(environment),
-    callbackUrl: requiredUrl(environment),
+    callbackUrl: callbackUrlSetting(environment),
     jwksUrl: environment.httpsUrl('GEMINI_JWKS_URL', JWKS_URL),
     signingSecrets: signingSecrets(environment),
     routeKeys: routeKeys(environment),
@@ -47,12 +47,4 @@ export function readInstallation(variables: NodeJS.ProcessEnv): Installation {
   };
   environment.requireValid();
   return installation;
-}
-
-function requiredUrl(environment: Environment): URL {
-  const example = 'https://europe-west1-my-project.cloudfunctions.net/geminiCallback';
-  if (environment.optional('CALLBACK_URL') === undefined) {
-    environment.reject('CALLBACK_URL', 'must be the public URL of geminiCallback', example);
-  }
-  return environment.httpsUrl('CALLBACK_URL', example);
 }

@@ -70,11 +70,26 @@ export function addJobCommands(program: Command, terminal: () => Terminal, varia
     .action(async (id: string, { timeout }: { timeout?: string }) => {
       const timeoutSeconds =
         timeout === undefined ? undefined : requireWhole('--timeout', timeout, MAX_TIMEOUT_SECONDS);
-      const { found, failure, remark } = await watchJob(id, { timeoutSeconds }, terminal(), variables);
-      if (remark) terminal().note(remark);
-      if (found) show(found, terminal());
-      if (failure) throw failure;
+      await followJob(id, { timeoutSeconds }, terminal(), variables);
     });
+}
+
+/** Waits for the end of a job, prints its record, and throws where it has not succeeded. */
+export async function followJob(
+  id: string,
+  options: { readonly timeoutSeconds?: number | undefined },
+  terminal: Terminal,
+  variables: NodeJS.ProcessEnv,
+): Promise<void> {
+  const { found, failure, remark } = await watchJob(
+    id,
+    { timeoutSeconds: options.timeoutSeconds },
+    terminal,
+    variables,
+  );
+  if (remark) terminal.note(remark);
+  if (found) show(found, terminal);
+  if (failure) throw failure;
 }
 
 function show(found: FoundJob, terminal: Terminal): void {

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { isRoute, routeUrl } from '../../functions/model/route.ts';
 import { Environment } from '../../functions/platform/config.ts';
-import { routeKeys } from '../../functions/platform/settings.ts';
+import { callbackUrlSetting, routeKeys } from '../../functions/platform/settings.ts';
 import { usageError } from '../errors.ts';
 import { table, type Terminal } from '../terminal.ts';
 import { connectWebhooks, type Webhook, type WebhookChange } from './administration.ts';
@@ -107,14 +107,7 @@ function routeUrlOf(route: string, variables: NodeJS.ProcessEnv): string {
   const environment = new Environment(variables);
   const { fixed, file } = routeKeys(environment);
   const [key] = [...fixed, ...(file?.first ?? [])];
-  if (environment.optional('CALLBACK_URL') === undefined) {
-    environment.reject(
-      'CALLBACK_URL',
-      'must be the public URL of geminiCallback',
-      'https://geminicallback-abc.a.run.app',
-    );
-  }
-  const callbackUrl = environment.httpsUrl('CALLBACK_URL', 'https://geminicallback-abc.a.run.app');
+  const callbackUrl = callbackUrlSetting(environment);
   if (!['DYNAMIC_ROUTE_KEY', 'DYNAMIC_ROUTE_KEY_FILE'].some((name) => environment.optional(name))) {
     environment.reject(
       'DYNAMIC_ROUTE_KEY',

@@ -29,20 +29,41 @@ const ERROR_KINDS = {
   RESULTS_INTERRUPTED: { http: 503, status: 'UNAVAILABLE', retryAfterSeconds: 1 },
   GEMINI_UNAVAILABLE: { http: 503, status: 'UNAVAILABLE', retryAfterSeconds: 10 },
   STORAGE_UNAVAILABLE: { http: 503, status: 'UNAVAILABLE', retryAfterSeconds: 10 },
+  INVALID_ARGUMENT: { http: 400, status: 'INVALID_ARGUMENT' },
+  GEMINI_REFUSED: { http: 400, status: 'INVALID_ARGUMENT' },
+  REQUEST_TOO_LARGE: { http: 413, status: 'INVALID_ARGUMENT' },
+  IDEMPOTENCY_KEY_REUSED: { http: 422, status: 'INVALID_ARGUMENT' },
+  SUBMISSION_IN_PROGRESS: { http: 409, status: 'ABORTED', retryAfterSeconds: 5 },
+  SUBMISSION_UNKNOWN: { http: 503, status: 'UNAVAILABLE', retryAfterSeconds: 60 },
+  RATE_LIMITED: { http: 429, status: 'RESOURCE_EXHAUSTED', retryAfterSeconds: 30 },
   INTERNAL: { http: 500, status: 'INTERNAL' },
 } as const satisfies Record<string, ErrorKind>;
 
 export type Reason = keyof typeof ERROR_KINDS;
 
+/** A field of a request that is wrong, and what to do about it. */
+export interface FieldViolation {
+  readonly field: string;
+  readonly description: string;
+}
+
+interface ErrorDetails {
+  readonly cause?: unknown;
+  readonly retryAfterSeconds?: number | undefined;
+  readonly violations?: readonly FieldViolation[];
+}
+
 /** A refusal or a failure with a stable {@link Reason}; its message says what is wrong and what to do about it. */
 export class CallbackError extends Error {
   readonly reason: Reason;
   readonly retryAfterSeconds: number | undefined;
+  readonly #violations: readonly FieldViolation[];
 
-  constructor(reason: Reason, message: string, options: { cause?: unknown; retryAfterSeconds?: number } = {}) {
+  constructor(reason: Reason, message: string, options: ErrorDetails = {}) {
     super(message, options.cause === undefined ? {} : { cause: options.cause });
     this.name = 'CallbackError';
     this.reason = reason;
+    this.#violations = options.violations ?? [];
     this.retryAfterSeconds = options.retryAfterSeconds ?? this.kind.retryAfterSeconds;
   }
 
@@ -71,6 +92,8 @@ export class CallbackError extends Error {
       reason: this.reason,
       domain: 'gemini-callbacks',
     };
-    return { error: { code: http, status, message: this.message, details: [info] } };
+    const request = { '@type': 'type.googleapis.com/google.rpc.BadRequest', fieldViolations: this.#violations };
+    const details = this.#violations.length === 0 ? [info] : [info, request];
+    return { error: { code: http, status, message: this.message, details } };
   }
 }

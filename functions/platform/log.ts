@@ -126,6 +126,15 @@ export class Log {
     this.#line('WARNING', 'delivery_recovered', `Delivery ${outcome} by the reconciler`, { ...facts, outcome });
   }
 
+  jobSubmitted(submissionId: string, jobId: string, route: string): void {
+    this.#line('INFO', 'job_submitted', 'Gemini has started the job', { submissionId, jobId, route });
+  }
+
+  submissionFailed(submissionId: string, error: unknown): void {
+    const message = 'Gemini did not start the job, or did not say so';
+    this.#line('WARNING', 'submission_failed', message, { submissionId, ...describe(error) });
+  }
+
   jobAsked(jobId: string, status: string): void {
     this.#line('INFO', 'job_asked', `Gemini says that the job is ${status}`, { jobId, status });
   }

@@ -78,6 +78,15 @@ export function routeKeys(environment: Environment): SecretSource {
   return environment.secrets('DYNAMIC_ROUTE_KEY', ROUTE_KEY);
 }
 
+/** The public URL of `geminiCallback`. */
+export function callbackUrlSetting(environment: Environment): URL {
+  const example = 'https://europe-west1-my-project.cloudfunctions.net/geminiCallback';
+  if (environment.optional('CALLBACK_URL') === undefined) {
+    environment.reject('CALLBACK_URL', 'must be the public URL of geminiCallback', example);
+  }
+  return environment.httpsUrl('CALLBACK_URL', example);
+}
+
 /** The variables are the Gemini SDK's own; where both keys are set, ours is the one that the documentation names. */
 export function geminiSettings(environment: Environment): GeminiSettings {
   const apiKey = environment.optional('GEMINI_API_KEY') ?? environment.optional('GOOGLE_API_KEY');

