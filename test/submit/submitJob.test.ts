@@ -309,4 +309,27 @@ describe('an instance that is killed', () => {
     expect(await stage.record(started(stage)[0] ?? '')).toMatchObject({ state: 'submitted' });
     await simulated.refuse();
   });
+
+  test.for([
+    ['submission', 'fingerprint'],
+    ['job', 'submittedAt'],
+  ] as const)('when it has written the %s, and has not heard so: there is one job', async ([, field]) => {
+    const stage = await Stage.open();
+    const firestore = await Proxy.start(stage.project.env['FIRESTORE_EMULATOR_HOST'] ?? '');
+    const doomed = await start(stage, { FIRESTORE_EMULATOR_HOST: firestore.host });
+    const written = firestore.at('up', field, () => firestore.stall('down'));
+    const submitting = submit(doomed, batch, 'key').catch(() => undefined);
+    await written;
+    await eventually('it is written', 5_000, async () => {
+      const [id = ''] = await stage.project.documentIds(field === 'submittedAt' ? 'jobs' : 'submissions');
+      return id === '' ? undefined : id;
+    });
+    await doomed.end('SIGKILL');
+    await submitting;
+    await endLease(stage, { ageMillis: 60_000 });
+    const answer = await submit(await start(stage), batch, 'key');
+    expect(answer).toMatchObject({ status: 202, body: { jobId: started(stage)[0] } });
+    expect(started(stage)).toHaveLength(1);
+    await firestore.refuse();
+  });
 });
