@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../functions/platform/config.ts';
+import { addDeliveryCommands } from './deliveries/commands.ts';
 import { addDoctorCommand } from './doctor/commands.ts';
 import { CliError, EXIT, reasonOf } from './errors.ts';
 import { addJobCommands } from './jobs/commands.ts';
@@ -23,6 +24,7 @@ const terminal = (): Terminal => new Terminal({ json: program.opts<{ json?: true
 
 addWebhookCommands(program, terminal, process.env);
 addJobCommands(program, terminal, process.env);
+addDeliveryCommands(program, terminal, process.env);
 addSubmitCommands(program, terminal, process.env);
 addDoctorCommand(program, terminal, process.env);
 

@@ -1,8 +1,9 @@
 import { type Command, Option } from 'commander';
 import type { JobState } from '../../functions/model/job.ts';
 import type { JobKind } from '../../functions/model/jobName.ts';
-import { CliError, usageError } from '../errors.ts';
-import type { Terminal } from '../terminal.ts';
+import { CliError } from '../errors.ts';
+import { requireWhole } from '../options.ts';
+import { fields, type Terminal } from '../terminal.ts';
 import { linesOf, tableOf } from './describe.ts';
 import { type FoundJob, JobRecords } from './records.ts';
 import { answered, withStore } from './store.ts';
@@ -63,6 +64,25 @@ export function addJobCommands(program: Command, terminal: () => Terminal, varia
     });
 
   jobs
+    .command('reconcile')
+    .description('finish what push has left behind, once, as reconcileJobs does')
+    .action(async () => {
+      const [{ readReconcileConfig }, { connectReconciler }, { Log }] = await Promise.all([
+        import('../../functions/reconcile/config.ts'),
+        import('../../functions/reconcile/runtime.ts'),
+        import('../../functions/platform/log.ts'),
+      ]);
+      const log = new Log(undefined, (line) => process.stderr.write(line));
+      const summary = await connectReconciler(readReconcileConfig(variables), log)();
+      terminal().result(summary, () => fields({ ...summary }));
+      if (summary.errors > 0)
+        throw new CliError(
+          'RECONCILE_INCOMPLETE',
+          `${summary.errors} could not be finished; the next run tries again.`,
+        );
+    });
+
+  jobs
     .command('watch')
     .description('wait until one is at its end and its results are out; exit code 0 where it has succeeded')
     .argument('<id>', ID)
@@ -98,10 +118,4 @@ function show(found: FoundJob, terminal: Terminal): void {
 
 function notFound(id: string): CliError {
   return new CliError('JOB_NOT_FOUND', `There is no record of ${id}. "jobs list" shows those that there are.`);
-}
-
-function requireWhole(option: string, text: string, max: number): number {
-  const number = /^\d{1,9}$/.test(text) ? Number(text) : 0;
-  if (number >= 1 && number <= max) return number;
-  throw usageError(`${option} ${text} must be a whole number from 1 to ${max}.`);
 }

@@ -3,6 +3,7 @@ import type { JobError, JobState } from '../../functions/model/job.ts';
 import { canonicalJobName, type JobKind, jobDocumentId } from '../../functions/model/jobName.ts';
 import { isJsonObject, type JsonObject } from '../../functions/model/json.ts';
 import type { ResultsRecord } from '../../functions/model/progress.ts';
+import { NEWEST, newestOf } from '../../functions/store/queries.ts';
 
 /** How far the results of a job are, as its record says it. */
 export interface JobResults extends Pick<ResultsRecord, 'state' | 'event'> {
@@ -60,10 +61,11 @@ export class JobRecords {
 
   /** Those that changed last come first. */
   async list({ state, kind, limit }: JobFilter): Promise<readonly JobRecord[]> {
-    let query = this.#firestore.collection('jobs').orderBy('updatedAt', 'desc').limit(limit);
-    if (state) query = query.where('state', '==', state);
-    if (kind) query = query.where('kind', '==', kind);
-    const { docs } = await query.get();
+    const query = state
+      ? newestOf(this.#firestore, NEWEST.jobsInState, state, limit)
+      : newestOf(this.#firestore, kind ? NEWEST.jobsOfKind : NEWEST.jobs, kind, limit);
+    // Both filters at once are left to Firestore, which merges the indexes of the two.
+    const { docs } = await (state && kind ? query.where('kind', '==', kind) : query).get();
     return docs.map((document) => plain(document.data()) as JobRecord);
   }
 
@@ -99,7 +101,8 @@ function documentIdsOf(id: string): readonly string[] {
   return [...new Set([...names, id].map(jobDocumentId))];
 }
 
-function plain(value: unknown): unknown {
+/** A value of Firestore's as JSON has it. */
+export function plain(value: unknown): unknown {
   if (value instanceof Timestamp) return value.toDate().toISOString();
   if (value instanceof DocumentReference) return value.path;
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');

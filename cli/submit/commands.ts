@@ -27,9 +27,9 @@ interface InteractionOptions extends CommonOptions {
 
 /** Adds `submit …`: what `submitJob` does, from here, with the settings of that function. */
 export function addSubmitCommands(program: Command, terminal: () => Terminal, variables: NodeJS.ProcessEnv): void {
-  const submit = program.command('submit').description('start a long job whose end comes as a callback');
+  const group = program.command('submit').description('start a long job whose end comes as a callback');
 
-  withCommonOptions(submit.command('batch'))
+  withCommonOptions(group.command('batch'))
     .description('upload prompts and start a batch of them')
     .requiredOption('--model <name>', 'the model, for example gemini-3.8-flash')
     .requiredOption('--file <path>', 'prompts as JSON Lines: {"key": "r1", "request": {"contents": […]}}')
@@ -40,7 +40,7 @@ export function addSubmitCommands(program: Command, terminal: () => Terminal, va
       await run({ kind: 'batch', request, displayName, ...envelopeOf(options) }, options, terminal(), variables);
     });
 
-  withCommonOptions(submit.command('interaction'))
+  withCommonOptions(group.command('interaction'))
     .description('start an interaction in the background, a Deep Research say')
     .option('--model <name>', 'the model')
     .option('--agent <name>', 'or the agent')

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { isRoute, routeUrl } from '../../functions/model/route.ts';
 import { Environment } from '../../functions/platform/config.ts';
-import { callbackUrlSetting, routeKeys } from '../../functions/platform/settings.ts';
+import { callbackUrlSetting, signingRouteKey } from '../../functions/platform/settings.ts';
 import { usageError } from '../errors.ts';
 import { table, type Terminal } from '../terminal.ts';
 import { connectWebhooks, type Webhook, type WebhookChange } from './administration.ts';
@@ -105,18 +105,10 @@ function changeOf(options: WebhookOptions & { enable?: true; disable?: true }, b
 function routeUrlOf(route: string, variables: NodeJS.ProcessEnv): string {
   if (!isRoute(route)) throw usageError(`--route ${route} must be 1 to 64 of A-Z a-z 0-9 _ -`);
   const environment = new Environment(variables);
-  const { fixed, file } = routeKeys(environment);
-  const [key] = [...fixed, ...(file?.first ?? [])];
+  const key = signingRouteKey(environment);
   const callbackUrl = callbackUrlSetting(environment);
-  if (!['DYNAMIC_ROUTE_KEY', 'DYNAMIC_ROUTE_KEY_FILE'].some((name) => environment.optional(name))) {
-    environment.reject(
-      'DYNAMIC_ROUTE_KEY',
-      'or DYNAMIC_ROUTE_KEY_FILE must be set',
-      'the-output-of-openssl-rand-hex-32',
-    );
-  }
   environment.requireValid();
-  return routeUrl(callbackUrl, route, key ?? '');
+  return routeUrl(callbackUrl, route, key);
 }
 
 function show(webhook: Webhook, terminal: Terminal): void {

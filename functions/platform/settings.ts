@@ -78,6 +78,15 @@ export function routeKeys(environment: Environment): SecretSource {
   return environment.secrets('DYNAMIC_ROUTE_KEY', ROUTE_KEY);
 }
 
+/** The first key, which signs callback URLs; where there is none, that is a mistake. */
+export function signingRouteKey(environment: Environment): string {
+  const { fixed, file } = routeKeys(environment);
+  if (!['DYNAMIC_ROUTE_KEY', 'DYNAMIC_ROUTE_KEY_FILE'].some((name) => environment.optional(name))) {
+    environment.reject('DYNAMIC_ROUTE_KEY', 'or DYNAMIC_ROUTE_KEY_FILE must be set', ROUTE_KEY.example);
+  }
+  return fixed[0] ?? file?.first[0] ?? '';
+}
+
 /** The public URL of `geminiCallback`. */
 export function callbackUrlSetting(environment: Environment): URL {
   const example = 'https://europe-west1-my-project.cloudfunctions.net/geminiCallback';

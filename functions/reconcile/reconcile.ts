@@ -135,9 +135,10 @@ class Reconciliation {
     await this.#each(page, snapshotOf, async (job) => {
       if (job.announcedBy === undefined || (job.resultsLeaseUntil && now() < job.resultsLeaseUntil)) return;
       if (!(await jobs.claimRestart(job, now(), this.#forStore()))) return;
-      const { event, ...delivery } = await deliveries.read(job.announcedBy, this.#forStore());
+      const { delivery, userMetadata } = await deliveries.recall(job.announcedBy, this.#forStore());
+      const { event } = delivery;
       if (event === undefined) return;
-      const message = eventMessage({ ...delivery, event }, {});
+      const message = eventMessage({ ...delivery, event }, { userMetadata });
       const attributes = { ...message.attributes, replay: 'results' };
       await publisher.publish('events', { ...message, attributes }, this.#deadline.atMost(ITEM_MILLIS));
       this.#summary.resumed += 1;

@@ -20,7 +20,7 @@ import {
 import { parseEvent } from '../model/event.ts';
 import { applyEvent, type JobChange } from '../model/job.ts';
 import { jobDocumentId } from '../model/jobName.ts';
-import { fitsFirestore } from '../model/json.ts';
+import { fitsFirestore, type JsonObject } from '../model/json.ts';
 import { Deadline } from '../platform/deadline.ts';
 import { untilDecided } from './contention.ts';
 import { isFailedPrecondition, isAlreadyExists } from './grpc.ts';
@@ -137,12 +137,21 @@ export class Deliveries {
     return await deadline.wait(taking, 'STORE_UNAVAILABLE', 'Firestore did not answer in time.');
   }
 
-  /** A recorded delivery, as it came. */
-  async read(webhookId: string, deadline: Deadline): Promise<Delivery> {
-    const reading = this.#firestore.doc(`deliveries/${webhookId}`).get();
-    const snapshot = await deadline.wait(reading, 'STORE_UNAVAILABLE', 'Firestore did not answer in time.');
-    if (!snapshot.exists) throw new Error(`There is no record of the delivery ${webhookId}.`);
-    return readRecorded(snapshot);
+  /** A recorded delivery with what its message says beside it. */
+  async recall(
+    webhookId: string,
+    deadline: Deadline,
+  ): Promise<{ delivery: Delivery; repeatOf: string | undefined; userMetadata: JsonObject | undefined }> {
+    const document = this.#firestore.doc(`deliveries/${webhookId}`);
+    const recalling = document.get().then(async (snapshot) => {
+      if (!snapshot.exists) throw new Error(`There is no record of the delivery ${webhookId}.`);
+      const delivery = readRecorded(snapshot);
+      const job = delivery.event?.job;
+      const jobSnapshot = job && (await this.#firestore.doc(`jobs/${jobDocumentId(job.name)}`).get());
+      const repeatOf = snapshot.get('repeatOf') as string | undefined;
+      return { delivery, repeatOf, userMetadata: jobSnapshot && readJob(jobSnapshot)?.userMetadata };
+    });
+    return await deadline.wait(recalling, 'STORE_UNAVAILABLE', 'Firestore did not answer in time.');
   }
 
   /** The deliveries that were received before a time and are not on Pub/Sub yet, oldest first. */

@@ -57,3 +57,27 @@ export function queryOf(
     .limit(limit);
   return after ? query.startAfter(after) : query;
 }
+
+/** A list for people: the newest first, of all or of those with one value of a field. */
+export interface NewestShape {
+  readonly collection: string;
+  readonly field?: string;
+  readonly orderBy: string;
+}
+
+export const NEWEST = {
+  jobs: { collection: 'jobs', orderBy: 'updatedAt' },
+  jobsInState: { collection: 'jobs', field: 'state', orderBy: 'updatedAt' },
+  jobsOfKind: { collection: 'jobs', field: 'kind', orderBy: 'updatedAt' },
+  deliveriesInState: { collection: 'deliveries', field: 'state', orderBy: 'firstReceivedAt' },
+} as const satisfies Record<string, NewestShape>;
+
+export function newestOf(
+  firestore: Firestore,
+  { collection, field, orderBy }: NewestShape,
+  value: string | undefined,
+  limit: number,
+): Query {
+  const all: Query = firestore.collection(collection);
+  return (field === undefined ? all : all.where(field, '==', value)).orderBy(orderBy, 'desc').limit(limit);
+}

@@ -1,18 +1,19 @@
-import { Environment, type SecretSource } from '../platform/config.ts';
+import { Environment } from '../platform/config.ts';
 import {
   callbackUrlSetting,
   type GeminiSettings,
   geminiSettings,
   projectSettings,
   type ProjectSettings,
-  routeKeys,
+  signingRouteKey,
 } from '../platform/settings.ts';
 
 /** The settings of `submitJob`, read once when it starts. */
 export interface SubmitConfig extends ProjectSettings {
   readonly gemini: GeminiSettings;
   readonly callbackUrl: URL;
-  readonly routeKeys: SecretSource;
+  /** Signs the callback URLs of the jobs. */
+  readonly routeKey: string;
 }
 
 /** @throws {ConfigError} that names every bad variable. */
@@ -22,12 +23,8 @@ export function readSubmitConfig(variables: NodeJS.ProcessEnv): SubmitConfig {
     ...projectSettings(environment),
     gemini: geminiSettings(environment),
     callbackUrl: callbackUrlSetting(environment),
-    routeKeys: routeKeys(environment),
+    routeKey: signingRouteKey(environment),
   };
-  if (!['DYNAMIC_ROUTE_KEY', 'DYNAMIC_ROUTE_KEY_FILE'].some((name) => environment.optional(name))) {
-    const example = 'the-output-of-openssl-rand-hex-32';
-    environment.reject('DYNAMIC_ROUTE_KEY', 'or DYNAMIC_ROUTE_KEY_FILE must be set', example);
-  }
   environment.requireValid();
   return config;
 }

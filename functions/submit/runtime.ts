@@ -11,12 +11,10 @@ export function connectSubmit(
   config: SubmitConfig,
   log = new Log(config.projectId),
 ): (body: Buffer, idempotencyKey: string | undefined) => Promise<Receipt> {
-  const { fixed, file } = config.routeKeys;
-  const [key = ''] = [...fixed, ...(file?.first ?? [])];
   const dependencies = {
     submissions: new Submissions(connectFirestore(config)),
     starter: new Starter(connectGemini(config.gemini)),
-    urlOf: (route: string) => routeUrl(config.callbackUrl, route, key),
+    urlOf: (route: string) => routeUrl(config.callbackUrl, route, config.routeKey),
     log,
     now: () => new Date(),
   };

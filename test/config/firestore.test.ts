@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { NEWEST, type NewestShape, QUERIES } from '../../functions/store/queries.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const read = (name: string) => readFileSync(join(ROOT, name), 'utf8');
@@ -12,7 +13,48 @@ interface FieldOverride {
   readonly indexes: readonly object[];
 }
 
-const { fieldOverrides } = JSON.parse(read('firestore.indexes.json')) as { fieldOverrides: readonly FieldOverride[] };
+interface CompositeIndex {
+  readonly collectionGroup: string;
+  readonly fields: readonly { readonly fieldPath: string; readonly order: string }[];
+}
+
+const { fieldOverrides, indexes: composites } = JSON.parse(read('firestore.indexes.json')) as {
+  fieldOverrides: readonly FieldOverride[];
+  indexes: readonly CompositeIndex[];
+};
+
+const wanted = [
+  ...Object.values(QUERIES).map(({ collection, field, orderBy }) => ({
+    collection,
+    field,
+    orderBy,
+    order: 'ASCENDING',
+  })),
+  ...Object.values<NewestShape>(NEWEST).map(({ collection, field, orderBy }) => ({
+    collection,
+    field,
+    orderBy,
+    order: 'DESCENDING',
+  })),
+];
+
+test.for(wanted)(
+  'the query of $collection by $field and $orderBy has its index',
+  ({ collection, field, orderBy, order }) => {
+    const composite = composites.some(
+      ({ collectionGroup, fields: [first, second, ...more] }) =>
+        collectionGroup === collection &&
+        first?.fieldPath === field &&
+        second?.fieldPath === orderBy &&
+        second?.order === order &&
+        more.length === 0,
+    );
+    const override = fieldOverrides.find((one) => one.collectionGroup === collection && one.fieldPath === orderBy);
+    // A field without an override is indexed by itself, in both orders.
+    const single = override === undefined || override.indexes.length > 0;
+    expect(field === undefined ? single : composite).toBe(true);
+  },
+);
 
 test('the rules keep every client out, by the emulator’s own judgement', async () => {
   const host = `http://${process.env['FIRESTORE_EMULATOR_HOST']}`;

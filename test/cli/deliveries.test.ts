@@ -1,0 +1,109 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { newSecret, signV1 } from '../simulator/signing.ts';
+import { startSimulator, type Simulator } from '../simulator/simulator.ts';
+import { cli, type CliRun } from '../support/cli.ts';
+import { startFunction } from '../support/functions.ts';
+import { TestProject } from '../support/project.ts';
+
+const SECRET = newSecret();
+const HOUR_SECONDS = 3_600;
+
+let project: TestProject;
+let simulator: Simulator;
+
+/** One of each: published, kept for its age, no event, stuck before Pub/Sub. */
+beforeAll(async () => {
+  [project, simulator] = await Promise.all([TestProject.create(), startSimulator()]);
+  const callback = await startFunction('geminiCallback', { ...project.env, WEBHOOK_SIGNING_SECRET: SECRET });
+  const send = async (id: string, body: string, ageSeconds = 0) => {
+    const timestampSeconds = Math.floor(Date.now() / 1_000) - ageSeconds;
+    const signature = signV1(SECRET, { id, timestampSeconds, body });
+    const headers = { 'webhook-id': id, 'webhook-timestamp': String(timestampSeconds), 'webhook-signature': signature };
+    await fetch(callback.url, { method: 'POST', body, headers });
+  };
+  const event = (id: string) =>
+    `{"type":"batch.succeeded",  "data":{"id":"batches/${id}"},"user_metadata":{"team":"red"}}`;
+  await send('msg_published', event('published'));
+  await send('msg_held', event('held'), HOUR_SECONDS);
+  await send('msg_no_event', '[]');
+  await callback.end();
+  await project.messages('gemini-events');
+});
+
+afterAll(async () => {
+  await Promise.all([project.close(), simulator.close()]);
+});
+
+async function run(...args: readonly string[]): Promise<CliRun> {
+  const gemini = { GEMINI_API_KEY: 'any-key', GOOGLE_GEMINI_BASE_URL: simulator.url };
+  return await cli(args, { ...project.env, ...gemini, RECONCILE_PENDING_SECONDS: '0' });
+}
+
+async function result(...args: readonly string[]): Promise<Record<string, unknown>> {
+  const { exitCode, stdout } = await run(...args, '--json');
+  expect(exitCode).toBe(0);
+  return JSON.parse(stdout) as Record<string, unknown>;
+}
+
+async function listed(...args: readonly string[]): Promise<readonly string[]> {
+  const { deliveries } = await result('deliveries', 'list', ...args);
+  return (deliveries as { webhookId: string }[]).map(({ webhookId }) => webhookId);
+}
+
+const code = ({ stderr }: CliRun) =>
+  (JSON.parse(stderr.trim().split('\n').at(-1) ?? '') as { error: { code: string } }).error.code;
+
+test('list shows those that came last, of all states or of one', async () => {
+  expect(await listed()).toEqual(['msg_no_event', 'msg_held', 'msg_published']);
+  expect(await listed('--state', 'quarantined', '--limit', '1')).toEqual(['msg_no_event']);
+  expect((await run('deliveries', 'list')).stdout).toMatch(
+    /^msg_published +published +batch\.succeeded +batches\/published/m,
+  );
+});
+
+test('show has everything, and says where there is nothing', async () => {
+  expect(await result('deliveries', 'show', 'msg_published')).toMatchObject({
+    webhookId: 'msg_published',
+    event: { type: 'batch.succeeded' },
+    firstReceivedAt: expect.stringMatching(/Z$/),
+  });
+  expect((await run('deliveries', 'show', 'msg_held')).stdout).toMatch(
+    /^quarantineReason +TIMESTAMP_OUT_OF_TOLERANCE/m,
+  );
+  for (const id of ['msg_nowhere', 'a/b']) {
+    const missing = await run('deliveries', 'show', id, '--json');
+    expect([missing.exitCode, code(missing)]).toEqual([1, 'DELIVERY_NOT_FOUND']);
+  }
+});
+
+test('replay publishes the same message again, marked as a replay', async () => {
+  const before = await project.document('deliveries/msg_published');
+  const { messageId, replay } = await result('deliveries', 'replay', 'msg_published');
+  const [message, ...more] = await project.messages('gemini-events');
+  expect(more).toEqual([]);
+  expect(message?.attributes).toMatchObject({ 'ce-id': 'msg_published', meta_team: 'red', replay });
+  expect(JSON.parse(String(message?.data))).toMatchObject({ type: 'batch.succeeded' });
+  expect(messageId).toMatch(/^\d+$/);
+  expect(await project.document('deliveries/msg_published')).toEqual(before);
+  expect(code(await run('deliveries', 'replay', 'msg_no_event', '--json'))).toBe('NOT_AN_EVENT');
+});
+
+test('release says why it was held, asks, and then lets it go its way', async () => {
+  const unsure = await run('deliveries', 'release', 'msg_held');
+  expect(unsure).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(/out of tolerance[^]*--yes/) });
+  expect(await project.documentIds('jobs')).toEqual(['batches~published']);
+  expect(await result('deliveries', 'release', 'msg_held', '--yes')).toMatchObject({ state: 'published' });
+  const [message] = await project.messages('gemini-events');
+  expect(String(message?.data)).toContain('"batch.succeeded",  "data"');
+  expect(await project.document('jobs/batches~held')).toMatchObject({ state: 'succeeded' });
+  expect(code(await run('deliveries', 'release', 'msg_held', '--yes', '--json'))).toBe('NOT_QUARANTINED');
+  expect(code(await run('deliveries', 'release', 'msg_no_event', '--yes', '--json'))).toBe('NOT_AN_EVENT');
+});
+
+test('jobs reconcile does what the function does', async () => {
+  const held = project.firestore.doc('deliveries/msg_published');
+  await held.update({ state: 'pending', leaseUntil: new Date(0) });
+  expect(await result('jobs', 'reconcile')).toMatchObject({ republished: 1, errors: 0 });
+  expect(await project.messages('gemini-events')).toHaveLength(1);
+  expect(await project.document('deliveries/msg_published')).toMatchObject({ state: 'published' });
+});
