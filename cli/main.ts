@@ -1,12 +1,17 @@
 import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../functions/platform/config.ts';
-import { addDeliveryCommands } from './deliveries/commands.ts';
-import { addDoctorCommand } from './doctor/commands.ts';
 import { CliError, EXIT, reasonOf } from './errors.ts';
-import { addJobCommands } from './jobs/commands.ts';
-import { addSubmitCommands } from './submit/commands.ts';
 import { Terminal } from './terminal.ts';
-import { addWebhookCommands } from './webhooks/commands.ts';
+
+type Add = (program: Command, terminal: () => Terminal, variables: NodeJS.ProcessEnv) => void;
+
+const GROUPS: Readonly<Record<string, () => Promise<Add>>> = {
+  webhooks: async () => (await import('./webhooks/commands.ts')).addWebhookCommands,
+  jobs: async () => (await import('./jobs/commands.ts')).addJobCommands,
+  deliveries: async () => (await import('./deliveries/commands.ts')).addDeliveryCommands,
+  submit: async () => (await import('./submit/commands.ts')).addSubmitCommands,
+  doctor: async () => (await import('./doctor/commands.ts')).addDoctorCommand,
+};
 
 const program = new Command('cli')
   .description('Administers what stands behind the webhooks of the Gemini API.')
@@ -22,15 +27,18 @@ const program = new Command('cli')
 
 const terminal = (): Terminal => new Terminal({ json: program.opts<{ json?: true }>().json ?? false });
 
-addWebhookCommands(program, terminal, process.env);
-addJobCommands(program, terminal, process.env);
-addDeliveryCommands(program, terminal, process.env);
-addSubmitCommands(program, terminal, process.env);
-addDoctorCommand(program, terminal, process.env);
+await addCommands(process.argv.slice(2));
 
 const exitCode = await run();
 // A client library whose backend is away would go on trying, and keep the process for minutes.
 process.stdout.write('', () => process.exit(exitCode));
+
+/** Only the group that is named, or all for the help: the libraries behind one load longer than most commands run. */
+async function addCommands(words: readonly string[]): Promise<void> {
+  const named = words.find((word) => !word.startsWith('-'));
+  const only = named !== undefined && Object.hasOwn(GROUPS, named) ? GROUPS[named] : undefined;
+  for (const load of only ? [only] : Object.values(GROUPS)) (await load())(program, terminal, process.env);
+}
 
 async function run(): Promise<number> {
   try {

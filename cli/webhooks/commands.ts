@@ -105,8 +105,8 @@ function changeOf(options: WebhookOptions & { enable?: true; disable?: true }, b
 function routeUrlOf(route: string, variables: NodeJS.ProcessEnv): string {
   if (!isRoute(route)) throw usageError(`--route ${route} must be 1 to 64 of A-Z a-z 0-9 _ -`);
   const environment = new Environment(variables);
-  const key = signingRouteKey(environment);
   const callbackUrl = callbackUrlSetting(environment);
+  const key = signingRouteKey(environment);
   environment.requireValid();
   return routeUrl(callbackUrl, route, key);
 }

@@ -97,3 +97,8 @@ test('what is large and what rises with time is not indexed', () => {
   );
   expect(exempt('jobs')).toEqual(expect.arrayContaining(['timeline', 'userMetadata', 'error', 'results']));
 });
+
+test('jobs are found by the submission that their metadata names, though the rest of it is not indexed', () => {
+  const override = fieldOverrides.find(({ fieldPath }) => fieldPath === 'userMetadata.submission_id');
+  expect(override?.indexes).toEqual([{ order: 'ASCENDING', queryScope: 'COLLECTION' }]);
+});
