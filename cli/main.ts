@@ -1,57 +1,6 @@
-import { Command, CommanderError } from 'commander';
-import { ConfigError } from '../functions/platform/config.ts';
-import { CliError, EXIT, reasonOf } from './errors.ts';
-import { Terminal } from './terminal.ts';
+import { enableCompileCache } from 'node:module';
+import { join } from 'node:path';
 
-type Add = (program: Command, terminal: () => Terminal, variables: NodeJS.ProcessEnv) => void;
-
-const GROUPS: Readonly<Record<string, () => Promise<Add>>> = {
-  webhooks: async () => (await import('./webhooks/commands.ts')).addWebhookCommands,
-  jobs: async () => (await import('./jobs/commands.ts')).addJobCommands,
-  deliveries: async () => (await import('./deliveries/commands.ts')).addDeliveryCommands,
-  submit: async () => (await import('./submit/commands.ts')).addSubmitCommands,
-  doctor: async () => (await import('./doctor/commands.ts')).addDoctorCommand,
-};
-
-const program = new Command('cli')
-  .description('Administers what stands behind the webhooks of the Gemini API.')
-  .usage('[--json] <command>')
-  .option('--json', 'print results as JSON, for programs')
-  .showHelpAfterError('(add --help for what there is)')
-  .addHelpText(
-    'after',
-    '\nExit codes: 0 done, 1 failed, 2 not understood (nothing was done), 3 done but not proved to work.' +
-      '\nSettings come by the environment, as for the functions: GEMINI_API_KEY, GOOGLE_CLOUD_PROJECT, …',
-  )
-  .exitOverride();
-
-const terminal = (): Terminal => new Terminal({ json: program.opts<{ json?: true }>().json ?? false });
-
-await addCommands(process.argv.slice(2));
-
-const exitCode = await run();
-// A client library whose backend is away would go on trying, and keep the process for minutes.
-process.stdout.write('', () => process.exit(exitCode));
-
-/** Only the group that is named, or all for the help: the libraries behind one load longer than most commands run. */
-async function addCommands(words: readonly string[]): Promise<void> {
-  const named = words.find((word) => !word.startsWith('-'));
-  const only = named !== undefined && Object.hasOwn(GROUPS, named) ? GROUPS[named] : undefined;
-  for (const load of only ? [only] : Object.values(GROUPS)) (await load())(program, terminal, process.env);
-}
-
-async function run(): Promise<number> {
-  try {
-    await program.parseAsync();
-    return EXIT.ok;
-  } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-    if (error instanceof CliError) {
-      terminal().failure(error.code, error.message);
-      return error.exitCode;
-    }
-    const isConfig = error instanceof ConfigError;
-    terminal().failure(isConfig ? error.code : 'FAILED', reasonOf(error));
-    return isConfig ? EXIT.usage : EXIT.failed;
-  }
-}
+// Compiling the client libraries takes longer than most commands do: it is done once, and before anything is imported.
+enableCompileCache(join(import.meta.dirname, '../node_modules/.cache/cli'));
+await import('./program.ts');

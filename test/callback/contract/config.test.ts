@@ -35,7 +35,7 @@ afterAll(async () => await Promise.all([jwks.close(), rm(folder, { recursive: tr
 interface Stop {
   readonly exitCode: number;
   readonly output: string;
-  /** The lines that speak of any variable. */
+  /** The critical lines that speak of any variable. */
   readonly messages: readonly string[];
 }
 
@@ -55,7 +55,8 @@ async function stop(env: NodeJS.ProcessEnv): Promise<Stop> {
   const exitCode = await running.exited;
   clearInterval(end);
   const output = running.output();
-  const messages = running.log.map(({ message }) => String(message)).filter((message) => /[A-Z]_[A-Z]/.test(message));
+  const critical = running.log.filter(({ severity }) => severity === 'CRITICAL');
+  const messages = critical.map(({ message }) => String(message)).filter((message) => /[A-Z]_[A-Z]/.test(message));
   return { exitCode: served ? 0 : exitCode, output, messages };
 }
 

@@ -1,141 +1,157 @@
-import { createHash } from 'node:crypto';
 import { Timestamp } from '@google-cloud/firestore';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Callback, newId, SECRET, verdict } from './support.ts';
+import { type JwksServer, startJwks } from '../../support/jwks.ts';
+import { Callback, event, JWKS, newId, newJob, ROUTE_KEY, SECRET, verdict } from './support.ts';
 
+let jwks: JwksServer;
 let callback: Callback;
-
 beforeAll(async () => {
-  callback = await Callback.start({ WEBHOOK_SIGNING_SECRET: SECRET });
+  jwks = await startJwks(JWKS);
+  callback = await Callback.start({
+    WEBHOOK_SIGNING_SECRET: SECRET,
+    DYNAMIC_ROUTE_KEY: ROUTE_KEY,
+    GEMINI_JWKS_URL: jwks.url.href,
+  });
+});
+afterAll(async () => {
+  await callback.close();
+  await jwks.close();
 });
 
-afterAll(async () => await callback.close());
+const TIME = '2026-11-23T10:00:00Z';
+const eventTime = Timestamp.fromDate(new Date(TIME));
+const time = expect.any(Timestamp);
 
-const eventOf = (type: string, data: object, rest: object = {}) =>
-  JSON.stringify({ type, version: 'v1', timestamp: '2026-05-28T20:26:40Z', data, ...rest });
+describe('an event of a job leaves', () => {
+  const userMetadata = { team: 'search', n: 1.5, dry: false, deep: { n: 1 } };
+  const id = newId();
+  const job = newJob();
+  const bare = job.replace('batches/', '');
+  const body = event('batch.succeeded', { id: bare, output_file_uri: 'files/x' }, { user_metadata: userMetadata });
+  const traceId = '0123456789abcdef0123456789abcdef';
+  beforeAll(async () => {
+    const headers = { 'x-cloud-trace-context': `${traceId}/1;o=1` };
+    await callback.v1a({ id, body, headers });
+  });
 
-describe('what an event leaves behind', () => {
-  test('have every field of the contract', async () => {
-    const id = newId();
-    const data = { id: 'records', output_file_uri: 'files/batch-records' };
-    const body = eventOf('batch.succeeded', data, { user_metadata: { team: 'search', deep: { n: 1 } } });
-    await callback.v1({ id, body, headers: { 'x-cloud-trace-context': '0123456789abcdef0123456789abcdef/1;o=1' } });
-
-    const eventTime = Timestamp.fromDate(new Date('2026-05-28T20:26:40Z'));
-    const time = expect.any(Timestamp);
-    const [message] = await callback.messages('gemini-events', id);
-    expect(await callback.delivery(id)).toEqual({
-      webhookId: id,
-      type: 'batch.succeeded',
-      jobId: 'batches/records',
-      jobKind: 'batch',
-      scheme: 'v1',
-      state: 'published',
-      event: JSON.parse(body),
-      bodySha256: createHash('sha256').update(body).digest('hex'),
-      eventTime,
-      attempts: 1,
-      firstReceivedAt: time,
-      lastReceivedAt: time,
-      publishedAt: time,
-      leaseUntil: time,
-      expireAt: time,
-      messageId: expect.stringMatching(/^\d+$/),
-      leaseOwner: expect.any(String),
-    });
+  test('the record of the job, with every field of the contract', async () => {
     const entry = { webhookId: id, type: 'batch.succeeded', time: eventTime };
-    expect(await callback.job('batches/records')).toEqual({
-      jobId: 'batches/records',
+    expect(await callback.job(job)).toStrictEqual({
+      jobId: job,
       kind: 'batch',
       state: 'succeeded',
-      outputFileUri: 'files/batch-records',
-      userMetadata: { team: 'search', deep: { n: 1 } },
+      outputFileUri: 'files/x',
+      userMetadata,
       lastEvent: entry,
       timeline: [entry],
       finishedAt: eventTime,
       createdAt: time,
       updatedAt: time,
     });
-    expect(message).toMatchObject({
-      orderingKey: 'batches/records',
-      attributes: { job_id: 'batches/records', meta_team: 'search' },
+  });
+
+  test('a message with every attribute of the contract, ordered by the job', async () => {
+    const { data, attributes, orderingKey } = await callback.message(id);
+    expect(data.toString()).toBe(body);
+    expect(orderingKey).toBe(job);
+    expect(attributes).toStrictEqual({
+      'ce-specversion': '1.0',
+      'ce-id': id,
+      'ce-type': 'batch.succeeded',
+      'ce-source': `//generativelanguage.googleapis.com/${job}`,
+      'ce-time': TIME,
+      'content-type': 'application/json',
+      webhook_id: id,
+      event_type: 'batch.succeeded',
+      job_id: job,
+      job_kind: 'batch',
+      route: 'nightly',
+      meta_team: 'search',
+      meta_n: '1.5',
+      meta_dry: 'false',
     });
+  });
+
+  test('a line in the log, tied to the trace of the request', () => {
     expect(callback.running.log).toContainEqual(
       expect.objectContaining({
         severity: 'INFO',
         outcome: 'published',
         webhookId: id,
-        jobId: 'batches/records',
+        jobId: job,
         latencyMillis: expect.any(Number),
-        'logging.googleapis.com/trace': `projects/${callback.project.projectId}/traces/0123456789abcdef0123456789abcdef`,
+        'logging.googleapis.com/trace': `projects/${callback.project.projectId}/traces/${traceId}`,
       }),
     );
   });
+});
 
-  test('of a late event: the timeline is in order, the final state stays', async () => {
-    const at = (timestamp: string) => ({ timestamp });
-    const [late, last] = [newId(), newId()];
-    await callback.v1({
-      id: last,
-      body: eventOf('interaction.completed', { id: 'v1_late' }, at('2026-05-28T20:00:02Z')),
-    });
-    await callback.v1({
-      id: late,
-      body: eventOf('interaction.requires_action', { id: 'v1_late' }, at('2026-05-28T20:00:01Z')),
-    });
-    const job = await callback.job('interactions/v1_late');
-    expect(job).toMatchObject({ state: 'succeeded', lastEvent: { webhookId: last } });
-    expect(job?.['timeline'].map((entry: { webhookId: string }) => entry.webhookId)).toEqual([late, last]);
-  });
-
-  test('of a repeated end: the second names the first, and so does its message', async () => {
-    const [first, second] = [newId(), newId()];
-    for (const id of [first, second])
-      await callback.v1({ id, body: eventOf('batch.succeeded', { id: 'batches/repeated' }) });
-    expect(await callback.delivery(second)).toMatchObject({ repeatOf: first });
-    const [message] = await callback.messages('gemini-events', second);
-    expect(message?.attributes).toMatchObject({ repeat_of: first });
-  });
-
-  test('of an error: code and message are texts', async () => {
-    await callback.v1({ body: eventOf('batch.failed', { id: 'failed', error_code: 3, error_message: 'bad' }) });
-    expect(await callback.job('batches/failed')).toMatchObject({
-      state: 'failed',
-      error: { code: '3', message: 'bad' },
-    });
+test('an event without a job has neither job attributes nor an ordering key', async () => {
+  const id = newId();
+  await callback.v1({ id, body: event('webhook.ping') });
+  const { attributes, orderingKey } = await callback.message(id);
+  expect(orderingKey).toBe('');
+  expect(attributes).toStrictEqual({
+    'ce-specversion': '1.0',
+    'ce-id': id,
+    'ce-type': 'webhook.ping',
+    'ce-source': '//generativelanguage.googleapis.com/',
+    'ce-time': TIME,
+    'content-type': 'application/json',
+    webhook_id: id,
+    event_type: 'webhook.ping',
   });
 });
 
-describe('the same id again', () => {
-  test('is a duplicate, counted, with one message', async () => {
-    const id = newId();
-    const outcomes = [];
-    for (let n = 0; n < 3; n++) outcomes.push(verdict(await callback.v1({ id, body: '{"type":"a"}' })));
-    expect(outcomes).toEqual(['200 published', '200 duplicate', '200 duplicate']);
-    expect(await callback.messages('gemini-events', id)).toHaveLength(1);
-    expect(await callback.delivery(id)).toMatchObject({ attempts: 3 });
+describe('the record of a job', () => {
+  test('of an unknown kind is kept as it came', async () => {
+    const job = newJob('odd');
+    expect(verdict(await callback.v1({ body: event('tuning.odd', { id: job }) }))).toBe('200 published');
+    expect(await callback.job(job)).toMatchObject({ jobId: job, kind: 'unknown', state: 'unknown' });
   });
 
-  test('with another body is a conflict: the first stays, the second goes to the dead letters', async () => {
-    const id = newId();
-    await callback.v1({ id, body: '{"type":"a"}' });
-    expect(verdict(await callback.v1({ id, body: '{"type":"b"}' }))).toBe('200 conflict');
-    expect(await callback.delivery(id)).toMatchObject({ type: 'a', state: 'published' });
-    const { data, attributes } = await callback.deadLetter(id);
-    expect([data.toString(), attributes['reason']]).toEqual(['{"type":"b"}', 'BODY_MISMATCH']);
+  test('that failed has its error, code and message being texts', async () => {
+    const job = newJob();
+    await callback.v1({ body: event('batch.failed', { id: job, error_code: 3, error_message: 'bad' }) });
+    expect(await callback.job(job)).toMatchObject({ state: 'failed', error: { code: '3', message: 'bad' } });
   });
 
-  test('a hundred times at once is published once', async () => {
-    const id = newId();
-    const body = eventOf('batch.succeeded', { id: 'race' });
-    const answers = await Promise.all(Array.from({ length: 100 }, async () => await callback.v1({ id, body })));
-    expect(answers.map(verdict).filter((one) => one === '200 published')).toHaveLength(1);
-    for (const answer of answers) {
-      expect(['200 published', '200 duplicate', '503 DELIVERY_IN_PROGRESS']).toContain(verdict(answer));
-      expect(answer.headers['retry-after'] !== undefined).toBe(answer.status === 503);
-    }
-    expect(await callback.messages('gemini-events', id)).toHaveLength(1);
-    expect(await callback.delivery(id)).toMatchObject({ state: 'published', attempts: 100 });
-    expect((await callback.job('batches/race'))?.['timeline']).toHaveLength(1);
+  test('has a timeline in order, and keeps its final state, when an event comes late', async () => {
+    const [late, last, job] = [newId(), newId(), newJob('interactions')];
+    const send = async (id: string, type: string, timestamp: string) =>
+      await callback.v1({ id, body: event(type, { id: job }, { timestamp }) });
+    await send(last, 'interaction.completed', '2026-11-23T10:00:02Z');
+    await send(late, 'interaction.requires_action', '2026-11-23T10:00:01Z');
+    const record = await callback.job(job);
+    expect(record).toMatchObject({ state: 'succeeded', lastEvent: { webhookId: last } });
+    expect(record?.['timeline']).toMatchObject([{ webhookId: late }, { webhookId: last }]);
   });
+});
+
+test('a second event of the same end names the first, and so does its message', async () => {
+  const [first, second] = [newId(), newId()];
+  const body = event('batch.succeeded', { id: newJob() });
+  for (const id of [first, second]) expect(verdict(await callback.v1({ id, body }))).toBe('200 published');
+  expect(await callback.delivery(second)).toMatchObject({ repeatOf: first });
+  expect((await callback.message(second)).attributes).toMatchObject({ repeat_of: first });
+  expect(await callback.delivery(first)).not.toHaveProperty('repeatOf');
+  expect((await callback.message(first)).attributes).not.toHaveProperty('repeat_of');
+});
+
+test('a hundred copies at once are published once', async () => {
+  const [id, job] = [newId(), newJob()];
+  const body = event('batch.succeeded', { id: job });
+  const answers = await Promise.all(Array.from({ length: 100 }, async () => await callback.v1({ id, body })));
+  expect(answers.map(verdict).filter((one) => one === '200 published')).toHaveLength(1);
+  for (const answer of answers) {
+    expect(['200 published', '200 duplicate', '503 DELIVERY_IN_PROGRESS']).toContain(verdict(answer));
+    expect(answer.headers['retry-after'] !== undefined).toBe(answer.status === 503);
+  }
+  await callback.message(id);
+  expect(await callback.delivery(id)).toMatchObject({ state: 'published', attempts: 100 });
+  expect((await callback.job(job))?.['timeline']).toHaveLength(1);
+});
+
+test('nothing secret and no payload stands in the output', () => {
+  expect(callback.leaks()).toEqual([]);
 });

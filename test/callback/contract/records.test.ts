@@ -56,6 +56,7 @@ const DELIVERY_FIELDS = [
   'firstReceivedAt',
   'lastReceivedAt',
   'publishedAt',
+  'leaseUntil',
   'expireAt',
   'attempts',
   'messageId',
@@ -88,6 +89,7 @@ describe('the record of a delivery', () => {
       firstReceivedAt: timestamp,
       lastReceivedAt: timestamp,
       publishedAt: timestamp,
+      leaseUntil: timestamp,
       expireAt: timestamp,
       attempts: 1,
       messageId: expect.stringMatching(/^\d+$/),
@@ -135,6 +137,7 @@ describe('the record of a delivery', () => {
       firstReceivedAt: timestamp,
       lastReceivedAt: timestamp,
       publishedAt: timestamp,
+      leaseUntil: timestamp,
       expireAt: timestamp,
       attempts: 1,
       messageId: expect.stringMatching(/^\d+$/),
@@ -172,7 +175,9 @@ describe('a delivery that is signed but stale', () => {
     const [id, job] = [newId(), newJob()];
     const body = event('batch.succeeded', { id: job });
     const stale = { id, body, timestampSeconds: nowSeconds() + offset };
-    expect(verdict(await callback.v1(stale))).toBe('401 TIMESTAMP_OUT_OF_TOLERANCE');
+    for (const _copy of [1, 2]) {
+      expect(verdict(await callback.v1(stale))).toBe('401 TIMESTAMP_OUT_OF_TOLERANCE');
+    }
     const record = await callback.delivery(id);
     expect(contractual(record)).toMatchObject({
       webhookId: id,
@@ -183,6 +188,7 @@ describe('a delivery that is signed but stale', () => {
       event: JSON.parse(body),
       bodySha256: sha256(body),
       expireAt: timestamp,
+      attempts: 1,
     });
     expect(record).not.toHaveProperty('publishedAt');
     expect(record).not.toHaveProperty('messageId');
@@ -193,6 +199,7 @@ describe('a delivery that is signed but stale', () => {
     expect(verdict(await callback.v1({ id, body }))).toBe('200 published');
     const published = await callback.delivery(id);
     expect(published).toMatchObject({ state: 'published', messageId: expect.any(String), publishedAt: timestamp });
+    expect(published?.['firstReceivedAt']).toEqual(record?.['firstReceivedAt']);
     expect(published).not.toHaveProperty('quarantineReason');
     expect(await callback.job(job)).toMatchObject({ state: 'succeeded', timeline: [{ webhookId: id }] });
     await callback.message(id);

@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { signV1 } from '../../simulator/signing.ts';
 import {
@@ -35,6 +36,13 @@ function headers(
   const message = { id: newId(), timestampSeconds: nowSeconds(), body };
   const good = webhook(message.id, message.timestampSeconds, signV1(SECRET, message));
   return Object.fromEntries(Object.entries({ ...good, ...changes }).filter(([, value]) => value !== undefined));
+}
+
+/** A timestamp as it is written, with a genuine HMAC over another text in its place. */
+function spelled(id: string, timestamp: string, signed: string, body: string): Record<string, string> {
+  const key = Buffer.from(SECRET.slice('whsec_'.length), 'base64');
+  const hmac = createHmac('sha256', key).update(`${id}.${signed}.${body}`).digest('base64');
+  return webhook(id, timestamp, `v1,${hmac}`);
 }
 
 function messageOf({ body }: Answer): string {
@@ -156,6 +164,32 @@ describe('a refused request', () => {
     );
   });
 
+  /** The library signs a number, so a sender never writes one otherwise: not even a true HMAC of the text is taken. */
+  test.each(['0', '000'])('is answered 401 for a timestamp with %s before it, whatever was signed', async (zeros) => {
+    const [id, body, now] = [newId(), event('webhook.ping'), nowSeconds()];
+    for (const signed of [`${zeros}${now}`, `${now}`]) {
+      const answer = await callback.send({ headers: spelled(id, `${zeros}${now}`, signed, body), body });
+      expect(shown(answer)).toStrictEqual(refusal(401, 'SIGNATURE_INVALID'));
+    }
+  });
+
+  test.each(['99999999999999', '100000000000000000000'])(
+    'is answered 401 for the timestamp %s, which no clock shows',
+    async (timestamp) => {
+      const [id, body] = [newId(), event('webhook.ping')];
+      const answer = await callback.send({ headers: spelled(id, timestamp, timestamp, body), body });
+      expect(shown(answer)).toStrictEqual(refusal(401, 'SIGNATURE_INVALID'));
+    },
+  );
+
+  test('is logged as a warning with its id and the reason', async () => {
+    const id = newId();
+    await callback.v1({ id, secret: FOREIGN_SECRET });
+    expect(callback.running.log).toContainEqual(
+      expect.objectContaining({ severity: 'WARNING', webhookId: id, reason: 'SIGNATURE_INVALID' }),
+    );
+  });
+
   test('leaves nothing behind: no document, no message on any topic', async () => {
     expect(await callback.traces()).toEqual([]);
   });
@@ -180,9 +214,13 @@ describe('an accepted request', () => {
     expect(first.body).toStrictEqual({ status: 'published', webhookId: id });
     expect(first.headers['content-type']).toMatch(/^application\/json/);
     expect((await callback.v1(sent)).body).toStrictEqual({ status: 'duplicate', webhookId: id });
-    const other = await callback.v1({ id, body: event('batch.failed', { id: newJob() }) });
+    const body = event('batch.failed', { id: newJob() });
+    const other = await callback.v1({ id, body });
     expect(other).toMatchObject({ status: 200, body: { status: 'conflict', webhookId: id } });
-    expect(await callback.messages('gemini-events', id)).toHaveLength(1);
+    expect((await callback.message(id)).data.toString()).toBe(sent.body);
+    const { data, attributes } = await callback.deadLetter(id);
+    expect(data.toString()).toBe(body);
+    expect(attributes).toMatchObject({ reason: 'BODY_MISMATCH', webhook_id: id });
   });
 
   test('that is signed but no event is quarantined, and so are its copies', async () => {
@@ -196,6 +234,7 @@ describe('an accepted request', () => {
       });
     }
     await callback.deadLetter(id);
+    expect(await callback.delivery(id)).toMatchObject({ attempts: 2 });
     expect(await callback.messages('gemini-events', id)).toEqual([]);
   });
 
