@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { isRoute, routeUrl } from '../../functions/model/route.ts';
 import { Environment } from '../../functions/platform/config.ts';
-import { callbackUrlSetting, signingRouteKey } from '../../functions/platform/settings.ts';
+import { callbackUrlSetting, firstOf, signingRouteKeys } from '../../functions/platform/settings.ts';
 import { usageError } from '../errors.ts';
 import { table, type Terminal } from '../terminal.ts';
 import { connectWebhooks, type Webhook, type WebhookChange } from './administration.ts';
@@ -106,9 +106,9 @@ function routeUrlOf(route: string, variables: NodeJS.ProcessEnv): string {
   if (!isRoute(route)) throw usageError(`--route ${route} must be 1 to 64 of A-Z a-z 0-9 _ -`);
   const environment = new Environment(variables);
   const callbackUrl = callbackUrlSetting(environment);
-  const key = signingRouteKey(environment);
+  const keys = signingRouteKeys(environment);
   environment.requireValid();
-  return routeUrl(callbackUrl, route, key);
+  return routeUrl(callbackUrl, route, firstOf(keys));
 }
 
 function show(webhook: Webhook, terminal: Terminal): void {

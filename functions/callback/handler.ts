@@ -12,6 +12,7 @@ import { Deadline } from '../platform/deadline.ts';
 import { CallbackError } from '../platform/errors.ts';
 import type { DeliveryFacts, Log, Outcome } from '../platform/log.ts';
 import { type IncomingHeaders, readWebhookHeaders } from './headers.ts';
+import { traceparentOf } from '../platform/trace.ts';
 import { type Trust, type Verified, verify } from './verify.ts';
 
 /** A request, whatever serves it. */
@@ -97,7 +98,7 @@ async function receive<Claim>(
 
   const receivedAt = now();
   const verified = await verify({ path: request.path, body, ...headers }, trust, receivedAt);
-  const delivery = toDelivery(verified, receivedAt);
+  const delivery = toDelivery(verified, receivedAt, traceparentOf(request.headers));
   Object.assign(facts, factsOf(delivery));
   if (!verified.inTime) {
     await deliveries.quarantine(delivery, 'TIMESTAMP_OUT_OF_TOLERANCE', deadline.atMost(CLAIM_MILLIS));
@@ -132,10 +133,19 @@ function requirePost(method: string): void {
   if (method !== 'POST') throw new CallbackError('METHOD_NOT_ALLOWED', 'Callbacks are sent with POST.');
 }
 
-function toDelivery(verified: Verified, receivedAt: Date): Delivery {
+function toDelivery(verified: Verified, receivedAt: Date, traceparent: string | undefined): Delivery {
   const { webhookId, scheme, route, payload, digest } = verified;
   const event = parseEvent(payload, verified.sentAt);
-  return { webhookId, scheme, payload, digest, receivedAt, ...(route ? { route } : {}), ...(event ? { event } : {}) };
+  return {
+    webhookId,
+    scheme,
+    payload,
+    digest,
+    receivedAt,
+    ...(route ? { route } : {}),
+    ...(traceparent ? { traceparent } : {}),
+    ...(event ? { event } : {}),
+  };
 }
 
 function outOfTolerance(toleranceSeconds: number): CallbackError {

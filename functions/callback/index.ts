@@ -7,7 +7,7 @@ import { readCallbackConfig } from './config.ts';
 import { handleCallback } from './handler.ts';
 import { listener } from './http.ts';
 import { KeySet } from './keys.ts';
-import { Secrets } from './secrets.ts';
+import { Secrets } from '../platform/secrets.ts';
 import { v1Signer } from './v1.ts';
 
 /**

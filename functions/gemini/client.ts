@@ -1,7 +1,37 @@
 import { GoogleGenAI } from '@google/genai';
-import type { GeminiSettings } from '../platform/settings.ts';
+import type { Log } from '../platform/log.ts';
+import { Secrets } from '../platform/secrets.ts';
+import { firstOf, type GeminiSettings } from '../platform/settings.ts';
+import { GeminiHttp } from './http.ts';
+
+/** Who asks, and where. */
+export interface Access {
+  readonly apiKey: string;
+  readonly baseUrl: URL;
+}
+
+/** The two ways to Gemini: its SDK, and GET requests whose answers are streams. */
+export interface Gemini {
+  readonly ai: GoogleGenAI;
+  readonly gemini: GeminiHttp;
+}
 
 /** Gemini's SDK, told everything: nothing is left to the environment, which could send it to another platform (G 2.1). */
-export function connectGemini({ apiKey, baseUrl }: GeminiSettings): GoogleGenAI {
+export function connectGemini({ apiKeys, baseUrl }: GeminiSettings): GoogleGenAI {
+  return connectSdk({ apiKey: firstOf(apiKeys), baseUrl });
+}
+
+/** Gemini under the key that is good now: one that was rotated in its file is used within 30 s. */
+export function geminiByKey({ apiKeys, baseUrl }: GeminiSettings, log: Log): () => Promise<Gemini> {
+  const clients = new Secrets({
+    name: 'GEMINI_API_KEY_FILE',
+    source: apiKeys,
+    make: (apiKey): Gemini => ({ ai: connectSdk({ apiKey, baseUrl }), gemini: new GeminiHttp({ apiKey, baseUrl }) }),
+    log,
+  });
+  return () => clients.first();
+}
+
+function connectSdk({ apiKey, baseUrl }: Access): GoogleGenAI {
   return new GoogleGenAI({ apiKey, enterprise: false, vertexai: false, httpOptions: { baseUrl: baseUrl.href } });
 }

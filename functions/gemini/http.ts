@@ -1,4 +1,4 @@
-import type { GeminiSettings } from '../platform/settings.ts';
+import type { Access } from './client.ts';
 import { fromAnswer, GeminiError, toGeminiError } from './errors.ts';
 
 /** The SDK's own default (G 1.3). */
@@ -20,7 +20,7 @@ export class GeminiHttp {
   readonly #base: string;
   readonly #origin: string;
 
-  constructor({ apiKey, baseUrl }: GeminiSettings) {
+  constructor({ apiKey, baseUrl }: Access) {
     this.#apiKey = apiKey;
     this.#base = `${baseUrl.href.replace(/\/+$/, '')}/${API_VERSION}`;
     this.#origin = baseUrl.origin;

@@ -18,6 +18,8 @@ export interface Delivery {
   /** SHA-256 of what must be the same on every retry, in hex. */
   readonly digest: string;
   readonly receivedAt: Date;
+  /** W3C's trace context of the request that brought it. */
+  readonly traceparent?: string;
   /** Absent where the payload is no event. */
   readonly event?: GeminiEvent;
 }

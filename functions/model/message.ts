@@ -42,6 +42,7 @@ export function eventMessage(
     ['job_kind', event.job?.kind],
     ['route', route],
     ['repeat_of', context.repeatOf],
+    ['ce-traceparent', delivery.traceparent],
     ...metadataAttributes(context.userMetadata ?? event.userMetadata ?? {}),
   ]);
   return { data: delivery.payload, attributes, ...orderingBy(jobName) };

@@ -28,6 +28,7 @@ export interface ResultContext {
   readonly timestamp: string;
   readonly webhookId: string | undefined;
   readonly route: string | undefined;
+  readonly traceparent: string | undefined;
   readonly metadata: readonly Attribute[];
 }
 
@@ -87,7 +88,7 @@ export class ResultMessages {
   readonly #sharedBytes: number;
   readonly #ordering: Pick<Message, 'orderingKey'>;
 
-  constructor({ job, timestamp, webhookId, route, metadata }: ResultContext) {
+  constructor({ job, timestamp, webhookId, route, traceparent, metadata }: ResultContext) {
     this.#name = job.name;
     this.#head = `{"jobId":${JSON.stringify(job.name)},"index":`;
     this.#ordering = orderingBy(job.name);
@@ -101,6 +102,7 @@ export class ResultMessages {
         ['job_kind', job.kind],
         ['webhook_id', webhookId],
         ['route', route],
+        ['ce-traceparent', traceparent],
         ...metadata,
       ],
       OWN_ATTRIBUTES,

@@ -1,4 +1,5 @@
 import type { CallbackError } from './errors.ts';
+import { traceOf } from './trace.ts';
 
 /** What is known of a delivery by the time a line is written. Identifiers only: no payload, signature or secret. */
 export interface DeliveryFacts {
@@ -55,11 +56,11 @@ export class Log {
 
   /** The same catalogue, each line tied to the trace of a request. */
   traced(headers: Readonly<Record<string, string | string[] | undefined>>): Log {
-    const [, traceId, spanId] = traceOf(headers) ?? [];
-    if (traceId === undefined || this.#projectId === undefined) return this;
+    const trace = traceOf(headers);
+    if (trace === undefined || this.#projectId === undefined) return this;
     return new Log(this.#projectId, this.#write, {
-      'logging.googleapis.com/trace': `projects/${this.#projectId}/traces/${traceId}`,
-      'logging.googleapis.com/spanId': spanId,
+      'logging.googleapis.com/trace': `projects/${this.#projectId}/traces/${trace.traceId}`,
+      'logging.googleapis.com/spanId': trace.spanId,
     });
   }
 
@@ -196,14 +197,6 @@ export class Log {
 
 function writeToStdout(line: string): void {
   process.stdout.write(line);
-}
-
-/** Cloud Trace's own header, or W3C's. */
-function traceOf(headers: Readonly<Record<string, string | string[] | undefined>>): RegExpExecArray | null {
-  return (
-    /^([0-9a-f]{32})\/(\d{1,20})/.exec(String(headers['x-cloud-trace-context'])) ??
-    /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-/.exec(String(headers['traceparent']))
-  );
 }
 
 function describe(error: unknown): Readonly<Record<string, unknown>> {

@@ -8,7 +8,8 @@ export interface ProjectSettings {
 }
 
 export interface GeminiSettings {
-  readonly apiKey: string;
+  /** The first is used. */
+  readonly apiKeys: SecretSource;
   readonly baseUrl: URL;
 }
 
@@ -32,6 +33,12 @@ const SIGNING_SECRET = {
   isValid: isSigningSecret,
   expected: 'one or more secrets whsec_<base64 of 24 to 64 bytes>, separated by white space or commas',
   example: 'whsec_MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3BxcnN0dXY=',
+};
+
+const API_KEY = {
+  isValid: (key: string) => /^[!-~]{1,1024}$/.test(key),
+  expected: 'an API key of Gemini',
+  example: 'the-key-from-aistudio.google.com',
 };
 
 const MIN_ROUTE_KEY_LENGTH = 32;
@@ -78,12 +85,16 @@ export function routeKeys(environment: Environment): SecretSource {
   return environment.secrets('DYNAMIC_ROUTE_KEY', ROUTE_KEY);
 }
 
-/** The first key, which signs callback URLs; where there is none, that is a mistake. */
-export function signingRouteKey(environment: Environment): string {
-  const { fixed, file } = routeKeys(environment);
+/** Of these the first signs callback URLs; where there is none, that is a mistake. */
+export function signingRouteKeys(environment: Environment): SecretSource {
   if (!['DYNAMIC_ROUTE_KEY', 'DYNAMIC_ROUTE_KEY_FILE'].some((name) => environment.optional(name))) {
     environment.reject('DYNAMIC_ROUTE_KEY', 'or DYNAMIC_ROUTE_KEY_FILE must be set', ROUTE_KEY.example);
   }
+  return routeKeys(environment);
+}
+
+/** What is good at the start. */
+export function firstOf({ fixed, file }: SecretSource): string {
   return fixed[0] ?? file?.first[0] ?? '';
 }
 
@@ -98,10 +109,12 @@ export function callbackUrlSetting(environment: Environment): URL {
 
 /** The variables are the Gemini SDK's own; where both keys are set, ours is the one that the documentation names. */
 export function geminiSettings(environment: Environment): GeminiSettings {
-  const apiKey = environment.optional('GEMINI_API_KEY') ?? environment.optional('GOOGLE_API_KEY');
-  if (apiKey === undefined) environment.reject('GEMINI_API_KEY', 'must be set', 'the-key-from-aistudio.google.com');
+  const ours = ['GEMINI_API_KEY', 'GEMINI_API_KEY_FILE'].some((name) => environment.optional(name));
+  const theirs = environment.optional('GOOGLE_API_KEY') !== undefined;
+  if (!ours && !theirs) environment.reject('GEMINI_API_KEY', 'or GEMINI_API_KEY_FILE must be set', API_KEY.example);
+  const apiKeys = environment.secrets(ours || !theirs ? 'GEMINI_API_KEY' : 'GOOGLE_API_KEY', API_KEY);
   const baseUrl = environment.httpsUrl('GOOGLE_GEMINI_BASE_URL', 'https://generativelanguage.googleapis.com');
-  return { apiKey: apiKey ?? '', baseUrl };
+  return { apiKeys, baseUrl };
 }
 
 /** Standard Webhooks: padded base64 of 24 to 64 bytes. */

@@ -1,5 +1,4 @@
-import { connectGemini } from '../gemini/client.ts';
-import { GeminiHttp } from '../gemini/http.ts';
+import { geminiByKey } from '../gemini/client.ts';
 import { Publisher } from '../messaging/publisher.ts';
 import { Deadline } from '../platform/deadline.ts';
 import { Log } from '../platform/log.ts';
@@ -15,10 +14,9 @@ const BUDGET_MILLIS = 50_000;
 /** @returns what makes one run. */
 export function connectReconciler(config: ReconcileConfig, log = new Log(config.projectId)): () => Promise<Summary> {
   const firestore = connectFirestore(config);
+  const gemini = geminiByKey(config.gemini, log);
   const dependencies = {
     config,
-    ai: connectGemini(config.gemini),
-    gemini: new GeminiHttp(config.gemini),
     deliveries: new Deliveries(firestore, { ttlDays: config.ttlDays }),
     jobs: new JobRegistry(firestore),
     publisher: new Publisher(config),
@@ -26,7 +24,7 @@ export function connectReconciler(config: ReconcileConfig, log = new Log(config.
     now: () => new Date(),
   };
   return async () => {
-    const summary = await reconcile(dependencies, Deadline.inMillis(BUDGET_MILLIS));
+    const summary = await reconcile({ ...dependencies, ...(await gemini()) }, Deadline.inMillis(BUDGET_MILLIS));
     log.reconciled(summary);
     return summary;
   };

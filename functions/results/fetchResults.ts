@@ -64,11 +64,12 @@ export async function fetchResults(message: PushedMessage, dependencies: Depende
   if (notice === undefined || !canHaveOutput(notice.eventType)) return 'ignored';
   if (notice.repeatOf !== undefined) return 'repeat';
   const { store } = dependencies;
+  const log = dependencies.log.traced({ traceparent: notice.traceparent });
   const claimed = await store.claim(notice.job, notice.eventType, Deadline.inMillis(STORE_MILLIS));
   if (claimed.status === 'done') return 'repeat';
   if (claimed.status === 'in_progress')
     throw new CallbackError('RESULTS_IN_PROGRESS', 'Another instance reads the results of this job.', claimed);
-  return await new Run(notice, claimed.claim, claimed.from, dependencies).toItsEnd();
+  return await new Run(notice, claimed.claim, claimed.from, { ...dependencies, log }).toItsEnd();
 }
 
 /** The reading of one job's results, from the claim to its end. */

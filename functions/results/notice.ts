@@ -15,6 +15,8 @@ export interface Notice {
   readonly route: string | undefined;
   /** Set where another delivery has already announced the same end of this job. */
   readonly repeatOf: string | undefined;
+  /** Of the request that brought the callback. */
+  readonly traceparent: string | undefined;
   /** The attributes `meta_<key>`, as the job's submitter gave them. */
   readonly metadata: readonly (readonly [string, string])[];
 }
@@ -31,6 +33,7 @@ export function readNotice({ data: payload, attributes, publishTime }: PushedMes
     webhookId: attributes['webhook_id'] ?? attributes['ce-id'],
     route: attributes['route'],
     repeatOf: attributes['repeat_of'],
+    traceparent: attributes['ce-traceparent'],
     metadata: Object.entries(attributes).filter(([key]) => key.startsWith('meta_')),
   };
 }

@@ -1,5 +1,4 @@
-import { connectGemini } from '../gemini/client.ts';
-import { GeminiHttp } from '../gemini/http.ts';
+import { geminiByKey } from '../gemini/client.ts';
 import { Publisher } from '../messaging/publisher.ts';
 import type { EventHandler } from '../platform/events.ts';
 import { Log } from '../platform/log.ts';
@@ -12,17 +11,17 @@ import { fetchResults } from './fetchResults.ts';
 
 export function connectResults(config: ResultsConfig): EventHandler {
   const { projectId, bucket, budgetMillis } = config;
+  const log = new Log(projectId);
+  const gemini = geminiByKey(config.gemini, log);
   const dependencies = {
-    ai: connectGemini(config.gemini),
-    gemini: new GeminiHttp(config.gemini),
     bucket: bucket === undefined ? undefined : new Bucket(bucket, projectId),
     store: new JobResults(connectFirestore(config)),
     publisher: new Publisher(config),
-    log: new Log(projectId),
+    log,
     budgetMillis,
     stopping,
   };
   return async (message) => {
-    await fetchResults(message, dependencies);
+    await fetchResults(message, { ...dependencies, ...(await gemini()) });
   };
 }

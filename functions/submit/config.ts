@@ -1,19 +1,19 @@
-import { Environment } from '../platform/config.ts';
+import { Environment, type SecretSource } from '../platform/config.ts';
 import {
   callbackUrlSetting,
   type GeminiSettings,
   geminiSettings,
   projectSettings,
   type ProjectSettings,
-  signingRouteKey,
+  signingRouteKeys,
 } from '../platform/settings.ts';
 
 /** The settings of `submitJob`, read once when it starts. */
 export interface SubmitConfig extends ProjectSettings {
   readonly gemini: GeminiSettings;
   readonly callbackUrl: URL;
-  /** Signs the callback URLs of the jobs. */
-  readonly routeKey: string;
+  /** The first signs the callback URLs of the jobs. */
+  readonly routeKeys: SecretSource;
 }
 
 /** @throws {ConfigError} that names every bad variable. */
@@ -23,7 +23,7 @@ export function readSubmitConfig(variables: NodeJS.ProcessEnv): SubmitConfig {
     ...projectSettings(environment),
     gemini: geminiSettings(environment),
     callbackUrl: callbackUrlSetting(environment),
-    routeKey: signingRouteKey(environment),
+    routeKeys: signingRouteKeys(environment),
   };
   environment.requireValid();
   return config;

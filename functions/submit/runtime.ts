@@ -1,6 +1,7 @@
-import { connectGemini } from '../gemini/client.ts';
+import { geminiByKey } from '../gemini/client.ts';
 import { routeUrl } from '../model/route.ts';
 import { Log } from '../platform/log.ts';
+import { Secrets } from '../platform/secrets.ts';
 import { connectFirestore } from '../store/firestore.ts';
 import { Submissions } from '../store/submissions.ts';
 import type { SubmitConfig } from './config.ts';
@@ -11,12 +12,17 @@ export function connectSubmit(
   config: SubmitConfig,
   log = new Log(config.projectId),
 ): (body: Buffer, idempotencyKey: string | undefined) => Promise<Receipt> {
-  const dependencies = {
-    submissions: new Submissions(connectFirestore(config)),
-    starter: new Starter(connectGemini(config.gemini)),
-    urlOf: (route: string) => routeUrl(config.callbackUrl, route, config.routeKey),
-    log,
-    now: () => new Date(),
+  const gemini = geminiByKey(config.gemini, log);
+  const routeKeys = new Secrets({ name: 'DYNAMIC_ROUTE_KEY_FILE', source: config.routeKeys, make: String, log });
+  const submissions = new Submissions(connectFirestore(config));
+  return async (body, idempotencyKey) => {
+    const [{ ai }, key] = await Promise.all([gemini(), routeKeys.first()]);
+    return await submitJob(body, idempotencyKey, {
+      submissions,
+      starter: new Starter(ai),
+      urlOf: (route: string) => routeUrl(config.callbackUrl, route, key),
+      log,
+      now: () => new Date(),
+    });
   };
-  return async (body, idempotencyKey) => await submitJob(body, idempotencyKey, dependencies);
 }

@@ -469,7 +469,7 @@ describe.concurrent('SIGTERM', () => {
     const ended = instance.end('SIGTERM');
     await eventually(
       'refusal',
-      1_000,
+      3_000,
       async () => (await world.send(instance, newCallback())).status === 0 || undefined,
     );
     expect((await answers).map(({ status }) => status)).toEqual(inFlight.map(() => 200));

@@ -1,6 +1,9 @@
 import { createHmac } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Timestamp } from '@google-cloud/firestore';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { Stage } from '../results/harness.ts';
 import type { RunningFunction } from '../support/functions.ts';
 import { eventually, freePort } from '../support/process.ts';
@@ -279,6 +282,25 @@ describe('an answer that is lost', () => {
     expect(started(stage)).toHaveLength(1);
     expect(await stage.record(`interactions/${id}`)).toMatchObject({ state: 'succeeded', route: 'agents' });
   });
+});
+
+test('the keys come from files too, as the platform mounts secrets', async () => {
+  const stage = await Stage.open();
+  const folder = mkdtempSync(join(tmpdir(), 'mounted-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const mounted = (name: string, content: string) => {
+    writeFileSync(join(folder, name), `${content}\n`);
+    return join(folder, name);
+  };
+  stage.simulator.settings.patch({ api: { key: 'the-key-of-the-file' } });
+  const running = await start(stage, {
+    GEMINI_API_KEY: '',
+    GEMINI_API_KEY_FILE: mounted('api', 'the-key-of-the-file'),
+    DYNAMIC_ROUTE_KEY: '',
+    DYNAMIC_ROUTE_KEY_FILE: mounted('route', ROUTE_KEY),
+  });
+  expect((await submit(running, batch)).status).toBe(202);
+  expect(stage.simulator.jobs()[0]?.webhookConfig?.uris).toEqual([urlOf('nightly')]);
 });
 
 describe('an instance that is killed', () => {

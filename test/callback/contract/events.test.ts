@@ -29,8 +29,9 @@ describe('an event of a job leaves', () => {
   const bare = job.replace('batches/', '');
   const body = event('batch.succeeded', { id: bare, output_file_uri: 'files/x' }, { user_metadata: userMetadata });
   const traceId = '0123456789abcdef0123456789abcdef';
+  const traceparent = `00-${traceId}-0000000000000001-01`;
   beforeAll(async () => {
-    const headers = { 'x-cloud-trace-context': `${traceId}/1;o=1` };
+    const headers = { 'x-cloud-trace-context': `${traceId}/1;o=1`, traceparent };
     await callback.v1a({ id, body, headers });
   });
 
@@ -69,6 +70,7 @@ describe('an event of a job leaves', () => {
       meta_team: 'search',
       meta_n: '1.5',
       meta_dry: 'false',
+      'ce-traceparent': traceparent,
     });
   });
 

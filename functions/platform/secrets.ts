@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { type SecretSource, splitSecrets } from '../platform/config.ts';
-import type { Log } from '../platform/log.ts';
+import { type SecretSource, splitSecrets } from './config.ts';
+import type { Log } from './log.ts';
 
 /** A file is read again in passing when it was read so long ago, and waited for when it is older than promised. */
 const REREAD_AFTER_MILLIS = 15_000;
@@ -40,6 +40,13 @@ export class Secrets<T> {
     this.#content = first.join('\n');
     this.#values = [...this.#fixed, ...first.map(options.make)];
     this.#readAt = this.#now();
+  }
+
+  /** The one that signs, or that is shown to others; any of them verifies. */
+  async first(): Promise<T> {
+    const [first] = await this.values();
+    if (first === undefined) throw new Error(`${this.#options.name} holds no secret.`);
+    return first;
   }
 
   async values(): Promise<readonly T[]> {

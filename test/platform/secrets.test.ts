@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { Secrets } from '../../functions/callback/secrets.ts';
+import { Secrets } from '../../functions/platform/secrets.ts';
 import { Log } from '../../functions/platform/log.ts';
 import { eventually } from '../support/process.ts';
 
