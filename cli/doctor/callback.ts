@@ -7,7 +7,7 @@ import { connectGemini } from '../../functions/gemini/client.ts';
 const REQUEST_MILLIS = 10_000;
 
 /** Events that a subscription of registered webhooks can name; the cancelled ones are in Gemini's guide only (G 1.5). */
-const SUBSCRIBABLE = EVENT_TYPES.filter((type) => !type.endsWith('.cancelled'));
+export const SUBSCRIBABLE = EVENT_TYPES.filter((type) => !type.endsWith('.cancelled'));
 
 /** Checks of everything between Gemini and the function. */
 export function callbackChecks(installation: Installation): readonly Check[] {

@@ -152,6 +152,12 @@ export class Log {
     this.#line('ERROR', 'reconcile_failed', message, { id, ...describe(error), ...causeOf(error) });
   }
 
+  /** To alert on: events that are recorded and that nobody has been told of. */
+  deliveriesStuck(webhookIds: readonly string[], minutes: number): void {
+    const message = `${webhookIds.length} deliveries or more are not on Pub/Sub after ${minutes} minutes`;
+    this.#line('ERROR', 'deliveries_stuck', message, { webhookIds });
+  }
+
   reconciled(summary: object): void {
     this.#line('INFO', 'reconciled', 'Reconciled', { ...summary });
   }

@@ -35,6 +35,7 @@ export interface Dependencies extends GeminiAccess {
 }
 
 const PAGE = 50;
+const STUCK_MINUTES = 5;
 const AT_ONCE = 10;
 const STORE_MILLIS = 5_000;
 const ITEM_MILLIS = 10_000;
@@ -67,6 +68,7 @@ class Reconciliation {
 
   async run(): Promise<Summary> {
     await this.#republishPending();
+    await this.#tellWhatIsStuck();
     await this.#askAboutSilentJobs();
     await this.#tellOverdueJobs();
     await this.#restartStalledResults();
@@ -88,6 +90,17 @@ class Reconciliation {
         this.#summary.republished += 1;
       },
     );
+  }
+
+  /** What is still pending now has not been helped by this run, nor by those before it. */
+  async #tellWhatIsStuck(): Promise<void> {
+    const { deliveries, log } = this.#dependencies;
+    const stuck = await deliveries.pending(this.#ago(STUCK_MINUTES * 60), undefined, PAGE, this.#forStore());
+    if (stuck.length > 0)
+      log.deliveriesStuck(
+        stuck.map(({ id }) => id),
+        STUCK_MINUTES,
+      );
   }
 
   async #askAboutSilentJobs(): Promise<void> {
