@@ -1,10 +1,8 @@
 import { once } from 'node:events';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import type { GcloudCommand } from '../support/gcloud.ts';
 
 interface Answer {
@@ -18,12 +16,17 @@ type Thing = Record<string, unknown>;
 const VERBS =
   /^(create|describe|delete|update|list|deploy|enable|access|add|rm|print-access-token|list-files-for-upload|(get|add|remove)-iam-policy(-binding)?)$/;
 
-/** Whatever holds the words of a command and its standard input, in `curl`'s form. */
+/**
+ * A gcloud that only passes on: its words, each behind a NUL, then its standard input. With what bash has built in, since
+ * a deployment calls it hundreds of times.
+ */
 const GCLOUD = `#!/usr/bin/env bash
-arguments=()
-for argument in "$@"; do arguments+=(--data-urlencode "arg=$argument"); done
-case "$*" in *=-*) arguments+=(--data-urlencode "stdin@-") ;; esac
-answer=$(curl -sS "$GCLOUD_STAND_IN" "\${arguments[@]}") || exit 70
+exec 3<>"/dev/tcp/127.0.0.1/$GCLOUD_STAND_IN"
+printf '%s\\0' "$@" >&3
+printf '\\0' >&3
+case "$*" in *=-*) cat >&3 ;; esac
+printf '\\1' >&3
+IFS= read -r -d '' answer <&3
 code=\${answer%%$'\\n'*}; output=\${answer#*$'\\n'}
 if [ "$code" = 0 ]; then printf '%s\\n' "$output"; else printf '%s\\n' "$output" >&2; fi
 exit "$code"
@@ -52,13 +55,15 @@ export class Cloud {
   readonly #bin = mkdtempSync(join(tmpdir(), 'gcloud-stand-in-'));
 
   private constructor() {
-    this.#server = createServer((request, response) => {
-      void (async () => {
-        const form = new URLSearchParams(await text(request));
-        const command = { args: form.getAll('arg'), stdin: form.get('stdin') ?? '' };
-        const { exitCode, output } = this.#answer(command);
-        response.end(`${exitCode}\n${output}`);
-      })();
+    this.#server = createServer((socket) => {
+      let sent = '';
+      socket.setEncoding('utf8').on('data', (text) => {
+        sent += text;
+        if (!sent.endsWith('\u0001')) return;
+        const [words = '', stdin = ''] = sent.slice(0, -1).split('\0\0');
+        const { exitCode, output } = this.#answer({ args: words.split('\0'), stdin });
+        socket.end(`${exitCode}\n${output}\0`);
+      });
     });
     writeFileSync(join(this.#bin, 'gcloud'), GCLOUD);
     chmodSync(join(this.#bin, 'gcloud'), 0o755);
@@ -74,7 +79,7 @@ export class Cloud {
   get env(): NodeJS.ProcessEnv {
     const { port } = this.#server.address() as AddressInfo;
     const path = `${this.#bin}${delimiter}${process.env['PATH']}`;
-    return { PATH: path, HOME: process.env['HOME'], GCLOUD_STAND_IN: `http://127.0.0.1:${port}` };
+    return { PATH: path, HOME: process.env['HOME'], GCLOUD_STAND_IN: String(port) };
   }
 
   /** What has been changed since the last call. */
@@ -84,7 +89,6 @@ export class Cloud {
   }
 
   async close(): Promise<void> {
-    this.#server.closeAllConnections();
     this.#server.close();
     rmSync(this.#bin, { recursive: true });
   }
