@@ -22,11 +22,6 @@ const PATHS = {
 
 const INLINE_DEPTH = PATHS.inline.split('.').length - 1;
 
-/** Anything else would be another place of the API, asked with our key. */
-export function isBatchName(name: string): boolean {
-  return /^batches\/[\w.-]+$/.test(name);
-}
-
 /** The guide writes `JOB_STATE_…`, the wire `BATCH_STATE_…` (G 7.3). */
 export function stateName(state: string): string {
   return state.replace(/^(BATCH|JOB)_STATE_/, '');

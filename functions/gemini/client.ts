@@ -33,5 +33,24 @@ export function geminiByKey({ apiKeys, baseUrl }: GeminiSettings, log: Log): () 
 }
 
 function connectSdk({ apiKey, baseUrl }: Access): GoogleGenAI {
+  keepKeyAtHome();
   return new GoogleGenAI({ apiKey, enterprise: false, vertexai: false, httpOptions: { baseUrl: baseUrl.href } });
+}
+
+const KEY_HEADER = 'x-goog-api-key';
+
+let isKeyKept = false;
+
+/**
+ * Ends a request with an API key that is told to go elsewhere. The SDK takes the global `fetch`, cannot be given another
+ * one, and lets it follow redirects; at another origin `fetch` drops `Authorization`, but not Gemini's header.
+ */
+function keepKeyAtHome(): void {
+  if (isKeyKept) return;
+  isKeyKept = true;
+  const { fetch } = globalThis;
+  globalThis.fetch = async (input, init) => {
+    const headers = new Headers(init?.headers ?? (input instanceof Request ? input.headers : undefined));
+    return await fetch(input, headers.has(KEY_HEADER) ? { redirect: 'error', ...init } : init);
+  };
 }

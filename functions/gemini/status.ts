@@ -1,7 +1,8 @@
 import { GenerateVideosOperation, type GoogleGenAI } from '@google/genai';
 import type { JobKind } from '../model/jobName.ts';
 import { isJsonObject, type JsonObject, stringAt, textOf } from '../model/json.ts';
-import { isBatchName, partsOf, stateName } from './batchOperation.ts';
+import { partsOf, stateName } from './batchOperation.ts';
+import { isBatchName, isInteractionName, isOperationName } from './names.ts';
 import { toGeminiError } from './errors.ts';
 import type { GeminiHttp } from './http.ts';
 
@@ -20,12 +21,12 @@ export interface GeminiAccess {
   readonly gemini: GeminiHttp;
 }
 
-const OPERATION = /^models\/[\w.-]+\/operations\/[\w.-]+$/;
 const REQUEST_MILLIS = 20_000;
 
 /** Whether Gemini can be asked about it by its name alone. */
 export function canBeAsked(kind: JobKind, jobName: string): boolean {
-  return kind === 'batch' ? isBatchName(jobName) : kind === 'interaction' || OPERATION.test(jobName);
+  if (kind === 'batch') return isBatchName(jobName);
+  return kind === 'interaction' ? isInteractionName(jobName) : isOperationName(jobName);
 }
 
 /** @throws {GeminiError} */

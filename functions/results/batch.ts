@@ -1,4 +1,5 @@
-import { isBatchName, partsOf, stateName } from '../gemini/batchOperation.ts';
+import { partsOf, stateName } from '../gemini/batchOperation.ts';
+import { isBatchName } from '../gemini/names.ts';
 import { download } from '../gemini/download.ts';
 import { GeminiError, toGeminiError } from '../gemini/errors.ts';
 import type { GeminiHttp } from '../gemini/http.ts';

@@ -1,4 +1,5 @@
 import type { GoogleGenAI } from '@google/genai';
+import { isInteractionName } from '../gemini/names.ts';
 import { GeminiError, toGeminiError } from '../gemini/errors.ts';
 import { isJsonObject, type JsonObject, stringAt } from '../model/json.ts';
 import type { FunctionCall } from '../model/result.ts';
@@ -37,6 +38,8 @@ const REQUEST_MILLIS = 120_000;
  * @throws {GeminiError} that is final, or the signal's reason.
  */
 export async function readInteraction(ai: GoogleGenAI, jobName: string, signal: AbortSignal): Promise<Interaction> {
+  if (!isInteractionName(jobName))
+    throw new GeminiError('This is no name of an interaction.', { httpStatus: 400, status: 'INVALID_ARGUMENT' });
   const id = jobName.replace(/^interactions\//, '');
   return await retrying(
     async () => requireEnded(await getOnce(ai, id)),

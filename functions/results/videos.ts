@@ -1,3 +1,4 @@
+import { isOperationName } from '../gemini/names.ts';
 import { GenerateVideosOperation, type GoogleGenAI } from '@google/genai';
 import { download } from '../gemini/download.ts';
 import { GeminiError, toGeminiError } from '../gemini/errors.ts';
@@ -16,8 +17,6 @@ export interface VideoSources {
   readonly bucket: Bucket | undefined;
 }
 
-const OPERATION = /^models\/[\w.-]+\/operations\/[\w.-]+$/;
-
 /**
  * The videos of an operation, which may be several; of another job the one that its event names (G 10.2).
  *
@@ -28,7 +27,7 @@ export async function videosOfJob(
   job: { readonly name: string; readonly pointer: string | undefined },
   signal: AbortSignal,
 ): Promise<readonly VideoPart[]> {
-  const uris = OPERATION.test(job.name)
+  const uris = isOperationName(job.name)
     ? await ask(async () => await urisOfOperation(ai, job.name), signal)
     : [job.pointer ?? ''].filter((uri) => uri !== '');
   if (uris.length > 0) return uris.map((uri) => ({ uri, mimeType: 'video/mp4' }));
