@@ -110,13 +110,13 @@ function deliveriesOf(firestore: Firestore, variables: NodeJS.ProcessEnv): Deliv
 
 function publisherOf(variables: NodeJS.ProcessEnv): Publisher<'events' | 'deadLetter'> {
   const environment = new Environment(variables);
-  const { projectId } = projectSettings(environment);
+  const { projectId, pubsubEmulator } = projectSettings(environment);
   const topics = {
     events: topicSetting(environment, 'EVENTS_TOPIC'),
     deadLetter: topicSetting(environment, 'DEAD_LETTER_TOPIC'),
   };
   environment.requireValid();
-  return new Publisher({ projectId, topics });
+  return new Publisher({ projectId, pubsubEmulator, topics });
 }
 
 function tools(variables: NodeJS.ProcessEnv) {

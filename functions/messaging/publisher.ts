@@ -1,12 +1,13 @@
-import { PubSub, v1 } from '@google-cloud/pubsub';
+import { PublisherClient } from '@google-cloud/pubsub-api/build/src/v1/publisher_client.js';
+import { grpc } from 'google-gax';
 import type { Message } from '../model/message.ts';
 import { CHANNEL_OPTIONS } from '../platform/channel.ts';
 import type { Deadline } from '../platform/deadline.ts';
 
-type PublisherClient = InstanceType<typeof v1.PublisherClient>;
-
 export interface PublisherOptions<Topic extends string> {
   readonly projectId: string | undefined;
+  /** `host:port` of an emulator, which the generated client knows nothing of. */
+  readonly pubsubEmulator: string | undefined;
   /** The ids of the topics, by the names that we have for them. */
   readonly topics: Readonly<Record<Topic, string>>;
 }
@@ -57,16 +58,21 @@ export class Publisher<Topic extends string> {
     return messageIds;
   }
 
-  /** `PUBSUB_EMULATOR_HOST`, the project and the credentials are the library's to find. */
+  /** The credentials, and the project where none is named, are the library's to find. */
   async #connect(): Promise<{ client: PublisherClient; projectId: string }> {
-    const { projectId } = this.#options;
-    const config = await new PubSub({
+    const { projectId, pubsubEmulator } = this.#options;
+    const client = new PublisherClient({
       ...CHANNEL_OPTIONS,
       ...(projectId === undefined ? {} : { projectId }),
-    }).getClientConfig();
-    const client = new v1.PublisherClient({ ...config, ...CHANNEL_OPTIONS });
-    return { client, projectId: await client.getProjectId() };
+      ...(pubsubEmulator === undefined ? {} : emulatorOptions(pubsubEmulator)),
+    });
+    return { client, projectId: projectId ?? (await client.getProjectId()) };
   }
+}
+
+function emulatorOptions(host: string) {
+  const { hostname, port } = new URL(`http://${host}`);
+  return { servicePath: hostname, port: Number(port), sslCreds: grpc.credentials.createInsecure() };
 }
 
 /** Tries again quickly and to the end of the time there is; by itself the client would wait seconds between its tries. */

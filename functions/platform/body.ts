@@ -31,10 +31,11 @@ export function sendJson(
   content: object,
 ): void {
   if (response.destroyed) return;
-  const body = Buffer.from(JSON.stringify(content));
+  // A text goes out together with the headers, in one write.
+  const body = JSON.stringify(content);
   response.writeHead(status, {
     'content-type': 'application/json; charset=utf-8',
-    'content-length': body.length,
+    'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',
     ...headers,
   });

@@ -60,7 +60,11 @@ export class CallbackError extends Error {
   readonly #violations: readonly FieldViolation[];
 
   constructor(reason: Reason, message: string, options: ErrorDetails = {}) {
+    // The reason says what happened where; to record a stack costs more than all else that a refusal takes.
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     super(message, options.cause === undefined ? {} : { cause: options.cause });
+    Error.stackTraceLimit = stackTraceLimit;
     this.name = 'CallbackError';
     this.reason = reason;
     this.#violations = options.violations ?? [];

@@ -5,6 +5,8 @@ import type { Environment, SecretSource } from './config.ts';
 export interface ProjectSettings {
   readonly projectId: string | undefined;
   readonly database: string;
+  /** `host:port`; Firestore's client reads its own variable. */
+  readonly pubsubEmulator: string | undefined;
 }
 
 export interface GeminiSettings {
@@ -64,7 +66,7 @@ export function projectSettings(environment: Environment): ProjectSettings {
   }
   const example = '(default)';
   const database = environment.text('FIRESTORE_DATABASE', example, DATABASE.pattern, { ...DATABASE, example });
-  return { projectId, database };
+  return { projectId, database, pubsubEmulator: environment.optional('PUBSUB_EMULATOR_HOST') };
 }
 
 function projectSetting(environment: Environment): string | undefined {

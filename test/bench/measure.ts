@@ -31,19 +31,23 @@ export interface Figure {
   readonly unit: string;
   readonly ours: readonly number[];
   readonly theirs: readonly number[];
-  /** What the ratio ours/theirs is to be: at most, or at least. */
-  readonly goal: { readonly atMost: number } | { readonly atLeast: number };
+  /** What the ratio ours/theirs is to be: at most, or at least; absent where it is only told. */
+  readonly goal?: { readonly atMost: number } | { readonly atLeast: number } | undefined;
 }
 
-/** One line: medians, their ratio, the spread of the ratio over the rounds, and whether the goal is met. */
+/** One line: medians, the median of the rounds' ratios with their spread, and whether the goal is met. */
 export function lineOf({ name, unit, ours, theirs, goal }: Figure): string {
   const ratios = ours.map((value, round) => value / (theirs[round] ?? Number.NaN));
-  const ratio = median(ours) / median(theirs);
-  const met = 'atMost' in goal ? ratio <= goal.atMost : ratio >= goal.atLeast;
-  const wanted = 'atMost' in goal ? `≤ ${goal.atMost}` : `≥ ${goal.atLeast}`;
+  const ratio = median(ratios);
   const spread = `${format(Math.min(...ratios))} to ${format(Math.max(...ratios))}`;
   const figures = `${format(median(ours))} | ${format(median(theirs))} ${unit}`;
-  return `${name.padEnd(44)} ${figures.padEnd(30)} ratio ${format(ratio)} (${spread})  goal ${wanted}  ${met ? 'met' : 'MISSED'}`;
+  return `${name.padEnd(44)} ${figures.padEnd(30)} ratio ${format(ratio)} (${spread})${verdictOf(ratio, goal)}`;
+}
+
+function verdictOf(ratio: number, goal: Figure['goal']): string {
+  if (goal === undefined) return '';
+  const met = 'atMost' in goal ? ratio <= goal.atMost : ratio >= goal.atLeast;
+  return `  goal ${'atMost' in goal ? `≤ ${goal.atMost}` : `≥ ${goal.atLeast}`}  ${met ? 'met' : 'MISSED'}`;
 }
 
 function format(value: number): string {

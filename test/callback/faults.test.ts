@@ -229,7 +229,11 @@ describe.concurrent('when Pub/Sub is out of reach, the record waits and the leas
 
 test('a connection that could not be prepared is prepared again for the next message', async () => {
   await using world = await ProxiedProject.create();
-  const publisher = new Publisher({ projectId: undefined, topics: TOPICS });
+  const publisher = new Publisher({
+    projectId: undefined,
+    pubsubEmulator: process.env['PUBSUB_EMULATOR_HOST'],
+    topics: TOPICS,
+  });
   const message = { data: Buffer.from('{}'), attributes: { webhook_id: 'any' } };
   const publish = () => publisher.publish('events', message, Deadline.inMillis(5_000));
   // As where the metadata server does not tell the project yet.
@@ -444,7 +448,7 @@ describe.concurrent('the deadline of 8 s', () => {
   test('publishes nothing where no time is left', async () => {
     await using world = await ProxiedProject.create();
     const { projectId } = world.project;
-    const publisher = new Publisher({ projectId, topics: TOPICS });
+    const publisher = new Publisher({ projectId, pubsubEmulator: process.env['PUBSUB_EMULATOR_HOST'], topics: TOPICS });
     const message = { data: Buffer.from('{}'), attributes: { webhook_id: 'any' } };
     await publisher.publish('events', message, Deadline.inMillis(5_000));
     expect(await world.published()).toEqual(['any']);

@@ -47,7 +47,7 @@ test('an event costs what the README says, and so does a copy of it', async () =
   const topics = { events: 'gemini-events', deadLetter: 'gemini-dead-letter' };
   const dependencies = {
     deliveries,
-    publisher: new Publisher({ projectId, topics }),
+    publisher: new Publisher({ projectId, pubsubEmulator: process.env['PUBSUB_EMULATOR_HOST'], topics }),
     log: new Log(undefined, () => {}),
     now: () => new Date(),
     facts: {},

@@ -74,17 +74,19 @@ describe('an event of a job leaves', () => {
     });
   });
 
-  test('a line in the log, tied to the trace of the request', () => {
-    expect(callback.running.log).toContainEqual(
-      expect.objectContaining({
-        severity: 'INFO',
-        outcome: 'published',
-        webhookId: id,
-        jobId: job,
-        latencyMillis: expect.any(Number),
-        'logging.googleapis.com/trace': `projects/${callback.project.projectId}/traces/${traceId}`,
-      }),
-    );
+  test('a line in the log, tied to the trace of the request', async () => {
+    await expect
+      .poll(() => callback.running.log)
+      .toContainEqual(
+        expect.objectContaining({
+          severity: 'INFO',
+          outcome: 'published',
+          webhookId: id,
+          jobId: job,
+          latencyMillis: expect.any(Number),
+          'logging.googleapis.com/trace': `projects/${callback.project.projectId}/traces/${traceId}`,
+        }),
+      );
   });
 });
 

@@ -185,9 +185,9 @@ describe('a refused request', () => {
   test('is logged as a warning with its id and the reason', async () => {
     const id = newId();
     await callback.v1({ id, secret: FOREIGN_SECRET });
-    expect(callback.running.log).toContainEqual(
-      expect.objectContaining({ severity: 'WARNING', webhookId: id, reason: 'SIGNATURE_INVALID' }),
-    );
+    await expect
+      .poll(() => callback.running.log)
+      .toContainEqual(expect.objectContaining({ severity: 'WARNING', webhookId: id, reason: 'SIGNATURE_INVALID' }));
   });
 
   test('leaves nothing behind: no document, no message on any topic', async () => {

@@ -1,0 +1,160 @@
+import {
+  createHmac,
+  generateKeyPairSync,
+  randomBytes,
+  sign,
+  timingSafeEqual,
+  verify as verifyBytes,
+} from 'node:crypto';
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { Firestore } from '@google-cloud/firestore';
+import { PublisherClient } from '@google-cloud/pubsub-api/build/src/v1/publisher_client.js';
+import { SignJWT } from 'jose';
+import { importKey } from '../../functions/callback/keys.ts';
+import { v1Signer } from '../../functions/callback/v1.ts';
+import { type SignedRequest, type Trust, verify } from '../../functions/callback/verify.ts';
+import { publishClaimed } from '../../functions/messaging/publishClaimed.ts';
+import { Publisher } from '../../functions/messaging/publisher.ts';
+import { foundDelivery } from '../../functions/model/finding.ts';
+import { signRoute } from '../../functions/model/route.ts';
+import { Deadline } from '../../functions/platform/deadline.ts';
+import { Log } from '../../functions/platform/log.ts';
+import { Deliveries } from '../../functions/store/deliveries.ts';
+import { connectFirestore } from '../../functions/store/firestore.ts';
+import { startFunction } from '../support/functions.ts';
+import { TestProject } from '../support/project.ts';
+import { type Figure, median } from './measure.ts';
+
+const VERIFICATIONS = 2_000;
+
+/** Microseconds of processor time for one, by each scheme, beside what `node:crypto` alone takes for it. */
+export async function benchVerification(rounds: number): Promise<readonly Figure[]> {
+  const secret = randomBytes(32);
+  const routeKey = 'a-route-key-of-at-least-32-characters';
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+  const [key] = importKey({ ...publicKey.export({ format: 'jwk' }), kid: 'bench' });
+  if (key === undefined) throw new Error('The key was not taken.');
+  const trust: Trust = {
+    signers: async () => [v1Signer(`whsec_${secret.toString('base64')}`)],
+    routeKeys: async () => [routeKey],
+    keySet: { current: async () => [key], refresh: async () => undefined },
+    audience: 'bench',
+    toleranceSeconds: 300,
+  };
+  const now = new Date();
+  const timestamp = String(Math.floor(now.getTime() / 1_000));
+  const body = Buffer.from(JSON.stringify({ type: 'batch.succeeded', data: { id: 'batches/bench' } }));
+  const content = Buffer.concat([Buffer.from(`msg_bench.${timestamp}.`), body]);
+  const path = `/dynamic/bench/${signRoute('bench', routeKey)}`;
+  const common = { path, webhookId: 'msg_bench', timestamp, body };
+  const hmac = createHmac('sha256', secret).update(content).digest();
+  const ed = sign(null, content, privateKey);
+  const token = await new SignJWT({ type: 'batch.succeeded' })
+    .setProtectedHeader({ alg: 'EdDSA', kid: 'bench' })
+    .setAudience('bench')
+    .setIssuedAt()
+    .setExpirationTime('5m')
+    .sign(privateKey);
+  const [head = '', payload = '', signature = ''] = token.split('.');
+  const signed = Buffer.from(`${head}.${payload}`);
+  const jwt = Buffer.from(signature, 'base64url');
+
+  const schemes: readonly (readonly [string, SignedRequest, () => boolean])[] = [
+    [
+      'v1',
+      { ...common, signature: `v1,${hmac.toString('base64')}` },
+      () => timingSafeEqual(hmac, createHmac('sha256', secret).update(content).digest()),
+    ],
+    ['v1a', { ...common, signature: `v1a,${ed.toString('base64')}` }, () => verifyBytes(null, content, publicKey, ed)],
+    ['jwt', { ...common, signature: token }, () => verifyBytes(null, signed, publicKey, jwt)],
+  ];
+  const figures = schemes.map(([name]) => ({
+    name: `verification of ${name}, beside bare node:crypto`,
+    unit: 'µs',
+    ours: [] as number[],
+    theirs: [] as number[],
+  }));
+  for (let round = 0; round < rounds; round++) {
+    for (const [index, [, request, bare]] of schemes.entries()) {
+      figures[index]?.ours.push(await microsOf(async () => (await verify(request, trust, now)).inTime));
+      figures[index]?.theirs.push(await microsOf(bare));
+    }
+  }
+  return figures;
+}
+
+async function microsOf(work: () => boolean | Promise<boolean>): Promise<number> {
+  const before = process.cpuUsage();
+  for (let n = 0; n < VERIFICATIONS; n++) if (!(await work())) throw new Error('What is genuine was refused.');
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / VERIFICATIONS;
+}
+
+const GEMINI = { GEMINI_API_KEY: 'any-key', GOOGLE_GEMINI_BASE_URL: 'http://127.0.0.1:1/' };
+const ROUTE_KEY = { DYNAMIC_ROUTE_KEY: 'a-route-key-of-at-least-32-characters' };
+const ENVIRONMENTS: Readonly<Record<string, NodeJS.ProcessEnv>> = {
+  geminiCallback: ROUTE_KEY,
+  fetchResults: GEMINI,
+  reconcileJobs: GEMINI,
+  submitJob: { ...GEMINI, ...ROUTE_KEY, CALLBACK_URL: 'https://hooks.example.test/' },
+};
+
+/** From the start of the process to the first answer of any kind. */
+export async function coldStarts(rounds: number): Promise<string> {
+  const project = await TestProject.create();
+  const lines: string[] = [];
+  for (const [target, env] of Object.entries(ENVIRONMENTS)) {
+    const millis: number[] = [];
+    for (let round = 0; round < rounds; round++) {
+      const startedAt = performance.now();
+      const running = await startFunction(target, { ...project.env, ...env });
+      millis.push(performance.now() - startedAt);
+      await running.end('SIGKILL');
+    }
+    lines.push(`${target} ${median(millis).toFixed(0)} ms`);
+  }
+  await project.close();
+  return `process start to the first answer: ${lines.join(', ')}`;
+}
+
+/** The bundle, which is what starts; the Framework beside it is the platform's. */
+export function artifactSize(): string {
+  const folder = join(import.meta.dirname, '../../dist');
+  const sizes = readdirSync(folder).map((name) => ({ name, bytes: statSync(join(folder, name)).size }));
+  const kilobytes = (bytes: number) => `${Math.round(bytes / 1_000)} kB`;
+  const first = sizes.find(({ name }) => name === 'index.cjs')?.bytes ?? 0;
+  const all = sizes.reduce((sum, { bytes }) => sum + bytes, 0);
+  return `deployed bundle: ${kilobytes(first)} read at the start, ${kilobytes(all)} in ${sizes.length} files`;
+}
+
+type Calls = Record<string, (...args: unknown[]) => unknown>;
+
+/** Calls to Firestore and Pub/Sub for one delivery; three are the least: to record it, to publish it, to mark it. */
+export async function roundTrips(): Promise<string> {
+  const project = await TestProject.create();
+  const { projectId } = project;
+  const calls: string[] = [];
+  const count = (prototype: object, name: string, nameOf: (method: unknown) => string) => {
+    const methods = prototype as Calls;
+    const { [name]: original } = methods;
+    methods[name] = function (this: unknown, ...args) {
+      calls.push(nameOf(args[0]));
+      return original?.apply(this, [...args]);
+    };
+  };
+  count(Firestore.prototype, 'request', String);
+  count(Firestore.prototype, 'requestStream', String);
+  count(PublisherClient.prototype, 'publish', () => 'publish');
+  const deliveries = new Deliveries(connectFirestore({ projectId, database: '(default)' }), { ttlDays: 30 });
+  const topics = { events: 'gemini-events', deadLetter: 'gemini-dead-letter' };
+  const publisher = new Publisher({ projectId, pubsubEmulator: process.env['PUBSUB_EMULATOR_HOST'], topics });
+  const delivery = foundDelivery({ name: 'batches/trips', kind: 'batch' }, { name: 'succeeded', data: {} }, new Date());
+  const deadline = Deadline.inMillis(8_000);
+  const claimed = await deliveries.claim(delivery, deadline);
+  if (claimed.status !== 'claimed') throw new Error('The delivery was not claimed.');
+  const log = new Log(undefined, () => {});
+  await publishClaimed(delivery, claimed, { deliveries, publisher, log, now: () => new Date(), facts: {} }, deadline);
+  await project.close();
+  return `round trips of a delivery: ${calls.length} (${calls.join(', ')}); the floor is 3`;
+}
