@@ -1,7 +1,12 @@
 import { defineConfig } from 'vitest/config';
 
 /** Those that measure how long a recovery takes, or load a function with all that two cores give. */
-const ALONE = ['test/**/faults*.test.ts', 'test/callback/simulator.test.ts', 'test/simulator/page.test.ts'];
+const ALONE = [
+  'test/callback/faults*.test.ts',
+  'test/callback/simulator.test.ts',
+  'test/simulator/page.test.ts',
+  'test/prove/*.test.ts',
+];
 
 export default defineConfig({
   test: {

@@ -81,7 +81,23 @@ export async function benchVerification(rounds: number): Promise<readonly Figure
       figures[index]?.theirs.push(await microsOf(bare));
     }
   }
-  return figures;
+  const wrongAt = (place: number) => {
+    const wrong = Buffer.from(hmac);
+    wrong[place] = (wrong[place] ?? 0) ^ 1;
+    const request = { ...common, signature: `v1,${wrong.toString('base64')}` };
+    return async () =>
+      await verify(request, trust, now).then(
+        () => false,
+        () => true,
+      );
+  };
+  const [first, last] = [wrongAt(0), wrongAt(hmac.length - 1)];
+  const refusals = { ours: [] as number[], theirs: [] as number[] };
+  for (let round = 0; round < rounds; round++) {
+    refusals.theirs.push(await microsOf(first));
+    refusals.ours.push(await microsOf(last));
+  }
+  return [...figures, { name: 'refusal: only the last byte wrong, beside the first', unit: 'µs', ...refusals }];
 }
 
 async function microsOf(work: () => boolean | Promise<boolean>): Promise<number> {

@@ -1,0 +1,251 @@
+import { decide, type Delivery, type DeliveryRecord, isAbandoned } from '../../functions/model/delivery.ts';
+
+/** How the protocol is played; the tests break one rule at a time, to see that this is found. */
+export interface Rules {
+  /** How long an owner may work, and how long it may believe that it does: in ticks of the clock. */
+  readonly leaseTicks: number;
+  readonly deadlineTicks: number;
+  /** A commit holds only where the record is as it was read. */
+  readonly isConditional: boolean;
+  /** The message comes before the mark. */
+  readonly publishesFirst: boolean;
+  readonly decide: typeof decide;
+}
+
+/** A lease that is a little longer than the deadline: the fewer ticks, the fewer states, and their order is all that counts. */
+export const RULES: Rules = { leaseTicks: 2, deadlineTicks: 1, isConditional: true, publishesFirst: true, decide };
+
+type Step = 'idle' | 'read' | 'commit' | 'publish' | 'mark' | 'release';
+
+/** A request, or a run of the reconciler, on one delivery. */
+interface Actor {
+  readonly step: Step;
+  /** Ticks since it began. */
+  readonly age: number;
+  /** Which of its lives it is in: owners are never used again. */
+  readonly life: number;
+  readonly read: Stored | undefined;
+  /** Whether its message has been accepted. */
+  readonly hasPublished: boolean;
+}
+
+interface Stored {
+  readonly state: 'pending' | 'published';
+  readonly owner: string;
+  /** Ticks until its lease is over. */
+  readonly lease: number;
+  readonly version: number;
+}
+
+/** Everything that decides what can happen next, and what has happened that matters. */
+export interface World {
+  readonly record: Stored | undefined;
+  readonly messages: number;
+  /** Crashes and lost answers after a message was accepted: each may cause one more. */
+  readonly explained: number;
+  readonly acknowledged: boolean;
+  /** Copies that the sender has still to send. */
+  readonly copies: number;
+  /** Faults that have still to happen. */
+  readonly faults: number;
+  readonly actors: Readonly<Record<Name, Actor>>;
+}
+
+const NAMES = ['A', 'B', 'reconciler'] as const;
+type Name = (typeof NAMES)[number];
+
+const IDLE: Actor = { step: 'idle', age: 0, life: 0, read: undefined, hasPublished: false };
+
+export function begin({ copies, faults }: { copies: number; faults: number }): World {
+  const actors = { A: IDLE, B: IDLE, reconciler: IDLE };
+  return { record: undefined, messages: 0, explained: 0, acknowledged: false, copies, faults, actors };
+}
+
+/** Something that can happen next, in words, and the world after it. */
+export interface Next {
+  readonly what: string;
+  readonly world: World;
+}
+
+export function nextOf(world: World, rules: Rules): readonly Next[] {
+  return [...tick(world, rules), ...NAMES.flatMap((name) => stepsOf(world, name, rules))];
+}
+
+const DELIVERY = { digest: 'same' } as Delivery;
+const MILLIS = 1_000;
+
+/** The record as the real functions see it; the clock stands at 0. */
+function seen({ state, owner, lease }: Stored): DeliveryRecord {
+  return { state, bodySha256: 'same', leaseOwner: owner, leaseUntil: new Date(lease * MILLIS) };
+}
+
+const NOW = new Date(0);
+
+/** Time goes on for all. That somebody runs out of it, since what it waits for is slow, is a fault. */
+function tick(world: World, { deadlineTicks }: Rules): readonly Next[] {
+  const { record, actors } = world;
+  const working = NAMES.filter((name) => actors[name].step !== 'idle');
+  const late = working.filter((name) => actors[name].age === deadlineTicks).length;
+  if ((working.length === 0 && (record?.lease ?? 0) === 0) || late > world.faults) return [];
+  const older = mapped(actors, (actor) =>
+    actor.step === 'idle' ? actor : { ...actor, age: Math.min(actor.age + 1, deadlineTicks + 1) },
+  );
+  const later = record && { ...record, lease: Math.max(0, record.lease - 1) };
+  return [{ what: 'a tick', world: { ...world, record: later, actors: older, faults: world.faults - late } }];
+}
+
+function stepsOf(world: World, name: Name, rules: Rules): readonly Next[] {
+  const actor = world.actors[name];
+  if (actor.step === 'idle') return startsOf(world, name);
+  const crashed = end(world, name, explainedBy(actor));
+  const crash =
+    world.faults > 0 ? [{ what: `${name} is killed`, world: { ...crashed, faults: world.faults - 1 } }] : [];
+  if (actor.age > rules.deadlineTicks) return [{ what: `${name} is out of time: 503`, world: crashed }, ...crash];
+  return [...workOf(world, name, rules), ...crash];
+}
+
+/** A message whose mark is not made may be sent again by whoever comes next. */
+function explainedBy({ hasPublished }: Actor): number {
+  return hasPublished ? 1 : 0;
+}
+
+function startsOf(world: World, name: Name): readonly Next[] {
+  const { copies, acknowledged, actors, record } = world;
+  const started = { ...IDLE, step: 'read' as const, life: actors[name].life + 1 };
+  const next = withActor(world, name, started);
+  if (name === 'reconciler')
+    return record && isAbandoned(seen(record), NOW) ? [{ what: 'the reconciler looks', world: next }] : [];
+  return acknowledged || copies === 0
+    ? []
+    : [{ what: `a copy comes to ${name}`, world: { ...next, copies: copies - 1 } }];
+}
+
+function workOf(world: World, name: Name, rules: Rules): readonly Next[] {
+  const actor = world.actors[name];
+  switch (actor.step) {
+    case 'read':
+      return [
+        { what: `${name} reads`, world: withActor(world, name, { ...actor, step: 'commit', read: world.record }) },
+      ];
+    case 'commit':
+      return commitsOf(world, name, rules);
+    case 'publish':
+      return publishesOf(world, name, rules);
+    case 'mark':
+      return marksOf(world, name, rules);
+    case 'release':
+      return [
+        { what: `${name} gives the lease back: 503`, world: end(released(world, name), name, explainedBy(actor)) },
+      ];
+    case 'idle':
+      return [];
+  }
+}
+
+function commitsOf(world: World, name: Name, rules: Rules): readonly Next[] {
+  const actor = world.actors[name];
+  const owner = `${name}${actor.life}`;
+  const stored = actor.read && seen(actor.read);
+  const decision =
+    name === 'reconciler'
+      ? stored && isAbandoned(stored, NOW)
+        ? 'resume'
+        : 'none'
+      : rules.decide(stored, DELIVERY, owner, NOW);
+  switch (decision) {
+    case 'record':
+    case 'resume': {
+      if (rules.isConditional && world.record?.version !== actor.read?.version)
+        return [{ what: `${name} has read too early`, world: withActor(world, name, { ...actor, step: 'read' }) }];
+      const version = (world.record?.version ?? 0) + 1;
+      const record: Stored = { state: 'pending', owner, lease: rules.leaseTicks, version };
+      const claimed = { ...world, record };
+      const step = rules.publishesFirst ? 'publish' : 'mark';
+      const lost = { ...withActor(claimed, name, { ...actor, step: 'read' }), faults: world.faults - 1 };
+      return [
+        { what: `${name} claims (${decision})`, world: withActor(claimed, name, { ...actor, step }) },
+        ...(world.faults > 0 ? [{ what: `${name} claims (${decision}), and its answer is lost`, world: lost }] : []),
+      ];
+    }
+    case 'done':
+      return [{ what: `${name} finds it done: 200`, world: acknowledge(end(world, name, 0)) }];
+    case 'wait':
+    case 'conflict':
+    case 'none':
+      return [{ what: `${name} finds somebody at work: 503`, world: end(world, name, 0) }];
+  }
+}
+
+function publishesOf(world: World, name: Name, rules: Rules): readonly Next[] {
+  const actor = world.actors[name];
+  const sent = { ...world, messages: world.messages + 1 };
+  const done = rules.publishesFirst
+    ? withActor(sent, name, { ...actor, step: 'mark', hasPublished: true })
+    : acknowledgeBy(end(sent, name, 0), name);
+  if (world.faults === 0) return [{ what: `${name} publishes`, world: done }];
+  const faults = world.faults - 1;
+  return [
+    { what: `${name} publishes`, world: done },
+    {
+      what: `${name} publishes, and the answer is lost`,
+      world: { ...withActor(sent, name, { ...actor, step: 'release', hasPublished: true }), faults },
+    },
+    { what: `${name} cannot publish`, world: { ...withActor(world, name, { ...actor, step: 'release' }), faults } },
+  ];
+}
+
+function marksOf(world: World, name: Name, rules: Rules): readonly Next[] {
+  const actor = world.actors[name];
+  const marked =
+    isOwner(world, name) && world.record
+      ? { ...world, record: { ...world.record, state: 'published' as const, version: world.record.version + 1 } }
+      : world;
+  if (!rules.publishesFirst)
+    return [{ what: `${name} marks`, world: withActor(marked, name, { ...actor, step: 'publish' }) }];
+  const answered = { what: `${name} marks: 200`, world: acknowledgeBy(end(marked, name, 0), name) };
+  const lost = { ...end(marked, name, 0), faults: world.faults - 1 };
+  return [answered, ...(world.faults > 0 ? [{ what: `${name} marks, and the answer is lost: 503`, world: lost }] : [])];
+}
+
+function isOwner({ record, actors }: World, name: Name): boolean {
+  return record?.owner === `${name}${actors[name].life}`;
+}
+
+function released(world: World, name: Name): World {
+  if (!isOwner(world, name) || world.record?.state !== 'pending') return world;
+  return { ...world, record: { ...world.record, lease: 0, version: world.record.version + 1 } };
+}
+
+/** The reconciler answers nobody who waits for this delivery. */
+function acknowledgeBy(world: World, name: Name): World {
+  return name === 'reconciler' ? world : acknowledge(world);
+}
+
+function acknowledge(world: World): World {
+  return { ...world, acknowledged: true };
+}
+
+function end(world: World, name: Name, explained: number): World {
+  const ended = withActor(world, name, { ...IDLE, life: world.actors[name].life });
+  return { ...ended, explained: world.explained + explained };
+}
+
+function withActor(world: World, name: Name, actor: Actor): World {
+  return { ...world, actors: { ...world.actors, [name]: actor } };
+}
+
+function mapped(actors: World['actors'], change: (actor: Actor) => Actor): World['actors'] {
+  return { A: change(actors.A), B: change(actors.B), reconciler: change(actors.reconciler) };
+}
+
+/** What is wrong with a world, if anything is. */
+export function brokenIn(world: World, { deadlineTicks }: Rules): string | undefined {
+  const { record, messages, acknowledged, actors } = world;
+  // Whoever has published and has no time left to mark it is about to end, as if it were killed.
+  const late = NAMES.filter((name) => actors[name].hasPublished && actors[name].age > deadlineTicks).length;
+  const explained = world.explained + late;
+  if (acknowledged && (record === undefined || messages === 0)) return '2xx without a record and a message';
+  if (record?.state === 'published' && messages === 0) return 'marked as published, and it is not';
+  if (messages > 1 + explained) return `${messages} messages, and ${explained} faults that explain one each`;
+  return undefined;
+}

@@ -1,0 +1,108 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
+import { type RunningFunction, startFunction } from '../support/functions.ts';
+import { freePort } from '../support/process.ts';
+
+/** Instances of one function behind one address, as the platform has them: any of them may die at any moment. */
+export class Fleet {
+  readonly target: string;
+  readonly url: string;
+  /** The webhook-ids of requests that an instance had taken when it was killed, or that ended without a 200. */
+  readonly disturbed = new Set<string>();
+  kills = 0;
+  readonly #server: Server;
+  readonly #env: readonly NodeJS.ProcessEnv[];
+  readonly #random: () => number;
+  readonly #instances: (RunningFunction | undefined)[] = [];
+  readonly #inFlight = new Map<RunningFunction, Set<string>>();
+  readonly #starting = new Set<Promise<void>>();
+  #isClosing = false;
+
+  private constructor(target: string, port: number, env: readonly NodeJS.ProcessEnv[], random: () => number) {
+    this.target = target;
+    this.url = `http://127.0.0.1:${port}`;
+    this.#env = env;
+    this.#random = random;
+    this.#server = createServer((incoming, response) => this.#forward(incoming, response));
+  }
+
+  /** Takes its address; instances are started afterwards, when it is known who has to be told of it. */
+  static async listen(target: string, env: readonly NodeJS.ProcessEnv[], random: () => number): Promise<Fleet> {
+    const port = await freePort();
+    const fleet = new Fleet(target, port, env, random);
+    await once(fleet.#server.listen(port, '127.0.0.1'), 'listening');
+    return fleet;
+  }
+
+  async start(common: NodeJS.ProcessEnv): Promise<void> {
+    await Promise.all(this.#env.map(async (own, slot) => await this.#startIn(slot, { ...common, ...own })));
+  }
+
+  /** Kills one of them, and lets another take its place. */
+  kill(common: NodeJS.ProcessEnv): void {
+    const victim = this.#pick();
+    if (victim === undefined || this.#isClosing) return;
+    const slot = this.#instances.indexOf(victim);
+    this.#instances[slot] = undefined;
+    for (const id of this.#inFlight.get(victim) ?? []) this.disturbed.add(id);
+    this.kills += 1;
+    const again = victim.end('SIGKILL').then(async () => await this.#startIn(slot, { ...common, ...this.#env[slot] }));
+    this.#starting.add(again);
+    void again.finally(() => this.#starting.delete(again));
+  }
+
+  /** Whatever is in flight now is disturbed: by something that happens to what the instances depend on. */
+  disturb(): void {
+    for (const ids of this.#inFlight.values()) for (const id of ids) this.disturbed.add(id);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    await Promise.allSettled(this.#starting);
+    await Promise.all(this.#instances.map(async (instance) => await instance?.end('SIGKILL')));
+    this.#server.closeAllConnections();
+    this.#server.close();
+  }
+
+  async #startIn(slot: number, env: NodeJS.ProcessEnv): Promise<void> {
+    const instance = await startFunction(this.target, env).catch(() => undefined);
+    if (this.#isClosing || instance === undefined) {
+      await instance?.end('SIGKILL');
+      if (!this.#isClosing) await this.#startIn(slot, env);
+      return;
+    }
+    this.#inFlight.set(instance, new Set());
+    this.#instances[slot] = instance;
+  }
+
+  #pick(): RunningFunction | undefined {
+    const alive = this.#instances.filter((instance) => instance !== undefined);
+    return alive[Math.floor(this.#random() * alive.length)];
+  }
+
+  #forward(incoming: IncomingMessage, response: ServerResponse): void {
+    const instance = this.#pick();
+    const id = String(incoming.headers['webhook-id'] ?? '');
+    const inFlight = instance && this.#inFlight.get(instance);
+    if (instance === undefined || inFlight === undefined) {
+      response.writeHead(503).end();
+      return;
+    }
+    inFlight.add(id);
+    const fail = () => {
+      this.disturbed.add(id);
+      inFlight.delete(id);
+      if (!response.headersSent) response.writeHead(502);
+      response.end();
+    };
+    const { method, url, headers } = incoming;
+    const onward = request(new URL(url ?? '/', instance.url), { method, headers }, (answer) => {
+      if (answer.statusCode !== 200) this.disturbed.add(id);
+      response.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.on('error', fail).on('end', () => inFlight.delete(id));
+      answer.pipe(response);
+    });
+    onward.on('error', fail);
+    incoming.pipe(onward);
+  }
+}

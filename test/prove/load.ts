@@ -1,0 +1,128 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { eventually } from '../support/process.ts';
+import type { Ledger } from '../simulator/ledger.ts';
+import type { World } from './world.ts';
+
+export interface Size {
+  /** Deliveries of events that are made up. */
+  readonly deliveries: number;
+  /** Batches that are submitted, started, finished and read. */
+  readonly jobs: number;
+  readonly resultsPerJob: number;
+}
+
+/** What a caller was told of the job that it has submitted. */
+export interface Receipt {
+  readonly jobId: string;
+  readonly submissionId: string;
+}
+
+/** Types whose outputs nobody asks Gemini for; those of batches that are real come from the simulator itself. */
+const TYPES = ['batch.expired', 'interaction.failed', 'tuning.completed'];
+const EVENTS_PER_JOB = 3;
+const AT_ONCE = 20;
+/** Deliveries that wait for their next attempt; while there are more, nothing new is sent. */
+const MOST_WAITING = 200;
+const SUBMITTERS = 6;
+const SETTLED_MILLIS = 120_000;
+
+/** Events of made-up jobs, half of them by the registered webhook and half by URLs of their own. */
+export async function emitAll(world: World, { deliveries }: Size, random: () => number): Promise<void> {
+  const jobs = Math.ceil(deliveries / EVENTS_PER_JOB);
+  let next = 0;
+  const worker = async () => {
+    while (next < deliveries) {
+      const n = next++;
+      await room(world);
+      const type = TYPES[Math.floor(random() * TYPES.length)] ?? '';
+      const jobName = `${type.startsWith('interaction') ? 'interactions' : 'batches'}/made-up-${Math.floor(random() * jobs)}`;
+      const webhookConfig = n % 2 === 0 ? {} : { webhookConfig: { uris: [world.routeUrl] } };
+      await world.simulator.emit({ type, jobName, data: { id: jobName }, ...webhookConfig });
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+}
+
+/** Waits until not too many deliveries are on their way. */
+async function room({ simulator }: World): Promise<void> {
+  while (countOfWaiting(simulator.ledger) > MOST_WAITING) await sleep(200);
+}
+
+/** The oldest have been accepted long since: those are not looked at again. */
+const settledUpTo = new WeakMap<Ledger, number>();
+
+function countOfWaiting(ledger: Ledger): number {
+  const { deliveries } = ledger;
+  let from = settledUpTo.get(ledger) ?? 0;
+  while (from < deliveries.length && deliveries[from]?.state !== 'waiting') from++;
+  settledUpTo.set(ledger, from);
+  return deliveries.slice(from).filter(({ state }) => state === 'waiting').length;
+}
+
+/** Submits each job until it is told which one it is, and once more; finishes it; its results are to come. */
+export async function runJobs(
+  world: World,
+  { jobs, resultsPerJob }: Size,
+): Promise<ReadonlyMap<string, readonly Receipt[]>> {
+  const answers = new Map<string, Receipt[]>();
+  let next = 0;
+  const worker = async () => {
+    while (next < jobs) {
+      const key = `proof-${next++}`;
+      const told = [await submitted(world, key), await submitted(world, key)];
+      answers.set(key, told);
+      const output = { lines: resultsPerJob, lineBytes: 300, errorEvery: 10 };
+      await world.simulator.finish(told[0]?.jobId ?? '', { output }).catch(() => {});
+    }
+  };
+  await Promise.all(Array.from({ length: SUBMITTERS }, worker));
+  return answers;
+}
+
+/** A caller that asks again under the same key until it is answered. */
+async function submitted({ fleets }: World, key: string): Promise<Receipt> {
+  const src = [{ contents: [{ parts: [{ text: key }] }] }];
+  const body = JSON.stringify({ kind: 'batch', route: 'proof', request: { model: 'gemini-3.8-flash', src } });
+  return await eventually(`${key} is submitted`, SETTLED_MILLIS, async () => {
+    const headers = { 'idempotency-key': key };
+    const response = await fetch(fleets.submit.url, { method: 'POST', headers, body });
+    if (response.status === 202) return (await response.json()) as Receipt;
+    await response.body?.cancel();
+    await sleep(500);
+    return undefined;
+  });
+}
+
+/** What Cloud Scheduler does, more often. */
+export async function reconcileUntil({ fleets }: World, until: AbortSignal): Promise<void> {
+  while (!until.aborted) {
+    await fetch(fleets.reconcile.url, { method: 'POST' }).then(
+      async (response) => await response.text(),
+      () => '',
+    );
+    await sleep(2_000, undefined, { signal: until }).catch(() => {});
+  }
+}
+
+/** Until every delivery that was sent is accepted, nothing is pending, and the results of every job are out. */
+export async function settle(
+  { simulator, project }: World,
+  { jobs }: Size,
+  tell: (text: string) => void,
+): Promise<void> {
+  const pending = project.firestore.collection('deliveries').where('state', '==', 'pending').count();
+  const complete = project.firestore.collection('jobs').where('results.state', '==', 'complete').count();
+  let toldAt = 0;
+  await eventually('everything settles', SETTLED_MILLIS, async () => {
+    const waiting = countOfWaiting(simulator.ledger);
+    const [left, done] = await Promise.all([pending.get(), complete.get()]);
+    const missing = jobs - done.data().count;
+    if (performance.now() - toldAt > 5_000) {
+      tell(`  waiting for ${waiting} deliveries, ${left.data().count} pending records, ${missing} jobs`);
+      toldAt = performance.now();
+    }
+    if (waiting === 0 && left.data().count === 0 && missing <= 0) return true;
+    await sleep(500);
+    return undefined;
+  });
+}

@@ -1,0 +1,160 @@
+import { createHmac } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { GoogleGenAI } from '@google/genai';
+import { type Simulator, startSimulator } from '../simulator/simulator.ts';
+import { TestProject } from '../support/project.ts';
+import { Proxy } from '../support/proxy.ts';
+import { Fleet } from './fleet.ts';
+
+const ROUTE_KEY = 'a-route-key-of-the-proof-with-32-characters';
+const TYPES = ['batch.succeeded', 'batch.failed', 'batch.expired', 'interaction.failed', 'tuning.completed'];
+
+/** What the simulator does to deliveries and calls while faults are on. */
+const SENDER_FAULTS = {
+  duplicate: 0.05,
+  reorder: 0.03,
+  delay: 0.05,
+  delayMillis: 700,
+  drop: 0.02,
+  unknownType: 0.02,
+  stale: 0.02,
+  staleMillis: 3_600_000,
+  unsigned: 0.02,
+  wrongSignature: 0.02,
+  lostAnswer: 0.03,
+};
+
+const API_FAULTS = [
+  { method: 'batches.create', loseAnswer: true, rate: 0.1 },
+  { method: 'batches.get', status: 503, rate: 0.05 },
+  { method: 'batches.get', status: 429, retryAfterSeconds: 1, rate: 0.03 },
+  { method: 'files.download', cutAfterBytes: 20_000, rate: 0.2 },
+];
+
+/** Everything: the four functions, several instances of each, a Gemini and two backends that can be made to fail. */
+export class World {
+  readonly project: TestProject;
+  readonly simulator: Simulator;
+  readonly firestore: Proxy;
+  readonly pubsub: Proxy;
+  readonly fleets: Readonly<Record<'callback' | 'results' | 'reconcile' | 'submit', Fleet>>;
+  readonly ai: GoogleGenAI;
+  readonly #folder = mkdtempSync(join(tmpdir(), 'prove-'));
+  #webhookId = '';
+  #secrets: readonly string[] = [];
+
+  private constructor(parts: Pick<World, 'project' | 'simulator' | 'firestore' | 'pubsub' | 'fleets'>) {
+    this.project = parts.project;
+    this.simulator = parts.simulator;
+    this.firestore = parts.firestore;
+    this.pubsub = parts.pubsub;
+    this.fleets = parts.fleets;
+    this.ai = new GoogleGenAI({ apiKey: 'any-key', httpOptions: { baseUrl: this.simulator.url } });
+  }
+
+  static async open(seed: string, random: () => number): Promise<World> {
+    const project = await TestProject.create({ ordered: false });
+    const { FIRESTORE_EMULATOR_HOST = '', PUBSUB_EMULATOR_HOST = '' } = project.env;
+    const simulator = await startSimulator({
+      seed,
+      settings: {
+        jobs: { pendingMillis: 100, runningMillis: null },
+        deliveries: {
+          retryDelaysMillis: [0, ...Array.from({ length: 300 }, () => 1_000)],
+          disableAfterGivenUp: 1_000_000,
+        },
+      },
+    });
+    const one = {};
+    const world = new World({
+      project,
+      simulator,
+      firestore: await Proxy.start(FIRESTORE_EMULATOR_HOST),
+      pubsub: await Proxy.start(PUBSUB_EMULATOR_HOST),
+      fleets: {
+        callback: await Fleet.listen('geminiCallback', [one, one, clockAhead(250_000)], random),
+        results: await Fleet.listen('fetchResults', [one, one], random),
+        reconcile: await Fleet.listen('reconcileJobs', [one], random),
+        submit: await Fleet.listen('submitJob', [one, one], random),
+      },
+    });
+    await world.#start();
+    return world;
+  }
+
+  get env(): NodeJS.ProcessEnv {
+    return {
+      ...this.project.env,
+      FIRESTORE_EMULATOR_HOST: this.firestore.host,
+      PUBSUB_EMULATOR_HOST: this.pubsub.host,
+      GEMINI_API_KEY: 'any-key',
+      GOOGLE_GEMINI_BASE_URL: this.simulator.url,
+      GEMINI_JWKS_URL: `${this.simulator.url}/.well-known/jwks.json`,
+      WEBHOOK_SIGNING_SECRET_FILE: join(this.#folder, 'secrets'),
+      // One instance's clock is 250 s ahead; the others have to accept what was signed when it was right.
+      DYNAMIC_ROUTE_KEY: ROUTE_KEY,
+      CALLBACK_URL: this.fleets.callback.url,
+      RECONCILE_PENDING_SECONDS: '5',
+      RECONCILE_JOB_SECONDS: '15',
+    };
+  }
+
+  /** The callback's address for jobs of their own. */
+  get routeUrl(): string {
+    const mac = createHmac('sha256', ROUTE_KEY).update('proof').digest('base64url');
+    return `${this.fleets.callback.url}/dynamic/proof/${mac}`;
+  }
+
+  beginFaults(): void {
+    this.simulator.settings.patch({ faults: SENDER_FAULTS, api: { faults: API_FAULTS } });
+  }
+
+  async endFaults(): Promise<void> {
+    const none = Object.fromEntries(Object.keys(SENDER_FAULTS).map((name) => [name, 0]));
+    this.simulator.settings.patch({ faults: none, api: { faults: [] }, jwks: { available: true, latencyMillis: 0 } });
+    for (const proxy of [this.firestore, this.pubsub]) {
+      proxy.delayMillis = { up: 0, down: 0 };
+      await proxy.pass();
+    }
+  }
+
+  /** A new secret beside the old one, at Gemini first. */
+  async rotateSecret(): Promise<void> {
+    const { secret = '' } = await this.ai.webhooks.rotateSigningSecret(this.#webhookId, {
+      revocation_behavior: 'revoke_previous_secrets_after_h24',
+    });
+    this.#keep([secret, ...this.#secrets].slice(0, 5));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(Object.values(this.fleets).map(async (fleet) => await fleet.close()));
+    await Promise.all([this.firestore.refuse(), this.pubsub.refuse(), this.simulator.close(), this.project.close()]);
+    rmSync(this.#folder, { recursive: true });
+  }
+
+  async #start(): Promise<void> {
+    const uri = this.fleets.callback.url;
+    const webhook = await this.ai.webhooks.create({ name: 'proof', uri, subscribed_events: TYPES });
+    this.#webhookId = webhook.id ?? '';
+    this.#keep([webhook.new_signing_secret ?? '']);
+    await this.project.push('gemini-events', this.fleets.results.url);
+    await Promise.all(Object.values(this.fleets).map(async (fleet) => await fleet.start(this.env)));
+  }
+
+  #keep(secrets: readonly string[]): void {
+    this.#secrets = secrets;
+    writeFileSync(join(this.#folder, 'secrets'), secrets.join('\n'));
+  }
+}
+
+function clockAhead(millis: number): NodeJS.ProcessEnv {
+  const module = `
+    const Clock = Date;
+    globalThis.Date = class Date extends Clock {
+      constructor(...args) { super(...(args.length > 0 ? args : [Clock.now() + ${millis}])); }
+      static now() { return Clock.now() + ${millis}; }
+    };`;
+  return { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(module)}` };
+}
