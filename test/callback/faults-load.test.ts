@@ -2,9 +2,10 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PubSub } from '@google-cloud/pubsub';
 import { describe, expect, test, vi } from 'vitest';
-import type { RunningFunction } from '../support/functions.ts';
+import { clockAhead, type RunningFunction } from '../support/functions.ts';
 import { eventually } from '../support/process.ts';
 import { type Answer, type Callback, ProxiedProject } from '../support/proxiedProject.ts';
+import { seeded } from '../support/random.ts';
 
 // Each test here runs two processes or loads one: more at a time would measure the machine.
 vi.setConfig({ maxConcurrency: 2, testTimeout: 90_000 });
@@ -20,17 +21,6 @@ function newCallback(
 ): Callback & { readonly jobId: string } {
   const body = JSON.stringify({ type, timestamp: time.toISOString(), data: { id: jobId } });
   return { id: `msg_load_${callbacks++}`, body, jobId };
-}
-
-/** Numbers from 0 to 1 that are the same in every run (mulberry32). */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 function shuffled<T>(items: readonly T[], random: () => number): readonly T[] {
@@ -138,17 +128,6 @@ function memoryMiB({ pid }: RunningFunction): number {
   return Math.round(Number(kibibytes) / 1_024);
 }
 
-/** A module that sets the clock of a process ahead. */
-function clockAhead(millis: number): NodeJS.ProcessEnv {
-  const module = `
-    const Clock = Date;
-    globalThis.Date = class Date extends Clock {
-      constructor(...args) { super(...(args.length > 0 ? args : [Clock.now() + ${millis}])); }
-      static now() { return Clock.now() + ${millis}; }
-    };`;
-  return { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(module)}` };
-}
-
 /** Every 200 has its record; what was refused is accepted when it comes again. */
 async function expectNothingLost(
   world: ProxiedProject,
@@ -189,7 +168,7 @@ describe('two instances', () => {
   test.concurrent('killed at random lose nothing, and double only what was in flight', async ({ annotate }) => {
     await using world = await ProxiedProject.create();
     await using subscriber = new Subscriber(world.project.projectId);
-    const random = seeded(20_261_123);
+    const random = seeded('20_261_123');
     const instances = new MortalInstances(world, random);
     await instances.start();
 
@@ -290,7 +269,7 @@ describe('two instances', () => {
       return newCallback(type, new Date(startedAt + index), 'interactions/busy');
     });
     const answers = await Promise.all(
-      shuffled(events, seeded(7)).map((event, index) => world.send(index % 2 ? instances[0] : instances[1], event)),
+      shuffled(events, seeded('7')).map((event, index) => world.send(index % 2 ? instances[0] : instances[1], event)),
     );
     await annotate(`slowest answer after ${Math.max(...answers.map(({ millis }) => millis))} ms`);
     expect(answers.filter(({ status }) => status !== 200)).toEqual([]);

@@ -1,6 +1,6 @@
 import { rage } from './chaos.ts';
 import { emitAll, reconcileUntil, runJobs, settle, type Size } from './load.ts';
-import { seeded } from './random.ts';
+import { seeded } from '../support/random.ts';
 import { type Found, judge } from './verdict.ts';
 import { World } from './world.ts';
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GoogleGenAI } from '@google/genai';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
+import { clockAhead } from '../support/functions.ts';
 import { TestProject } from '../support/project.ts';
 import { Proxy } from '../support/proxy.ts';
 import { Fleet } from './fleet.ts';
@@ -147,14 +148,4 @@ export class World {
     this.#secrets = secrets;
     writeFileSync(join(this.#folder, 'secrets'), secrets.join('\n'));
   }
-}
-
-function clockAhead(millis: number): NodeJS.ProcessEnv {
-  const module = `
-    const Clock = Date;
-    globalThis.Date = class Date extends Clock {
-      constructor(...args) { super(...(args.length > 0 ? args : [Clock.now() + ${millis}])); }
-      static now() { return Clock.now() + ${millis}; }
-    };`;
-  return { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(module)}` };
 }

@@ -79,3 +79,14 @@ function parseLine(line: string): LogLine | undefined {
     return undefined;
   }
 }
+
+/** The environment of a process whose clock is ahead of everybody else's. */
+export function clockAhead(millis: number): NodeJS.ProcessEnv {
+  const module = `
+    const Clock = Date;
+    globalThis.Date = class Date extends Clock {
+      constructor(...args) { super(...(args.length > 0 ? args : [Clock.now() + ${millis}])); }
+      static now() { return Clock.now() + ${millis}; }
+    };`;
+  return { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(module)}` };
+}
