@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 /** Those that measure how long a recovery takes, or load a function with all that two cores give. */
 const ALONE = [
-  'test/callback/faults*.test.ts',
+  'test/**/faults*.test.ts',
   'test/callback/simulator.test.ts',
   'test/simulator/page.test.ts',
   'test/prove/*.test.ts',

@@ -303,9 +303,9 @@ describe('a long time of nothing', () => {
       let peak = before.memory;
       const sampling = setInterval(() => (peak = Math.max(peak, memoryMiB(instance))), 200);
       world.firestore.stall();
-      await sleep(10_000);
+      await sleep(6_000);
       await world.firestore.refuse();
-      await sleep(10_000);
+      await sleep(6_000);
       const count = answers.length;
       clearInterval(load);
       await world.firestore.pass();

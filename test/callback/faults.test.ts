@@ -471,17 +471,19 @@ describe.concurrent('SIGTERM', () => {
     await Promise.all(inFlight.map((callback) => world.recorded(callback, 'pending')));
     const startedAt = performance.now();
     const ended = instance.end('SIGTERM');
-    await eventually(
-      'refusal',
-      3_000,
-      async () => (await world.send(instance, newCallback())).status === 0 || undefined,
-    );
+    let late = 0;
+    await eventually('refusal', 3_000, async () => {
+      const { status } = await world.send(instance, newCallback());
+      // The signal is on its way for a moment.
+      if (status === 200) late += 1;
+      return status === 0 || undefined;
+    });
     expect((await answers).map(({ status }) => status)).toEqual(inFlight.map(() => 200));
     expect(await ended).toBe(0);
     const millis = Math.round(performance.now() - startedAt);
     await annotate(`ended after ${millis} ms`);
     expect(millis).toBeLessThan(4_000);
-    expect(new Set(await world.published()).size).toBe(inFlight.length + 1);
+    expect(new Set(await world.published()).size).toBe(inFlight.length + 1 + late);
   });
 
   test('may come twice', async () => {

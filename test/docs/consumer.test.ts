@@ -28,7 +28,7 @@ test("README's consumer brings each result into Firestore once, however often it
   expect(await stage.results()).toHaveLength(6);
 
   await expect
-    .poll(async () => await stage.project.documentIds('answers'), { timeout: 15_000 })
+    .poll(async () => await stage.project.documentIds('answers'), { timeout: 40_000 })
     .toEqual(['0', '1', 'job.results.completed'].map((end) => `${batch.replace('/', '~')}~${end}`));
   expect(await stage.project.document(`answers/${batch.replace('/', '~')}~1`)).toMatchObject({ index: 1, key: 'r1' });
-});
+}, 60_000);
