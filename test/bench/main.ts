@@ -3,34 +3,58 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { startEmulators } from '../support/emulators.ts';
 import { benchCallback } from './callback.ts';
-import { lineOf } from './measure.ts';
-import { artifactSize, benchVerification, coldStarts, roundTrips } from './parts.ts';
+import { lineOf, regressions, type Section } from './measure.ts';
+import { benchColdStarts, benchVerification, countParts } from './parts.ts';
+import { readBaseline, writeReport } from './report.ts';
 import { benchResults } from './results.ts';
 
 /** Measures ours beside the straightforward version in one run, rounds alternating: ratios travel, times do not. */
 const { values } = parseArgs({
-  options: { rounds: { type: 'string', default: '7' }, only: { type: 'string', default: 'callback,parts,results' } },
+  options: {
+    rounds: { type: 'string', default: '7' },
+    only: { type: 'string', default: 'callback,parts,results' },
+    /** Fails where a figure has doubled since the baseline. */
+    check: { type: 'boolean', default: false },
+    /** Writes docs/performance.md, its chart and the baseline. */
+    write: { type: 'boolean', default: false },
+  },
 });
 const rounds = Number(values.rounds);
-const chosen = values.only.split(',');
+if (!Number.isInteger(rounds) || rounds < 1) throw new TypeError('--rounds must be a whole number, 7 for example.');
 const tell = (text: string) => process.stderr.write(`${text}\n`);
+
+const BENCHES: Readonly<Record<string, () => Promise<readonly Section[]>>> = {
+  callback: async () => [await benchCallback(rounds, tell)],
+  parts: async () => [await benchVerification(rounds), await benchColdStarts(rounds), await countParts()],
+  results: async () => [await benchResults(rounds, `bench-${randomBytes(4).toString('hex')}`)],
+};
+const chosen = values.only.split(',');
+for (const name of chosen)
+  if (!(name in BENCHES)) throw new TypeError(`--only takes ${Object.keys(BENCHES).join(',')}`);
+if (values.write && chosen.length < Object.keys(BENCHES).length)
+  throw new TypeError('--write needs all of the benches.');
 
 const emulators = await startEmulators();
 Object.assign(process.env, emulators.env, { METADATA_SERVER_DETECTION: 'none' });
+const sections: Section[] = [];
 try {
-  console.log(
-    `Node ${process.version}, ${availableParallelism()} processors, ${rounds} rounds; ours | straightforward`,
-  );
-  if (chosen.includes('callback')) for (const figure of await benchCallback(rounds, tell)) console.log(lineOf(figure));
-  if (chosen.includes('parts')) {
-    for (const figure of await benchVerification(rounds)) console.log(lineOf(figure));
-    for (const line of [await coldStarts(rounds), artifactSize(), await roundTrips()]) console.log(line);
-  }
-  if (chosen.includes('results')) {
-    const projectId = `bench-${randomBytes(4).toString('hex')}`;
-    for (const figure of await benchResults(rounds, projectId)) console.log(lineOf(figure));
+  console.log(`Node ${process.version}, ${availableParallelism()} processors, ${rounds} rounds`);
+  for (const name of chosen) {
+    for (const section of (await BENCHES[name]?.()) ?? []) {
+      sections.push(section);
+      console.log(`\n${section.title}: ours | ${section.beside}`);
+      for (const figure of section.figures) console.log(lineOf(figure));
+    }
   }
 } finally {
   await emulators.stop();
 }
-process.exit();
+if (values.write) writeReport(sections, rounds);
+const found = values.check
+  ? regressions(
+      sections.flatMap(({ figures }) => figures),
+      readBaseline(),
+    )
+  : [];
+for (const regression of found) console.error(`REGRESSION  ${regression}`);
+process.exit(found.length === 0 ? 0 : 1);

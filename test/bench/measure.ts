@@ -25,31 +25,84 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 0 ? (low + high) / 2 : low;
 }
 
-/** A figure of both versions, round by round. */
+/** What was measured, round by round. */
 export interface Figure {
   readonly name: string;
   readonly unit: string;
   readonly ours: readonly number[];
-  readonly theirs: readonly number[];
-  /** What the ratio ours/theirs is to be: at most, or at least; absent where it is only told. */
-  readonly goal?: { readonly atMost: number } | { readonly atLeast: number } | undefined;
+  /** The same of what it is held against; absent where nothing is. */
+  readonly theirs?: readonly number[];
+  /** More is better of a rate; of all else, less. */
+  readonly isRate?: boolean | undefined;
+  /** What the ratio ours/theirs is to be: at most, of a rate at least; absent where it is only told. */
+  readonly goal?: number | undefined;
 }
 
-/** One line: medians, the median of the rounds' ratios with their spread, and whether the goal is met. */
-export function lineOf({ name, unit, ours, theirs, goal }: Figure): string {
-  const ratios = ours.map((value, round) => value / (theirs[round] ?? Number.NaN));
-  const ratio = median(ratios);
-  const spread = `${format(Math.min(...ratios))} to ${format(Math.max(...ratios))}`;
-  const figures = `${format(median(ours))} | ${format(median(theirs))} ${unit}`;
-  return `${name.padEnd(44)} ${figures.padEnd(30)} ratio ${format(ratio)} (${spread})${verdictOf(ratio, goal)}`;
+/** Figures that are held against the same thing. */
+export interface Section {
+  readonly title: string;
+  /** What ours stand beside. */
+  readonly beside: string;
+  readonly figures: readonly Figure[];
 }
 
-function verdictOf(ratio: number, goal: Figure['goal']): string {
-  if (goal === undefined) return '';
-  const met = 'atMost' in goal ? ratio <= goal.atMost : ratio >= goal.atLeast;
-  return `  goal ${'atMost' in goal ? `≤ ${goal.atMost}` : `≥ ${goal.atLeast}`}  ${met ? 'met' : 'MISSED'}`;
+export interface Summary {
+  readonly name: string;
+  readonly ours: string;
+  readonly theirs: string;
+  /** Median of the rounds' ratios; of the figure itself where it stands alone. */
+  readonly value: number;
+  readonly ratio: string;
+  readonly spread: string;
+  readonly goal: string;
+  readonly isMet: boolean;
+}
+
+export function summaryOf({ name, unit, ours, theirs, isRate = false, goal }: Figure): Summary {
+  const ratios = theirs && ours.map((value, round) => value / (theirs[round] ?? Number.NaN));
+  const value = median(ratios ?? ours);
+  const of = (values: readonly number[]) => `${format(median(values))} ${unit}`;
+  return {
+    name,
+    ours: of(ours),
+    theirs: theirs ? of(theirs) : '',
+    value,
+    ratio: ratios ? format(value) : '',
+    spread: ratios ? `${format(Math.min(...ratios))} to ${format(Math.max(...ratios))}` : '',
+    goal: goal === undefined ? '' : `${isRate ? '≥' : '≤'} ${goal}`,
+    isMet: goal === undefined || (isRate ? value >= goal : value <= goal),
+  };
+}
+
+/** One line for the terminal. */
+export function lineOf(figure: Figure): string {
+  const { name, ours, theirs, ratio, spread, goal, isMet } = summaryOf(figure);
+  const figures = theirs === '' ? ours : `${ours} | ${theirs}`;
+  const compared = ratio === '' ? '' : `ratio ${ratio} (${spread})`;
+  const verdict = goal === '' ? '' : `  goal ${goal}  ${isMet ? 'met' : 'MISSED'}`;
+  return `${name.padEnd(50)} ${figures.padEnd(26)} ${compared}${verdict}`.trimEnd();
+}
+
+/** Of a figure, what a later run is compared with. */
+export type Baseline = Readonly<Record<string, number>>;
+
+const REGRESSION = 2;
+
+/**
+ * Figures that have doubled, or rates that have halved, since the baseline was written.
+ *
+ * Ratios are compared where there are any: they hold on another machine too.
+ */
+export function regressions(figures: readonly Figure[], baseline: Baseline): readonly string[] {
+  return figures.flatMap((figure) => {
+    const { [figure.name]: before } = baseline;
+    const { value } = summaryOf(figure);
+    if (before === undefined) return `${figure.name}: not in the baseline; write it with npm run bench -- --write`;
+    const factor = figure.isRate === true ? before / value : value / before;
+    return factor < REGRESSION ? [] : `${figure.name}: was ${format(before)}, is ${format(value)}`;
+  });
 }
 
 function format(value: number): string {
-  return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
+  return value >= 100 ? value.toFixed(0) : String(Number(value.toPrecision(3)));
 }

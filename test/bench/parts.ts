@@ -24,12 +24,13 @@ import { Deliveries } from '../../functions/store/deliveries.ts';
 import { connectFirestore } from '../../functions/store/firestore.ts';
 import { startFunction } from '../support/functions.ts';
 import { TestProject } from '../support/project.ts';
-import { type Figure, median } from './measure.ts';
+import type { Figure, Section } from './measure.ts';
+import { straightforward } from './straightforward.ts';
 
 const VERIFICATIONS = 2_000;
 
 /** Microseconds of processor time for one, by each scheme, beside what `node:crypto` alone takes for it. */
-export async function benchVerification(rounds: number): Promise<readonly Figure[]> {
+export async function benchVerification(rounds: number): Promise<Section> {
   const secret = randomBytes(32);
   const routeKey = 'a-route-key-of-at-least-32-characters';
   const { publicKey, privateKey } = generateKeyPairSync('ed25519');
@@ -70,7 +71,7 @@ export async function benchVerification(rounds: number): Promise<readonly Figure
     ['jwt', { ...common, signature: token }, () => verifyBytes(null, signed, publicKey, jwt)],
   ];
   const figures = schemes.map(([name]) => ({
-    name: `verification of ${name}, beside bare node:crypto`,
+    name: `verification of ${name}`,
     unit: 'µs',
     ours: [] as number[],
     theirs: [] as number[],
@@ -97,7 +98,8 @@ export async function benchVerification(rounds: number): Promise<readonly Figure
     refusals.theirs.push(await microsOf(first));
     refusals.ours.push(await microsOf(last));
   }
-  return [...figures, { name: 'refusal: only the last byte wrong, beside the first', unit: 'µs', ...refusals }];
+  const refusal = { name: 'refusal: the last byte wrong, beside the first', unit: 'µs', ...refusals };
+  return { title: 'Verification alone', beside: 'bare node:crypto', figures: [...figures, refusal] };
 }
 
 async function microsOf(work: () => boolean | Promise<boolean>): Promise<number> {
@@ -116,38 +118,50 @@ const ENVIRONMENTS: Readonly<Record<string, NodeJS.ProcessEnv>> = {
   submitJob: { ...GEMINI, ...ROUTE_KEY, CALLBACK_URL: 'https://hooks.example.test/' },
 };
 
-/** From the start of the process to the first answer of any kind. */
-export async function coldStarts(rounds: number): Promise<string> {
+/** From the start of the process to the first answer of any kind, beside the Framework with an empty function. */
+export async function benchColdStarts(rounds: number): Promise<Section> {
   const project = await TestProject.create();
-  const lines: string[] = [];
-  for (const [target, env] of Object.entries(ENVIRONMENTS)) {
-    const millis: number[] = [];
-    for (let round = 0; round < rounds; round++) {
-      const startedAt = performance.now();
-      const running = await startFunction(target, { ...project.env, ...env });
-      millis.push(performance.now() - startedAt);
-      await running.end('SIGKILL');
-    }
-    lines.push(`${target} ${median(millis).toFixed(0)} ms`);
+  const empty = { target: 'empty', source: straightforward('empty') };
+  const functions = Object.entries(ENVIRONMENTS).map(([target, env]) => ({ target, env, ours: [] as number[] }));
+  const theirs: number[] = [];
+  for (let round = 0; round < rounds; round++) {
+    theirs.push(await coldStart(empty.target, project.env, empty.source));
+    for (const { target, env, ours } of functions) ours.push(await coldStart(target, { ...project.env, ...env }));
   }
   await project.close();
-  return `process start to the first answer: ${lines.join(', ')}`;
+  const figures = functions.map(({ target, ours }) => ({ name: `cold start of ${target}`, unit: 'ms', ours, theirs }));
+  return { title: 'Process start to the first answer', beside: 'the Framework alone', figures };
 }
 
-/** The bundle, which is what starts; the Framework beside it is the platform's. */
-export function artifactSize(): string {
+async function coldStart(target: string, env: NodeJS.ProcessEnv, source?: string): Promise<number> {
+  const startedAt = performance.now();
+  const running = await startFunction(target, env, source === undefined ? {} : { source });
+  const millis = performance.now() - startedAt;
+  await running.end('SIGKILL');
+  return millis;
+}
+
+/** What is loaded, and what is called: counts, which are the same on every machine. */
+export async function countParts(): Promise<Section> {
+  return { title: 'Counted', beside: 'the least there can be', figures: [...artifactSizes(), await roundTrips()] };
+}
+
+/** The bundle; the Framework beside it is the platform's. */
+function artifactSizes(): readonly Figure[] {
   const folder = join(import.meta.dirname, '../../dist');
-  const sizes = readdirSync(folder).map((name) => ({ name, bytes: statSync(join(folder, name)).size }));
-  const kilobytes = (bytes: number) => `${Math.round(bytes / 1_000)} kB`;
-  const first = sizes.find(({ name }) => name === 'index.cjs')?.bytes ?? 0;
-  const all = sizes.reduce((sum, { bytes }) => sum + bytes, 0);
-  return `deployed bundle: ${kilobytes(first)} read at the start, ${kilobytes(all)} in ${sizes.length} files`;
+  const sizes = readdirSync(folder).map((name) => ({ name, kilobytes: statSync(join(folder, name)).size / 1_000 }));
+  const first = sizes.find(({ name }) => name === 'index.cjs')?.kilobytes ?? 0;
+  const all = sizes.reduce((sum, { kilobytes }) => sum + kilobytes, 0);
+  return [
+    { name: 'deployed bundle: read at the start', unit: 'kB', ours: [first] },
+    { name: 'deployed bundle: all of it', unit: 'kB', ours: [all] },
+  ];
 }
 
 type Calls = Record<string, (...args: unknown[]) => unknown>;
 
 /** Calls to Firestore and Pub/Sub for one delivery; three are the least: to record it, to publish it, to mark it. */
-export async function roundTrips(): Promise<string> {
+async function roundTrips(): Promise<Figure> {
   const project = await TestProject.create();
   const { projectId } = project;
   const calls: string[] = [];
@@ -172,5 +186,6 @@ export async function roundTrips(): Promise<string> {
   const log = new Log(undefined, () => {});
   await publishClaimed(delivery, claimed, { deliveries, publisher, log, now: () => new Date(), facts: {} }, deadline);
   await project.close();
-  return `round trips of a delivery: ${calls.length} (${calls.join(', ')}); the floor is 3`;
+  const name = `round trips of a delivery (${calls.join(', ')})`;
+  return { name, unit: '', ours: [calls.length], theirs: [3] };
 }

@@ -1,11 +1,11 @@
-import { join } from 'node:path';
 import { PubSub } from '@google-cloud/pubsub';
 import { GoogleGenAI } from '@google/genai';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
 import { deliver, eventMessage } from '../results/harness.ts';
 import { type RunningFunction, startFunction } from '../support/functions.ts';
 import { eventually, freePort, startTied } from '../support/process.ts';
-import { type Figure, type Usage, usageOf } from './measure.ts';
+import { type Section, type Usage, usageOf } from './measure.ts';
+import { straightforward } from './straightforward.ts';
 
 type Running = Pick<RunningFunction, 'url' | 'pid' | 'end'>;
 
@@ -13,10 +13,10 @@ interface Cost extends Usage {
   readonly seconds: number;
 }
 
-const STRAIGHTFORWARD = join(import.meta.dirname, 'straightforward/fetchResults.ts');
+const STRAIGHTFORWARD = straightforward('fetchResults');
 
 /** `fetchResults` beside a loop that reads the output into memory and publishes its lines one by one. */
-export async function benchResults(rounds: number, projectId: string): Promise<readonly Figure[]> {
+export async function benchResults(rounds: number, projectId: string): Promise<Section> {
   const simulator = await startSimulator({ seed: 'bench', settings: { jobs: { runningMillis: null } } });
   const topic = 'nobody-subscribes';
   await new PubSub({ projectId }).createTopic(topic);
@@ -52,36 +52,26 @@ export async function benchResults(rounds: number, projectId: string): Promise<r
   const perSecond = (costs: readonly Cost[] = []) => costs.map(({ seconds }) => many.lines / seconds);
   const cpu = (costs: readonly Cost[] = []) => costs.map(({ cpuMillis }) => (cpuMillis / many.lines) * 1_000);
   const peak = (costs: readonly Cost[] = []) => costs.map(({ peakBytes }) => peakBytes / 1_048_576);
-  return [
+  const figures = [
     {
       name: 'results per second',
-      unit: '/s',
+      unit: 'per s',
       ours: perSecond(ourMany),
       theirs: perSecond(theirMany),
-      goal: { atLeast: 5 },
+      isRate: true,
+      goal: 5,
     },
-    {
-      name: 'processor time per 1,000 results',
-      unit: 'ms',
-      ours: cpu(ourMany),
-      theirs: cpu(theirMany),
-      goal: { atMost: 1 },
-    },
-    {
-      name: 'peak memory, 200 MB of output',
-      unit: 'MiB',
-      ours: peak(ourLarge),
-      theirs: peak(theirLarge),
-      goal: { atMost: 0.333 },
-    },
+    { name: 'processor time per 1,000 results', unit: 'ms', ours: cpu(ourMany), theirs: cpu(theirMany), goal: 1 },
+    { name: 'peak memory, 200 MB of output', unit: 'MiB', ours: peak(ourLarge), theirs: peak(theirLarge), goal: 0.333 },
     {
       name: 'peak memory, 500 MB beside 10 MB (both ours)',
       unit: 'MiB',
       ours: peak(huge),
       theirs: peak(small),
-      goal: { atMost: 2 },
+      goal: 2,
     },
   ];
+  return { title: 'fetchResults', beside: 'straightforward', figures };
 }
 
 /** A process of its own for each measurement, so that its peak is of this one alone. */

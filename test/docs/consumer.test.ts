@@ -26,9 +26,11 @@ test("README's consumer brings each result into Firestore once, however often it
   await stage.project.firestore.doc(`jobs/${batch.replace('/', '~')}`).update({ results: { state: 'pending' } });
   expect(await deliver(results, message)).toBe(204);
   expect(await stage.results()).toHaveLength(6);
+  // What is nobody's result must not stop the others.
+  await new PubSub({ projectId }).topic('gemini-results').publishMessage({ attributes: { from: 'somebody' } });
 
   await expect
-    .poll(async () => await stage.project.documentIds('answers'), { timeout: 40_000 })
+    .poll(async () => await stage.project.documentIds('answers'), { timeout: 15_000 })
     .toEqual(['0', '1', 'job.results.completed'].map((end) => `${batch.replace('/', '~')}~${end}`));
   expect(await stage.project.document(`answers/${batch.replace('/', '~')}~1`)).toMatchObject({ index: 1, key: 'r1' });
-}, 60_000);
+});

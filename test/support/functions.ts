@@ -23,6 +23,8 @@ export interface FunctionOptions {
   /** Any free one by default. */
   readonly port?: number;
   readonly onLine?: (line: LogLine) => void;
+  /** Another function than those of this project: the path of its module. */
+  readonly source?: string;
 }
 
 /** Serves one of the built functions, through the Functions Framework, in a process of its own, as the platform does. */
@@ -47,11 +49,15 @@ export async function startFunction(
 export async function spawnFunction(
   target: string,
   env: NodeJS.ProcessEnv,
-  { onLine }: FunctionOptions = {},
+  { onLine, source = ROOT }: FunctionOptions = {},
 ): Promise<Omit<RunningFunction, 'url'>> {
   const { PATH, HOME } = process.env;
   const surroundings = { PATH, HOME, NODE_ENV: 'production', METADATA_SERVER_DETECTION: 'none', ...env };
-  const child = await startTied(process.execPath, [FRAMEWORK, `--source=${ROOT}`, `--target=${target}`], surroundings);
+  const child = await startTied(
+    process.execPath,
+    [FRAMEWORK, `--source=${source}`, `--target=${target}`],
+    surroundings,
+  );
   const log: LogLine[] = [];
   const text: string[] = [];
   for (const stream of [child.stdout, child.stderr]) {

@@ -49,7 +49,12 @@ export async function startTied(
     stderr: shell.stderr,
     exited,
     end: async (signal = 'SIGTERM') => {
-      if (shell.exitCode === null) process.kill(pid, signal);
+      try {
+        if (shell.exitCode === null) process.kill(pid, signal);
+      } catch (error) {
+        // It has ended by itself a moment ago, and its shell has not told yet.
+        if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+      }
       return await exited;
     },
   };
