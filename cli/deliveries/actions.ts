@@ -6,7 +6,7 @@ import { eventMessage } from '../../functions/model/message.ts';
 import { Environment } from '../../functions/platform/config.ts';
 import { Deadline } from '../../functions/platform/deadline.ts';
 import { Log } from '../../functions/platform/log.ts';
-import { projectSettings, topicSetting } from '../../functions/platform/settings.ts';
+import { projectSettings } from '../../functions/platform/settings.ts';
 import { Deliveries } from '../../functions/store/deliveries.ts';
 import { CliError, usageError } from '../errors.ts';
 import type { Terminal } from '../terminal.ts';
@@ -110,13 +110,9 @@ function deliveriesOf(firestore: Firestore, variables: NodeJS.ProcessEnv): Deliv
 
 function publisherOf(variables: NodeJS.ProcessEnv): Publisher<'events' | 'deadLetter'> {
   const environment = new Environment(variables);
-  const { projectId, pubsubEmulator } = projectSettings(environment);
-  const topics = {
-    events: topicSetting(environment, 'EVENTS_TOPIC'),
-    deadLetter: topicSetting(environment, 'DEAD_LETTER_TOPIC'),
-  };
+  const settings = projectSettings(environment);
   environment.requireValid();
-  return new Publisher({ projectId, pubsubEmulator, topics });
+  return new Publisher(settings);
 }
 
 function tools(variables: NodeJS.ProcessEnv) {

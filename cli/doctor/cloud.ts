@@ -10,11 +10,11 @@ const INDEX_FILE = join(import.meta.dirname, '../../firestore.indexes.json');
 /** Checks of the project behind the function. */
 export function cloudChecks(installation: Installation): readonly Check[] {
   const pubsub = new PubSub(installation.projectId === undefined ? {} : { projectId: installation.projectId });
+  const { events, results, deadLetter } = installation.topics;
   return [
-    ...installation.topics.map(({ id, what }) => ({
-      name: `topic for ${what}`,
-      run: async () => [await topic(pubsub, id)],
-    })),
+    { name: 'topic for events', run: async () => [await topic(pubsub, events)] },
+    { name: 'topic for results', run: async () => [await topic(pubsub, results)] },
+    { name: 'topic for dead letters', run: async () => [await topic(pubsub, deadLetter)] },
     { name: 'TTL policy', run: async () => [await ttl(installation)] },
     { name: 'indexes', run: async () => [await indexes(installation)] },
   ];

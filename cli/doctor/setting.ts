@@ -7,7 +7,6 @@ import {
   type ProjectSettings,
   routeKeys,
   signingSecrets,
-  topicSetting,
 } from '../../functions/platform/settings.ts';
 
 /** What the doctor looks at: the settings of all functions together. */
@@ -17,7 +16,6 @@ export interface Installation extends ProjectSettings {
   readonly jwksUrl: URL;
   readonly signingSecrets: SecretSource;
   readonly routeKeys: SecretSource;
-  readonly topics: readonly { readonly id: string; readonly what: string }[];
   readonly toleranceSeconds: number;
   readonly emulators: { readonly firestore: boolean; readonly pubsub: boolean };
 }
@@ -34,11 +32,6 @@ export function readInstallation(variables: NodeJS.ProcessEnv): Installation {
     jwksUrl: environment.httpsUrl('GEMINI_JWKS_URL', JWKS_URL),
     signingSecrets: signingSecrets(environment),
     routeKeys: routeKeys(environment),
-    topics: [
-      { id: topicSetting(environment, 'EVENTS_TOPIC'), what: 'events' },
-      { id: topicSetting(environment, 'RESULTS_TOPIC'), what: 'results' },
-      { id: topicSetting(environment, 'DEAD_LETTER_TOPIC'), what: 'dead letters' },
-    ],
     toleranceSeconds: environment.integer('WEBHOOK_TOLERANCE_SECONDS', 300, { min: 0, max: 86_400, unit: 'seconds' }),
     emulators: {
       firestore: environment.optional('FIRESTORE_EMULATOR_HOST') !== undefined,

@@ -1,11 +1,5 @@
 import { Environment, type SecretSource } from '../platform/config.ts';
-import {
-  projectSettings,
-  type ProjectSettings,
-  routeKeys,
-  signingSecrets,
-  topicSetting,
-} from '../platform/settings.ts';
+import { projectSettings, type ProjectSettings, routeKeys, signingSecrets } from '../platform/settings.ts';
 
 /** The settings of `geminiCallback`, read once when it starts. */
 export interface CallbackConfig extends ProjectSettings {
@@ -15,7 +9,6 @@ export interface CallbackConfig extends ProjectSettings {
   readonly audience: string | undefined;
   readonly toleranceSeconds: number;
   readonly ttlDays: number;
-  readonly topics: { readonly events: string; readonly results: string; readonly deadLetter: string };
 }
 
 /** @throws {ConfigError} that names every bad variable. */
@@ -26,18 +19,21 @@ export function readCallbackConfig(variables: NodeJS.ProcessEnv): CallbackConfig
     signingSecrets: signingSecrets(environment),
     routeKeys: routeKeys(environment),
     jwksUrl: environment.httpsUrl('GEMINI_JWKS_URL', 'https://generativelanguage.googleapis.com/.well-known/jwks.json'),
-    audience: environment.optional('WEBHOOK_AUDIENCE'),
+    audience: audienceSetting(environment),
     toleranceSeconds: environment.integer('WEBHOOK_TOLERANCE_SECONDS', 300, { min: 0, max: 86_400, unit: 'seconds' }),
     ttlDays: environment.integer('DELIVERY_TTL_DAYS', 30, { min: 2, max: 3_650, unit: 'days' }),
-    topics: {
-      events: topicSetting(environment, 'EVENTS_TOPIC'),
-      results: topicSetting(environment, 'RESULTS_TOPIC'),
-      deadLetter: topicSetting(environment, 'DEAD_LETTER_TOPIC'),
-    },
   };
   requireSecret(environment);
   environment.requireValid();
   return config;
+}
+
+function audienceSetting(environment: Environment): string | undefined {
+  if (environment.optional('WEBHOOK_AUDIENCE') === undefined) return undefined;
+  return environment.text('WEBHOOK_AUDIENCE', '', /^\S+$/, {
+    expected: 'the `aud` of JWT deliveries, without white space',
+    example: 'https://hooks.example.com/gemini',
+  });
 }
 
 function requireSecret(environment: Environment): void {

@@ -9,6 +9,7 @@ import type { ClaimResult, Delivery, QuarantineReason } from '../model/delivery.
 import { parseEvent } from '../model/event.ts';
 import { deadLetterMessage } from '../model/message.ts';
 import { Deadline } from '../platform/deadline.ts';
+import { bodyTooLarge } from '../platform/body.ts';
 import { CallbackError } from '../platform/errors.ts';
 import type { DeliveryFacts, Log, Outcome } from '../platform/log.ts';
 import { type IncomingHeaders, readWebhookHeaders } from './headers.ts';
@@ -23,9 +24,9 @@ export interface CallbackRequest {
   /**
    * The body's bytes as they were sent.
    *
-   * @throws {CallbackError} `BODY_TOO_LARGE`
+   * @throws {CallbackError} `BODY_TOO_LARGE`, `BODY_INCOMPLETE`
    */
-  body(): Promise<Buffer>;
+  body(maxBytes: number): Promise<Buffer>;
 }
 
 /** An answer, whatever sends it. */
@@ -55,6 +56,9 @@ export interface Dependencies<Claim> {
 const TOTAL_MILLIS = 8_000;
 const CLAIM_MILLIS = 4_000;
 
+/** A Gemini event is thin: a few hundred bytes (G 4.2). */
+const MAX_BODY_BYTES = 262_144;
+
 /** Handles one callback and answers it, whatever happens. */
 export async function handleCallback<Claim>(
   request: CallbackRequest,
@@ -76,10 +80,15 @@ export async function handleCallback<Claim>(
     return { status: 200, headers: {}, body: { status: outcome, webhookId: facts.webhookId } };
   } catch (error) {
     const failure = CallbackError.of(error);
-    if (failure.kind.http < 500) log.deliveryRefused(failure, facts, latencyMillis());
+    if (isOfSender(failure, facts)) log.deliveryRefused(failure, facts, latencyMillis());
     else log.deliveryFailed(failure, facts, latencyMillis());
     return { status: failure.kind.http, headers: failure.headers, body: failure.toJSON() };
   }
+}
+
+/** Nothing but a body that does not come can use up the time before something is verified; that is no alert of ours. */
+function isOfSender({ kind, reason }: CallbackError, { scheme }: DeliveryFacts): boolean {
+  return kind.http < 500 || (reason === 'DEADLINE_EXCEEDED' && scheme === undefined);
 }
 
 /** The pipeline: limits → headers → verify → parse → record → publish → settle. */
@@ -92,9 +101,10 @@ async function receive<Claim>(
   const { trust, deliveries, publisher, now } = dependencies;
 
   requirePost(request.method);
+  requireLength(request.headers);
   const headers = readWebhookHeaders(request.headers);
   facts.webhookId = headers.webhookId;
-  const body = await request.body();
+  const body = await request.body(MAX_BODY_BYTES);
 
   const receivedAt = now();
   const verified = await verify({ path: request.path, body, ...headers }, trust, receivedAt);
@@ -133,15 +143,21 @@ function requirePost(method: string): void {
   if (method !== 'POST') throw new CallbackError('METHOD_NOT_ALLOWED', 'Callbacks are sent with POST.');
 }
 
+/** What says that it is too large is not waited for. */
+function requireLength(headers: IncomingHeaders): void {
+  if (Number(headers['content-length'] ?? 0) > MAX_BODY_BYTES) throw bodyTooLarge(MAX_BODY_BYTES);
+}
+
 function toDelivery(verified: Verified, receivedAt: Date, traceparent: string | undefined): Delivery {
-  const { webhookId, scheme, route, payload, digest } = verified;
+  const { webhookId, scheme, route, payload, bodySha256, claimsSha256 } = verified;
   const event = parseEvent(payload, verified.sentAt);
   return {
     webhookId,
     scheme,
     payload,
-    digest,
+    bodySha256,
     receivedAt,
+    ...(claimsSha256 ? { claimsSha256 } : {}),
     ...(route ? { route } : {}),
     ...(traceparent ? { traceparent } : {}),
     ...(event ? { event } : {}),

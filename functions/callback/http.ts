@@ -2,15 +2,12 @@ import type { RequestListener } from 'node:http';
 import { readBytes, sendJson } from '../platform/body.ts';
 import type { CallbackAnswer, CallbackRequest } from './handler.ts';
 
-/** A Gemini event is thin: a few hundred bytes (G 4.2). */
-const MAX_BODY_BYTES = 262_144;
-
 /** Serves a handler over Node's own HTTP types, which are also those of the Functions Framework. */
 export function listener(handle: (request: CallbackRequest) => Promise<CallbackAnswer>): RequestListener {
   return (request, response) => {
     const { method = '', url = '', headers } = request;
     const [path = ''] = url.split('?', 1);
-    const body = async () => await readBytes(request, MAX_BODY_BYTES);
+    const body = async (maxBytes: number) => await readBytes(request, maxBytes);
     void handle({ method, path, headers, body }).then((answer) =>
       sendJson(request, response, answer.status, answer.headers, answer.body),
     );

@@ -8,8 +8,8 @@ export interface VerifiedJwt {
   readonly webhookId: string;
   /** The claims' bytes as they were signed. */
   readonly payload: Buffer;
-  /** SHA-256 of the claims but for those that a sender renews on each attempt, in hex. */
-  readonly digest: string;
+  /** Of the claims but for those that a sender renews on each attempt, in hex. */
+  readonly claimsSha256: string;
   readonly issuedAt: Date;
   readonly expired: boolean;
 }
@@ -63,7 +63,7 @@ function describe(token: string, claims: JWTPayload, expired: boolean): Verified
   return {
     webhookId: webhookIdOf(token, claims.jti),
     payload: Buffer.from(segment, 'base64url'),
-    digest: sha256(JSON.stringify(lasting)),
+    claimsSha256: sha256(JSON.stringify(lasting)),
     issuedAt,
     expired,
   };

@@ -99,7 +99,10 @@ export class KeySet {
   async #load(): Promise<void> {
     this.#triedAt = this.#now();
     await this.#remote.reload();
-    this.#keys = (this.#remote.jwks()?.keys ?? []).flatMap(importKey);
+    const keys = (this.#remote.jwks()?.keys ?? []).flatMap(importKey);
+    // Gemini cannot sign without a key, so this is some other answer; the keys that there are go on serving.
+    if (keys.length === 0) throw new Error('The key set holds no Ed25519 or RSA key that can be used.');
+    this.#keys = keys;
     this.#fetchedAt = this.#now();
     this.#log.keysFetched(this.#keys.length);
   }

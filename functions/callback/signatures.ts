@@ -16,8 +16,8 @@ const V1 = /^v1,([A-Za-z0-9+/]{43}=)$/;
 const V1A = /^v1a,([A-Za-z0-9+/]{85}[AQgw]==)$/;
 const JWT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
 
-/** Public-key checks cost a stranger nothing to ask for; a rotation needs two entries. */
-const MAX_PUBLIC_KEY_ENTRIES = 16;
+/** Public-key checks cost a stranger nothing to ask for; a rotation needs two entries, and a header holds about 170. */
+const MAX_PUBLIC_KEY_ENTRIES = 32;
 
 export function parseSignatures(header: string): Signatures {
   const entries = [...new Set(header.split(' '))];

@@ -42,8 +42,9 @@ export interface Verified {
   readonly scheme: Scheme;
   readonly route?: string;
   readonly payload: Buffer;
-  /** SHA-256 in hex; the same on every retry of an event. */
-  readonly digest: string;
+  readonly bodySha256: string;
+  /** Of a JWT, whose body is not signed and whose claims are in part renewed on every retry. */
+  readonly claimsSha256?: string;
   readonly sentAt: Date;
   /** Whether it was signed within the tolerance; a replay of an old delivery was not. */
   readonly inTime: boolean;
@@ -58,12 +59,13 @@ export async function verify(request: SignedRequest, trust: Trust, now: Date): P
   const signatures = parseSignatures(request.signature);
   const inTime = Math.abs(Math.floor(now.getTime() / 1_000) - Number(request.timestamp)) <= trust.toleranceSeconds;
   const sentAt = timeOr(new Date(Number(request.timestamp) * 1_000), now);
-  const common = { webhookId: request.webhookId, sentAt, inTime };
+  const { webhookId, body: payload } = request;
+  const common = { webhookId, payload, sentAt, inTime };
 
   // Other bytes could decode to the same text, so a body that is not UTF-8 has no genuine signature.
   const isText = isUtf8(request.body);
   if (isText && matchesV1(request, signatures.v1, await trust.signers())) {
-    return { ...common, scheme: 'v1', payload: request.body, digest: sha256(request.body) };
+    return { ...common, scheme: 'v1', bodySha256: sha256(payload) };
   }
 
   const v1a = isText ? signatures.v1a : [];
@@ -73,15 +75,15 @@ export async function verify(request: SignedRequest, trust: Trust, now: Date): P
 
   const route = verifyRoute(request.path, await trust.routeKeys());
   if (route === undefined) throw routeInvalid();
-  if (match === 'v1a') return { ...common, scheme: 'v1a', route, payload: request.body, digest: sha256(request.body) };
-  const { webhookId, payload, digest, issuedAt, expired } = match;
+  const bodySha256 = sha256(payload);
+  if (match === 'v1a') return { ...common, scheme: 'v1a', route, bodySha256 };
+  const { issuedAt, expired, ...token } = match;
   const early = issuedAt.getTime() - now.getTime() > trust.toleranceSeconds * 1_000;
   return {
-    webhookId,
+    ...token,
     scheme: 'jwt',
     route,
-    payload,
-    digest,
+    bodySha256,
     sentAt: timeOr(issuedAt, now),
     inTime: inTime && !expired && !early,
   };
@@ -99,7 +101,7 @@ async function matchDynamic(
   const tryKeys = async (keys: readonly PublicKey[]) => {
     if (matchesV1a(request, v1a, keys)) return 'v1a';
     const tokens = await Promise.all(jwts.map((token) => verifyJwt(token, keys, trust.audience ?? '', now)));
-    return tokens.find((token) => token !== undefined);
+    return tokens.find((token) => token?.expired === false) ?? tokens.find((token) => token !== undefined);
   };
   const keys = await trust.keySet.current();
   const match = await tryKeys(keys);

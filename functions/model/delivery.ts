@@ -15,8 +15,10 @@ export interface Delivery {
   readonly route?: string;
   /** The event's bytes as they came, proved genuine. */
   readonly payload: Buffer;
-  /** SHA-256 of what must be the same on every retry, in hex. */
-  readonly digest: string;
+  /** SHA-256 of the request's body as it came, in hex. */
+  readonly bodySha256: string;
+  /** The same of what a token's sender does not renew on each attempt: a retry of it has another body. */
+  readonly claimsSha256?: string;
   readonly receivedAt: Date;
   /** W3C's trace context of the request that brought it. */
   readonly traceparent?: string;
@@ -28,6 +30,7 @@ export interface Delivery {
 export interface DeliveryRecord {
   readonly state: 'pending' | 'published' | 'quarantined';
   readonly bodySha256: string;
+  readonly claimsSha256?: string | undefined;
   readonly quarantineReason?: QuarantineReason | undefined;
   readonly repeatOf?: string | undefined;
   /** Whoever took the delivery on may publish it until then. */
@@ -58,11 +61,16 @@ export type Decision = 'record' | 'resume' | 'wait' | 'done' | 'conflict';
  */
 export function decide(stored: DeliveryRecord | undefined, delivery: Delivery, owner: string, now: Date): Decision {
   if (stored === undefined) return 'record';
-  if (stored.bodySha256 !== delivery.digest) return 'conflict';
+  if (!hasSameContent(stored, delivery)) return 'conflict';
   if (isKeptForAge(stored)) return 'record';
   if (isSettled(stored)) return 'done';
   if (isOwnedBy(stored, owner)) return 'resume';
   return isLeased(stored, now) ? 'wait' : 'resume';
+}
+
+function hasSameContent(stored: DeliveryRecord, delivery: Delivery): boolean {
+  const { claimsSha256 } = delivery;
+  return claimsSha256 === undefined ? stored.bodySha256 === delivery.bodySha256 : stored.claimsSha256 === claimsSha256;
 }
 
 /** Recorded, and whoever was to publish it is gone. */

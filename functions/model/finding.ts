@@ -63,7 +63,7 @@ function ownDelivery(job: KnownJob, webhookId: string, fields: JsonObject, recei
     webhookId,
     scheme: 'reconciled',
     payload,
-    digest: digestOf(payload),
+    bodySha256: digestOf(payload),
     receivedAt,
     event: { ...parsed, job: { name: job.name, kind: job.kind } },
     ...(job.route === undefined ? {} : { route: job.route }),

@@ -5,7 +5,8 @@ import type { Environment, SecretSource } from './config.ts';
 export interface ProjectSettings {
   readonly projectId: string | undefined;
   readonly database: string;
-  /** `host:port`; Firestore's client reads its own variable. */
+  readonly topics: { readonly events: string; readonly results: string; readonly deadLetter: string };
+  /** `host:port`; the clients of Firestore and Cloud Storage read their own variables. */
   readonly pubsubEmulator: string | undefined;
 }
 
@@ -51,11 +52,18 @@ const ROUTE_KEY = {
   example: 'the-output-of-openssl-rand-hex-32',
 };
 
-const DEFAULT_TOPICS = {
-  EVENTS_TOPIC: 'gemini-events',
-  RESULTS_TOPIC: 'gemini-results',
-  DEAD_LETTER_TOPIC: 'gemini-dead-letter',
-} as const;
+const EMULATOR = {
+  pattern: /^(\[[0-9a-fA-F:]+\]|[\w.-]+):\d{1,5}$/,
+  expected: 'the host:port of an emulator',
+  example: '127.0.0.1:8080',
+};
+
+/** Its client takes a URL as well. */
+const STORAGE_EMULATOR = {
+  pattern: /^(https?:\/\/)?(\[[0-9a-fA-F:]+\]|[\w.-]+):\d{1,5}\/?$/,
+  expected: 'the address of an emulator',
+  example: 'http://127.0.0.1:9199',
+};
 
 /** In the cloud the platform tells the project; beside emulators nobody does, and the Pub/Sub client ends the process. */
 export function projectSettings(environment: Environment): ProjectSettings {
@@ -66,7 +74,18 @@ export function projectSettings(environment: Environment): ProjectSettings {
   }
   const example = '(default)';
   const database = environment.text('FIRESTORE_DATABASE', example, DATABASE.pattern, { ...DATABASE, example });
-  return { projectId, database, pubsubEmulator: environment.optional('PUBSUB_EMULATOR_HOST') };
+  const topics = {
+    events: topicSetting(environment, 'EVENTS_TOPIC', 'gemini-events'),
+    results: topicSetting(environment, 'RESULTS_TOPIC', 'gemini-results'),
+    deadLetter: topicSetting(environment, 'DEAD_LETTER_TOPIC', 'gemini-dead-letter'),
+  };
+  for (const name of emulators) emulatorSetting(environment, name, EMULATOR);
+  emulatorSetting(environment, 'STORAGE_EMULATOR_HOST', STORAGE_EMULATOR);
+  return { projectId, database, topics, pubsubEmulator: environment.optional('PUBSUB_EMULATOR_HOST') };
+}
+
+function emulatorSetting(environment: Environment, name: string, format: typeof EMULATOR): void {
+  if (environment.optional(name) !== undefined) environment.text(name, '', format.pattern, format);
 }
 
 function projectSetting(environment: Environment): string | undefined {
@@ -74,8 +93,7 @@ function projectSetting(environment: Environment): string | undefined {
   return environment.text('GOOGLE_CLOUD_PROJECT', '', PROJECT.pattern, { ...PROJECT, example: 'my-project' });
 }
 
-export function topicSetting(environment: Environment, name: keyof typeof DEFAULT_TOPICS): string {
-  const fallback = DEFAULT_TOPICS[name];
+function topicSetting(environment: Environment, name: string, fallback: string): string {
   return environment.text(name, fallback, TOPIC.pattern, { ...TOPIC, example: fallback });
 }
 

@@ -1,16 +1,9 @@
 import { Environment } from '../platform/config.ts';
-import {
-  type GeminiSettings,
-  geminiSettings,
-  projectSettings,
-  type ProjectSettings,
-  topicSetting,
-} from '../platform/settings.ts';
+import { type GeminiSettings, geminiSettings, projectSettings, type ProjectSettings } from '../platform/settings.ts';
 
 /** The settings of `reconcileJobs`, read once when it starts. */
 export interface ReconcileConfig extends ProjectSettings {
   readonly gemini: GeminiSettings;
-  readonly topics: { readonly events: string; readonly deadLetter: string };
   readonly ttlDays: number;
   /** Ages from which something counts as stuck. */
   readonly pendingSeconds: number;
@@ -28,10 +21,6 @@ export function readReconcileConfig(variables: NodeJS.ProcessEnv): ReconcileConf
   const config = {
     ...projectSettings(environment),
     gemini: geminiSettings(environment),
-    topics: {
-      events: topicSetting(environment, 'EVENTS_TOPIC'),
-      deadLetter: topicSetting(environment, 'DEAD_LETTER_TOPIC'),
-    },
     ttlDays: environment.integer('DELIVERY_TTL_DAYS', 30, { min: 2, max: 3_650, unit: 'days' }),
     pendingSeconds: seconds('RECONCILE_PENDING_SECONDS', 120),
     jobSeconds: seconds('RECONCILE_JOB_SECONDS', 3_600),

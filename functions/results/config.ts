@@ -1,16 +1,9 @@
 import { Environment } from '../platform/config.ts';
-import {
-  type GeminiSettings,
-  geminiSettings,
-  projectSettings,
-  type ProjectSettings,
-  topicSetting,
-} from '../platform/settings.ts';
+import { type GeminiSettings, geminiSettings, projectSettings, type ProjectSettings } from '../platform/settings.ts';
 
 /** The settings of `fetchResults`, read once when it starts. */
 export interface ResultsConfig extends ProjectSettings {
   readonly gemini: GeminiSettings;
-  readonly topics: { readonly results: string };
   /** Cloud Storage bucket for results that do not fit into a message. */
   readonly bucket: string | undefined;
   /** How long one event may be worked on before its progress is kept and the event is sent again. */
@@ -29,7 +22,6 @@ export function readResultsConfig(variables: NodeJS.ProcessEnv): ResultsConfig {
   const config = {
     ...projectSettings(environment),
     gemini: geminiSettings(environment),
-    topics: { results: topicSetting(environment, 'RESULTS_TOPIC') },
     bucket: bucketSetting(environment),
     budgetMillis: Math.max(timeoutMillis - GRACE_MILLIS, timeoutMillis * 0.8),
   };

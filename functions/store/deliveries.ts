@@ -245,7 +245,8 @@ export class Deliveries {
       repeatOf: change?.repeatOf,
     };
     if (snapshot.updateTime) {
-      const renewed = { firstReceivedAt: undefined, quarantineReason: fields.quarantineReason ?? FieldValue.delete() };
+      const { quarantineReason = FieldValue.delete() } = fields;
+      const renewed = { firstReceivedAt: undefined, route: delivery.route ?? FieldValue.delete(), quarantineReason };
       batch.update(
         snapshot.ref,
         { ...fields, ...renewed, attempts: FieldValue.increment(1) },
@@ -305,7 +306,8 @@ export class Deliveries {
       webhookId: delivery.webhookId,
       scheme: delivery.scheme,
       route: delivery.route,
-      bodySha256: delivery.digest,
+      bodySha256: delivery.bodySha256,
+      claimsSha256: delivery.claimsSha256,
       type: event?.type.toWellFormed(),
       jobId: event?.job?.name.toWellFormed(),
       jobKind: event?.job?.kind,
@@ -349,13 +351,14 @@ export function readRecorded(snapshot: DocumentSnapshot): Delivery {
   const payload = Buffer.from(raw);
   const receivedAt = timeAt(data, 'firstReceivedAt') ?? new Date(0);
   const event = parseEvent(payload, timeAt(data, 'eventTime') ?? receivedAt);
-  const route = data['route'] as string | undefined;
+  const { route, claimsSha256 } = data as { route?: string; claimsSha256?: string };
   return {
     webhookId: snapshot.id,
     scheme: data['scheme'] as Delivery['scheme'],
     payload,
-    digest: data['bodySha256'] as string,
+    bodySha256: data['bodySha256'] as string,
     receivedAt,
+    ...(claimsSha256 === undefined ? {} : { claimsSha256 }),
     ...(route === undefined ? {} : { route }),
     ...(event === undefined ? {} : { event }),
   };
@@ -381,6 +384,7 @@ function readDelivery(snapshot: DocumentSnapshot): DeliveryRecord | undefined {
   return {
     state: data['state'] as DeliveryRecord['state'],
     bodySha256: data['bodySha256'] as string,
+    claimsSha256: data['claimsSha256'] as string | undefined,
     quarantineReason: data['quarantineReason'] as QuarantineReason | undefined,
     repeatOf: data['repeatOf'] as string | undefined,
     leaseOwner: data['leaseOwner'] as string | undefined,

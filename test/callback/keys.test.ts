@@ -65,6 +65,8 @@ test('a key that is withdrawn is gone after ten minutes', async () => {
 test.each([
   ['answers an error', () => void (server.status = 500)],
   ['is no key set', () => void (server.keys = 'no' as never)],
+  ['holds no key', () => void (server.keys = [])],
+  ['holds no key that could have signed', () => void (server.keys = [{ kty: 'oct', k: 'c2VjcmV0' }])],
   ['is out of reach', () => server.close()],
 ])('known keys go on serving while the URL %s', async (_name, breakServer) => {
   const known = await keySet.current();

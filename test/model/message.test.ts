@@ -10,7 +10,7 @@ function deliveryOf(fields: object, rest: Partial<Delivery> = {}) {
   const payload = Buffer.from(JSON.stringify(fields));
   const event = parseEvent(payload, NOW);
   if (event === undefined) throw new Error('The test wants an event.');
-  return { webhookId: 'msg_1', scheme: 'v1' as const, payload, digest: '', receivedAt: NOW, ...rest, event };
+  return { webhookId: 'msg_1', scheme: 'v1' as const, payload, bodySha256: '', receivedAt: NOW, ...rest, event };
 }
 
 test('a message carries the event as it came and what subscriptions filter by', () => {

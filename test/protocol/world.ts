@@ -71,7 +71,7 @@ export function nextOf(world: World, rules: Rules): readonly Next[] {
   return [...tick(world, rules), ...NAMES.flatMap((name) => stepsOf(world, name, rules))];
 }
 
-const DELIVERY = { digest: 'same' } as Delivery;
+const DELIVERY = { bodySha256: 'same' } as Delivery;
 const MILLIS = 1_000;
 
 /** The record as the real functions see it; the clock stands at 0. */

@@ -34,8 +34,8 @@ function newDelivery(fields: object = {}, webhookId = `msg_${++ids}`): Delivery 
   const payload = Buffer.from(JSON.stringify({ ...body, ...fields }));
   const receivedAt = new Date('2026-05-28T20:00:01.234Z');
   const event = parseEvent(payload, receivedAt);
-  const digest = createHash('sha256').update(payload).digest('hex');
-  return { webhookId, scheme: 'v1', payload, digest, receivedAt, ...(event ? { event } : {}) };
+  const bodySha256 = createHash('sha256').update(payload).digest('hex');
+  return { webhookId, scheme: 'v1', payload, bodySha256, receivedAt, ...(event ? { event } : {}) };
 }
 
 async function claimed(delivery: Delivery): Promise<Claim> {
@@ -78,7 +78,7 @@ test('of a hundred simultaneous copies one is claimed, and the owner can still s
 test('a settlement goes to the document that was claimed, whatever became of the event meanwhile', async () => {
   const delivery = newDelivery();
   const claim = await claimed(delivery);
-  Object.assign(delivery, { webhookId: 'msg_other', digest: 'other' });
+  Object.assign(delivery, { webhookId: 'msg_other', bodySha256: 'other' });
   Object.assign(delivery.event ?? {}, { type: 'batch.failed', job: { name: 'batches/other', kind: 'batch' } });
   expect(await deliveries.settle(claim, settlement('m1'), soon())).toBe(true);
   expect((await claim.document.get()).data()).toMatchObject({ state: 'published', type: 'batch.succeeded' });
@@ -171,7 +171,7 @@ test('every field lives through claim, take-over and settlement', async () => {
     route: 'nightly',
     scheme: 'v1a',
   };
-  const { webhookId, event, digest, receivedAt } = delivery;
+  const { webhookId, event, bodySha256, receivedAt } = delivery;
   const first = await deliveries.claim(delivery, soon());
   expect(first).toMatchObject({ status: 'claimed', userMetadata: { team: 'a', n: 1 } });
   const { rawBody, ...atClaim } = await recordOf(delivery);
@@ -194,7 +194,7 @@ test('every field lives through claim, take-over and settlement', async () => {
     route: 'nightly',
     state: 'published',
     event: event?.fields,
-    bodySha256: digest,
+    bodySha256,
     eventTime: Timestamp.fromDate(new Date('2026-05-28T20:00:00Z')),
     firstReceivedAt: Timestamp.fromDate(receivedAt),
     lastReceivedAt: Timestamp.fromDate(receivedAt),
@@ -225,7 +225,7 @@ test('other content under the same id is a conflict, and the first stays', async
   expect(await recordOf(delivery)).toMatchObject(before);
   await deliveries.settle(claim, settlement('m1'), soon());
   expect(await deliveries.claim(other, soon())).toEqual({ status: 'conflict' });
-  expect(await recordOf(delivery)).toMatchObject({ state: 'published', bodySha256: delivery.digest, attempts: 3 });
+  expect(await recordOf(delivery)).toMatchObject({ state: 'published', bodySha256: delivery.bodySha256, attempts: 3 });
   const jobRecord = await project.document(`jobs/batches~${delivery.webhookId}`);
   expect(jobRecord).toMatchObject({ state: 'succeeded', timeline: [{ webhookId: delivery.webhookId }] });
 });
@@ -235,7 +235,7 @@ describe('a decision', () => {
     webhookId: 'msg_1',
     scheme: 'v1',
     payload: Buffer.from('{}'),
-    digest: 'same',
+    bodySha256: 'same',
     receivedAt: new Date('2026-05-28T20:00:00Z'),
   };
   const leaseUntil = new Date('2026-05-28T20:00:10.000Z');

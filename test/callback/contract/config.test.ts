@@ -80,6 +80,9 @@ const VARIABLES = [
   'RESULTS_TOPIC',
   'FIRESTORE_DATABASE',
   'GOOGLE_CLOUD_PROJECT',
+  'WEBHOOK_AUDIENCE',
+  'FIRESTORE_EMULATOR_HOST',
+  'PUBSUB_EMULATOR_HOST',
 ];
 
 const GOOD = { WEBHOOK_SIGNING_SECRET: SECRET, DYNAMIC_ROUTE_KEY: ROUTE_KEY };
@@ -111,6 +114,9 @@ describe.concurrent('a bad environment stops the function with one message', () 
     ['a results topic with a blank', 'RESULTS_TOPIC', 'zz results'],
     ['a database that cannot be one', 'FIRESTORE_DATABASE', 'ZZ Database!'],
     ['a project that cannot be one', 'GOOGLE_CLOUD_PROJECT', 'zz project/x'],
+    ['an audience with a blank', 'WEBHOOK_AUDIENCE', 'zz audience'],
+    ['a Firestore emulator that is no host', 'FIRESTORE_EMULATOR_HOST', 'zz host'],
+    ['a Pub/Sub emulator with a scheme', 'PUBSUB_EMULATOR_HOST', 'http://zz.test:8085'],
   ])('%s: %s', async (_name, name, value) => {
     const { exitCode, output, messages } = await stop({ ...GOOD, [name]: value });
     expect(exitCode).not.toBe(0);

@@ -66,12 +66,20 @@ describe('a JWT is accepted', () => {
     expect(verdict(await callback.jwt(entries))).toBe('200 published');
   });
 
+  test.each(['before', 'after'])('in time, where an expired one stands %s it', async (where) => {
+    const jti = newId();
+    const expired = rs256({ jti, iat: nowSeconds() - 900, exp: nowSeconds() - 600 });
+    const entries = where === 'before' ? [expired, rs256({ jti })] : [rs256({ jti }), expired];
+    expect(verdict(await callback.jwt(entries.join(' ')))).toBe('200 published');
+  });
+
   test('and its claims are the event, while the unsigned body is not looked at', async () => {
     const jti = newId();
     const job = newJob();
     const token = rs256({ jti, type: 'batch.succeeded', data: { id: job, größe: '❌' } });
     const payload = Buffer.from(token.split('.')[1] ?? '', 'base64url').toString();
-    const answer = await callback.jwt(token, { body: event('batch.failed', { id: newJob() }) });
+    const unsigned = event('batch.failed', { id: newJob() });
+    const answer = await callback.jwt(token, { body: unsigned });
     expect(answer).toMatchObject({ status: 200, body: { status: 'published', webhookId: jti } });
     expect(await callback.delivery(jti)).toMatchObject({
       webhookId: jti,
@@ -80,6 +88,7 @@ describe('a JWT is accepted', () => {
       route: 'nightly',
       jobId: job,
       event: JSON.parse(payload),
+      bodySha256: sha256(unsigned),
     });
     expect(await callback.job(job)).toMatchObject({ state: 'succeeded' });
     const { data, attributes } = await callback.message(jti);

@@ -112,6 +112,7 @@ describe.concurrent('the key set', () => {
     ['fails', { status: 500 }],
     ['knows nothing', { status: 404 }],
     ['answers with nonsense', { keys: 'no list' as unknown as readonly object[] }],
+    ['answers with no keys', { keys: [] }],
   ])('that was never had is unavailable, not a forgery: its server %s', { timeout: 50_000 }, async (_name, changes) => {
     const jwks = await serve(JWKS, changes);
     const callback = await start(jwks.url.href);

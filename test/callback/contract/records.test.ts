@@ -205,6 +205,16 @@ describe('a delivery that is signed but stale', () => {
     await callback.message(id);
   });
 
+  test('and has come by another webhook when it comes in time has nothing of the first', async () => {
+    const id = newId();
+    const body = event('webhook.ping');
+    await callback.v1a({ id, body, timestampSeconds: nowSeconds() - 900 });
+    expect(await callback.delivery(id)).toMatchObject({ scheme: 'v1a', route: 'nightly', state: 'quarantined' });
+    expect(verdict(await callback.v1({ id, body }))).toBe('200 published');
+    expect(await callback.delivery(id)).not.toHaveProperty('route');
+    expect(await callback.delivery(id)).toMatchObject({ scheme: 'v1', state: 'published' });
+  });
+
   test('changes nothing where its id is known', async () => {
     const body = event('batch.succeeded', { id: newJob() });
     const id = await accept(body);

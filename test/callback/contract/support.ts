@@ -171,6 +171,27 @@ export class Callback {
     return { status: response.statusCode, headers: response.headers, text, body: parse(text), millis };
   }
 
+  /** A POST whose body begins and does not go on; the status is 0 where the sender hangs up first. */
+  async unfinished({
+    headers,
+    cutAfterMillis,
+  }: {
+    readonly headers: OutgoingHttpHeaders;
+    readonly cutAfterMillis?: number;
+  }): Promise<Pick<Answer, 'status' | 'millis'>> {
+    const { hostname, port } = new URL(this.running.url);
+    const startedAt = performance.now();
+    const request = httpRequest({ hostname, port, method: 'POST', headers });
+    request.write('{');
+    if (cutAfterMillis !== undefined) setTimeout(() => request.destroy(), cutAfterMillis);
+    const status = await once(request, 'response').then(
+      ([response]) => Number(response.statusCode),
+      () => 0,
+    );
+    request.destroy();
+    return { status, millis: performance.now() - startedAt };
+  }
+
   /** A static delivery. */
   async v1({ id = newId(), timestampSeconds = nowSeconds(), secret = SECRET, ...sent }: Signed = {}): Promise<Answer> {
     const body = sent.body ?? event('webhook.ping');
