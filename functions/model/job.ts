@@ -1,6 +1,6 @@
 import { dataOf, type GeminiEvent } from './event.ts';
 import type { JobKind } from './jobName.ts';
-import { fitsFirestore, type JsonObject, stringAt } from './json.ts';
+import { fitsFirestore, type JsonObject, stringAt, textOf } from './json.ts';
 
 export type JobState =
   'submitted' | 'running' | 'requires_action' | 'succeeded' | 'failed' | 'cancelled' | 'expired' | 'unknown';
@@ -8,6 +8,14 @@ export type JobState =
 export interface TimelineEntry {
   readonly webhookId: string;
   readonly type: string;
+  readonly time: Date;
+}
+
+/** What is kept of a final state, beyond the timeline: that forgets, and a final state is never left. */
+export interface End {
+  /** Whoever announced it first, in the order of arrival; each later one is its repeat. */
+  readonly webhookId: string;
+  /** Of the latest event that says so. */
   readonly time: Date;
 }
 
@@ -29,6 +37,8 @@ export interface Job {
   /** Oldest first, the last {@link TIMELINE_LENGTH}. */
   readonly timeline?: readonly TimelineEntry[];
   readonly finishedAt?: Date | undefined;
+  /** By the final states that were announced. */
+  readonly ends?: Readonly<Partial<Record<JobState, End>>> | undefined;
 }
 
 /** What becomes of a job when an event reaches it. */
@@ -86,24 +96,25 @@ export function applyEvent(
   webhookId: string,
 ): JobChange {
   const entry = { webhookId, type: event.type.slice(0, MAX_TYPE_LENGTH).toWellFormed(), time: event.time };
-  const before = known?.timeline ?? [];
-  const timeline = [...before, entry].toSorted(byTime).slice(-TIMELINE_LENGTH);
-  const decisive = timeline.findLast(isFinalEntry);
-  const state = decideState(known, timeline, decisive);
-  const repeated = isFinalEntry(entry)
-    ? before.find((other) => stateOf(other.type) === stateOf(entry.type))
-    : undefined;
+  const timeline = [...(known?.timeline ?? []), entry].toSorted(byTime).slice(-TIMELINE_LENGTH);
+  const announced = stateOf(entry.type);
+  const before = known?.ends ?? endsIn(known?.timeline);
+  const repeated = before?.[announced];
+  const ends = isFinal(announced) ? withEnd(before, announced, entry) : before;
+  const [state, decisive] = latestEnd(ends) ?? [ongoingState(known, timeline)];
+  const decides = announced === state && decisive?.time.getTime() === entry.time.getTime();
 
   const job: Job = {
     jobId: event.job.name.toWellFormed(),
     kind: known === undefined || known.kind === 'unknown' ? event.job.kind : known.kind,
     state,
     ...outputOf(event, known, timeline.at(-1) === entry),
-    error: errorOf(event, known, state, decisive === entry),
+    error: errorOf(event, known, state, decides),
     userMetadata: userMetadataOf(event, known),
     finishedAt: decisive?.time ?? known?.finishedAt,
     lastEvent: timeline.at(-1),
     timeline,
+    ends,
   };
   return repeated ? { job, repeatOf: repeated.webhookId } : { job };
 }
@@ -113,12 +124,28 @@ function byTime(a: TimelineEntry, b: TimelineEntry): number {
   return a.time.getTime() - b.time.getTime() || (a.webhookId < b.webhookId ? -1 : 1);
 }
 
-function isFinalEntry(entry: TimelineEntry): boolean {
-  return isFinal(stateOf(entry.type));
+/** For a record that does not say. */
+function endsIn(timeline: readonly TimelineEntry[] = []): Job['ends'] {
+  return timeline
+    .filter(({ type }) => isFinal(stateOf(type)))
+    .reduce<Job['ends']>((ends, entry) => withEnd(ends, stateOf(entry.type), entry), undefined);
 }
 
-function decideState(known: Job | undefined, timeline: readonly TimelineEntry[], decisive?: TimelineEntry): JobState {
-  if (decisive) return stateOf(decisive.type);
+function withEnd(ends: Job['ends'], state: JobState, { webhookId, time }: TimelineEntry): Job['ends'] {
+  const known = ends?.[state];
+  const latest = known !== undefined && known.time > time ? known.time : time;
+  return { ...ends, [state]: { webhookId: known?.webhookId ?? webhookId, time: latest } };
+}
+
+/** Of two ends of the same moment the one whose name comes last, so that every order of arrival gives the same. */
+function latestEnd(ends: Job['ends'] = {}): readonly [JobState, End] | undefined {
+  const entries = Object.entries(ends) as [JobState, End][];
+  return entries
+    .toSorted(([a, { time }], [b, other]) => time.getTime() - other.time.getTime() || (a < b ? -1 : 1))
+    .at(-1);
+}
+
+function ongoingState(known: Job | undefined, timeline: readonly TimelineEntry[]): JobState {
   if (known && isFinal(known.state)) return known.state;
   const last = timeline.findLast(({ type }) => !REMARKS.has(type));
   return last ? stateOf(last.type) : (known?.state ?? 'unknown');
@@ -142,18 +169,24 @@ function outputOf(
 function errorOf(event: GeminiEvent, known: Job | undefined, state: JobState, decisive: boolean): JobError | undefined {
   if (state === 'succeeded') return undefined;
   const data = dataOf(event.fields);
-  const code = data['error_code'];
+  const code = textOf(data['error_code']);
   const message = stringAt(data, 'error_message');
-  if (!decisive || (code === undefined && message === undefined)) return known?.error;
+  if (!decisive || (code === '' && message === undefined)) return known?.error;
   return {
-    ...(typeof code === 'string' || typeof code === 'number' ? { code: clip(String(code)) } : {}),
+    ...(code === '' ? {} : { code: clip(code) }),
     ...(message === undefined ? {} : { message: clip(message) }),
   };
 }
 
 function userMetadataOf(event: GeminiEvent, known: Job | undefined): JsonObject | undefined {
   const { userMetadata } = event;
-  return userMetadata && fitsFirestore(userMetadata, MAX_METADATA_BYTES) ? userMetadata : known?.userMetadata;
+  if (userMetadata === undefined) return known?.userMetadata;
+  // One value that Firestore cannot hold does not take the others with it.
+  const storable = Object.entries(userMetadata).filter(([key, value]) =>
+    fitsFirestore({ [key]: value }, MAX_METADATA_BYTES),
+  );
+  const fitting = Object.fromEntries(storable);
+  return fitsFirestore(fitting, MAX_METADATA_BYTES) ? fitting : known?.userMetadata;
 }
 
 function shortText(data: JsonObject, key: string): string | undefined {

@@ -43,7 +43,7 @@ export function eventMessage(
     ['route', route],
     ['repeat_of', context.repeatOf],
     ['ce-traceparent', delivery.traceparent],
-    ...metadataAttributes(context.userMetadata ?? event.userMetadata ?? {}),
+    ...metadataAttributes(event.userMetadata ?? context.userMetadata ?? {}),
   ]);
   return { data: delivery.payload, attributes, ...orderingBy(jobName) };
 }
@@ -73,8 +73,13 @@ export function orderingBy(jobName: string | undefined): Pick<Message, 'ordering
 
 function metadataAttributes(userMetadata: JsonObject): Attribute[] {
   return Object.entries(userMetadata)
-    .filter(([, value]) => ['string', 'number', 'boolean'].includes(typeof value))
+    .filter(([, value]) => ['string', 'number', 'boolean'].includes(typeof value) && !isRounded(value))
     .map(([key, value]) => [`meta_${key}`, String(value)]);
+}
+
+/** An integer that JavaScript cannot hold is another one by now; `data` has it as it was. */
+function isRounded(value: unknown): boolean {
+  return typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value);
 }
 
 /** Those that Pub/Sub takes; room for `reserved` more is left. */

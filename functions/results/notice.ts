@@ -23,7 +23,7 @@ export interface Notice {
 
 /** @returns `undefined` where the message holds no event of a job. */
 export function readNotice({ data: payload, attributes, publishTime }: PushedMessage): Notice | undefined {
-  const event = parseEvent(payload, publishTime);
+  const event = parseEvent(payload, timeAt(attributes['ce-time']) ?? publishTime);
   if (event?.job === undefined) return undefined;
   return {
     eventType: event.type,
@@ -36,4 +36,10 @@ export function readNotice({ data: payload, attributes, publishTime }: PushedMes
     traceparent: attributes['ce-traceparent'],
     metadata: Object.entries(attributes).filter(([key]) => key.startsWith('meta_')),
   };
+}
+
+/** The time of an event that carries none of its own. */
+function timeAt(text = ''): Date | undefined {
+  const time = new Date(text);
+  return Number.isNaN(time.getTime()) ? undefined : time;
 }

@@ -22,6 +22,7 @@ export function readJob(snapshot: DocumentSnapshot): Job | undefined {
     userMetadata: data['userMetadata'] as Job['userMetadata'],
     finishedAt: readTime(data['finishedAt']),
     timeline: timeline.map(readEntry),
+    ends: readEnds(data['ends']),
   };
 }
 
@@ -42,6 +43,15 @@ function readEntry(entry: DocumentData): TimelineEntry {
     type: entry['type'] as string,
     time: readTime(entry['time']) ?? new Date(0),
   };
+}
+
+function readEnds(ends: DocumentData | undefined): Job['ends'] {
+  if (ends === undefined) return undefined;
+  const read = Object.entries(ends).map(([state, end]: [string, DocumentData]) => [
+    state,
+    { webhookId: end['webhookId'] as string, time: readTime(end['time']) ?? new Date(0) },
+  ]);
+  return Object.fromEntries(read) as Job['ends'];
 }
 
 function readTime(value: unknown): Date | undefined {

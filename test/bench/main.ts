@@ -49,7 +49,7 @@ try {
 } finally {
   await emulators.stop();
 }
-if (values.write) writeReport(sections, rounds);
+if (values.write) await writeReport(sections, rounds);
 const found = values.check
   ? regressions(
       sections.flatMap(({ figures }) => figures),

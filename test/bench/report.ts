@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus, release, totalmem, type as systemName } from 'node:os';
 import { join } from 'node:path';
+import { format } from 'prettier';
 import { type Baseline, type Section, type Summary, summaryOf } from './measure.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -13,12 +14,12 @@ export function readBaseline(): Baseline {
 }
 
 /** Writes the page for people, its picture, and what `--check` compares later runs with. */
-export function writeReport(sections: readonly Section[], rounds: number): void {
+export async function writeReport(sections: readonly Section[], rounds: number): Promise<void> {
   const summaries = sections.flatMap(({ figures }) => figures.map(summaryOf));
   const rounded = summaries.map(({ name, value }) => [name, Number(value.toPrecision(3))]);
   writeFileSync(BASELINE, `${JSON.stringify(Object.fromEntries(rounded), null, 2)}\n`);
   writeFileSync(CHART, chartOf(sections.slice(0, 1).flatMap(({ figures }) => figures.map(summaryOf))));
-  writeFileSync(PAGE, pageOf(sections, rounds));
+  writeFileSync(PAGE, await format(pageOf(sections, rounds), { parser: 'markdown', printWidth: 120 }));
 }
 
 function pageOf(sections: readonly Section[], rounds: number): string {

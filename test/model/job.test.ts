@@ -182,3 +182,49 @@ test('a final state is never left for one that is not, and there is one first an
     }),
   );
 });
+
+test('a final state is not left when fifty later events have pushed it out of the timeline, nor is a repeat of it missed', () => {
+  const completed = { id: 'end', event: event('interaction.completed', 1) };
+  const later = Array.from({ length: 55 }, (_, n) => ({
+    id: `b${n}`,
+    event: event('interaction.requires_action', 2 + n),
+  }));
+  for (const order of [
+    [completed, ...later],
+    [...later, completed],
+  ]) {
+    const job = applyAll(order);
+    expect(job).toMatchObject({ state: 'succeeded', finishedAt: completed.event.time });
+    expect(job.timeline?.some(({ webhookId }) => webhookId === 'end')).toBe(false);
+    expect(applyEvent(job, completed.event, 'again').repeatOf).toBe('end');
+  }
+});
+
+test('each repeat names whoever announced the end first, whatever their ids and times', () => {
+  const ends = ['m', 'z', 'a', 'k'].map((id, n) => ({ id, event: event('batch.succeeded', n === 2 ? 0 : 5) }));
+  let job: Job | undefined;
+  const named = ends.map(({ id, event: each }) => {
+    const change = applyEvent(job, each, id);
+    ({ job } = change);
+    return change.repeatOf;
+  });
+  expect(named).toEqual([undefined, 'm', 'm', 'm']);
+});
+
+test('a record with nothing but the contract’s fields is understood', () => {
+  const known = { jobId: 'batches/abc', kind: 'batch', state: 'succeeded' } as const;
+  expect(applyEvent(known, event('batch.running', 9), 'a').job.state).toBe('succeeded');
+  const timeline = [{ webhookId: 'first', type: 'batch.succeeded', time: new Date(T0) }];
+  expect(applyEvent({ ...known, timeline }, event('batch.succeeded', 9), 'b').repeatOf).toBe('first');
+});
+
+test('of the metadata what Firestore cannot hold is left out, and the rest is kept', () => {
+  const userMetadata = { team: 'search', nested: [[1]], __a__: 1, huge: 2 ** 60, n: 3 };
+  const { job } = applyEvent(undefined, event('batch.succeeded', 1, { userMetadata }), 'a');
+  expect(job.userMetadata).toEqual({ team: 'search', n: 3 });
+});
+
+test('an error of which nothing is said is none', () => {
+  const { job } = applyEvent(undefined, event('batch.failed', 1, { data: { error_code: null } }), 'a');
+  expect(job.error).toBeUndefined();
+});

@@ -89,6 +89,14 @@ test('whatever the metadata, the message is within the limits of Pub/Sub and kee
   );
 });
 
+test('what the record could not hold of the metadata is an attribute all the same, unless it is another number by now', () => {
+  const metadata = { __team__: 'search', count: 3, huge: 2 ** 60 };
+  const delivery = deliveryOf({ type: 'batch.succeeded', data: { id: 'a' }, user_metadata: metadata });
+  const { attributes } = eventMessage(delivery, { userMetadata: { count: 3 } });
+  expect(attributes).toMatchObject({ meta___team__: 'search', meta_count: '3' });
+  expect(attributes).not.toHaveProperty('meta_huge');
+});
+
 test('a dead letter says why, of which delivery and which job', () => {
   const delivery = deliveryOf({ type: 'batch.succeeded', data: { id: 'abc' } });
   expect(deadLetterMessage(delivery, 'BODY_MISMATCH')).toEqual({

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { format } from 'prettier';
 import { startEmulators } from '../support/emulators.ts';
 import { type Proof, prove } from './prove.ts';
 
@@ -34,7 +35,7 @@ for (const { invariant, broke, broken, checked } of proof.verdicts) {
   for (const one of broken) console.log(`        ${one}`);
 }
 mkdirSync(join(ROOT, 'docs'), { recursive: true });
-writeFileSync(join(ROOT, 'docs/reliability.md'), pageOf(proof));
+writeFileSync(join(ROOT, 'docs/reliability.md'), await format(pageOf(proof), { parser: 'markdown', printWidth: 120 }));
 process.exit(proof.verdicts.every(({ broke }) => broke === 0) ? 0 : 1);
 
 function pageOf(found: Proof): string {

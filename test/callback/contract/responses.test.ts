@@ -183,24 +183,24 @@ describe('a refused request', () => {
   );
 
   test('is answered 413 at once where it says that it will be too large', async () => {
-    const headers = { 'content-length': 1_000_000_000 };
-    const { status, millis } = await callback.unfinished({ headers });
+    const { status, millis } = await callback.unfinished({ headers: { 'content-length': 1_000_000_000 } });
     expect(status).toBe(413);
     expect(millis).toBeLessThan(4_000);
   });
 
   test('that never gets to its end is put off, and is the fault of its sender', async () => {
     const [slow, gone] = [newId(), newId()];
-    const headers = (id: string) => ({ ...webhook(id, nowSeconds(), 'v1,AAAA'), 'content-length': 100 });
-    const answering = callback.unfinished({ headers: headers(slow) });
-    await callback.unfinished({ headers: headers(gone), cutAfterMillis: 100 });
+    const longer = (id: string) => ({ ...webhook(id, nowSeconds(), 'v1,AAAA'), 'content-length': 100 });
+    const answering = callback.unfinished({ headers: longer(slow) });
+    await callback.unfinished({ headers: longer(gone), cutAfterMillis: 100 });
     expect((await answering).status).toBe(503);
     const lines = callback.running.log.filter(({ webhookId }) => [slow, gone].includes(String(webhookId)));
-    const seen = lines.map(({ severity, event: name, reason }) => [severity, name, reason]);
-    expect(seen.toSorted()).toEqual([
-      ['WARNING', 'delivery_refused', 'BODY_INCOMPLETE'],
-      ['WARNING', 'delivery_refused', 'DEADLINE_EXCEEDED'],
-    ]);
+    const seen = lines.map(
+      ({ severity, event: name, reason }) => `${String(severity)} ${String(name)} ${String(reason)}`,
+    );
+    expect(new Set(seen)).toEqual(
+      new Set(['WARNING delivery_refused BODY_INCOMPLETE', 'WARNING delivery_refused DEADLINE_EXCEEDED']),
+    );
   });
 
   test('is logged as a warning with its id and the reason', async () => {
