@@ -9,6 +9,8 @@ export class Fleet {
   readonly url: string;
   /** The webhook-ids of requests that an instance had taken when it was killed, or that ended without a 200. */
   readonly disturbed = new Set<string>();
+  /** When the first 200 for a webhook-id was on its way, Unix milliseconds. */
+  readonly acceptedAt = new Map<string, number>();
   kills = 0;
   readonly #server: Server;
   readonly #env: readonly NodeJS.ProcessEnv[];
@@ -40,7 +42,15 @@ export class Fleet {
 
   /** Kills one of them, and lets another take its place. */
   kill(common: NodeJS.ProcessEnv): void {
-    const victim = this.#pick();
+    this.#end(this.#pick(), common);
+  }
+
+  /** Kills whichever is at a step, without knowing which that is. */
+  killAll(common: NodeJS.ProcessEnv): void {
+    for (const instance of [...this.#instances]) this.#end(instance, common);
+  }
+
+  #end(victim: RunningFunction | undefined, common: NodeJS.ProcessEnv): void {
     if (victim === undefined || this.#isClosing) return;
     const slot = this.#instances.indexOf(victim);
     this.#instances[slot] = undefined;
@@ -97,7 +107,9 @@ export class Fleet {
     };
     const { method, url, headers } = incoming;
     const onward = request(new URL(url ?? '/', instance.url), { method, headers }, (answer) => {
-      if (answer.statusCode !== 200) this.disturbed.add(id);
+      // What is refused has no effect, and explains nothing.
+      if ((answer.statusCode ?? 500) >= 500) this.disturbed.add(id);
+      if (answer.statusCode === 200 && !this.acceptedAt.has(id)) this.acceptedAt.set(id, Date.now());
       response.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.on('error', fail).on('end', () => inFlight.delete(id));
       answer.pipe(response);

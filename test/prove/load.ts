@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '../support/process.ts';
 import type { Ledger } from '../simulator/ledger.ts';
@@ -8,7 +9,17 @@ export interface Size {
   readonly deliveries: number;
   /** Batches that are submitted, started, finished and read. */
   readonly jobs: number;
-  readonly resultsPerJob: number;
+}
+
+/** Most are small; some are read in several steps, each kept in the record before the next. */
+const LINES = { few: 100, many: 3_100, manyEvery: 20 };
+
+export function linesOf(job: number): number {
+  return job % LINES.manyEvery === 0 ? LINES.many : LINES.few;
+}
+
+export function resultsOf({ jobs }: Size): number {
+  return Array.from({ length: jobs }, (_, job) => linesOf(job)).reduce((sum, lines) => sum + lines, 0);
 }
 
 /** What a caller was told of the job that it has submitted. */
@@ -21,6 +32,8 @@ export interface Receipt {
 const TYPES = ['batch.expired', 'interaction.failed', 'tuning.completed'];
 const EVENTS_PER_JOB = 3;
 const AT_ONCE = 20;
+/** Of each of those, so that a machine is busy and not choked. */
+const EMIT_PAUSE_MILLIS = 250;
 /** Deliveries that wait for their next attempt; while there are more, nothing new is sent. */
 const MOST_WAITING = 200;
 const SUBMITTERS = 6;
@@ -37,7 +50,8 @@ export async function emitAll(world: World, { deliveries }: Size, random: () => 
       const type = TYPES[Math.floor(random() * TYPES.length)] ?? '';
       const jobName = `${type.startsWith('interaction') ? 'interactions' : 'batches'}/made-up-${Math.floor(random() * jobs)}`;
       const webhookConfig = n % 2 === 0 ? {} : { webhookConfig: { uris: [world.routeUrl] } };
-      await world.simulator.emit({ type, jobName, data: { id: jobName }, ...webhookConfig });
+      world.simulator.send({ type, jobName, data: { id: jobName }, ...webhookConfig });
+      await sleep(EMIT_PAUSE_MILLIS);
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
@@ -60,18 +74,16 @@ function countOfWaiting(ledger: Ledger): number {
 }
 
 /** Submits each job until it is told which one it is, and once more; finishes it; its results are to come. */
-export async function runJobs(
-  world: World,
-  { jobs, resultsPerJob }: Size,
-): Promise<ReadonlyMap<string, readonly Receipt[]>> {
+export async function runJobs(world: World, { jobs }: Size): Promise<ReadonlyMap<string, readonly Receipt[]>> {
   const answers = new Map<string, Receipt[]>();
   let next = 0;
   const worker = async () => {
     while (next < jobs) {
-      const key = `proof-${next++}`;
+      const job = next++;
+      const key = `proof-${job}`;
       const told = [await submitted(world, key), await submitted(world, key)];
       answers.set(key, told);
-      const output = { lines: resultsPerJob, lineBytes: 300, errorEvery: 10 };
+      const output = { lines: linesOf(job), lineBytes: 300, errorEvery: 10 };
       await world.simulator.finish(told[0]?.jobId ?? '', { output }).catch(() => {});
     }
   };
@@ -91,6 +103,29 @@ async function submitted({ fleets }: World, key: string): Promise<Receipt> {
     await sleep(500);
     return undefined;
   });
+}
+
+/** What ids of forged deliveries begin with. */
+export const FORGED = 'forged_';
+
+/** Deliveries that nobody at Gemini has sent: each would be an event, had it a signature of ours. */
+export async function forge({ fleets, routeUrl }: World, until: AbortSignal): Promise<void> {
+  for (let n = 0; !until.aborted; n++) {
+    const signature =
+      n % 2 === 0 ? `v1,${randomBytes(32).toString('base64')}` : `v1a,${randomBytes(64).toString('base64')}`;
+    const headers = {
+      'webhook-id': `${FORGED}${n}`,
+      'webhook-timestamp': String(Math.floor(Date.now() / 1_000)),
+      'webhook-signature': signature,
+    };
+    const body = JSON.stringify({ type: 'batch.failed', data: { id: `batches/made-up-${n}` } });
+    const url = n % 2 === 0 ? fleets.callback.url : routeUrl;
+    await fetch(url, { method: 'POST', headers, body }).then(
+      async (response) => await response.text(),
+      () => '',
+    );
+    await sleep(200, undefined, { signal: until }).catch(() => {});
+  }
 }
 
 /** What Cloud Scheduler does, more often. */

@@ -3,12 +3,11 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { format } from 'prettier';
-import { startEmulators } from '../support/emulators.ts';
+import { resultsOf } from './load.ts';
 import { type Proof, prove } from './prove.ts';
 
 /** `npm run prove`: the long run, by a seed; it writes what it has found to docs/reliability.md. */
 const ROOT = join(import.meta.dirname, '../..');
-const RESULTS_PER_JOB = 250;
 const PAUSE_MILLIS = 1_000;
 
 const { values } = parseArgs({
@@ -18,18 +17,11 @@ const { values } = parseArgs({
     jobs: { type: 'string', default: '200' },
   },
 });
-const size = { deliveries: Number(values.deliveries), jobs: Number(values.jobs), resultsPerJob: RESULTS_PER_JOB };
+const size = { deliveries: countOf('deliveries'), jobs: countOf('jobs') };
 const command = `npm run prove -- --seed=${values.seed} --deliveries=${size.deliveries} --jobs=${size.jobs}`;
-console.log(`seed ${values.seed}: ${size.deliveries} deliveries, ${size.jobs} jobs of ${RESULTS_PER_JOB} results`);
+console.log(`seed ${values.seed}: ${size.deliveries} deliveries, ${size.jobs} jobs with ${resultsOf(size)} results`);
 
-const emulators = await startEmulators();
-Object.assign(process.env, emulators.env, { METADATA_SERVER_DETECTION: 'none' });
-let proof: Proof;
-try {
-  proof = await prove(values.seed, size, PAUSE_MILLIS, (text) => console.log(text));
-} finally {
-  await emulators.stop();
-}
+const proof = await prove(values.seed, size, PAUSE_MILLIS, (text) => console.log(text));
 for (const { invariant, broke, broken, checked } of proof.verdicts) {
   console.log(`${broke === 0 ? 'holds ' : 'BROKEN'}  ${invariant} (${checked} looked at)`);
   for (const one of broken) console.log(`        ${one}`);
@@ -37,6 +29,12 @@ for (const { invariant, broke, broken, checked } of proof.verdicts) {
 mkdirSync(join(ROOT, 'docs'), { recursive: true });
 writeFileSync(join(ROOT, 'docs/reliability.md'), await format(pageOf(proof), { parser: 'markdown', printWidth: 120 }));
 process.exit(proof.verdicts.every(({ broke }) => broke === 0) ? 0 : 1);
+
+function countOf(name: 'deliveries' | 'jobs'): number {
+  const count = Number(values[name]);
+  if (!Number.isInteger(count) || count < 1) throw new TypeError(`--${name} must be a whole number, 1 at least.`);
+  return count;
+}
 
 function pageOf(found: Proof): string {
   const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
@@ -52,9 +50,10 @@ Written by \`npm run prove\`; to be repeated, in an order of faults that the see
 ${command}
 \`\`\`
 
-Three instances of \`geminiCallback\`, one of them with a clock 250 s ahead, two each of \`fetchResults\` and \`submitJob\`, and
+Three instances of \`geminiCallback\` and two of \`submitJob\`, one of each with a clock 250 s ahead, two of \`fetchResults\`, and
 \`reconcileJobs\`, on Google's emulators behind proxies; the simulator sends, and duplicates, reorders, delays, drops, forges and ages what it
-sends, and its API fails, loses answers and cuts downloads. Meanwhile, one after the other:
+sends, and its API fails, loses answers and cuts downloads. Meanwhile, of each of three kinds at the same time (processes, what they depend on,
+keys and secrets), one after the other:
 
 | fault | times |
 | --- | --- |
@@ -66,7 +65,7 @@ ${[...found.disasters]
 | | |
 | --- | --- |
 | deliveries, attempts | ${number(found.size.deliveries)}, ${number(found.attempts)} |
-| jobs, results | ${number(found.size.jobs)}, ${number(found.size.jobs * found.size.resultsPerJob)} |
+| jobs, results | ${number(found.size.jobs)}, ${number(resultsOf(found.size))} |
 | messages about events, about results | ${number(found.events)}, ${number(found.results)} |
 | instances killed | ${number(found.kills)} |
 | events with a second message | ${number(found.doubled)} |

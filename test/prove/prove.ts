@@ -1,5 +1,5 @@
 import { rage } from './chaos.ts';
-import { emitAll, reconcileUntil, runJobs, settle, type Size } from './load.ts';
+import { emitAll, forge, reconcileUntil, runJobs, settle, type Size } from './load.ts';
 import { seeded } from '../support/random.ts';
 import { type Found, judge } from './verdict.ts';
 import { World } from './world.ts';
@@ -20,24 +20,29 @@ export async function prove(
   pauseMillis: number,
   tell: (text: string) => void,
 ): Promise<Proof> {
-  const random = seeded(seed);
-  const world = await World.open(seed, random);
+  const world = await World.open(seed);
   const startedAt = performance.now();
   const [over, settled] = [new AbortController(), new AbortController()];
   try {
     world.beginFaults();
-    const raging = rage(world, random, pauseMillis, over.signal);
+    const left: string[] = [];
+    world.watch((change) => left.push(change));
+    const raging = rage(world, seed, pauseMillis, over.signal);
     const reconciling = reconcileUntil(world, settled.signal);
+    const forging = forge(world, settled.signal);
     const jobs = runJobs(world, size);
-    await Promise.all([emitAll(world, size, random), jobs]);
+    await Promise.all([emitAll(world, size, seeded(`${seed} load`)), jobs]);
     tell('everything is sent; the faults end');
     over.abort();
     const disasters = await raging;
     await world.endFaults();
-    await settle(world, size, tell);
+    const unsettled = await settle(world, size, tell).then(
+      () => [],
+      (error: unknown) => [String(error)],
+    );
     settled.abort();
-    await reconciling;
-    const found = await judge(world, size, await jobs);
+    await Promise.all([reconciling, forging]);
+    const found = await judge(world, await jobs, { left, unsettled });
     return {
       ...found,
       seed,

@@ -1,7 +1,8 @@
-import { isFinal, stateOf } from '../../functions/model/job.ts';
+import { isFinal, type JobState, stateOf } from '../../functions/model/job.ts';
 import { jobDocumentId } from '../../functions/model/jobName.ts';
+import type { DeliveryRecord } from '../simulator/ledger.ts';
 import type { ReceivedMessage } from '../support/project.ts';
-import type { Receipt, Size } from './load.ts';
+import { FORGED, linesOf, type Receipt } from './load.ts';
 import type { World } from './world.ts';
 
 /** What must hold whatever happens, and whether it did. */
@@ -21,17 +22,24 @@ export interface Found {
   readonly doubled: number;
 }
 
+/** The emulator reads the machine's clock a moment before or after us. */
+const CLOCK_MILLIS = 5;
+
+/** Ids of events that the reconciler has found out. */
+const OWN_IDS = /^(reconciled|overdue)_/;
+
 /** Most repeats of a message, of all, that faults may cause. */
 const MAX_DOUBLED = 0.01;
 
 /** Looks at the records, the topics and the simulator's own ledger. */
 export async function judge(
   world: World,
-  size: Size,
   answers: ReadonlyMap<string, readonly Receipt[]>,
+  seen: { readonly left: readonly string[]; readonly unsettled: readonly string[] },
 ): Promise<Found> {
   const { project, simulator, fleets } = world;
-  const [events, results] = [await drain(world, 'gemini-events'), await drain(world, 'gemini-results')];
+  const events = await world.backends.messages(project, 'gemini-events');
+  const results = await world.backends.messages(project, 'gemini-results');
   const deliveries = new Map(
     (await project.firestore.collection('deliveries').get()).docs.map((one) => [one.id, one.data()]),
   );
@@ -40,12 +48,14 @@ export async function judge(
   const bodies = new Map(simulator.ledger.deliveries.map((delivery) => [delivery.webhookId, delivery]));
   const genuine = [...bodies.values()].filter(({ state }) => state === 'delivered');
   const first = new Map<string, ReceivedMessage>();
+  const earliest = new Map<string, number>();
   const times = new Map<string, number>();
   for (const message of events) {
     const id = message.attributes['webhook_id'] ?? '';
     // What is told again on purpose says so.
     if (message.attributes['replay'] !== undefined) continue;
     first.set(id, message);
+    earliest.set(id, Math.min(earliest.get(id) ?? Infinity, message.publishedMillis));
     times.set(id, (times.get(id) ?? 0) + 1);
   }
   const doubled = [...times].filter(([, count]) => count > 1).map(([id]) => id);
@@ -57,9 +67,12 @@ export async function judge(
     results: results.length,
     doubled: doubled.length,
     verdicts: [
-      verdict('no 2xx without a durable record and an accepted message', accepted, ({ webhookId }) =>
-        deliveries.get(webhookId)?.['state'] !== 'published' || !first.has(webhookId) ? webhookId : undefined,
-      ),
+      { invariant: 'everything settles', broken: seen.unsettled, broke: seen.unsettled.length, checked: 1 },
+      verdict('no 2xx before a durable record and an accepted message', accepted, ({ webhookId }) => {
+        const publishedMillis = earliest.get(webhookId) ?? Infinity;
+        const isEarly = (fleets.callback.acceptedAt.get(webhookId) ?? Infinity) < publishedMillis - CLOCK_MILLIS;
+        return deliveries.get(webhookId)?.['state'] !== 'published' || isEarly ? webhookId : undefined;
+      }),
       verdict('every genuine event is on the topic at least once, byte for byte', genuine, ({ webhookId, body }) =>
         first.get(webhookId)?.data.toString() === body ? undefined : webhookId,
       ),
@@ -70,21 +83,30 @@ export async function judge(
         return jobName !== '' && !jobs.has(jobDocumentId(jobName)) ? webhookId : undefined;
       }),
       verdict('a second message only where a crash or a lost answer explains it', doubled, (id) =>
-        fleets.callback.disturbed.has(id) || id.startsWith('reconciled_') ? undefined : id,
+        fleets.callback.disturbed.has(id) || OWN_IDS.test(id) ? undefined : id,
       ),
       verdict('second messages are below 1 %', [doubled.length], (count) =>
         count > times.size * MAX_DOUBLED ? `${count} of ${times.size}` : undefined,
       ),
-      verdict('a final state is never left', [...jobs], ([id, { state, timeline }]) => {
-        const ends = (timeline as readonly { type: string }[])
-          .map(({ type }) => stateOf(type))
-          .filter((end) => end && isFinal(end));
-        return ends.length > 0 && !ends.includes(state as (typeof ends)[number])
-          ? `${id} is ${String(state)}`
-          : undefined;
+      verdict('a final state is never left', [...jobs.keys()], (id) =>
+        seen.left.find((change) => change.startsWith(`${id}:`)),
+      ),
+      verdict('a job has the state of its latest end, whatever came when', [...endsOf(genuine)], ([name, states]) => {
+        const state = jobs.get(jobDocumentId(name))?.['state'] as JobState;
+        return states.has(state) ? undefined : `${name} is ${state}, not ${[...states].join(' or ')}`;
       }),
-      verdict('nothing is written for a request that fails verification', [...deliveries.keys()], (id) =>
-        bodies.has(id) || id.startsWith('reconciled_') ? undefined : id,
+      verdict(
+        'no attempt that is forged, unsigned or old is accepted',
+        attemptsToRefuse(bodies.values()),
+        (attempt) => {
+          const status = attempt.answer?.status;
+          return status === undefined || status >= 400 ? undefined : `${attempt.webhookId}: ${status}`;
+        },
+      ),
+      verdict(
+        'nothing is written for a request that fails verification',
+        [...deliveries.keys(), ...times.keys()],
+        (id) => (id.startsWith(FORGED) || !(bodies.has(id) || OWN_IDS.test(id)) ? id : undefined),
       ),
       verdict('no job is started twice, and every caller is told the same one', [...answers], ([key, told]) => {
         const ids = new Set(told.map(({ submissionId }) => submissionId));
@@ -94,8 +116,9 @@ export async function judge(
         const isOne = new Set(told.map(({ jobId }) => jobId)).size === 1 && started.length === 1;
         return isOne ? undefined : `${key}: ${started.length} started`;
       }),
-      verdict('every result index arrives', [...answers.values()], ([receipt]) => {
-        const missing = size.resultsPerJob - (indexes.get(receipt?.jobId ?? '')?.size ?? 0);
+      verdict('every result index arrives', [...answers], ([key, [receipt]]) => {
+        const lines = linesOf(Number(key.slice(key.indexOf('-') + 1)));
+        const missing = lines - (indexes.get(receipt?.jobId ?? '')?.size ?? 0);
         return missing === 0 ? undefined : `${receipt?.jobId}: ${missing} missing`;
       }),
     ],
@@ -107,16 +130,30 @@ function verdict<T>(invariant: string, all: readonly T[], broken: (one: T) => st
   return { invariant, broken: found.slice(0, 5), broke: found.length, checked: all.length };
 }
 
-async function drain(
-  { project }: World,
-  topic: 'gemini-events' | 'gemini-results',
-): Promise<readonly ReceivedMessage[]> {
-  const all: ReceivedMessage[] = [];
-  for (;;) {
-    const more = await project.messages(topic);
-    if (more.length === 0) return all;
-    all.push(...more);
+/** The states of each job's latest final events: of several at the same moment any may decide. */
+function endsOf(genuine: readonly DeliveryRecord[]): ReadonlyMap<string, ReadonlySet<JobState>> {
+  const latest = new Map<string, number>();
+  const ends = new Map<string, Set<JobState>>();
+  for (const { jobName = '', eventType, body } of genuine) {
+    const state = stateOf(eventType);
+    if (jobName === '' || !isFinal(state)) continue;
+    const time = Date.parse((JSON.parse(body) as { timestamp: string }).timestamp);
+    const known = latest.get(jobName) ?? -Infinity;
+    if (time > known) ends.set(jobName, new Set());
+    if (time >= known) ends.get(jobName)?.add(state);
+    latest.set(jobName, Math.max(time, known));
   }
+  return ends;
+}
+
+const TO_REFUSE: readonly string[] = ['unsigned', 'wrong_signature', 'stale'];
+
+function attemptsToRefuse(deliveries: Iterable<DeliveryRecord>) {
+  return [...deliveries].flatMap(({ webhookId, attempts }) =>
+    attempts
+      .filter(({ faults }) => faults.some((fault) => TO_REFUSE.includes(fault)))
+      .map(({ answer }) => ({ webhookId, answer })),
+  );
 }
 
 function indexesOf(results: readonly ReceivedMessage[]): ReadonlyMap<string, ReadonlySet<string>> {

@@ -3,10 +3,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GoogleGenAI } from '@google/genai';
+import { isFinal, type JobState } from '../../functions/model/job.ts';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
 import { clockAhead } from '../support/functions.ts';
+import { seeded } from '../support/random.ts';
 import { TestProject } from '../support/project.ts';
 import { Proxy } from '../support/proxy.ts';
+import { Backends } from './backends.ts';
 import { Fleet } from './fleet.ts';
 
 const ROUTE_KEY = 'a-route-key-of-the-proof-with-32-characters';
@@ -36,6 +39,7 @@ const API_FAULTS = [
 
 /** Everything: the four functions, several instances of each, a Gemini and two backends that can be made to fail. */
 export class World {
+  readonly backends: Backends;
   readonly project: TestProject;
   readonly simulator: Simulator;
   readonly firestore: Proxy;
@@ -43,10 +47,12 @@ export class World {
   readonly fleets: Readonly<Record<'callback' | 'results' | 'reconcile' | 'submit', Fleet>>;
   readonly ai: GoogleGenAI;
   readonly #folder = mkdtempSync(join(tmpdir(), 'prove-'));
+  #stopWatching: () => void = () => {};
   #webhookId = '';
   #secrets: readonly string[] = [];
 
-  private constructor(parts: Pick<World, 'project' | 'simulator' | 'firestore' | 'pubsub' | 'fleets'>) {
+  private constructor(parts: Pick<World, 'backends' | 'project' | 'simulator' | 'firestore' | 'pubsub' | 'fleets'>) {
+    this.backends = parts.backends;
     this.project = parts.project;
     this.simulator = parts.simulator;
     this.firestore = parts.firestore;
@@ -55,7 +61,10 @@ export class World {
     this.ai = new GoogleGenAI({ apiKey: 'any-key', httpOptions: { baseUrl: this.simulator.url } });
   }
 
-  static async open(seed: string, random: () => number): Promise<World> {
+  static async open(seed: string): Promise<World> {
+    const random = seeded(`${seed} world`);
+    const oneOf = <T>(forms: readonly T[]) => forms[Math.floor(random() * forms.length)] as T;
+    const backends = await Backends.start();
     const project = await TestProject.create({ ordered: false });
     const { FIRESTORE_EMULATOR_HOST = '', PUBSUB_EMULATOR_HOST = '' } = project.env;
     const simulator = await startSimulator({
@@ -65,11 +74,16 @@ export class World {
         deliveries: {
           retryDelaysMillis: [0, ...Array.from({ length: 300 }, () => 1_000)],
           disableAfterGivenUp: 1_000_000,
+          // What nothing tells about the wire is one way in one run and another in the next.
+          userMetadata: oneOf(['user_metadata', 'data.user_metadata', 'metadata.user_metadata', 'none']),
+          dataId: oneOf(['full', 'bare']),
+          outputFileUri: oneOf(['https', 'name', 'gs', 'none']),
         },
       },
     });
     const one = {};
     const world = new World({
+      backends,
       project,
       simulator,
       firestore: await Proxy.start(FIRESTORE_EMULATOR_HOST),
@@ -78,7 +92,7 @@ export class World {
         callback: await Fleet.listen('geminiCallback', [one, one, clockAhead(250_000)], random),
         results: await Fleet.listen('fetchResults', [one, one], random),
         reconcile: await Fleet.listen('reconcileJobs', [one], random),
-        submit: await Fleet.listen('submitJob', [one, one], random),
+        submit: await Fleet.listen('submitJob', [one, clockAhead(250_000)], random),
       },
     });
     await world.#start();
@@ -129,9 +143,33 @@ export class World {
     this.#keep([secret, ...this.#secrets].slice(0, 5));
   }
 
+  /** Follows every job's state, and tells of those that leave a final one. */
+  watch(left: (change: string) => void): void {
+    const states = new Map<string, JobState>();
+    const listen = (): (() => void) =>
+      this.project.firestore.collection('jobs').onSnapshot(
+        (snapshot) => {
+          for (const { doc } of snapshot.docChanges()) {
+            const [before, state] = [states.get(doc.id), doc.get('state') as JobState];
+            if (before !== undefined && isFinal(before) && !isFinal(state)) left(`${doc.id}: ${before} to ${state}`);
+            states.set(doc.id, state);
+          }
+        },
+        () => (this.#stopWatching = listen()),
+      );
+    this.#stopWatching = listen();
+  }
+
+  async restartPubsub(): Promise<void> {
+    await this.backends.restartPubsub(this.project);
+    await this.#push();
+  }
+
   async close(): Promise<void> {
+    this.#stopWatching();
     await Promise.all(Object.values(this.fleets).map(async (fleet) => await fleet.close()));
     await Promise.all([this.firestore.refuse(), this.pubsub.refuse(), this.simulator.close(), this.project.close()]);
+    await this.backends.stop();
     rmSync(this.#folder, { recursive: true });
   }
 
@@ -140,8 +178,12 @@ export class World {
     const webhook = await this.ai.webhooks.create({ name: 'proof', uri, subscribed_events: TYPES });
     this.#webhookId = webhook.id ?? '';
     this.#keep([webhook.new_signing_secret ?? '']);
-    await this.project.push('gemini-events', this.fleets.results.url);
+    await this.#push();
     await Promise.all(Object.values(this.fleets).map(async (fleet) => await fleet.start(this.env)));
+  }
+
+  async #push(): Promise<void> {
+    await this.project.push('gemini-events', this.fleets.results.url);
   }
 
   #keep(secrets: readonly string[]): void {

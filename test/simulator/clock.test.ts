@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { Clock } from './clock.ts';
 
@@ -107,6 +108,15 @@ describe('a running clock', () => {
     await clock.advance(0);
     order.push('advance');
     expect(order).toEqual(['task', 'advance']);
+    await clock.close();
+  });
+
+  test('has not lost the time that an advance took', async () => {
+    const clock = new Clock();
+    const before = clock.now() - Date.now();
+    clock.after(0, async () => await sleep(50));
+    await clock.advance(1_000);
+    expect(clock.now() - Date.now() - before).toBeGreaterThan(990);
     await clock.close();
   });
 

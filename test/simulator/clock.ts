@@ -89,14 +89,11 @@ export class Clock {
         await Promise.all(due.map(runTask));
       }
     } finally {
-      this.#resumeFrom(target);
+      // A clock that runs has not lost the time for which it stood.
+      this.#offsetMillis += millis;
+      this.#standingMillis = this.manual ? target : undefined;
+      this.#arm();
     }
-  }
-
-  #resumeFrom(millis: number): void {
-    this.#standingMillis = this.manual ? millis : undefined;
-    this.#offsetMillis = millis - Date.now();
-    this.#arm();
   }
 
   /** All entries of the earliest instant until the given time. */

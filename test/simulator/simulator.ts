@@ -40,6 +40,8 @@ export interface Simulator {
   redeliver(webhookId: string): Promise<void>;
   /** Sends any event to the URIs of its webhook config, or else to the subscribed webhooks, and waits as `finish` does. */
   emit(event: GeminiEvent): Promise<void>;
+  /** The same without waiting for anything, which needs a clock that runs. */
+  send(event: GeminiEvent): void;
   /** Registers a generated file of any size, made while it is read; answers its name. */
   generateFile(spec: Pick<LinesSpec, 'lines'> & Partial<LinesSpec>, name?: string): string;
   /** Stops listening, cuts what is open, forgets what is to come; nothing is left when it resolves. */
@@ -73,6 +75,7 @@ export async function startSimulator({
       deliveries.emit(event);
       await clock.advance(0);
     },
+    send: (event) => deliveries.emit(event),
     generateFile: (spec, name) => {
       const content = linesContent(linesSpecSchema.parse(spec), random);
       return files.addGenerated(content, 'application/jsonl', name).name;

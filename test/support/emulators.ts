@@ -32,10 +32,7 @@ export async function startEmulators(): Promise<Emulators> {
     return { env: { FIRESTORE_EMULATOR_HOST, PUBSUB_EMULATOR_HOST }, stop: async () => {} };
   }
   requireJava();
-  const [firestore, pubsub] = await Promise.all([
-    startJava(['-cp', findJar('cloud-firestore-emulator/cloud-firestore-emulator.jar'), FIRESTORE_MAIN, 'start']),
-    startJava(['-jar', findJar('pubsub-emulator/lib/cloud-pubsub-emulator-*-all.jar')]),
-  ]);
+  const [firestore, pubsub] = await Promise.all([startFirestore(), startPubsub()]);
   return {
     env: { FIRESTORE_EMULATOR_HOST: firestore.host, PUBSUB_EMULATOR_HOST: pubsub.host },
     stop: async () => {
@@ -44,8 +41,26 @@ export async function startEmulators(): Promise<Emulators> {
   };
 }
 
-async function startJava(args: readonly string[]): Promise<{ host: string; stop: () => Promise<unknown> }> {
-  const port = await freePort();
+/** One emulator, ready, in a process of its own. */
+export interface Emulator {
+  readonly host: string;
+  readonly port: number;
+  stop(): Promise<unknown>;
+}
+
+/** @param seed the metadata file of an export that it begins with. */
+export async function startFirestore(port?: number, seed?: string): Promise<Emulator> {
+  const jar = findJar('cloud-firestore-emulator/cloud-firestore-emulator.jar');
+  return await startJava(['-cp', jar, FIRESTORE_MAIN, 'start', ...(seed ? [`--seed_from_export=${seed}`] : [])], port);
+}
+
+/** It begins with nothing: no topic, no subscription. */
+export async function startPubsub(port?: number): Promise<Emulator> {
+  return await startJava(['-jar', findJar('pubsub-emulator/lib/cloud-pubsub-emulator-*-all.jar')], port);
+}
+
+async function startJava(args: readonly string[], given?: number): Promise<Emulator> {
+  const port = given ?? (await freePort());
   const host = `127.0.0.1:${port}`;
   const emulator = await startTied('java', [...JAVA_OPTIONS, ...args, '--host=127.0.0.1', `--port=${port}`]);
   let output = '';
@@ -66,7 +81,7 @@ async function startJava(args: readonly string[]): Promise<{ host: string; stop:
     throw error;
   }
   ended.catch(() => {});
-  return { host, stop: () => emulator.end() };
+  return { host, port, stop: () => emulator.end() };
 }
 
 function requireJava(): void {

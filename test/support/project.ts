@@ -7,9 +7,11 @@ export interface ReceivedMessage {
   readonly data: Buffer;
   readonly attributes: Readonly<Record<string, string>>;
   readonly orderingKey: string;
+  /** When Pub/Sub accepted it, Unix milliseconds. */
+  readonly publishedMillis: number;
 }
 
-const TOPICS = ['gemini-events', 'gemini-results', 'gemini-dead-letter'] as const;
+export const TOPICS = ['gemini-events', 'gemini-results', 'gemini-dead-letter'] as const;
 export type Topic = (typeof TOPICS)[number];
 
 /** A Google Cloud project of a test's own: the emulators keep each apart from all others. */
@@ -17,6 +19,8 @@ export class TestProject {
   readonly projectId: string;
   readonly firestore: Firestore;
   readonly #pubsub: PubSub;
+  /** Messages that were pulled, by topic and id. */
+  readonly #seen = new Set<string>();
   readonly #subscriber: InstanceType<typeof v1.SubscriberClient>;
 
   private constructor(projectId: string, pubsub: PubSub, subscriber: InstanceType<typeof v1.SubscriberClient>) {
@@ -35,11 +39,17 @@ export class TestProject {
     const projectId = `demo-${randomBytes(6).toString('hex')}`;
     const pubsub = new PubSub({ projectId });
     const subscriber = new v1.SubscriberClient({ ...(await pubsub.getClientConfig()) });
+    const project = new TestProject(projectId, pubsub, subscriber);
+    await project.createTopics({ ordered });
+    return project;
+  }
+
+  async createTopics({ ordered }: { ordered: boolean }): Promise<void> {
+    this.#seen.clear();
     for (const topic of TOPICS) {
-      await pubsub.createTopic(topic);
-      await pubsub.createSubscription(topic, topic, { enableMessageOrdering: ordered });
+      await this.#pubsub.createTopic(topic);
+      await this.#pubsub.createSubscription(topic, topic, { enableMessageOrdering: ordered });
     }
-    return new TestProject(projectId, pubsub, subscriber);
   }
 
   /** What a function needs to find this project. */
@@ -100,10 +110,14 @@ export class TestProject {
     const [{ receivedMessages = [] }] = await this.#subscriber.pull({ subscription, maxMessages: 1_000 });
     const ackIds = (receivedMessages ?? []).flatMap(({ ackId }) => ackId ?? []);
     if (ackIds.length > 0) await this.#subscriber.acknowledge({ subscription, ackIds });
-    return (receivedMessages ?? []).map(({ message }) => ({
+    // One that comes again because it was acknowledged too late is the same message.
+    const known = (id: string) => this.#seen.has(id) || !this.#seen.add(id);
+    const fresh = (receivedMessages ?? []).filter(({ message }) => !known(`${topic} ${message?.messageId}`));
+    return fresh.map(({ message }) => ({
       data: Buffer.from((message?.data ?? '') as Uint8Array),
       attributes: message?.attributes ?? {},
       orderingKey: message?.orderingKey ?? '',
+      publishedMillis: Number(message?.publishTime?.seconds ?? 0) * 1_000 + (message?.publishTime?.nanos ?? 0) / 1e6,
     }));
   }
 }
