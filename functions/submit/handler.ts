@@ -134,8 +134,12 @@ function receiptOf({ kind, route }: Submission, { jobId, submissionId }: Pick<Re
   return { jobId, kind, state: 'submitted', route, submissionId } as const;
 }
 
-/** Made of the key, so that it is the same on every instance. */
-function recordIdOf(idempotencyKey: string | undefined): string {
+/**
+ * Made of the key, so that it is the same on every instance.
+ *
+ * @throws {CallbackError} `INVALID_ARGUMENT`
+ */
+export function recordIdOf(idempotencyKey: string | undefined): string {
   if (idempotencyKey === undefined) return `sub_${randomUUID().replaceAll('-', '')}`;
   if (idempotencyKey.length > 0 && idempotencyKey.length <= MAX_KEY_LENGTH) {
     return `sub_${digestOf(idempotencyKey).slice(0, 32)}`;
