@@ -148,7 +148,8 @@ async function follow(
     const { results } = output;
     terminal.result({ ...found.record, output: results }, () => [linesOf(found), ...outputText(results)].join('\n'));
   }
-  if (failure ?? output.failure) throw failure ?? output.failure;
+  const reason = failure ?? output.failure;
+  if (reason) throw reason;
 }
 
 function bytesOf(submission: object): Buffer {

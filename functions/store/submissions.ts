@@ -11,6 +11,7 @@ import type { JsonObject } from '../model/json.ts';
 import type { Deadline } from '../platform/deadline.ts';
 import { CallbackError } from '../platform/errors.ts';
 import { untilDecided } from './contention.ts';
+import { Turns } from './turns.ts';
 
 /** As long as the same key gives the same answer. */
 const KEPT_MILLIS = 86_400_000;
@@ -66,6 +67,7 @@ const UNAVAILABLE = ['STORE_UNAVAILABLE', 'Firestore did not answer in time; sen
 /** The idempotency records of submissions, `submissions/{record id}`, and the jobs' records that come of them. */
 export class Submissions {
   readonly #firestore: Firestore;
+  readonly #turns = new Turns();
 
   constructor(firestore: Firestore) {
     this.#firestore = firestore;
@@ -73,26 +75,9 @@ export class Submissions {
 
   /** Records the submission before Gemini is asked, once for all simultaneous requests under its key. */
   async claim(key: SubmissionKey, deadline: Deadline): Promise<ClaimedSubmission> {
-    const document = this.#documentOf(key.recordId);
     const owner = randomUUID();
-    const claiming = untilDecided<ClaimedSubmission>(deadline, async () => {
-      const snapshot = await document.get();
-      const now = snapshot.readTime.toMillis();
-      if (snapshot.updateTime === undefined || isOver(snapshot, now)) {
-        return { status: 'new', claim: await begin(snapshot, key, owner, now) };
-      }
-      if (snapshot.get('fingerprint') !== key.fingerprint) return { status: 'conflict' };
-      const submissionId = snapshot.get('submissionId') as string;
-      const jobId = snapshot.get('jobId') as string | undefined;
-      if (jobId !== undefined) return { status: 'done', submissionId, jobId };
-      const isLeased = (snapshot.get('leaseUntil') as Timestamp).toMillis() > now;
-      if (isLeased && snapshot.get('owner') !== owner) return { status: 'busy' };
-      await document.update(leaseFrom(now, owner), { lastUpdateTime: snapshot.updateTime });
-      const claim = { recordId: key.recordId, submissionId, owner };
-      const startedAt = snapshot.get('startedAt') as Timestamp | undefined;
-      if (startedAt === undefined) return { status: 'new', claim };
-      return { status: 'unknown', claim, askedMillisAgo: now - startedAt.toMillis() };
-    });
+    const attempt = () => this.#tryClaim(key, owner);
+    const claiming = untilDecided(deadline, () => this.#turns.take(key.recordId, attempt));
     return await deadline.wait(claiming, ...UNAVAILABLE);
   }
 
@@ -160,6 +145,26 @@ export class Submissions {
     const reading = this.#firestore.doc(`jobs/${jobDocumentId(jobId)}`).get();
     const snapshot = await deadline.wait(reading, ...UNAVAILABLE);
     return (snapshot.get('root') as string | undefined) ?? jobId;
+  }
+
+  async #tryClaim(key: SubmissionKey, owner: string): Promise<ClaimedSubmission> {
+    const document = this.#documentOf(key.recordId);
+    const snapshot = await document.get();
+    const now = snapshot.readTime.toMillis();
+    if (snapshot.updateTime === undefined || isOver(snapshot, now)) {
+      return { status: 'new', claim: await begin(snapshot, key, owner, now) };
+    }
+    if (snapshot.get('fingerprint') !== key.fingerprint) return { status: 'conflict' };
+    const submissionId = snapshot.get('submissionId') as string;
+    const jobId = snapshot.get('jobId') as string | undefined;
+    if (jobId !== undefined) return { status: 'done', submissionId, jobId };
+    const isLeased = (snapshot.get('leaseUntil') as Timestamp).toMillis() > now;
+    if (isLeased && snapshot.get('owner') !== owner) return { status: 'busy' };
+    await document.update(leaseFrom(now, owner), { lastUpdateTime: snapshot.updateTime });
+    const claim = { recordId: key.recordId, submissionId, owner };
+    const startedAt = snapshot.get('startedAt') as Timestamp | undefined;
+    if (startedAt === undefined) return { status: 'new', claim };
+    return { status: 'unknown', claim, askedMillisAgo: now - startedAt.toMillis() };
   }
 
   /** @returns whether the claim still held; another owner's record is left alone. */
