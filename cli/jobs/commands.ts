@@ -95,7 +95,7 @@ export function addJobCommands(program: Command, terminal: () => Terminal, varia
 }
 
 /** Waits for the end of a job, prints its record, and throws where it has not succeeded. */
-export async function followJob(
+async function followJob(
   id: string,
   options: { readonly timeoutSeconds?: number | undefined },
   terminal: Terminal,

@@ -1,11 +1,9 @@
-import { openAsBlob } from 'node:fs';
-import { stat } from 'node:fs/promises';
-import type { GoogleGenAI } from '@google/genai';
 import type { Command } from 'commander';
+import type { SubmitConfig } from '../../functions/submit/config.ts';
 import type { Receipt } from '../../functions/submit/handler.ts';
-import { connect } from '../connect.ts';
 import { CliError, reasonOf, usageError } from '../errors.ts';
 import { fields, type Terminal } from '../terminal.ts';
+import type { Output } from './output.ts';
 
 interface CommonOptions {
   readonly model?: string;
@@ -35,9 +33,11 @@ export function addSubmitCommands(program: Command, terminal: () => Terminal, va
     .requiredOption('--file <path>', 'prompts as JSON Lines: {"key": "r1", "request": {"contents": […]}}')
     .option('--display-name <name>', 'a name of your own')
     .action(async ({ file, model, displayName, ...options }: BatchOptions) => {
-      const src = await upload(connect(variables).ai, file, terminal());
-      const request = { model, src };
-      await run({ kind: 'batch', request, displayName, ...envelopeOf(options) }, options, terminal(), variables);
+      const about = { kind: 'batch', displayName, ...envelopeOf(options) };
+      const config = await check({ ...about, request: { model, src: 'files/to-be-uploaded' } }, options, variables);
+      const { upload } = await import('./upload.ts');
+      const src = await upload(config, file, options.idempotencyKey, terminal());
+      await run({ ...about, request: { model, src } }, options, config, terminal(), variables);
     });
 
   withCommonOptions(group.command('interaction'))
@@ -46,8 +46,9 @@ export function addSubmitCommands(program: Command, terminal: () => Terminal, va
     .option('--agent <name>', 'or the agent')
     .requiredOption('--input <text>', 'what it is to do')
     .action(async ({ model, agent, input, ...options }: InteractionOptions) => {
-      const request = { model, agent, input };
-      await run({ kind: 'interaction', request, ...envelopeOf(options) }, options, terminal(), variables);
+      const submission = { kind: 'interaction', request: { model, agent, input }, ...envelopeOf(options) };
+      const config = await check(submission, options, variables);
+      await run(submission, options, config, terminal(), variables);
     });
 }
 
@@ -56,7 +57,7 @@ function withCommonOptions(command: Command): Command {
     .requiredOption('--route <name>', 'your name for the pipeline: 1 to 64 of A-Z a-z 0-9 _ -')
     .option('--metadata <json>', 'an object of your own, which comes back with every event and message')
     .option('--idempotency-key <key>', 'the same key starts the same job once, for 24 h')
-    .option('--wait', 'follow the job to its end, without asking Gemini');
+    .option('--wait', 'follow the job to its end, without asking Gemini meanwhile, and show its output');
 }
 
 function envelopeOf({ route, metadata }: CommonOptions): object {
@@ -71,57 +72,86 @@ function parseMetadata(text: string): unknown {
   }
 }
 
+/**
+ * Everything that can be wrong before anything is sent.
+ *
+ * @throws {ConfigError} where the environment is not complete.
+ * @throws {CliError} of usage, where the submission cannot be used.
+ */
+async function check(
+  submission: object,
+  { idempotencyKey }: CommonOptions,
+  variables: NodeJS.ProcessEnv,
+): Promise<SubmitConfig> {
+  const [{ readSubmitConfig }, { recordIdOf }, { parseSubmission }] = await Promise.all([
+    import('../../functions/submit/config.ts'),
+    import('../../functions/submit/handler.ts'),
+    import('../../functions/submit/submission.ts'),
+  ]);
+  try {
+    parseSubmission(bytesOf(submission));
+    recordIdOf(idempotencyKey);
+  } catch (error) {
+    throw usageError(reasonOf(error));
+  }
+  return readSubmitConfig(variables);
+}
+
 async function run(
   submission: object,
   { idempotencyKey, wait }: CommonOptions,
+  config: SubmitConfig,
   terminal: Terminal,
   variables: NodeJS.ProcessEnv,
 ): Promise<void> {
-  const receipt = await submit(submission, idempotencyKey, variables);
+  const receipt = await submit(submission, idempotencyKey, config);
   if (!wait) {
     terminal.result(receipt, () => fields({ ...receipt }));
     return;
   }
   terminal.note(`Started ${receipt.jobId}.`);
-  const { followJob } = await import('../jobs/commands.ts');
-  await followJob(receipt.jobId, {}, terminal, variables);
+  await follow(receipt, config, terminal, variables);
 }
 
 /** In this process, by the function's own code: the job is recorded as the function records it. */
-async function submit(submission: object, key: string | undefined, variables: NodeJS.ProcessEnv): Promise<Receipt> {
-  const [{ readSubmitConfig }, { connectSubmit }, { Log }] = await Promise.all([
-    import('../../functions/submit/config.ts'),
+async function submit(submission: object, key: string | undefined, config: SubmitConfig): Promise<Receipt> {
+  const [{ connectSubmit }, { Log }] = await Promise.all([
     import('../../functions/submit/runtime.ts'),
     import('../../functions/platform/log.ts'),
   ]);
   const silent = new Log(undefined, () => {});
   try {
-    return await connectSubmit(readSubmitConfig(variables), silent)(Buffer.from(JSON.stringify(submission)), key);
+    return await connectSubmit(config, silent)(bytesOf(submission), key);
   } catch (error) {
     if (!(error instanceof Error && 'reason' in error)) throw error;
     throw new CliError(String(error.reason), reasonOf(error), { cause: error });
   }
 }
 
-/** @returns the name of the uploaded file, `files/…`. */
-async function upload(ai: GoogleGenAI, path: string, terminal: Terminal): Promise<string> {
-  const { size } = await stat(path).catch((error: unknown) => {
-    throw usageError(`--file ${path} cannot be read: ${reasonOf(error)}`);
-  });
-  if (size === 0) throw usageError(`--file ${path} is empty.`);
-  const file = await openAsBlob(path);
-  const slice = file.slice.bind(file);
-  // The SDK takes the file piece by piece, and tells nobody how far it is.
-  file.slice = (start = 0, end = size, type = '') => {
-    terminal.note(`Uploading ${path}: ${Math.floor((start / size) * 100)} % of ${(size / 1e6).toFixed(1)} MB`);
-    return slice(start, end, type);
-  };
-  try {
-    const { name } = await ai.files.upload({ file, config: { mimeType: 'application/jsonl' } });
-    if (name === undefined) throw new Error('Gemini answered without the name of the file.');
-    terminal.note(`Uploaded ${path} as ${name}.`);
-    return name;
-  } catch (error) {
-    throw new CliError('NOT_UPLOADED', `${path} could not be uploaded: ${reasonOf(error)}`, { cause: error });
+/** Waits for the end of the job by its record, and then reads from Gemini, once, what it has given. */
+async function follow(
+  { jobId, kind }: Receipt,
+  config: SubmitConfig,
+  terminal: Terminal,
+  variables: NodeJS.ProcessEnv,
+): Promise<void> {
+  const [{ watchJob }, { linesOf }, { outputText, readOutput }] = await Promise.all([
+    import('../jobs/watch.ts'),
+    import('../jobs/describe.ts'),
+    import('./output.ts'),
+  ]);
+  const { found, failure, remark } = await watchJob(jobId, {}, terminal, variables);
+  if (remark) terminal.note(remark);
+  const output: Output = found && !failure ? await readOutput({ jobId, kind }, config.gemini) : { results: [] };
+  if (output.remark) terminal.note(output.remark);
+  if (found) {
+    const { results } = output;
+    terminal.result({ ...found.record, output: results }, () => [linesOf(found), ...outputText(results)].join('\n'));
   }
+  const reason = failure ?? output.failure;
+  if (reason) throw reason;
+}
+
+function bytesOf(submission: object): Buffer {
+  return Buffer.from(JSON.stringify(submission));
 }

@@ -1,7 +1,9 @@
 import { GoogleGenAI } from '@google/genai';
 import type { Log } from '../platform/log.ts';
+import { hide } from '../platform/redaction.ts';
 import { Secrets } from '../platform/secrets.ts';
 import { firstOf, type GeminiSettings } from '../platform/settings.ts';
+import type { Exchange } from './exchange.ts';
 import { GeminiHttp } from './http.ts';
 
 /** Who asks, and where. */
@@ -14,6 +16,8 @@ export interface Access {
 export interface Gemini {
   readonly ai: GoogleGenAI;
   readonly gemini: GeminiHttp;
+  /** The SDK for one call that is watched on the wire. */
+  readonly watched: (exchange: Exchange) => GoogleGenAI;
 }
 
 /** Gemini's SDK, told everything: nothing is left to the environment, which could send it to another platform (G 2.1). */
@@ -26,15 +30,26 @@ export function geminiByKey({ apiKeys, baseUrl }: GeminiSettings, log: Log): () 
   const clients = new Secrets({
     name: 'GEMINI_API_KEY_FILE',
     source: apiKeys,
-    make: (apiKey): Gemini => ({ ai: connectSdk({ apiKey, baseUrl }), gemini: new GeminiHttp({ apiKey, baseUrl }) }),
+    make: (apiKey) => connect({ apiKey, baseUrl }),
     log,
   });
   return () => clients.first();
 }
 
-function connectSdk({ apiKey, baseUrl }: Access): GoogleGenAI {
+function connect(access: Access): Gemini {
+  return {
+    ai: connectSdk(access),
+    gemini: new GeminiHttp(access),
+    watched: (exchange) => connectSdk(access, exchange),
+  };
+}
+
+function connectSdk({ apiKey, baseUrl }: Access, exchange?: Exchange): GoogleGenAI {
+  hide(apiKey);
   keepKeyAtHome();
-  return new GoogleGenAI({ apiKey, enterprise: false, vertexai: false, httpOptions: { baseUrl: baseUrl.href } });
+  const watching = exchange === undefined ? {} : { fetch: exchange.over(fetch) };
+  const httpOptions = { baseUrl: baseUrl.href, ...watching };
+  return new GoogleGenAI({ apiKey, enterprise: false, vertexai: false, httpOptions });
 }
 
 const KEY_HEADER = 'x-goog-api-key';

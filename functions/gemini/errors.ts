@@ -1,4 +1,5 @@
 import { isJsonObject, type JsonObject, stringAt } from '../model/json.ts';
+import { redacted } from '../platform/redaction.ts';
 
 /** Time-outs, too many requests, and Gemini's own failures: another try can end otherwise. */
 const TRANSIENT_STATUSES = new Set([408, 429]);
@@ -15,7 +16,7 @@ export class GeminiError extends Error {
     message: string,
     { httpStatus, status, retryAfterSeconds, cause }: Partial<Omit<GeminiError, 'name' | 'message'>> = {},
   ) {
-    super(message, cause === undefined ? {} : { cause });
+    super(redacted(message), cause === undefined ? {} : { cause });
     this.name = 'GeminiError';
     this.httpStatus = httpStatus;
     this.status = status ?? (httpStatus === undefined ? 'UNAVAILABLE' : 'UNKNOWN');
@@ -32,14 +33,18 @@ export class GeminiError extends Error {
   }
 }
 
-/** Reads an error of either of the SDK's transports: one has the answer's text as `body`, the other as its message. */
-export function toGeminiError(error: unknown): GeminiError {
+/**
+ * Reads an error of either of the SDK's transports: one has the answer's text as `body`, the other as its message.
+ *
+ * @param answered headers of the answer, which only one of them has.
+ */
+export function toGeminiError(error: unknown, answered?: Headers): GeminiError {
   if (error instanceof GeminiError) return error;
   if (!(error instanceof Error)) return new GeminiError(String(error));
   const httpStatus = 'status' in error && typeof error.status === 'number' ? error.status : undefined;
   if (httpStatus === undefined) return new GeminiError(reasonOf(error), { cause: error });
   const body = 'body' in error && typeof error.body === 'string' ? error.body : error.message;
-  const headers = 'headers' in error && error.headers instanceof Headers ? error.headers : undefined;
+  const headers = 'headers' in error && error.headers instanceof Headers ? error.headers : answered;
   return fromAnswer(httpStatus, body, headers, error);
 }
 

@@ -53,7 +53,7 @@ const TIMELINE_LENGTH = 50;
 /** A record must stay under Firestore's 1 MiB whatever an event holds; no sensible value comes near these. */
 const MAX_TEXT_LENGTH = 8_192;
 const MAX_TYPE_LENGTH = 256;
-const MAX_METADATA_BYTES = 262_144;
+export const MAX_METADATA_BYTES = 262_144;
 
 /** The last part of an event's type says the state; `batch.succeeded`, `interaction.completed`, `video.generated`. */
 const STATES: Readonly<Record<string, JobState>> = {

@@ -1,4 +1,5 @@
 import type { CallbackError } from './errors.ts';
+import { redacted } from './redaction.ts';
 import { traceOf } from './trace.ts';
 
 /** What is known of a delivery by the time a line is written. Identifiers only: no payload, signature or secret. */
@@ -197,7 +198,7 @@ export class Log {
   }
 
   #line(severity: Severity, event: string, message: string, fields: Readonly<Record<string, unknown>>): void {
-    this.#write(`${JSON.stringify({ severity, message, event, ...fields, ...this.#trace }, shorten)}\n`);
+    this.#write(`${JSON.stringify({ severity, message, event, ...fields, ...this.#trace }, showable)}\n`);
   }
 }
 
@@ -217,6 +218,8 @@ function causeOf(error: unknown): Readonly<Record<string, unknown>> {
   return error instanceof Error && error.cause instanceof Error ? { below: describe(error.cause)['cause'] } : {};
 }
 
-function shorten(_key: string, value: unknown): unknown {
-  return typeof value === 'string' && value.length > MAX_TEXT_LENGTH ? `${value.slice(0, MAX_TEXT_LENGTH)}…` : value;
+function showable(_key: string, value: unknown): unknown {
+  if (typeof value !== 'string') return value;
+  const text = redacted(value);
+  return text.length > MAX_TEXT_LENGTH ? `${text.slice(0, MAX_TEXT_LENGTH)}…` : text;
 }

@@ -1,26 +1,38 @@
+import { randomUUID } from 'node:crypto';
 import {
-  type DocumentData,
   type DocumentReference,
   type DocumentSnapshot,
+  FieldValue,
   type Firestore,
   Timestamp,
 } from '@google-cloud/firestore';
 import { jobDocumentId } from '../model/jobName.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { Deadline } from '../platform/deadline.ts';
+import { CallbackError } from '../platform/errors.ts';
 import { untilDecided } from './contention.ts';
+import { Turns } from './turns.ts';
 
 /** As long as the same key gives the same answer. */
 const KEPT_MILLIS = 86_400_000;
 
-/** Longer than Gemini may take to answer: who holds it is at work, or gone. */
+/** Longer than it takes to find out, or to ask Gemini and record its answer: who holds it is at work, or gone. */
 export const SUBMISSION_LEASE_MILLIS = 40_000;
 
 /** What is to be started, as the idempotency record knows it. */
 export interface SubmissionKey {
-  readonly submissionId: string;
+  /** Id of the record. */
+  readonly recordId: string;
   /** SHA-256 of the request, in hex: the same key is for the same request. */
   readonly fingerprint: string;
+}
+
+/** The right to start a job and to record it, until its lease is over and somebody else takes it. */
+export interface SubmissionClaim {
+  readonly recordId: string;
+  /** Goes with the job, and finds it again. A key that is used again after its time has another one. */
+  readonly submissionId: string;
+  readonly owner: string;
 }
 
 /** A job that was started, and what the caller is answered. */
@@ -36,67 +48,72 @@ export interface SubmittedJob {
 /**
  * What is known of a submission:
  *
- * - `new`: nothing; it is ours to start
+ * - `new`: Gemini was never asked; it is ours to start
  * - `unknown`: somebody asked Gemini, and is gone: whether the job was started is to be found out; it is ours to do so
  * - `busy`: somebody is at it
  * - `done`: it was started
  * - `conflict`: the key was used for another request
  */
-export type SubmissionClaim =
-  | { readonly status: 'new' }
-  | { readonly status: 'unknown'; readonly startedAt: Date }
+export type ClaimedSubmission =
+  | { readonly status: 'new'; readonly claim: SubmissionClaim }
+  /** By Firestore's clock. */
+  | { readonly status: 'unknown'; readonly claim: SubmissionClaim; readonly askedMillisAgo: number }
   | { readonly status: 'busy' }
-  | { readonly status: 'done'; readonly jobId: string }
+  | { readonly status: 'done'; readonly submissionId: string; readonly jobId: string }
   | { readonly status: 'conflict' };
 
 const UNAVAILABLE = ['STORE_UNAVAILABLE', 'Firestore did not answer in time; send it again.'] as const;
 
-/** The idempotency records of submissions, `submissions/{submission id}`, and the jobs' records that come of them. */
+/** The idempotency records of submissions, `submissions/{record id}`, and the jobs' records that come of them. */
 export class Submissions {
   readonly #firestore: Firestore;
+  readonly #turns = new Turns();
 
   constructor(firestore: Firestore) {
     this.#firestore = firestore;
   }
 
   /** Records the submission before Gemini is asked, once for all simultaneous requests under its key. */
-  async claim({ submissionId, fingerprint }: SubmissionKey, deadline: Deadline): Promise<SubmissionClaim> {
-    const document = this.#documentOf(submissionId);
-    const claiming = untilDecided<SubmissionClaim>(deadline, async () => {
-      const snapshot = await document.get();
-      const now = snapshot.readTime.toMillis();
-      const lease = { leaseUntil: Timestamp.fromMillis(now + SUBMISSION_LEASE_MILLIS) };
-      if (snapshot.updateTime === undefined || isOver(snapshot, now)) {
-        await this.#begin(snapshot, { submissionId, fingerprint, ...lease }, now);
-        return { status: 'new' };
-      }
-      if (snapshot.get('fingerprint') !== fingerprint) return { status: 'conflict' };
-      const jobId = snapshot.get('jobId') as string | undefined;
-      if (jobId !== undefined) return { status: 'done', jobId };
-      if ((snapshot.get('leaseUntil') as Timestamp).toMillis() > now) return { status: 'busy' };
-      await document.update(lease, { lastUpdateTime: snapshot.updateTime });
-      return { status: 'unknown', startedAt: (snapshot.get('startedAt') as Timestamp).toDate() };
-    });
+  async claim(key: SubmissionKey, deadline: Deadline): Promise<ClaimedSubmission> {
+    const owner = randomUUID();
+    const attempt = () => this.#tryClaim(key, owner);
+    const claiming = untilDecided(deadline, () => this.#turns.take(key.recordId, attempt));
     return await deadline.wait(claiming, ...UNAVAILABLE);
   }
 
+  /**
+   * Records that Gemini is asked from now on, and renews the lease for that.
+   *
+   * @throws {CallbackError} `SUBMISSION_IN_PROGRESS` where somebody else has taken the submission over.
+   */
+  async ask(claim: SubmissionClaim, deadline: Deadline): Promise<void> {
+    const isOurs = await this.#change(claim, deadline, async ({ ref, readTime }, lastUpdateTime) => {
+      await ref.update({ ...leaseFrom(readTime.toMillis(), claim.owner), startedAt: readTime }, { lastUpdateTime });
+    });
+    if (isOurs) return;
+    throw new CallbackError('SUBMISSION_IN_PROGRESS', 'Another request under this Idempotency-Key has taken over.');
+  }
+
   /** Nothing was started: the key is free again. */
-  async forget(submissionId: string, deadline: Deadline): Promise<void> {
-    await deadline.wait(this.#documentOf(submissionId).delete(), ...UNAVAILABLE);
+  async forget(claim: SubmissionClaim, deadline: Deadline): Promise<void> {
+    await this.#change(claim, deadline, async ({ ref }, lastUpdateTime) => {
+      await ref.delete({ lastUpdateTime });
+    });
   }
 
   /** Whether something was started is not known: the next request under the key may find out at once. */
-  async leaveOff(submissionId: string, deadline: Deadline): Promise<void> {
-    const update = this.#documentOf(submissionId).update({ leaseUntil: Timestamp.fromMillis(0) });
-    await deadline.wait(update, ...UNAVAILABLE);
+  async leaveOff(claim: SubmissionClaim, deadline: Deadline): Promise<void> {
+    await this.#change(claim, deadline, async ({ ref }, lastUpdateTime) => {
+      await ref.update({ leaseUntil: Timestamp.fromMillis(0) }, { lastUpdateTime });
+    });
   }
 
   /** Records the job and then the answer. The job's callback may have come already: what it said stays. */
-  async settle(submissionId: string, job: SubmittedJob, now: Date, deadline: Deadline): Promise<void> {
+  async settle(claim: SubmissionClaim, job: SubmittedJob, now: Date, deadline: Deadline): Promise<void> {
     const document = this.#firestore.doc(`jobs/${jobDocumentId(job.jobId)}`);
+    const { owner, submissionId } = claim;
     const settling = untilDecided(deadline, async () => {
-      const [snapshot, submission] = await this.#firestore.getAll(document, this.#documentOf(submissionId));
-      if (snapshot === undefined || submission === undefined) throw new Error('Firestore answered without a document.');
+      const snapshot = await document.get();
       const batch = this.#firestore.batch();
       const known = snapshot.data();
       const fields = { submittedAt: now, route: job.route, submissionId, root: job.root };
@@ -108,7 +125,9 @@ export class Submissions {
         const record = { jobId: job.jobId, kind: job.kind, state: 'submitted', userMetadata: job.metadata };
         batch.create(document, { ...record, ...fields, ...times });
       }
-      batch.update(submission.ref, { jobId: job.jobId, leaseUntil: Timestamp.fromMillis(0) });
+      // The job is there, so whoever has taken the submission over must not ask for another.
+      const answer = { jobId: job.jobId, owner, leaseUntil: Timestamp.fromMillis(0) };
+      batch.update(this.#documentOf(claim.recordId), answer);
       await batch.commit();
     });
     await deadline.wait(settling, ...UNAVAILABLE);
@@ -128,15 +147,67 @@ export class Submissions {
     return (snapshot.get('root') as string | undefined) ?? jobId;
   }
 
-  async #begin(snapshot: DocumentSnapshot, fields: DocumentData, now: number): Promise<void> {
-    const times = { startedAt: Timestamp.fromMillis(now), expireAt: Timestamp.fromMillis(now + KEPT_MILLIS) };
-    if (snapshot.updateTime === undefined) await snapshot.ref.create({ ...fields, ...times });
-    else await snapshot.ref.set({ ...fields, ...times });
+  async #tryClaim(key: SubmissionKey, owner: string): Promise<ClaimedSubmission> {
+    const document = this.#documentOf(key.recordId);
+    const snapshot = await document.get();
+    const now = snapshot.readTime.toMillis();
+    if (snapshot.updateTime === undefined || isOver(snapshot, now)) {
+      return { status: 'new', claim: await begin(snapshot, key, owner, now) };
+    }
+    if (snapshot.get('fingerprint') !== key.fingerprint) return { status: 'conflict' };
+    const submissionId = snapshot.get('submissionId') as string;
+    const jobId = snapshot.get('jobId') as string | undefined;
+    if (jobId !== undefined) return { status: 'done', submissionId, jobId };
+    const isLeased = (snapshot.get('leaseUntil') as Timestamp).toMillis() > now;
+    if (isLeased && snapshot.get('owner') !== owner) return { status: 'busy' };
+    await document.update(leaseFrom(now, owner), { lastUpdateTime: snapshot.updateTime });
+    const claim = { recordId: key.recordId, submissionId, owner };
+    const startedAt = snapshot.get('startedAt') as Timestamp | undefined;
+    if (startedAt === undefined) return { status: 'new', claim };
+    return { status: 'unknown', claim, askedMillisAgo: now - startedAt.toMillis() };
   }
 
-  #documentOf(submissionId: string): DocumentReference {
-    return this.#firestore.doc(`submissions/${submissionId}`);
+  /** @returns whether the claim still held; another owner's record is left alone. */
+  async #change(
+    { recordId, owner }: SubmissionClaim,
+    deadline: Deadline,
+    write: (snapshot: DocumentSnapshot, lastUpdateTime: Timestamp) => Promise<void>,
+  ): Promise<boolean> {
+    const changing = untilDecided(deadline, async () => {
+      const snapshot = await this.#documentOf(recordId).get();
+      if (snapshot.updateTime === undefined || snapshot.get('owner') !== owner) return false;
+      await write(snapshot, snapshot.updateTime);
+      return true;
+    });
+    return await deadline.wait(changing, ...UNAVAILABLE);
   }
+
+  #documentOf(recordId: string): DocumentReference {
+    return this.#firestore.doc(`submissions/${recordId}`);
+  }
+}
+
+/** Writes a record where there is none, or over one whose time is over. */
+async function begin(
+  { ref, updateTime }: DocumentSnapshot,
+  { recordId, fingerprint }: SubmissionKey,
+  owner: string,
+  now: number,
+): Promise<SubmissionClaim> {
+  const submissionId = `sub_${randomUUID().replaceAll('-', '')}`;
+  const expireAt = Timestamp.fromMillis(now + KEPT_MILLIS);
+  const fields = { submissionId, fingerprint, expireAt, ...leaseFrom(now, owner) };
+  if (updateTime === undefined) {
+    await ref.create(fields);
+  } else {
+    const before = { startedAt: FieldValue.delete(), jobId: FieldValue.delete() };
+    await ref.update({ ...fields, ...before }, { lastUpdateTime: updateTime });
+  }
+  return { recordId, submissionId, owner };
+}
+
+function leaseFrom(now: number, owner: string) {
+  return { owner, leaseUntil: Timestamp.fromMillis(now + SUBMISSION_LEASE_MILLIS) };
 }
 
 /** TTL removes a record within a day of its end; until then it still stands there. */

@@ -3,22 +3,23 @@ import { GeminiError } from '../gemini/errors.ts';
 import { Deadline } from '../platform/deadline.ts';
 import { CallbackError } from '../platform/errors.ts';
 import type { Log } from '../platform/log.ts';
-import type { SubmissionClaim, SubmissionKey, SubmittedJob } from '../store/submissions.ts';
-import { type Order, userMetadataOf } from './starter.ts';
+import type { ClaimedSubmission, SubmissionClaim, SubmissionKey, SubmittedJob } from '../store/submissions.ts';
+import { type Order, type Start, userMetadataOf } from './starter.ts';
 import { parseSubmission, type Submission } from './submission.ts';
 
 interface SubmissionStore {
-  claim(key: SubmissionKey, deadline: Deadline): Promise<SubmissionClaim>;
-  forget(submissionId: string, deadline: Deadline): Promise<void>;
-  leaveOff(submissionId: string, deadline: Deadline): Promise<void>;
-  settle(submissionId: string, job: SubmittedJob, now: Date, deadline: Deadline): Promise<void>;
+  claim(key: SubmissionKey, deadline: Deadline): Promise<ClaimedSubmission>;
+  ask(claim: SubmissionClaim, deadline: Deadline): Promise<void>;
+  forget(claim: SubmissionClaim, deadline: Deadline): Promise<void>;
+  leaveOff(claim: SubmissionClaim, deadline: Deadline): Promise<void>;
+  settle(claim: SubmissionClaim, job: SubmittedJob, now: Date, deadline: Deadline): Promise<void>;
   findJob(submissionId: string, deadline: Deadline): Promise<string | undefined>;
   rootOf(jobId: string, deadline: Deadline): Promise<string>;
 }
 
 interface JobStarter {
-  start(order: Order): Promise<string>;
-  find(order: Order, startedAt: Date, now: Date): Promise<string | undefined>;
+  start(order: Order): Promise<Start>;
+  find(order: Order, askedMillisAgo: number): Promise<string | undefined>;
 }
 
 export interface Dependencies {
@@ -39,12 +40,17 @@ export interface Receipt {
   readonly submissionId: string;
 }
 
+interface KeyedOrder extends Order {
+  /** Whether the caller can ask again for the same job. */
+  readonly hasKey: boolean;
+}
+
 const STORE_MILLIS = 5_000;
 const MAX_KEY_LENGTH = 255;
 
 /**
- * Starts a job once: record → ask Gemini → record the job → answer. Whatever ends between two of these, the same key
- * brings the same job.
+ * Starts a job once: record → record that Gemini is asked → ask → record the job → answer. Whatever ends between two of
+ * these, the same key brings the same job.
  *
  * @throws {CallbackError}
  */
@@ -55,17 +61,17 @@ export async function submitJob(
 ): Promise<Receipt> {
   const { submissions, urlOf } = dependencies;
   const submission = parseSubmission(body);
-  const submissionId = submissionIdOf(idempotencyKey);
+  const key = { recordId: recordIdOf(idempotencyKey), fingerprint: digestOf(canonical(submission)) };
   const root = await rootOf(submission, submissions);
-  const order = { submission, submissionId, url: urlOf(submission.route), root };
-  const claimed = await submissions.claim({ submissionId, fingerprint: digestOf(canonical(submission)) }, forStore());
+  const about = { submission, url: urlOf(submission.route), root, hasKey: idempotencyKey !== undefined };
+  const claimed = await submissions.claim(key, forStore());
   switch (claimed.status) {
     case 'new':
-      return await begin(order, dependencies);
+      return await begin({ ...about, claim: claimed.claim }, dependencies);
     case 'done':
-      return receiptOf(order, claimed.jobId);
+      return receiptOf(submission, claimed);
     case 'unknown':
-      return await findOut(order, claimed.startedAt, dependencies);
+      return await findOut({ ...about, claim: claimed.claim }, claimed.askedMillisAgo, dependencies);
     case 'busy':
       throw new CallbackError('SUBMISSION_IN_PROGRESS', 'A request under this Idempotency-Key is being handled.');
     case 'conflict':
@@ -82,34 +88,32 @@ async function rootOf({ kind, request }: Submission, submissions: SubmissionStor
   return typeof previous === 'string' ? await submissions.rootOf(`interactions/${previous}`, forStore()) : undefined;
 }
 
-async function begin(order: Order, dependencies: Dependencies): Promise<Receipt> {
+async function begin(order: KeyedOrder, dependencies: Dependencies): Promise<Receipt> {
   const { starter, submissions, log } = dependencies;
-  try {
-    return await settle(order, await starter.start(order), dependencies);
-  } catch (error) {
-    if (!(error instanceof GeminiError)) throw error;
-    log.submissionFailed(order.submissionId, error);
-    // An answer below 500 says that nothing was started; anything else says nothing.
-    const isRefusal = error.httpStatus !== undefined && error.httpStatus < 500 && error.httpStatus !== 408;
-    if (isRefusal) await submissions.forget(order.submissionId, forStore());
-    else await submissions.leaveOff(order.submissionId, forStore());
-    throw refusalOf(error);
-  }
+  await submissions.ask(order.claim, forStore());
+  const started = await starter.start(order);
+  if ('jobId' in started) return await settle(order, started.jobId, dependencies);
+  const { failure, mayHaveStarted } = started;
+  log.submissionFailed(order.claim.submissionId, failure);
+  if (mayHaveStarted) await submissions.leaveOff(order.claim, forStore());
+  else await submissions.forget(order.claim, forStore());
+  throw refusalOf(failure) ?? failureOf(failure, mayHaveStarted, order);
 }
 
 /** Somebody asked Gemini under this key, and the answer is lost. Nothing is sent again before that is cleared up. */
-async function findOut(order: Order, startedAt: Date, dependencies: Dependencies): Promise<Receipt> {
-  const { starter, submissions, now, log } = dependencies;
+async function findOut(order: KeyedOrder, askedMillisAgo: number, dependencies: Dependencies): Promise<Receipt> {
+  const { starter, submissions, log } = dependencies;
+  const { claim } = order;
   try {
     const found =
-      (await submissions.findJob(order.submissionId, forStore())) ?? (await starter.find(order, startedAt, now()));
+      (await submissions.findJob(claim.submissionId, forStore())) ?? (await starter.find(order, askedMillisAgo));
     if (found === undefined) return await begin(order, dependencies);
     if (found !== 'unknown') return await settle(order, found, dependencies);
   } catch (error) {
     if (!(error instanceof GeminiError)) throw error;
-    log.submissionFailed(order.submissionId, error);
+    log.submissionFailed(claim.submissionId, error);
   }
-  await submissions.leaveOff(order.submissionId, forStore());
+  await submissions.leaveOff(claim, forStore());
   throw new CallbackError(
     'SUBMISSION_UNKNOWN',
     'Gemini was asked to start this job, and its answer was lost. Ask again under the same Idempotency-Key: the job is ' +
@@ -117,21 +121,25 @@ async function findOut(order: Order, startedAt: Date, dependencies: Dependencies
   );
 }
 
-async function settle(order: Order, jobId: string, { submissions, log, now }: Dependencies): Promise<Receipt> {
-  const { submission, submissionId } = order;
+async function settle(order: KeyedOrder, jobId: string, { submissions, log, now }: Dependencies): Promise<Receipt> {
+  const { submission, claim } = order;
   const { kind, route } = submission;
   const job = { jobId, kind, route, root: order.root, metadata: userMetadataOf(order) };
-  await submissions.settle(submissionId, job, now(), forStore());
-  log.jobSubmitted(submissionId, jobId, route);
-  return receiptOf(order, jobId);
+  await submissions.settle(claim, job, now(), forStore());
+  log.jobSubmitted(claim.submissionId, jobId, route);
+  return receiptOf(submission, { jobId, submissionId: claim.submissionId });
 }
 
-function receiptOf({ submission: { kind, route }, submissionId }: Order, jobId: string): Receipt {
-  return { jobId, kind, state: 'submitted', route, submissionId };
+function receiptOf({ kind, route }: Submission, { jobId, submissionId }: Pick<Receipt, 'jobId' | 'submissionId'>) {
+  return { jobId, kind, state: 'submitted', route, submissionId } as const;
 }
 
-/** Made of the key, so that it is the same on every instance; it is fit for a label. */
-function submissionIdOf(idempotencyKey: string | undefined): string {
+/**
+ * Made of the key, so that it is the same on every instance.
+ *
+ * @throws {CallbackError} `INVALID_ARGUMENT`
+ */
+export function recordIdOf(idempotencyKey: string | undefined): string {
   if (idempotencyKey === undefined) return `sub_${randomUUID().replaceAll('-', '')}`;
   if (idempotencyKey.length > 0 && idempotencyKey.length <= MAX_KEY_LENGTH) {
     return `sub_${digestOf(idempotencyKey).slice(0, 32)}`;
@@ -141,21 +149,28 @@ function submissionIdOf(idempotencyKey: string | undefined): string {
   throw new CallbackError('INVALID_ARGUMENT', `The header Idempotency-Key ${description}.`, { violations });
 }
 
-function refusalOf(error: GeminiError): CallbackError {
-  const { httpStatus, message, retryAfterSeconds } = error;
-  if (error.isKeyRefused)
-    return new CallbackError('GEMINI_UNAVAILABLE', 'Gemini refuses the API key of submitJob.', { cause: error });
+/** What the caller can mend, or is to wait for. */
+function refusalOf(failure: GeminiError): CallbackError | undefined {
+  const { httpStatus = 0, message, retryAfterSeconds } = failure;
   if (httpStatus === 429) {
-    const options = { cause: error, ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }) };
+    const options = { cause: failure, retryAfterSeconds };
     return new CallbackError('RATE_LIMITED', `Gemini takes no more at the moment: ${message}`, options);
   }
-  if (httpStatus !== undefined && httpStatus < 500)
-    return new CallbackError('GEMINI_REFUSED', `Gemini refuses the job: ${message}`, { cause: error });
-  return new CallbackError(
-    'GEMINI_UNAVAILABLE',
-    'Gemini did not say whether it started the job. Ask again under the same Idempotency-Key; it is not started twice.',
-    { cause: error },
-  );
+  if (httpStatus < 400 || httpStatus >= 500 || httpStatus === 408) return undefined;
+  return new CallbackError('GEMINI_REFUSED', `Gemini refuses the job: ${message}`, { cause: failure });
+}
+
+function failureOf(failure: GeminiError, mayHaveStarted: boolean, { claim, hasKey }: KeyedOrder): CallbackError {
+  const options = { cause: failure, retryAfterSeconds: failure.retryAfterSeconds };
+  const { submissionId } = claim;
+  if (!mayHaveStarted) {
+    const message = `Gemini has not started the job: ${failure.message} Ask again later.`;
+    return new CallbackError('GEMINI_UNAVAILABLE', message, options);
+  }
+  const advice = hasKey
+    ? 'Ask again under the same Idempotency-Key; it is not started twice.'
+    : `Without an Idempotency-Key another request would be another job; if it was started, its callback names ${submissionId}.`;
+  return new CallbackError('GEMINI_UNAVAILABLE', `Gemini did not say whether it started the job. ${advice}`, options);
 }
 
 /** The same for the same request, however its fields are ordered. */

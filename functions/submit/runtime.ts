@@ -16,10 +16,10 @@ export function connectSubmit(
   const routeKeys = new Secrets({ name: 'DYNAMIC_ROUTE_KEY_FILE', source: config.routeKeys, make: String, log });
   const submissions = new Submissions(connectFirestore(config));
   return async (body, idempotencyKey) => {
-    const [{ ai }, key] = await Promise.all([gemini(), routeKeys.first()]);
+    const [access, key] = await Promise.all([gemini(), routeKeys.first()]);
     return await submitJob(body, idempotencyKey, {
       submissions,
-      starter: new Starter(ai),
+      starter: new Starter(access),
       urlOf: (route: string) => routeUrl(config.callbackUrl, route, key),
       log,
       now: () => new Date(),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import type { JsonObject } from '../model/json.ts';
+import { MAX_METADATA_BYTES } from '../model/job.ts';
+import { fitsFirestore, type JsonObject } from '../model/json.ts';
 import { CallbackError, type FieldViolation } from '../platform/errors.ts';
 
 /** A long job that somebody wants started, checked. */
@@ -13,14 +14,30 @@ export interface Submission {
   readonly displayName?: string | undefined;
 }
 
-const OURS = 'is set by submitJob: leave it out, and give metadata and route beside the request';
+const ours = z
+  .undefined({ error: 'is set by submitJob: leave it out, and give metadata and route beside the request' })
+  .optional();
+
+/** Both spellings are Gemini's (G 7.1), so the caller may mean either wherever it stands. */
+const NO_WEBHOOK = { webhookConfig: ours, webhook_config: ours };
 
 const FILE = /^files\/[\w-]+$/;
 
-const inlineRequests = z.array(z.looseObject({ contents: z.unknown() })).min(1);
+/** It becomes a part of an address. */
+const MODEL = /^(?:(?:models|tunedModels)\/)?[A-Za-z0-9](?:[\w-]|\.(?!\.))*$/;
 
-const BatchRequest = z.looseObject({
-  model: z.string().min(1),
+const content = z.union([z.string().min(1), z.looseObject({})]);
+
+const inlineRequests = z.array(z.looseObject({ contents: z.union([content, z.array(content).min(1)]) })).min(1);
+
+/** All that the SDK's config can say is set here, or is for another platform. */
+const BatchConfig = z.strictObject({
+  ...NO_WEBHOOK,
+  displayName: z.undefined({ error: 'stands beside the request: give displayName there' }).optional(),
+});
+
+const BatchRequest = z.strictObject({
+  model: z.string().regex(MODEL, 'must be the name of a model, for example gemini-3.8-flash'),
   src: z.union(
     [
       z.string().regex(FILE),
@@ -30,14 +47,11 @@ const BatchRequest = z.looseObject({
     ],
     { error: 'must be files/<id>, {"fileName": "files/<id>"}, or a list of requests that each have contents' },
   ),
-  config: z
-    .looseObject({
-      webhookConfig: z.undefined({ error: OURS }).optional(),
-      displayName: z.undefined({ error: 'stands beside the request: give displayName there' }).optional(),
-    })
-    .optional(),
-  webhookConfig: z.undefined({ error: OURS }).optional(),
+  config: BatchConfig.optional(),
+  ...NO_WEBHOOK,
 });
+
+const label = z.string().regex(/^[a-z0-9_-]{1,63}$/, 'must be 1 to 63 of a-z 0-9 _ -');
 
 const InteractionRequest = z
   .looseObject({
@@ -46,22 +60,45 @@ const InteractionRequest = z
     input: z.union([z.string().min(1), z.array(z.unknown()).min(1), z.looseObject({})], {
       error: 'must be a text, a content, or a list of contents or steps',
     }),
+    previous_interaction_id: z.string().min(1).optional(),
+    labels: z
+      .record(label, label, { error: 'must be an object of texts, keys and values of 1 to 63 of a-z 0-9 _ -' })
+      .refine((labels) => !('submission_id' in labels), 'must not hold submission_id, which is set by submitJob')
+      .optional(),
+    api_version: z
+      .string()
+      .regex(/^v\d+\w*$/, 'must be a version, for example v1beta')
+      .optional(),
     background: z.literal(true, { error: 'is always true here' }).optional(),
     store: z.literal(true, { error: 'must not be false: a job in the background is stored' }).optional(),
     stream: z.literal(false, { error: 'cannot be streamed: its end comes as a message' }).optional(),
-    webhook_config: z.undefined({ error: OURS }).optional(),
+    automatic_continuation: z.literal(true, { error: 'cannot be false for a job in the background' }).optional(),
+    ...NO_WEBHOOK,
   })
   .refine(({ model, agent }) => (model === undefined) !== (agent === undefined), {
     path: ['model'],
     error: 'either model or agent must be given, and not both',
   });
 
+const metadata = z
+  .record(z.string(), z.unknown(), { error: 'must be an object' })
+  .refine(
+    (fields) => fitsFirestore(fields, MAX_METADATA_BYTES),
+    `must fit into a record of Firestore: no array inside an array, no name that is empty or of the form __x__, ` +
+      `no whole number beyond 2^53, and ${MAX_METADATA_BYTES / 1_024} KiB at most`,
+  )
+  .refine(
+    (fields) => !('submission_id' in fields || 'root' in fields),
+    'must not hold submission_id or root, which are set by submitJob',
+  );
+
 const Envelope = z.strictObject({
   kind: z.enum(['batch', 'interaction'], { error: 'must be "batch" or "interaction"' }),
   request: z.looseObject({}, { error: 'must be an object: what the Gemini SDK takes' }),
   route: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 of A-Z a-z 0-9 _ -'),
-  metadata: z.record(z.string(), z.unknown()).default({}),
+  metadata: metadata.default({}),
   displayName: z.string().min(1).max(256).optional(),
+  ...NO_WEBHOOK,
 });
 
 /**

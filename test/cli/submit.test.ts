@@ -24,7 +24,7 @@ const settings = (stage: Stage, callbackUrl = 'http://127.0.0.1:9') => ({
   DYNAMIC_ROUTE_KEY: ROUTE_KEY,
 });
 
-test('submit batch uploads the prompts, and --wait follows the job to its results, asking Gemini for nothing', async () => {
+test('submit batch uploads the prompts, and --wait follows the job and ends with its output, read once', async () => {
   const stage = await Stage.open({ settings: { jobs: { runningMillis: 500 } } });
   const jwks = { GEMINI_JWKS_URL: `${stage.simulator.url}/.well-known/jwks.json` };
   const callback = await stage.start({ DYNAMIC_ROUTE_KEY: ROUTE_KEY, ...jwks }, 'geminiCallback');
@@ -38,9 +38,36 @@ test('submit batch uploads the prompts, and --wait follows the job to its result
     route: 'nightly',
     userMetadata: { team: 'red' },
     results: { state: 'complete', published: 2 },
+    output: [
+      { index: 0, key: 'a', response: { candidates: expect.any(Array) } },
+      { index: 1, key: 'b', response: { candidates: expect.any(Array) } },
+    ],
   });
   const asked = stage.simulator.ledger.requests.filter(({ method }) => method === 'batches.get').length;
-  expect(asked).toBe(1);
+  // Once by fetchResults, and once here.
+  expect(asked).toBe(2);
+});
+
+test('submit batch under one key uploads once and starts one job, however often it is run', async () => {
+  const stage = await Stage.open();
+  const args = ['submit', 'batch', ...MODEL, '--file', promptsFile([prompt('a')]), '--idempotency-key', 'k', '--json'];
+  const [first, second] = [await cli(args, settings(stage)), await cli(args, settings(stage))];
+  expect(first.exitCode).toBe(0);
+  expect(JSON.parse(second.stdout)).toEqual(JSON.parse(first.stdout));
+  expect(second.stderr).toContain('uploaded already');
+  expect(stage.simulator.jobs()).toHaveLength(1);
+});
+
+test('--wait shows people what an interaction has said', async () => {
+  const stage = await Stage.open({ settings: { jobs: { runningMillis: 300 } } });
+  const jwks = { GEMINI_JWKS_URL: `${stage.simulator.url}/.well-known/jwks.json` };
+  const callback = await stage.start({ DYNAMIC_ROUTE_KEY: ROUTE_KEY, ...jwks }, 'geminiCallback');
+  await stage.project.push('gemini-events', (await stage.start()).url);
+  const args = ['submit', 'interaction', ...MODEL, '--input', 'hello', '--wait'];
+  const run = await cli(args, settings(stage, callback.url));
+  expect(run.exitCode).toBe(0);
+  const [id = ''] = stage.simulator.jobs().map(({ name }) => name);
+  expect(run.stdout).toContain(`\n0: ${(await stage.ai.interactions.get(id)).output_text}`);
 });
 
 test('submit interaction answers at once, and the same key starts nothing more', async () => {
@@ -58,18 +85,29 @@ test('--wait ends with the failure of the job', async () => {
   const callback = await stage.start({ DYNAMIC_ROUTE_KEY: ROUTE_KEY, ...jwks }, 'geminiCallback');
   const args = ['submit', 'interaction', ...MODEL, '--input', 'hello', '--wait'];
   const running = cli(args, settings(stage, callback.url));
-  const job = await eventually('it is started', 10_000, async () => stage.simulator.jobs()[0]);
+  const job = await eventually('it is started', 30_000, async () => stage.simulator.jobs()[0]);
   await stage.simulator.finish(job.name, { state: 'failed' });
   expect(await running).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('Started interactions/') });
 });
 
 test.for([
-  ['a file that is not there', ['batch', ...MODEL, '--file', '/no/such/file'], 2],
-  ['an empty file', ['batch', ...MODEL, '--file', '/dev/null'], 2],
-  ['metadata that is no JSON', ['interaction', ...MODEL, '--input', 'x', '--metadata', '{'], 2],
-  ['neither model nor agent', ['interaction', '--route', 'r', '--input', 'x'], 1],
-] as const)('%s is told, and nothing is started', async ([, args, exitCode]) => {
+  ['a file that is not there', ['batch', ...MODEL, '--file', '/no/such/file']],
+  ['an empty file', ['batch', ...MODEL, '--file', '/dev/null']],
+  ['a route that cannot be one', ['batch', '--model', 'm', '--route', 'a/b', '--file', import.meta.filename]],
+  ['metadata that is no object', ['batch', ...MODEL, '--file', import.meta.filename, '--metadata', '[1]']],
+  ['metadata that is no JSON', ['interaction', ...MODEL, '--input', 'x', '--metadata', '{']],
+  ['an empty key', ['batch', ...MODEL, '--file', import.meta.filename, '--idempotency-key', '']],
+  ['neither model nor agent', ['interaction', '--route', 'r', '--input', 'x']],
+] as const)('%s is told, and nothing is sent', async ([, args]) => {
   const stage = await Stage.open();
-  expect(await cli(['submit', ...args], settings(stage))).toMatchObject({ exitCode });
-  expect(stage.simulator.jobs()).toEqual([]);
+  expect(await cli(['submit', ...args], settings(stage))).toMatchObject({ exitCode: 2 });
+  expect(stage.simulator.ledger.requests).toEqual([]);
+});
+
+test('a setting that is missing is told before anything is uploaded', async () => {
+  const stage = await Stage.open();
+  const args = ['submit', 'batch', ...MODEL, '--file', promptsFile([prompt('a')])];
+  const run = await cli(args, { ...settings(stage), CALLBACK_URL: '' });
+  expect(run).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('CALLBACK_URL') });
+  expect(stage.simulator.ledger.requests).toEqual([]);
 });

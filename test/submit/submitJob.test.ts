@@ -1,5 +1,8 @@
 import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Timestamp } from '@google-cloud/firestore';
@@ -16,6 +19,9 @@ const contents = [{ role: 'user', parts: [{ text: 'hello' }] }];
 
 const batch = { kind: 'batch', request: { model: MODEL, src: [{ contents }] }, route: 'nightly' };
 const interaction = { kind: 'interaction', request: { model: MODEL, input: 'hello' }, route: 'agents' };
+
+/** Longer than a job can take to come into the list. */
+const LONG_AGO_MILLIS = 90_000;
 
 const urlOf = (route: string, base = BASE) =>
   `${base}/dynamic/${route}/${createHmac('sha256', ROUTE_KEY).update(route).digest('base64url')}`;
@@ -43,11 +49,35 @@ const reasonOf = ({ body }: Answer) =>
 
 const started = ({ simulator }: Stage) => simulator.jobs().map(({ name }) => name);
 
+/** Gemini as the simulator cannot be: a test answers each request itself, or ends its connection. */
+async function startGemini(
+  answer: (method: string, body: Record<string, unknown>, response: ServerResponse) => void,
+): Promise<{ readonly GOOGLE_GEMINI_BASE_URL: string }> {
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      const text = Buffer.concat(chunks).toString();
+      answer(request.method ?? '', text === '' ? {} : (JSON.parse(text) as Record<string, unknown>), response);
+    });
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  onTestFinished(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return { GOOGLE_GEMINI_BASE_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+}
+
+function say(response: ServerResponse, status: number, body: object, headers: Record<string, string> = {}): void {
+  response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
+}
+
 /** As if whoever holds the submission were gone, and had asked long ago. */
-async function endLease(stage: Stage, { ageMillis = 0 } = {}): Promise<void> {
+async function endLease(stage: Stage, ageMillis?: number): Promise<void> {
   const [submission] = await stage.project.firestore.collection('submissions').listDocuments();
-  const startedAt = Timestamp.fromMillis(Date.now() - ageMillis);
-  await submission?.update({ leaseUntil: Timestamp.fromMillis(0), startedAt });
+  const asked = ageMillis === undefined ? {} : { startedAt: Timestamp.fromMillis(Date.now() - ageMillis) };
+  await submission?.update({ leaseUntil: Timestamp.fromMillis(0), ...asked });
 }
 
 describe('a submission', () => {
@@ -167,6 +197,53 @@ describe('what cannot be used is refused before anything is sent', () => {
     expect(await stage.project.documentIds('submissions')).toEqual([]);
   });
 
+  test('and whatever the SDK or Firestore could not take', async () => {
+    const stage = await Stage.open();
+    const running = await start(stage);
+    const ofBatch = (fields: object) => ({ ...batch, request: { ...batch.request, ...fields } });
+    const ofInteraction = (fields: object) => ({ ...interaction, request: { ...interaction.request, ...fields } });
+    const webhook = { uris: ['https://elsewhere.test'] };
+    const cases: readonly [object, string][] = [
+      [ofBatch({ src: [{ contents: [] }] }), 'request.src'],
+      [ofBatch({ src: [{ contents: 5 }] }), 'request.src'],
+      [ofBatch({ config: { dest: 'gs://x' } }), 'dest'],
+      [ofBatch({ config: { httpOptions: { baseUrl: 'https://elsewhere.test' } } }), 'httpOptions'],
+      [ofBatch({ model: 'x?y' }), 'request.model'],
+      [ofBatch({ model: '../x' }), 'request.model'],
+      [ofBatch({ webhook_config: webhook }), 'request.webhook_config: is set by submitJob'],
+      [ofBatch({ config: { webhook_config: webhook } }), 'request.config.webhook_config: is set by submitJob'],
+      [ofInteraction({ webhookConfig: webhook }), 'request.webhookConfig: is set by submitJob'],
+      [{ ...batch, webhookConfig: webhook }, 'webhookConfig: is set by submitJob'],
+      [{ ...interaction, webhook_config: webhook }, 'webhook_config: is set by submitJob'],
+      [ofInteraction({ automatic_continuation: false }), 'request.automatic_continuation'],
+      [ofInteraction({ labels: 'x' }), 'request.labels'],
+      [ofInteraction({ labels: { 'A B': 'x' } }), 'request.labels'],
+      [ofInteraction({ api_version: 'v1/webhooks/..' }), 'request.api_version'],
+      [{ ...batch, metadata: { a: [[1]] } }, 'metadata'],
+      [{ ...batch, metadata: { __x__: 1 } }, 'metadata'],
+      [{ ...batch, metadata: { '': 1 } }, 'metadata'],
+      [{ ...batch, metadata: { a: '\ud800' } }, 'metadata'],
+      [{ ...interaction, metadata: { root: 'mine' } }, 'metadata'],
+    ];
+    for (const [request, told] of cases) {
+      const answer = await submit(running, request, 'key');
+      expect([answer.status, reasonOf(answer)]).toEqual([400, 'INVALID_ARGUMENT']);
+      expect((answer.body['error'] as { message: string }).message).toContain(told);
+    }
+    expect(stage.simulator.ledger.requests).toEqual([]);
+    expect(await stage.project.documentIds('submissions')).toEqual([]);
+  });
+
+  test('what only the SDK sees leaves the key free as well', async () => {
+    const stage = await Stage.open();
+    const running = await start(stage);
+    const mixed = { ...batch, request: { model: MODEL, src: [{ contents: [...contents, { text: 'a part' }] }] } };
+    const answer = await submit(running, mixed, 'key');
+    expect([answer.status, reasonOf(answer)]).toEqual([400, 'GEMINI_REFUSED']);
+    expect(stage.simulator.ledger.requests).toEqual([]);
+    expect((await submit(running, batch, 'key')).status).toBe(202);
+  });
+
   test('over 20 MB: with the advice to upload', async () => {
     const stage = await Stage.open();
     const text = 'x'.repeat(21_000_000);
@@ -217,6 +294,19 @@ describe('one key', () => {
     expect(started(stage)).toHaveLength(2);
   });
 
+  test('that is used again after its time starts one job more, however many ask at once', async () => {
+    const stage = await Stage.open();
+    const running = await start(stage);
+    const first = await submit(running, batch, 'key');
+    const [submission] = await stage.project.firestore.collection('submissions').listDocuments();
+    await submission?.update({ expireAt: Timestamp.fromMillis(Date.now() - 1_000) });
+    const answers = await Promise.all(Array.from({ length: 20 }, async () => await submit(running, batch, 'key')));
+    const ids = new Set(answers.filter(({ status }) => status === 202).map(({ body }) => body['submissionId']));
+    expect(ids.size).toBe(1);
+    expect(ids).not.toContain(first.body['submissionId']);
+    expect(started(stage)).toHaveLength(2);
+  });
+
   test('that is none, is empty or too long', async () => {
     const stage = await Stage.open();
     const running = await start(stage);
@@ -232,7 +322,8 @@ describe('what Gemini answers', () => {
     [400, 400, 'GEMINI_REFUSED', null],
     [404, 400, 'GEMINI_REFUSED', null],
     [429, 429, 'RATE_LIMITED', '7'],
-    [503, 503, 'GEMINI_UNAVAILABLE', '10'],
+    [503, 503, 'GEMINI_UNAVAILABLE', '7'],
+    [500, 503, 'GEMINI_UNAVAILABLE', '7'],
   ] as const)('%s becomes %s', async ([status, answered, reason, retryAfter]) => {
     const faults = [{ method: 'interactions.create', status, retryAfterSeconds: 7, times: 1 }];
     const stage = await Stage.open({ settings: { api: { faults } } });
@@ -242,17 +333,96 @@ describe('what Gemini answers', () => {
     expect(running.output() + JSON.stringify(answer.body)).not.toContain('key-of-a-test');
   });
 
-  test('of a refusal leaves the key free', async () => {
-    const faults = [{ method: 'batches.create', status: 429, times: 1 }];
+  test('of a refusal, or that it is overloaded, leaves the key free', async () => {
+    const faults = [
+      { method: 'batches.create', status: 429, retryAfterSeconds: 7, times: 1 },
+      { method: 'interactions.create', status: 503, times: 1 },
+    ];
     const stage = await Stage.open({ settings: { api: { faults } } });
     const running = await start(stage);
-    expect((await submit(running, batch, 'key')).status).toBe(429);
+    const refused = await submit(running, batch, 'key');
+    expect([refused.status, refused.retryAfter]).toEqual([429, '7']);
     expect((await submit(running, batch, 'key')).status).toBe(202);
-    expect(started(stage)).toHaveLength(1);
+    expect((await submit(running, interaction, 'another')).status).toBe(503);
+    expect((await submit(running, interaction, 'another')).status).toBe(202);
+    expect(started(stage)).toHaveLength(2);
+  });
+
+  test.for([
+    ['that the key is not valid', 400, 'API key not valid. Please pass a valid API key.', 'GEMINI_REFUSED', true],
+    ['that nobody is known', 401, 'unauthenticated', 'GEMINI_REFUSED', true],
+    ['with the key in it', 403, "Consumer 'api_key:key-of-a-test' has been suspended.", 'GEMINI_REFUSED', true],
+    ['with the key, of a limit', 429, "Quota exceeded for 'api_key:key-of-a-test'", 'RATE_LIMITED', true],
+    ['that the time is over', 408, 'timeout', 'GEMINI_UNAVAILABLE', false],
+    ['of a proxy before it', 503, 'key-of-a-test', 'GEMINI_UNAVAILABLE', false],
+  ] as const)('%s', async ([, status, message, reason, isFree]) => {
+    const stage = await Stage.open();
+    const gemini = await startGemini((_method, _body, response) => {
+      say(response, status, { error: { code: status, message, status: 'ANY' } });
+    });
+    const running = await start(stage, { ...gemini, GEMINI_API_KEY: 'key-of-a-test' });
+    for (const one of [batch, interaction]) {
+      const answer = await submit(running, one, one.kind);
+      expect(reasonOf(answer)).toBe(reason);
+      expect(running.output() + JSON.stringify(answer.body)).not.toContain('key-of-a-test');
+    }
+    expect(await stage.project.documentIds('submissions')).toHaveLength(isFree ? 0 : 2);
   });
 });
 
 describe('an answer that is lost', () => {
+  test('for want of a key is told so, with what the job can be known by', async () => {
+    const stage = await Stage.open({
+      settings: { api: { faults: [{ method: 'batches.create', loseAnswer: true, times: 1 }] } },
+    });
+    const { status, body } = await submit(await start(stage), batch);
+    const { message } = body['error'] as { message: string };
+    expect(status).toBe(503);
+    expect(message).toContain('Without an Idempotency-Key');
+    expect(message).toContain(String(stage.simulator.jobs()[0]?.webhookConfig?.userMetadata?.['submission_id']));
+  });
+
+  test('of a second start is waited for as that of the first, whatever the order of the list', async () => {
+    const stage = await Stage.open();
+    const old = { name: 'batches/old', metadata: { displayName: 'old', createTime: '2026-01-01T00:00:00Z' } };
+    const asked: string[] = [];
+    let listed = 0;
+    const gemini = await startGemini((method, body, response) => {
+      if (method === 'POST') {
+        asked.push((body['batch'] as { displayName: string }).displayName);
+        response.destroy();
+      } else {
+        const jobs = asked.slice(asked.length - listed).map((displayName) => ({
+          name: 'batches/new',
+          metadata: { displayName, createTime: new Date().toISOString() },
+        }));
+        say(response, 200, { operations: [old, ...jobs] });
+      }
+    });
+    const running = await start(stage, gemini);
+    expect(reasonOf(await submit(running, batch, 'key'))).toBe('GEMINI_UNAVAILABLE');
+    await endLease(stage, LONG_AGO_MILLIS);
+    expect(reasonOf(await submit(running, batch, 'key'))).toBe('GEMINI_UNAVAILABLE');
+    expect(reasonOf(await submit(running, batch, 'key'))).toBe('SUBMISSION_UNKNOWN');
+    expect(asked).toHaveLength(2);
+    listed = 1;
+    expect(await submit(running, batch, 'key')).toMatchObject({ status: 202, body: { jobId: 'batches/new' } });
+    expect(asked).toHaveLength(2);
+  });
+
+  test('is not waited for longer than the submission is held, where the list does not come', async () => {
+    const stage = await Stage.open();
+    const gemini = await startGemini((method, _body, response) => {
+      if (method === 'POST') response.destroy();
+    });
+    const running = await start(stage, gemini);
+    expect((await submit(running, batch, 'key')).status).toBe(503);
+    await endLease(stage, LONG_AGO_MILLIS);
+    const startedAt = performance.now();
+    expect(reasonOf(await submit(running, batch, 'key'))).toBe('SUBMISSION_UNKNOWN');
+    expect(performance.now() - startedAt).toBeLessThan(20_000);
+  });
+
   test('a batch is found again by its name, and not started twice', async () => {
     const faults = [{ method: 'batches.create', loseAnswer: true, times: 1 }];
     const stage = await Stage.open({ settings: { api: { faults } } });
@@ -284,6 +454,16 @@ describe('an answer that is lost', () => {
   });
 });
 
+test('a Gemini that cannot be reached has started nothing, and the key is free', async () => {
+  const stage = await Stage.open();
+  const gone = await start(stage, { GOOGLE_GEMINI_BASE_URL: `http://127.0.0.1:${await freePort()}` });
+  for (const one of [batch, interaction]) {
+    const answer = await submit(gone, one, one.kind);
+    expect([answer.status, reasonOf(answer)]).toEqual([503, 'GEMINI_UNAVAILABLE']);
+  }
+  expect(await stage.project.documentIds('submissions')).toEqual([]);
+});
+
 test('the keys come from files too, as the platform mounts secrets', async () => {
   const stage = await Stage.open();
   const folder = mkdtempSync(join(tmpdir(), 'mounted-'));
@@ -304,15 +484,39 @@ test('the keys come from files too, as the platform mounts secrets', async () =>
 });
 
 describe('an instance that is killed', () => {
+  test('before it has asked Gemini: the retry starts the job, an interaction too', async () => {
+    const stage = await Stage.open();
+    const firestore = await Proxy.start(stage.project.env['FIRESTORE_EMULATOR_HOST'] ?? '');
+    const doomed = await start(stage, { FIRESTORE_EMULATOR_HOST: firestore.host });
+    const written = firestore.at('up', 'fingerprint', () => firestore.stall('down'));
+    const submitting = submit(doomed, interaction, 'key').catch(() => undefined);
+    await written;
+    await eventually('it is written', 5_000, async () => (await stage.project.documentIds('submissions'))[0]);
+    await doomed.end('SIGKILL');
+    await submitting;
+    const running = await start(stage);
+    expect((await submit(running, interaction, 'key')).status).toBe(409);
+    await endLease(stage);
+    expect((await submit(running, interaction, 'key')).status).toBe(202);
+    expect(started(stage)).toHaveLength(1);
+    await firestore.refuse();
+  });
+
   test('before Gemini has heard of the job: the retry starts it, once it is certain', async () => {
     const stage = await Stage.open();
-    const doomed = await start(stage, { GOOGLE_GEMINI_BASE_URL: `http://127.0.0.1:${await freePort()}` });
-    expect((await submit(doomed, batch, 'key')).status).toBe(503);
+    const simulated = await Proxy.start(new URL(stage.simulator.url).host);
+    simulated.stall('up');
+    const doomed = await start(stage, { GOOGLE_GEMINI_BASE_URL: `http://${simulated.host}` });
+    const asked = simulated.at('up', 'batchGenerateContent');
+    const submitting = submit(doomed, batch, 'key').catch(() => undefined);
+    await asked;
     await doomed.end('SIGKILL');
+    await submitting;
+    await simulated.refuse();
     const running = await start(stage);
     await endLease(stage);
     expect(reasonOf(await submit(running, batch, 'key'))).toBe('SUBMISSION_UNKNOWN');
-    await endLease(stage, { ageMillis: 60_000 });
+    await endLease(stage, LONG_AGO_MILLIS);
     expect((await submit(running, batch, 'key')).status).toBe(202);
     expect(started(stage)).toHaveLength(1);
   });
@@ -351,7 +555,7 @@ describe('an instance that is killed', () => {
     });
     await doomed.end('SIGKILL');
     await submitting;
-    await endLease(stage, { ageMillis: 60_000 });
+    await endLease(stage, LONG_AGO_MILLIS);
     const answer = await submit(await start(stage), batch, 'key');
     expect(answer).toMatchObject({ status: 202, body: { jobId: started(stage)[0] } });
     expect(started(stage)).toHaveLength(1);
