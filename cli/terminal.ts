@@ -10,17 +10,22 @@ export class Terminal {
 
   /** The one result of a command: an object for programs, lines for people. */
   result(value: object, forPeople: () => string): void {
-    process.stdout.write(`${this.json ? JSON.stringify(value, null, 2) : forPeople()}\n`);
+    process.stdout.write(`${this.json ? JSON.stringify(value, null, 2) : safe(forPeople())}\n`);
   }
 
   /** What happens meanwhile, and what to do next. */
   note(text: string): void {
-    process.stderr.write(`${text}\n`);
+    process.stderr.write(`${safe(text)}\n`);
   }
 
   failure(code: string, message: string): void {
-    process.stderr.write(this.json ? `${JSON.stringify({ error: { code, message } })}\n` : `error: ${message}\n`);
+    process.stderr.write(this.json ? `${JSON.stringify({ error: { code, message } })}\n` : `error: ${safe(message)}\n`);
   }
+}
+
+/** What came from elsewhere could move the cursor or change colours. */
+export function safe(text: string): string {
+  return text.replaceAll(/(?!\n)\p{Cc}/gu, '\u{FFFD}');
 }
 
 const PLAIN = {

@@ -2,6 +2,7 @@ import { createInterface } from 'node:readline/promises';
 import type { Firestore } from '@google-cloud/firestore';
 import { factsOf, publishClaimed } from '../../functions/messaging/publishClaimed.ts';
 import { Publisher } from '../../functions/messaging/publisher.ts';
+import type { QuarantineReason } from '../../functions/model/delivery.ts';
 import { eventMessage } from '../../functions/model/message.ts';
 import { Environment } from '../../functions/platform/config.ts';
 import { Deadline } from '../../functions/platform/deadline.ts';
@@ -15,6 +16,9 @@ import { findDelivery, type ShownDelivery } from './records.ts';
 const TIME_MILLIS = 20_000;
 const DEFAULT_TTL_DAYS = 30;
 
+/** The one reason for which a delivery is held that may be an event all the same. */
+const AGED: QuarantineReason = 'TIMESTAMP_OUT_OF_TOLERANCE';
+
 /**
  * Publishes a recorded event again. It has the same `ce-id`, so that whoever has seen it drops it, and an attribute
  * `replay`, by which a subscription can ask for it.
@@ -26,20 +30,27 @@ export async function replay(
   webhookId: string,
   variables: NodeJS.ProcessEnv,
 ): Promise<{ messageId: string; replay: string }> {
-  await findDelivery(firestore, webhookId);
+  requireNotHeld(await findDelivery(firestore, webhookId));
   const { delivery, repeatOf, userMetadata } = await deliveriesOf(firestore, variables).recall(webhookId, soon());
   const { event } = delivery;
-  if (event === undefined) {
-    throw new CliError(
-      'NOT_AN_EVENT',
-      `${webhookId} is no event, so no subscriber can read it; "deliveries show" shows it.`,
-    );
-  }
-  const message = eventMessage({ ...delivery, event }, { repeatOf, userMetadata });
+  if (event === undefined) throw notAnEvent(webhookId);
   const at = new Date().toISOString();
-  const attributes = { ...message.attributes, replay: at };
-  const messageId = await publisherOf(variables).publish('events', { ...message, attributes }, soon());
+  const message = eventMessage({ ...delivery, event }, { repeatOf, userMetadata, replay: at });
+  const messageId = await publisherOf(variables).publish('events', message, soon());
   return { messageId, replay: at };
+}
+
+/** What was held has changed no job and was never published: to publish it is to release it. */
+function requireNotHeld({ webhookId, state, quarantineReason: reason }: ShownDelivery): void {
+  if (state !== 'quarantined') return;
+  if (reason !== AGED) throw notAnEvent(webhookId);
+  const advice = '"deliveries release" says why, and lets it go.';
+  throw new CliError('QUARANTINED', `${webhookId} is held as ${reason}, and was never published. ${advice}`);
+}
+
+function notAnEvent(webhookId: string): CliError {
+  const message = `${webhookId} is no event, so no subscriber can read it; "deliveries show" shows it.`;
+  return new CliError('NOT_AN_EVENT', message);
 }
 
 /**
@@ -61,7 +72,7 @@ export async function release(
     throw usageError('Nothing was released. Add --yes to release it without being asked.');
   const deliveries = deliveriesOf(firestore, variables);
   const { delivery } = await deliveries.recall(webhookId, soon());
-  const claimed = await deliveries.claim(delivery, soon());
+  const claimed = await deliveries.claim({ ...delivery, receivedAt: new Date() }, soon());
   if (claimed.status !== 'claimed')
     throw new CliError(
       'NOT_RELEASED',
@@ -74,7 +85,7 @@ export async function release(
 function requireReleasable({ webhookId, state, quarantineReason: reason }: ShownDelivery): void {
   if (state !== 'quarantined')
     throw new CliError('NOT_QUARANTINED', `${webhookId} is ${state}. "deliveries replay" publishes it again.`);
-  if (reason !== 'TIMESTAMP_OUT_OF_TOLERANCE')
+  if (reason !== AGED)
     throw new CliError(
       'NOT_AN_EVENT',
       `${webhookId} was kept as ${reason}: it can never be an event. It is on the dead-letter topic.`,
@@ -105,7 +116,7 @@ function deliveriesOf(firestore: Firestore, variables: NodeJS.ProcessEnv): Deliv
   const environment = new Environment(variables);
   const ttlDays = environment.integer('DELIVERY_TTL_DAYS', DEFAULT_TTL_DAYS, limits);
   environment.requireValid();
-  return new Deliveries(firestore, { ttlDays });
+  return new Deliveries(firestore, { ttlDays, receives: false });
 }
 
 function publisherOf(variables: NodeJS.ProcessEnv): Publisher<'events' | 'deadLetter'> {

@@ -4,10 +4,14 @@ import type { JsonObject } from '../../functions/model/json.ts';
 import { newestOf, NEWEST } from '../../functions/store/queries.ts';
 import { CliError } from '../errors.ts';
 import { plain } from '../jobs/records.ts';
+import { answered } from '../jobs/store.ts';
 
 export type DeliveryState = DeliveryRecord['state'];
 
-/** The record of a delivery, fit for JSON: times are ISO strings, bytes are base64. */
+/**
+ * The record of a delivery, fit for JSON: times are ISO strings, bytes are base64. Those of an event are left out, which
+ * stands there as a map.
+ */
 export interface ShownDelivery extends JsonObject {
   readonly webhookId: string;
   readonly state: DeliveryState;
@@ -36,7 +40,9 @@ export async function listDeliveries(
 ): Promise<readonly ShownDelivery[]> {
   const states = state === undefined ? STATES : [state];
   const found = await Promise.all(
-    states.map(async (one) => (await newestOf(firestore, NEWEST.deliveriesInState, one, limit).get()).docs),
+    states.map(
+      async (one) => (await answered(newestOf(firestore, NEWEST.deliveries, { state: one }, limit).get())).docs,
+    ),
   );
   return found
     .flat()
@@ -47,8 +53,8 @@ export async function listDeliveries(
 
 /** @throws {CliError} `DELIVERY_NOT_FOUND` */
 export async function findDelivery(firestore: Firestore, webhookId: string): Promise<ShownDelivery> {
-  const data = isDocumentId(webhookId) ? (await firestore.doc(`deliveries/${webhookId}`).get()).data() : undefined;
-  if (data !== undefined) return shown(data);
+  const found = isDocumentId(webhookId) && (await answered(firestore.doc(`deliveries/${webhookId}`).get()));
+  if (found && found.exists) return shown(found.data() ?? {});
   throw new CliError(
     'DELIVERY_NOT_FOUND',
     `There is no record of ${webhookId}. "deliveries list" shows those that there are.`,
@@ -56,7 +62,8 @@ export async function findDelivery(firestore: Firestore, webhookId: string): Pro
 }
 
 function shown(data: DocumentData): ShownDelivery {
-  return plain(data) as ShownDelivery;
+  const { payload: _, ...fields } = data;
+  return plain(fields) as ShownDelivery;
 }
 
 /** As webhook-ids are; anything else would be another place of the database. */

@@ -5,6 +5,7 @@ import type { Installation } from './setting.ts';
 import { connectGemini } from '../../functions/gemini/client.ts';
 
 const REQUEST_MILLIS = 10_000;
+const STORED_SECRET = 'what is stored: $(gcloud secrets versions access latest --secret=webhook-signing-secret)';
 
 /** Events that a subscription of registered webhooks can name; the cancelled ones are in Gemini's guide only (G 1.5). */
 export const SUBSCRIBABLE = EVENT_TYPES.filter((type) => !type.endsWith('.cancelled'));
@@ -42,14 +43,16 @@ async function publicCallback({ callbackUrl }: Installation): Promise<Outcome> {
   );
 }
 
-async function secrets({ signingSecrets, routeKeys }: Installation): Promise<readonly Outcome[]> {
+async function secrets(installation: Installation): Promise<readonly Outcome[]> {
+  const { signingSecrets, routeKeys, secretProblems } = installation;
+  if (secretProblems.length > 0) return secretProblems.map((detail) => problem(detail, `set it to ${STORED_SECRET}`));
   const count = ({ fixed, file }: Installation['routeKeys']) => fixed.length + (file?.first.length ?? 0);
   const [signing, route] = [count(signingSecrets), count(routeKeys)];
   if (signing + route === 0) {
     return [
       problem(
         'neither a signing secret nor a route key is set here',
-        'set WEBHOOK_SIGNING_SECRET or DYNAMIC_ROUTE_KEY, for instance to $(gcloud secrets versions access latest --secret=webhook-signing-secret)',
+        `set WEBHOOK_SIGNING_SECRET or DYNAMIC_ROUTE_KEY, for instance to ${STORED_SECRET}`,
       ),
     ];
   }

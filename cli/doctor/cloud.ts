@@ -15,7 +15,7 @@ export function cloudChecks(installation: Installation): readonly Check[] {
     { name: 'topic for events', run: async () => [await topic(pubsub, events)] },
     { name: 'topic for results', run: async () => [await topic(pubsub, results)] },
     { name: 'topic for dead letters', run: async () => [await topic(pubsub, deadLetter)] },
-    { name: 'TTL policy', run: async () => [await ttl(installation)] },
+    { name: 'TTL policy', run: async () => await ttlPolicies(installation) },
     { name: 'indexes', run: async () => [await indexes(installation)] },
   ];
 }
@@ -35,21 +35,30 @@ async function topic(pubsub: PubSub, id: string): Promise<Outcome> {
   );
 }
 
-async function ttl({ projectId = '', database, emulators }: Installation): Promise<Outcome> {
-  if (emulators.firestore) return skipped('the emulator has none');
-  const name = `projects/${projectId}/databases/${database}/collectionGroups/deliveries/fields/expireAt`;
-  const [{ ttlConfig }] = await new firestore.v1.FirestoreAdminClient().getField({ name });
-  if (ttlConfig?.state === 'ACTIVE' || ttlConfig?.state === 'CREATING') return ok(`${ttlConfig.state} on expireAt`);
-  return problem(
-    'records of deliveries are never removed',
-    `gcloud firestore fields ttls update expireAt --collection-group=deliveries --enable-ttl --database="${database}"`,
+/** Of each collection whose records are to be removed. */
+async function ttlPolicies({ projectId = '', database, emulators }: Installation): Promise<readonly Outcome[]> {
+  if (emulators.firestore) return [skipped('the emulator has none')];
+  const client = new firestore.v1.FirestoreAdminClient();
+  const { fieldOverrides } = readIndexFile();
+  const groups = fieldOverrides.filter(({ ttl }) => ttl).map(({ collectionGroup }) => collectionGroup);
+  return await Promise.all(
+    groups.map(async (group) => {
+      const name = `projects/${projectId}/databases/${database}/collectionGroups/${group}/fields/expireAt`;
+      const [{ ttlConfig }] = await client.getField({ name });
+      if (ttlConfig?.state === 'ACTIVE') return ok(`active on ${group}`);
+      if (ttlConfig?.state === 'CREATING') return ok(`on ${group} is being made, which can take a day`);
+      return problem(
+        `records of ${group} are never removed`,
+        `gcloud firestore fields ttls update expireAt --collection-group=${group} --enable-ttl --database="${database}"`,
+      );
+    }),
   );
 }
 
 /** Those of the index file, field by field. */
 async function indexes({ projectId = '', database, emulators }: Installation): Promise<Outcome> {
   if (emulators.firestore) return skipped('the emulator needs none');
-  const { indexes: wanted } = JSON.parse(readFileSync(INDEX_FILE, 'utf8')) as { indexes: readonly IndexSpec[] };
+  const { indexes: wanted } = readIndexFile();
   const client = new firestore.v1.FirestoreAdminClient();
   const parent = `projects/${projectId}/databases/${database}/collectionGroups/-`;
   const [found] = await client.listIndexes({ parent });
@@ -60,6 +69,15 @@ async function indexes({ projectId = '', database, emulators }: Installation): P
     `${missing.length} of ${wanted.length} are missing or not ready`,
     'firebase deploy --only firestore:indexes',
   );
+}
+
+function readIndexFile(): IndexFile {
+  return JSON.parse(readFileSync(INDEX_FILE, 'utf8')) as IndexFile;
+}
+
+interface IndexFile {
+  readonly indexes: readonly IndexSpec[];
+  readonly fieldOverrides: readonly { readonly collectionGroup: string; readonly ttl?: boolean }[];
 }
 
 interface IndexSpec {

@@ -16,22 +16,26 @@ export interface Installation extends ProjectSettings {
   readonly jwksUrl: URL;
   readonly signingSecrets: SecretSource;
   readonly routeKeys: SecretSource;
+  /** What is wrong with those two, which keeps nothing else from being looked at. */
+  readonly secretProblems: readonly string[];
   readonly toleranceSeconds: number;
   readonly emulators: { readonly firestore: boolean; readonly pubsub: boolean };
 }
 
 const JWKS_URL = 'https://generativelanguage.googleapis.com/.well-known/jwks.json';
 
-/** @throws {ConfigError} that names every bad variable. */
+/** @throws {ConfigError} that names every bad variable without which there is nothing to look at. */
 export function readInstallation(variables: NodeJS.ProcessEnv): Installation {
   const environment = new Environment(variables);
+  const secrets = new Environment(variables);
   const installation = {
     ...projectSettings(environment),
     gemini: geminiSettings(environment),
     callbackUrl: callbackUrlSetting(environment),
     jwksUrl: environment.httpsUrl('GEMINI_JWKS_URL', JWKS_URL),
-    signingSecrets: signingSecrets(environment),
-    routeKeys: routeKeys(environment),
+    signingSecrets: signingSecrets(secrets),
+    routeKeys: routeKeys(secrets),
+    secretProblems: secrets.problems,
     toleranceSeconds: environment.integer('WEBHOOK_TOLERANCE_SECONDS', 300, { min: 0, max: 86_400, unit: 'seconds' }),
     emulators: {
       firestore: environment.optional('FIRESTORE_EMULATOR_HOST') !== undefined,

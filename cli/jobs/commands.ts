@@ -6,7 +6,7 @@ import { requireWhole } from '../options.ts';
 import { fields, type Terminal } from '../terminal.ts';
 import { linesOf, tableOf } from './describe.ts';
 import { type FoundJob, JobRecords } from './records.ts';
-import { answered, withStore } from './store.ts';
+import { answered, storeError, withStore } from './store.ts';
 import { watchJob } from './watch.ts';
 
 const STATES: readonly JobState[] = [
@@ -73,7 +73,10 @@ export function addJobCommands(program: Command, terminal: () => Terminal, varia
         import('../../functions/platform/log.ts'),
       ]);
       const log = new Log(undefined, (line) => process.stderr.write(line));
-      const summary = await connectReconciler(readReconcileConfig(variables), log)();
+      const run = connectReconciler(readReconcileConfig(variables), log);
+      const summary = await run().catch((error: unknown) => {
+        throw storeError(error, variables);
+      });
       terminal().result(summary, () => fields({ ...summary }));
       if (summary.errors > 0)
         throw new CliError(

@@ -7,7 +7,7 @@ export function tableOf(jobs: readonly JobRecord[]): string {
   return table(
     ['ID', 'KIND', 'STATE', 'RESULTS', 'UPDATED'],
     jobs.map(({ jobId, kind, state, results, updatedAt }) => [
-      safe(jobId),
+      jobId,
       kind,
       state,
       results && resultsText(results),
@@ -21,16 +21,16 @@ export function linesOf({ path, record }: FoundJob): string {
   const { jobId, kind, state, results, error, timeline = [], lastEvent, ...others } = record;
   const { userMetadata, outputFileUri, fileName, submittedAt, createdAt, finishedAt, updatedAt, ...unknown } = others;
   const lines = fields({
-    id: safe(jobId),
-    record: safe(path),
+    id: jobId,
+    record: path,
     kind,
     state,
     error: errorText(error),
     ...resultsLines(results),
-    output: safe(outputFileUri),
-    file: safe(fileName),
+    output: outputFileUri,
+    file: fileName,
     metadata: userMetadata && JSON.stringify(userMetadata),
-    'last event': lastEvent && `${safe(lastEvent.type)} at ${lastEvent.time}`,
+    'last event': lastEvent && `${lastEvent.type} at ${lastEvent.time}`,
     submitted: submittedAt,
     created: createdAt,
     finished: finishedAt,
@@ -49,12 +49,7 @@ export function resultsText({ state, total, published = 0, failed = 0 }: JobResu
 
 /** `code: message`; nothing where there is no error. */
 export function errorText(error: JobError | undefined): string {
-  return safe([error?.code, error?.message].filter((part) => part !== undefined).join(': '));
-}
-
-/** What came from elsewhere could move the cursor or change colours. */
-export function safe(text = ''): string {
-  return text.replaceAll(/(?!\n)\p{Cc}/gu, '\u{FFFD}');
+  return [error?.code, error?.message].filter((part) => part !== undefined).join(': ');
 }
 
 function resultsLines(results: JobResults | undefined): Record<string, string | undefined> {
@@ -67,13 +62,13 @@ function resultsLines(results: JobResults | undefined): Record<string, string | 
 }
 
 function unknownLines(unknown: JsonObject): Record<string, string | undefined> {
-  const line = (value: unknown) => (typeof value === 'string' ? safe(value) : JSON.stringify(value));
+  const line = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value));
   return Object.fromEntries(Object.entries(unknown).map(([name, value]) => [name, line(value)]));
 }
 
 function timelineTable(timeline: readonly TimelineLine[]): string {
   return table(
     ['TIME', 'EVENT', 'WEBHOOK-ID'],
-    timeline.map(({ time, type, webhookId }) => [time, safe(type), safe(webhookId)]),
+    timeline.map(({ time, type, webhookId }) => [time, type, webhookId]),
   );
 }

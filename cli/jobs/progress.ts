@@ -1,6 +1,6 @@
 import { createLogUpdate } from 'log-update';
-import type { Terminal } from '../terminal.ts';
-import { resultsText, safe } from './describe.ts';
+import { safe, type Terminal } from '../terminal.ts';
+import { resultsText } from './describe.ts';
 import type { JobRecord, JobResults } from './records.ts';
 import { resultsOf } from './standing.ts';
 
@@ -23,13 +23,13 @@ class LiveLine implements Progress {
   readonly #line = createLogUpdate(process.stderr);
 
   waiting(id: string): void {
-    this.#line(waitingText(id));
+    this.#line(safe(waitingText(id)));
   }
 
   job(record: JobRecord): void {
     const results = resultsOf(record);
     const bar = results?.total === undefined ? '' : `\n${barOf(results)}`;
-    this.#line(`${statusText(record)}${bar}`);
+    this.#line(`${safe(statusText(record))}${bar}`);
   }
 
   end(): void {
@@ -67,7 +67,7 @@ function waitingText(id: string): string {
 
 function statusText(record: JobRecord): string {
   const results = resultsOf(record);
-  return `${safe(record.jobId)}: ${record.state}${results ? `; results ${resultsText(results)}` : ''}`;
+  return `${record.jobId}: ${record.state}${results ? `; results ${resultsText(results)}` : ''}`;
 }
 
 function barOf({ published = 0, total = 0 }: JobResults): string {

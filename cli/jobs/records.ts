@@ -1,9 +1,9 @@
-import { DocumentReference, FieldPath, type Firestore, type QuerySnapshot, Timestamp } from '@google-cloud/firestore';
+import { DocumentReference, type Firestore, type QuerySnapshot, Timestamp } from '@google-cloud/firestore';
 import type { JobError, JobState } from '../../functions/model/job.ts';
 import { canonicalJobName, type JobKind, jobDocumentId } from '../../functions/model/jobName.ts';
 import { isJsonObject, type JsonObject } from '../../functions/model/json.ts';
 import type { ResultsRecord } from '../../functions/model/progress.ts';
-import { NEWEST, newestOf } from '../../functions/store/queries.ts';
+import { jobsWithIds, NEWEST, newestOf } from '../../functions/store/queries.ts';
 
 /** How far the results of a job are, as its record says it. */
 export interface JobResults extends Pick<ResultsRecord, 'state' | 'event'> {
@@ -61,11 +61,7 @@ export class JobRecords {
 
   /** Those that changed last come first. */
   async list({ state, kind, limit }: JobFilter): Promise<readonly JobRecord[]> {
-    const query = state
-      ? newestOf(this.#firestore, NEWEST.jobsInState, state, limit)
-      : newestOf(this.#firestore, kind ? NEWEST.jobsOfKind : NEWEST.jobs, kind, limit);
-    // Both filters at once are left to Firestore, which merges the indexes of the two.
-    const { docs } = await (state && kind ? query.where('kind', '==', kind) : query).get();
+    const { docs } = await newestOf(this.#firestore, NEWEST.jobs, { state, kind }, limit).get();
     return docs.map((document) => plain(document.data()) as JobRecord);
   }
 
@@ -84,7 +80,7 @@ export class JobRecords {
   }
 
   #query(id: string) {
-    return this.#firestore.collection('jobs').where(FieldPath.documentId(), 'in', documentIdsOf(id));
+    return jobsWithIds(this.#firestore, documentIdsOf(id));
   }
 }
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Firestore } from '@google-cloud/firestore';
-import { Environment } from '../../functions/platform/config.ts';
+import { ConfigError, Environment } from '../../functions/platform/config.ts';
+import { CallbackError } from '../../functions/platform/errors.ts';
 import { projectSettings } from '../../functions/platform/settings.ts';
 import { connectFirestore } from '../../functions/store/firestore.ts';
 import { CliError, reasonOf } from '../errors.ts';
@@ -45,7 +46,7 @@ export async function withStore<T>(
   try {
     return await work(firestore);
   } catch (error) {
-    throw error instanceof CliError ? error : storeError(error, variables);
+    throw storeError(error, variables);
   } finally {
     await Promise.race([firestore.terminate(), sleep(CLOSE_MILLIS)]);
   }
@@ -64,10 +65,17 @@ export async function answered<T>(answer: Promise<T>): Promise<T> {
   }
 }
 
-function storeError(error: unknown, { FIRESTORE_EMULATOR_HOST: emulator }: NodeJS.ProcessEnv): CliError {
-  const code = error instanceof Error && 'code' in error ? Number(error.code) : Number.NaN;
-  if (!(error instanceof NoAnswer || code === UNAVAILABLE || code === DEADLINE_EXCEEDED)) {
-    return new CliError('STORE_FAILED', `Firestore: ${reasonOf(error)} ${ADVICE[code] ?? ''}`.trim(), { cause: error });
+/** What a failure of Firestore's is to the command line; any other stays what it is. */
+export function storeError(error: unknown, { FIRESTORE_EMULATOR_HOST: emulator }: NodeJS.ProcessEnv): Error {
+  if (error instanceof CliError || error instanceof ConfigError) return error;
+  if (error instanceof CallbackError && error.reason !== 'STORE_UNAVAILABLE')
+    return new CliError(error.reason, error.message, { cause: error });
+  const reason = error instanceof CallbackError ? (error.cause ?? new NoAnswer()) : error;
+  const code = reason instanceof Error && 'code' in reason ? Number(reason.code) : Number.NaN;
+  if (!(reason instanceof NoAnswer || code === UNAVAILABLE || code === DEADLINE_EXCEEDED)) {
+    return new CliError('STORE_FAILED', `Firestore: ${reasonOf(reason)} ${ADVICE[code] ?? ''}`.trim(), {
+      cause: error,
+    });
   }
   const advice = emulator
     ? `Check that its emulator runs at FIRESTORE_EMULATOR_HOST=${emulator}.`

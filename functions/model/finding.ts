@@ -11,18 +11,18 @@ export interface KnownJob {
   readonly route?: string | undefined;
 }
 
-/** Gemini's words for states that are not ends, and that no event tells. */
-const GOING_ON = new Set([
-  '',
-  'pending',
-  'running',
-  'queued',
-  'paused',
-  'updating',
-  'cancelling',
-  'unspecified',
-  'in_progress',
-  'requires_continuation',
+/** Gemini's words for ends (G 7.3, 9.3), and for the halt that an event tells. A word that is not known ends nothing. */
+const ENDS: ReadonlySet<string> = new Set([
+  'succeeded',
+  'partially_succeeded',
+  'completed',
+  'generated',
+  'failed',
+  'cancelled',
+  'expired',
+  'incomplete',
+  'budget_exceeded',
+  'requires_action',
 ]);
 
 /** Words for which an event's type has another. */
@@ -30,8 +30,8 @@ const VERBS: Readonly<Record<string, string>> = { partially_succeeded: 'succeede
 
 export const OVERDUE = 'job.overdue';
 
-export function isGoingOn(status: string): boolean {
-  return GOING_ON.has(status);
+export function hasEnded(status: string): boolean {
+  return ENDS.has(status);
 }
 
 /**

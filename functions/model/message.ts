@@ -25,7 +25,12 @@ const SOURCE = '//generativelanguage.googleapis.com/';
  */
 export function eventMessage(
   delivery: Delivery & { readonly event: NonNullable<Delivery['event']> },
-  context: { readonly repeatOf?: string | undefined; readonly userMetadata?: JsonObject | undefined },
+  context: {
+    readonly repeatOf?: string | undefined;
+    readonly userMetadata?: JsonObject | undefined;
+    /** What marks a message that is published again. */
+    readonly replay?: string | undefined;
+  },
 ): Message {
   const { webhookId, event, route } = delivery;
   const jobName = event.job?.name;
@@ -42,6 +47,7 @@ export function eventMessage(
     ['job_kind', event.job?.kind],
     ['route', route],
     ['repeat_of', context.repeatOf],
+    ['replay', context.replay],
     ['ce-traceparent', delivery.traceparent],
     ...metadataAttributes(event.userMetadata ?? context.userMetadata ?? {}),
   ]);

@@ -83,6 +83,11 @@ export class Environment {
     this.#problems.push(`${name} ${problem}; for example ${name}=${example}`);
   }
 
+  /** What was rejected until now. */
+  get problems(): readonly string[] {
+    return this.#problems;
+  }
+
   /** @throws {ConfigError} with everything that was rejected. */
   requireValid(): void {
     if (this.#problems.length > 0) throw new ConfigError(this.#problems);

@@ -21,6 +21,11 @@ export class Deadline {
     return Math.max(0, this.#endsAt - performance.now());
   }
 
+  /** Aborted when the time is over. */
+  get signal(): AbortSignal {
+    return AbortSignal.timeout(Math.ceil(this.remainingMillis));
+  }
+
   /**
    * Stops work that nobody waits for any more, before it takes effect.
    *

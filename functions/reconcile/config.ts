@@ -1,5 +1,11 @@
 import { Environment } from '../platform/config.ts';
-import { type GeminiSettings, geminiSettings, projectSettings, type ProjectSettings } from '../platform/settings.ts';
+import {
+  callbackUrlSetting,
+  type GeminiSettings,
+  geminiSettings,
+  projectSettings,
+  type ProjectSettings,
+} from '../platform/settings.ts';
 
 /** The settings of `reconcileJobs`, read once when it starts. */
 export interface ReconcileConfig extends ProjectSettings {
@@ -11,6 +17,8 @@ export interface ReconcileConfig extends ProjectSettings {
   readonly overdueSeconds: number;
   /** Whether webhooks that Gemini has disabled after failures are enabled again. */
   readonly enableWebhooks: boolean;
+  /** Where our webhooks lead; unknown, all of the API key's project count as ours. */
+  readonly callbackUrl: URL | undefined;
 }
 
 /** @throws {ConfigError} that names every bad variable. */
@@ -30,6 +38,7 @@ export function readReconcileConfig(variables: NodeJS.ProcessEnv): ReconcileConf
         expected: 'true or false',
         example: 'true',
       }) === 'true',
+    callbackUrl: environment.optional('CALLBACK_URL') === undefined ? undefined : callbackUrlSetting(environment),
   };
   environment.requireValid();
   return config;

@@ -1,15 +1,20 @@
-import { askStatus, canBeAsked, type GeminiAccess } from '../gemini/status.ts';
+import type { Webhooks } from '@google/genai';
+import { GeminiError } from '../gemini/errors.ts';
+import { askStatus, canBeAsked, type GeminiAccess, type JobStatus } from '../gemini/status.ts';
 import { factsOf, publishClaimed } from '../messaging/publishClaimed.ts';
 import type { Publisher } from '../messaging/publisher.ts';
 import type { Delivery } from '../model/delivery.ts';
-import { foundDelivery, isGoingOn, overdueDelivery } from '../model/finding.ts';
+import { foundDelivery, hasEnded, overdueDelivery } from '../model/finding.ts';
 import { eventMessage } from '../model/message.ts';
 import type { Deadline } from '../platform/deadline.ts';
 import type { Log } from '../platform/log.ts';
+import { raced } from '../platform/retry.ts';
 import type { Deliveries, TakenOver } from '../store/deliveries.ts';
 import type { PageStart } from '../store/queries.ts';
 import type { JobRegistry, RegisteredJob } from '../store/registry.ts';
 import type { ReconcileConfig } from './config.ts';
+
+type Webhook = Webhooks.Webhook;
 
 /** What one run has done, in numbers. */
 export interface Summary {
@@ -26,7 +31,10 @@ export interface Summary {
 }
 
 export interface Dependencies extends GeminiAccess {
-  readonly config: Pick<ReconcileConfig, 'pendingSeconds' | 'jobSeconds' | 'overdueSeconds' | 'enableWebhooks'>;
+  readonly config: Pick<
+    ReconcileConfig,
+    'pendingSeconds' | 'jobSeconds' | 'overdueSeconds' | 'enableWebhooks' | 'callbackUrl'
+  >;
   readonly deliveries: Deliveries;
   readonly jobs: JobRegistry;
   readonly publisher: Publisher<'events' | 'deadLetter'>;
@@ -41,8 +49,17 @@ const STORE_MILLIS = 5_000;
 const ITEM_MILLIS = 10_000;
 const LONGEST_PAUSE_MILLIS = 21_600_000;
 
-/** What another run has touched just now, it may be finishing. */
-const SETTLING_MILLIS = 60_000;
+/** What Gemini does not know it is not likely to know later. */
+const GONE_PAUSE_MILLIS = 86_400_000;
+
+/** Longer than it takes to ask about a job, to record its end and to publish it. */
+const HOLD_MILLIS = 30_000;
+
+/** Of a run's time, what each part leaves to those after it: none of them can keep the others from their turn. */
+const LEFT = { republish: 0.6, restart: 0.5, ask: 0.4, overdue: 0.1 };
+
+/** Of webhooks on a page. */
+const MAX_PAGE_SIZE = 1_000;
 
 /**
  * Finds what push alone leaves behind, and finishes it. Safe to run twice at once and as often as one likes: each thing
@@ -57,21 +74,21 @@ export async function reconcile(dependencies: Dependencies, deadline: Deadline):
 class Reconciliation {
   readonly #dependencies: Dependencies;
   readonly #deadline: Deadline;
+  readonly #budgetMillis: number;
   readonly #summary: Summary = { republished: 0, recovered: 0, overdue: 0, resumed: 0, errors: 0 };
-
-  readonly #asked = new Set<string>();
 
   constructor(dependencies: Dependencies, deadline: Deadline) {
     this.#dependencies = dependencies;
     this.#deadline = deadline;
+    this.#budgetMillis = deadline.remainingMillis;
   }
 
   async run(): Promise<Summary> {
     await this.#republishPending();
     await this.#tellWhatIsStuck();
-    await this.#askAboutSilentJobs();
-    await this.#tellOverdueJobs();
     await this.#restartStalledResults();
+    await this.#lookAfterSilentJobs();
+    await this.#tellOverdueJobs();
     await this.#checkWebhooks();
     return this.#summary;
   }
@@ -81,6 +98,7 @@ class Reconciliation {
     const before = this.#ago(config.pendingSeconds);
     const page = async (after?: PageStart) => await deliveries.pending(before, after, PAGE, this.#forStore());
     await this.#each(
+      LEFT.republish,
       page,
       (document) => document,
       async ({ id }) => {
@@ -103,41 +121,67 @@ class Reconciliation {
       );
   }
 
-  async #askAboutSilentJobs(): Promise<void> {
+  async #lookAfterSilentJobs(): Promise<void> {
     const { jobs, config } = this.#dependencies;
     const before = this.#ago(config.jobSeconds);
     const page = async (after?: PageStart) => await jobs.page('silentJobs', before, after, PAGE, this.#forStore());
-    await this.#each(page, snapshotOf, async (job) => await this.#askAbout(job));
+    await this.#each(LEFT.ask, page, snapshotOf, async (job) => await this.#lookAfter(job));
   }
 
-  async #askAbout(job: RegisteredJob): Promise<void> {
+  /** Each is written to, and so comes after all others the next time: what cannot be asked about is in nobody's way. */
+  async #lookAfter(job: RegisteredJob): Promise<void> {
+    const { jobs, now, config } = this.#dependencies;
+    const isDue = canBeAsked(job.kind, job.name) && (job.nextAt === undefined || job.nextAt <= now());
+    const open = isDue ? await this.#ask(job) : !this.#isHeld(job) && (await jobs.pass(job, now(), this.#forStore()));
+    if (open && open.since <= this.#ago(config.overdueSeconds)) await this.#tellOverdue(open);
+  }
+
+  /** @returns the job, where it goes on and nobody else has changed its record. */
+  async #ask(job: RegisteredJob): Promise<RegisteredJob | undefined> {
     const { jobs, log, now, config } = this.#dependencies;
-    if (!canBeAsked(job.kind, job.name) || (job.nextAt && now() < job.nextAt)) return;
     const pause = Math.min(config.jobSeconds * 1_000 * 2 ** job.asked, LONGEST_PAUSE_MILLIS);
-    if (!(await jobs.claimAsking(job, now(), new Date(now().getTime() + pause), this.#forStore()))) return;
-    this.#asked.add(job.name);
-    const signal = AbortSignal.timeout(Math.min(ITEM_MILLIS, this.#deadline.remainingMillis));
-    const status = await askStatus(this.#dependencies, job.kind, job.name, signal);
+    const times = { now: now(), nextAt: this.#in(pause), heldUntil: this.#in(HOLD_MILLIS) };
+    const claimed = await jobs.claimAsking(job, times, this.#forStore());
+    if (claimed === undefined) return undefined;
+    const status = await this.#statusOf(claimed);
+    if (status === undefined) return await jobs.markGone(claimed, this.#in(GONE_PAUSE_MILLIS), this.#forStore());
     log.jobAsked(job.name, status.name);
-    if (isGoingOn(status.name)) {
-      if (job.state === 'submitted') await jobs.markRunning(job, this.#forStore());
-    } else if (await this.#announce(foundDelivery(job, status, now()))) {
-      this.#summary.recovered += 1;
+    if (!hasEnded(status.name)) return await jobs.markRunning(claimed, this.#forStore());
+    if (await this.#announce(foundDelivery(job, status, now()))) this.#summary.recovered += 1;
+    return undefined;
+  }
+
+  /** `undefined` where Gemini does not know the job, which is an error once. */
+  async #statusOf(job: RegisteredJob): Promise<JobStatus | undefined> {
+    try {
+      return await askStatus(this.#dependencies, job.kind, job.name, this.#forItem().signal);
+    } catch (error) {
+      if (!(error instanceof GeminiError && error.httpStatus === 404)) throw error;
+      if (!job.isGone) this.#fail(job.snapshot.id, error);
+      return undefined;
     }
   }
 
+  /** The newest first, up to those that have all been told; one that was missed is told when it is silent. */
   async #tellOverdueJobs(): Promise<void> {
-    const { jobs, config, now } = this.#dependencies;
+    const { jobs, config } = this.#dependencies;
     const before = this.#ago(config.overdueSeconds);
-    const page = async (after?: PageStart) => await jobs.page('overdueJobs', before, after, PAGE, this.#forStore());
-    await this.#each(page, snapshotOf, async (job) => {
-      if (job.isOverdueTold || this.#isAnothers(job)) return;
-      if (await this.#announce(overdueDelivery(job, job.since, now()))) this.#summary.overdue += 1;
-    });
+    const page = async (after?: PageStart) => {
+      const found = await jobs.page('overdueJobs', before, after, PAGE, this.#forStore());
+      return found.every(({ isOverdueTold }) => isOverdueTold) ? [] : found;
+    };
+    await this.#each(LEFT.overdue, page, snapshotOf, async (job) => await this.#tellOverdue(job));
   }
 
-  #isAnothers({ name, updatedAt }: RegisteredJob): boolean {
-    return !this.#asked.has(name) && updatedAt > this.#ago(SETTLING_MILLIS / 1_000);
+  async #tellOverdue(job: RegisteredJob): Promise<void> {
+    const { jobs, now } = this.#dependencies;
+    if (job.isOverdueTold || this.#isHeld(job)) return;
+    if (!(await jobs.hold(job, this.#in(HOLD_MILLIS), this.#forStore()))) return;
+    if (await this.#announce(overdueDelivery(job, job.since, now()))) this.#summary.overdue += 1;
+  }
+
+  #isHeld({ heldUntil }: RegisteredJob): boolean {
+    return heldUntil !== undefined && this.#dependencies.now() < heldUntil;
   }
 
   /** The event is published again: `fetchResults` goes on where it was, and others know it by its `ce-id`. */
@@ -145,15 +189,14 @@ class Reconciliation {
     const { jobs, deliveries, publisher, config, now } = this.#dependencies;
     const before = this.#ago(config.pendingSeconds);
     const page = async (after?: PageStart) => await jobs.page('stalledResults', before, after, PAGE, this.#forStore());
-    await this.#each(page, snapshotOf, async (job) => {
+    await this.#each(LEFT.restart, page, snapshotOf, async (job) => {
       if (job.announcedBy === undefined || (job.resultsLeaseUntil && now() < job.resultsLeaseUntil)) return;
       if (!(await jobs.claimRestart(job, now(), this.#forStore()))) return;
       const { delivery, userMetadata } = await deliveries.recall(job.announcedBy, this.#forStore());
       const { event } = delivery;
       if (event === undefined) return;
-      const message = eventMessage({ ...delivery, event }, { userMetadata });
-      const attributes = { ...message.attributes, replay: 'results' };
-      await publisher.publish('events', { ...message, attributes }, this.#deadline.atMost(ITEM_MILLIS));
+      const message = eventMessage({ ...delivery, event }, { userMetadata, replay: 'results' });
+      await publisher.publish('events', message, this.#forItem());
       this.#summary.resumed += 1;
     });
   }
@@ -161,14 +204,29 @@ class Reconciliation {
   /** An endpoint that Gemini has given up gets nothing more, and nobody is told but here. */
   async #checkWebhooks(): Promise<void> {
     const { ai, log, config } = this.#dependencies;
+    const { signal } = this.#forItem();
     await this.#attempt('webhooks', async () => {
-      const { webhooks = [] } = await ai.webhooks.list({ page_size: 1_000 }, { maxRetries: 1, timeout: ITEM_MILLIS });
-      for (const { id = '', uri = '', state } of webhooks) {
-        if (state !== 'disabled_due_to_failed_deliveries') continue;
+      for (const { id = '', uri = '' } of await raced(this.#disabledWebhooks(signal), signal)) {
         log.webhookDisabled(id, uri, config.enableWebhooks);
-        if (config.enableWebhooks) await ai.webhooks.update(id, { state: 'enabled', update_mask: 'state' });
+        if (!config.enableWebhooks) continue;
+        await this.#attempt(id, async () => {
+          await raced(ai.webhooks.update(id, { state: 'enabled', update_mask: 'state' }, { signal }), signal);
+        });
       }
     });
+  }
+
+  async #disabledWebhooks(signal: AbortSignal): Promise<readonly Webhook[]> {
+    const { ai, config } = this.#dependencies;
+    const disabled: Webhook[] = [];
+    let token: string | undefined;
+    do {
+      const page = { page_size: MAX_PAGE_SIZE, ...(token ? { page_token: token } : {}) };
+      const { webhooks = [], next_page_token } = await ai.webhooks.list(page, { maxRetries: 1, signal });
+      disabled.push(...webhooks.filter((one) => isDisabled(one) && leadsTo(one, config.callbackUrl)));
+      token = next_page_token;
+    } while (token);
+    return disabled;
   }
 
   /** Records and publishes an event of our own the way a callback goes; false where that has been done before. */
@@ -187,37 +245,44 @@ class Reconciliation {
 
   /** Goes through the pages of a query, some items at once; what fails is counted, and those behind it go on. */
   async #each<T>(
+    left: number,
     page: (after?: PageStart) => Promise<readonly T[]>,
     positionOf: (item: T) => PageStart,
     work: (item: T) => Promise<void>,
   ): Promise<void> {
+    const hasTime = () => this.#deadline.remainingMillis > left * this.#budgetMillis;
     let after: PageStart | undefined;
-    do {
+    while (hasTime()) {
       const items = await page(after);
-      for (let start = 0; start < items.length && this.#hasTime(); start += AT_ONCE) {
+      for (let start = 0; start < items.length && hasTime(); start += AT_ONCE) {
         const some = items.slice(start, start + AT_ONCE);
         await Promise.all(some.map(async (item) => await this.#attempt(positionOf(item).id, () => work(item))));
       }
       const last = items.at(-1);
-      after = items.length < PAGE || last === undefined ? undefined : positionOf(last);
-    } while (after && this.#hasTime());
+      if (items.length < PAGE || last === undefined) return;
+      after = positionOf(last);
+    }
   }
 
   async #attempt(id: string, work: () => Promise<void>): Promise<void> {
     try {
       await work();
     } catch (error) {
-      this.#summary.errors += 1;
-      this.#dependencies.log.reconcileFailed(id, error);
+      this.#fail(id, error);
     }
+  }
+
+  #fail(id: string, error: unknown): void {
+    this.#summary.errors += 1;
+    this.#dependencies.log.reconcileFailed(id, error);
   }
 
   #ago(seconds: number): Date {
     return new Date(this.#dependencies.now().getTime() - seconds * 1_000);
   }
 
-  #hasTime(): boolean {
-    return this.#deadline.remainingMillis > ITEM_MILLIS;
+  #in(millis: number): Date {
+    return new Date(this.#dependencies.now().getTime() + millis);
   }
 
   #forStore(): Deadline {
@@ -227,6 +292,15 @@ class Reconciliation {
   #forItem(): Deadline {
     return this.#deadline.atMost(ITEM_MILLIS);
   }
+}
+
+function isDisabled({ state }: Webhook): boolean {
+  return state === 'disabled_due_to_failed_deliveries';
+}
+
+/** Any path below the callback's is the callback's too. */
+function leadsTo({ uri }: Webhook, callbackUrl: URL | undefined): boolean {
+  return callbackUrl === undefined || `${uri}/`.startsWith(`${callbackUrl.href.replace(/\/+$/, '')}/`);
 }
 
 function snapshotOf({ snapshot }: RegisteredJob): PageStart {

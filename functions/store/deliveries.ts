@@ -17,9 +17,9 @@ import {
   type QuarantineReason,
   type Settlement,
 } from '../model/delivery.ts';
-import { parseEvent } from '../model/event.ts';
+import { type GeminiEvent, parseEvent } from '../model/event.ts';
 import { applyEvent, type JobChange } from '../model/job.ts';
-import { jobDocumentId } from '../model/jobName.ts';
+import { type JobKind, jobDocumentId } from '../model/jobName.ts';
 import { fitsFirestore, type JsonObject } from '../model/json.ts';
 import { Deadline } from '../platform/deadline.ts';
 import { untilDecided } from './contention.ts';
@@ -41,7 +41,7 @@ const DAY_MILLIS = 86_400_000;
 
 const NOT_RECORDED = ['STORE_UNAVAILABLE', 'Firestore did not record the delivery in time; send it again.'] as const;
 
-/** Part of Firestore's 1 MiB for the event as a map; above it the event is kept as text, a quarter of that at most. */
+/** Part of Firestore's 1 MiB for the event as a map, beside its bytes; above it the event is kept as text, a quarter of that at most. */
 const MAX_EVENT_BYTES = 500_000;
 
 /** The right to publish a delivery and to settle it afterwards; never made again out of the event. */
@@ -68,11 +68,14 @@ export interface TakenOver {
 export class Deliveries {
   readonly #firestore: Firestore;
   readonly #ttlMillis: number;
+  readonly #receives: boolean;
   readonly #turns = new Turns();
 
-  constructor(firestore: Firestore, options: { ttlDays: number }) {
+  /** @param options `receives`: whether what is claimed has just come, and is counted; what an operator releases has not. */
+  constructor(firestore: Firestore, { ttlDays, receives = true }: { ttlDays: number; receives?: boolean }) {
     this.#firestore = firestore;
-    this.#ttlMillis = options.ttlDays * DAY_MILLIS;
+    this.#ttlMillis = ttlDays * DAY_MILLIS;
+    this.#receives = receives;
   }
 
   /**
@@ -94,9 +97,8 @@ export class Deliveries {
    * @returns whether the claim still held; another owner's record is left alone.
    */
   async settle(claim: Claim, settlement: Settlement, deadline: Deadline): Promise<boolean> {
-    const raw = settlement.state === 'published' ? { rawBody: FieldValue.delete() } : {};
     return await deadline.wait(
-      this.#finish(claim, { ...settlement, ...raw }, deadline),
+      this.#finish(claim, { ...settlement }, deadline),
       'STORE_UNAVAILABLE',
       'Firestore did not mark the delivery as published; send it again.',
     );
@@ -168,8 +170,7 @@ export class Deliveries {
 
   /** Keeps a delivery that must not be published, for an operator, unless its id is known. */
   async quarantine(delivery: Delivery, reason: QuarantineReason, deadline: Deadline): Promise<void> {
-    const raw = { rawBody: delivery.payload };
-    const fields = { ...this.#fieldsOf(delivery), ...raw, state: 'quarantined', quarantineReason: reason, attempts: 1 };
+    const fields = { ...this.#fieldsOf(delivery), state: 'quarantined', quarantineReason: reason, attempts: 1 };
     const kept = this.#documentOf(delivery)
       .create(fields)
       .catch((error: unknown) => {
@@ -240,7 +241,6 @@ export class Deliveries {
       ...this.#fieldsOf(delivery),
       ...leaseFrom(snapshot.readTime, owner),
       state: 'pending',
-      rawBody: delivery.payload,
       quarantineReason: delivery.event ? undefined : NOT_AN_EVENT,
       repeatOf: change?.repeatOf,
     };
@@ -249,7 +249,7 @@ export class Deliveries {
       const renewed = { firstReceivedAt: undefined, route: delivery.route ?? FieldValue.delete(), quarantineReason };
       batch.update(
         snapshot.ref,
-        { ...fields, ...renewed, attempts: FieldValue.increment(1) },
+        { ...fields, ...renewed, ...(this.#receives ? seenAgain(delivery) : { lastReceivedAt: undefined }) },
         { lastUpdateTime: snapshot.updateTime },
       );
     } else {
@@ -328,11 +328,14 @@ function recordJob(batch: WriteBatch, delivery: Delivery, snapshot: DocumentSnap
   return change;
 }
 
-/** The event as a map to be read in the console, as text where Firestore cannot hold that. */
+/**
+ * The event as a map to be read in the console, beside the bytes that it is published as: a map has lost the order of its
+ * names, spaces, and how numbers were written. Where Firestore cannot hold it as a map it is text, which is both.
+ */
 function contentOf({ event, payload }: Delivery): DocumentData {
-  if (event === undefined) return {};
+  if (event === undefined) return { rawBody: payload };
   return fitsFirestore(event.fields, MAX_EVENT_BYTES)
-    ? { event: event.fields }
+    ? { event: event.fields, payload }
     : { eventJson: payload.toString('utf8') };
 }
 
@@ -344,13 +347,14 @@ function seenAgain(delivery: Delivery): DocumentData {
   return { attempts: FieldValue.increment(1), lastReceivedAt: delivery.receivedAt };
 }
 
-/** A recorded delivery as it came. Its bytes are kept until they are on Pub/Sub: a map has lost their order. */
+/** A recorded delivery as it came. */
 export function readRecorded(snapshot: DocumentSnapshot): Delivery {
   const data = snapshot.data() ?? {};
-  const raw = (data['rawBody'] as Buffer | undefined) ?? textOf(data);
-  const payload = Buffer.from(raw);
+  const bytes = (data['payload'] ?? data['rawBody']) as Buffer | undefined;
+  const payload = Buffer.from(bytes ?? textOf(data));
   const receivedAt = timeAt(data, 'firstReceivedAt') ?? new Date(0);
-  const event = parseEvent(payload, timeAt(data, 'eventTime') ?? receivedAt);
+  const parsed = parseEvent(payload, timeAt(data, 'eventTime') ?? receivedAt);
+  const event = parsed && ofKind(parsed, data['jobKind'] as JobKind | undefined);
   const { route, claimsSha256 } = data as { route?: string; claimsSha256?: string };
   return {
     webhookId: snapshot.id,
@@ -362,6 +366,11 @@ export function readRecorded(snapshot: DocumentSnapshot): Delivery {
     ...(route === undefined ? {} : { route }),
     ...(event === undefined ? {} : { event }),
   };
+}
+
+/** The type of an event of our own does not say of what kind its job is; the record does. */
+function ofKind(event: GeminiEvent, kind: JobKind | undefined): GeminiEvent {
+  return event.job && kind ? { ...event, job: { ...event.job, kind } } : event;
 }
 
 function textOf(data: DocumentData): string {

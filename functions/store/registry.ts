@@ -11,11 +11,16 @@ export interface RegisteredJob extends KnownJob {
   readonly snapshot: PageStart;
   readonly state: JobState;
   readonly since: Date;
-  readonly updatedAt: Date;
+  /** The version of its record that this is. */
+  readonly version: Timestamp;
   /** How often Gemini was asked about it in vain. */
   readonly asked: number;
   /** Not to be asked again before. */
   readonly nextAt: Date | undefined;
+  /** Until then a reconciler is at work on it. */
+  readonly heldUntil: Date | undefined;
+  /** Gemini did not know it when it was asked last. */
+  readonly isGone: boolean;
   readonly isOverdueTold: boolean;
   /** The delivery that announced what its results are of. */
   readonly announcedBy: string | undefined;
@@ -32,7 +37,7 @@ export class JobRegistry {
     this.#firestore = firestore;
   }
 
-  /** The oldest of a kind of job from before a time. */
+  /** The first of a query's jobs, from before a time. */
   async page(
     query: Query,
     before: Date,
@@ -48,10 +53,25 @@ export class JobRegistry {
   /**
    * Says that a job is being asked about, before it is: of several at once one may.
    *
-   * @returns whether that is us.
+   * @returns the job as it is now; `undefined` where its record has changed since it was read, as with all that follow.
    */
-  async claimAsking(job: RegisteredJob, now: Date, nextAt: Date, deadline: Deadline): Promise<boolean> {
-    return await this.#touch(job, { updatedAt: now, reconcile: { asked: job.asked + 1, nextAt } }, deadline);
+  async claimAsking(
+    job: RegisteredJob,
+    { now, nextAt, heldUntil }: { readonly now: Date; readonly nextAt: Date; readonly heldUntil: Date },
+    deadline: Deadline,
+  ): Promise<RegisteredJob | undefined> {
+    const asked = job.asked + 1;
+    return await this.#change(job, { updatedAt: now, reconcile: { asked, nextAt, heldUntil } }, deadline);
+  }
+
+  /** The same for what is to be told of it. */
+  async hold(job: RegisteredJob, heldUntil: Date, deadline: Deadline): Promise<RegisteredJob | undefined> {
+    return await this.#change(job, { 'reconcile.heldUntil': heldUntil }, deadline);
+  }
+
+  /** Puts a job about which there is nothing to ask behind all others. */
+  async pass(job: RegisteredJob, now: Date, deadline: Deadline): Promise<RegisteredJob | undefined> {
+    return await this.#change(job, { updatedAt: now }, deadline);
   }
 
   /** The same for the restart of a job's results. */
@@ -60,23 +80,34 @@ export class JobRegistry {
     return await this.#touch(job, fields, deadline);
   }
 
-  /** Gemini says that it goes on: known, at least. */
-  async markRunning({ snapshot }: RegisteredJob, deadline: Deadline): Promise<void> {
-    const update = snapshot.ref.update({ state: 'running' });
-    await deadline.wait(update, 'STORE_UNAVAILABLE', 'Firestore did not answer in time.');
+  /** Gemini says that a job which was claimed goes on. */
+  async markRunning(job: RegisteredJob, deadline: Deadline): Promise<RegisteredJob | undefined> {
+    return await this.#change(job, { state: 'running', ...NOT_HELD }, deadline);
   }
 
-  async #touch({ snapshot }: RegisteredJob, fields: DocumentData, deadline: Deadline): Promise<boolean> {
-    const touching = snapshot.ref.update(fields, { lastUpdateTime: snapshot.updateTime }).then(
-      () => true,
+  /** Gemini does not know a job which was claimed: nobody can say what has become of it. */
+  async markGone(job: RegisteredJob, nextAt: Date, deadline: Deadline): Promise<RegisteredJob | undefined> {
+    const gone = { state: 'unknown', 'reconcile.gone': true, 'reconcile.nextAt': nextAt };
+    return await this.#change(job, { ...gone, ...NOT_HELD }, deadline);
+  }
+
+  async #touch(job: RegisteredJob, fields: DocumentData, deadline: Deadline): Promise<boolean> {
+    return (await this.#change(job, fields, deadline)) !== undefined;
+  }
+
+  async #change(job: RegisteredJob, fields: DocumentData, deadline: Deadline): Promise<RegisteredJob | undefined> {
+    const changing = job.snapshot.ref.update(fields, { lastUpdateTime: job.version }).then(
+      ({ writeTime }) => ({ ...job, version: writeTime, heldUntil: undefined }),
       (error: unknown) => {
-        if (isContention(error)) return false;
+        if (isContention(error)) return undefined;
         throw error;
       },
     );
-    return await deadline.wait(touching, 'STORE_UNAVAILABLE', 'Firestore did not answer in time.');
+    return await deadline.wait(changing, 'STORE_UNAVAILABLE', 'Firestore did not answer in time.');
   }
 }
+
+const NOT_HELD = { 'reconcile.heldUntil': FieldValue.delete() };
 
 function readRegistered(snapshot: PageStart): RegisteredJob {
   const data = snapshot.data();
@@ -91,9 +122,11 @@ function readRegistered(snapshot: PageStart): RegisteredJob {
     state: job?.state ?? 'unknown',
     route: data['route'] as string | undefined,
     since: timeOf(data['submittedAt']) ?? timeOf(data['createdAt']) ?? new Date(0),
-    updatedAt: timeOf(data['updatedAt']) ?? new Date(0),
+    version: snapshot.updateTime,
     asked: Number(reconcile['asked'] ?? 0),
     nextAt: timeOf(reconcile['nextAt']),
+    heldUntil: timeOf(reconcile['heldUntil']),
+    isGone: reconcile['gone'] === true,
     isOverdueTold: timeline.some(({ type }) => type === 'job.overdue'),
     announcedBy: timeline.find(({ type }) => type === results['event'])?.webhookId,
     resultsLeaseUntil: timeOf(results['leaseUntil']),

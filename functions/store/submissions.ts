@@ -11,6 +11,7 @@ import type { JsonObject } from '../model/json.ts';
 import type { Deadline } from '../platform/deadline.ts';
 import { CallbackError } from '../platform/errors.ts';
 import { untilDecided } from './contention.ts';
+import { jobOfSubmission } from './queries.ts';
 import { Turns } from './turns.ts';
 
 /** As long as the same key gives the same answer. */
@@ -135,8 +136,7 @@ export class Submissions {
 
   /** The job whose callback named the submission, if one has come. */
   async findJob(submissionId: string, deadline: Deadline): Promise<string | undefined> {
-    const query = this.#firestore.collection('jobs').where('userMetadata.submission_id', '==', submissionId).limit(1);
-    const { docs } = await deadline.wait(query.get(), ...UNAVAILABLE);
+    const { docs } = await deadline.wait(jobOfSubmission(this.#firestore, submissionId).get(), ...UNAVAILABLE);
     return docs[0]?.get('jobId') as string | undefined;
   }
 

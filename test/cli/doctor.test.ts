@@ -112,13 +112,18 @@ test.for([
   },
 );
 
-test('settings that are missing or malformed are named, all of them', async () => {
-  const run = await cli(['doctor'], {
-    ...env,
-    CALLBACK_URL: '',
-    GEMINI_API_KEY: '',
-    WEBHOOK_SIGNING_SECRET: 'whsec_x',
-  });
+test('settings without which there is nothing to look at are named, all of them', async () => {
+  const run = await cli(['doctor'], { ...env, CALLBACK_URL: '', GEMINI_API_KEY: '' });
   expect(run.exitCode).toBe(2);
-  for (const name of ['CALLBACK_URL', 'GEMINI_API_KEY', 'WEBHOOK_SIGNING_SECRET']) expect(run.stderr).toContain(name);
+  for (const name of ['CALLBACK_URL', 'GEMINI_API_KEY']) expect(run.stderr).toContain(name);
+});
+
+test('a secret that is malformed is a problem among the others, and is not shown', async () => {
+  const { exitCode, problems } = await doctor({ WEBHOOK_SIGNING_SECRET: 'whsec_canary', EVENTS_TOPIC: 'nowhere' });
+  expect(exitCode).toBe(1);
+  expect(problems).toContainEqual(
+    expect.objectContaining({ check: 'secrets', detail: expect.stringContaining('WEBHOOK_SIGNING_SECRET must be') }),
+  );
+  expect(problems).toContainEqual(expect.objectContaining({ check: 'topic for events' }));
+  expect(JSON.stringify(problems)).not.toContain('canary');
 });

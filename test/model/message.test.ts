@@ -74,7 +74,8 @@ test('whatever the metadata, the message is within the limits of Pub/Sub and kee
   });
   fc.assert(
     fc.property(metadata, (userMetadata) => {
-      const { attributes } = eventMessage(deliveryOf({ type: 'batch.succeeded', data: { id: 'a' } }), { userMetadata });
+      const delivery = deliveryOf({ type: 'batch.succeeded', data: { id: 'a' } });
+      const { attributes } = eventMessage(delivery, { userMetadata, replay: 'results' });
       const entries = Object.entries(attributes);
       expect(entries.length).toBeLessThanOrEqual(100);
       for (const [key, value] of entries) {
@@ -83,7 +84,7 @@ test('whatever the metadata, the message is within the limits of Pub/Sub and kee
         expect(key.startsWith('goog')).toBe(false);
         expect(key.isWellFormed() && value.isWellFormed()).toBe(true);
       }
-      expect(attributes).toMatchObject({ webhook_id: 'msg_1', job_id: 'batches/a' });
+      expect(attributes).toMatchObject({ webhook_id: 'msg_1', job_id: 'batches/a', replay: 'results' });
     }),
     { numRuns: 60 },
   );

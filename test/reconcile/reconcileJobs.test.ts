@@ -1,8 +1,19 @@
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type RequestListener, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Timestamp } from '@google-cloud/firestore';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { geminiByKey } from '../../functions/gemini/client.ts';
+import { Publisher } from '../../functions/messaging/publisher.ts';
 import { jobDocumentId, type JobKind } from '../../functions/model/jobName.ts';
+import { Deadline } from '../../functions/platform/deadline.ts';
+import { Log } from '../../functions/platform/log.ts';
+import { readReconcileConfig } from '../../functions/reconcile/config.ts';
+import { reconcile as reconcileOnce } from '../../functions/reconcile/reconcile.ts';
+import { Deliveries } from '../../functions/store/deliveries.ts';
+import { JobRegistry } from '../../functions/store/registry.ts';
 import { startReceiver } from '../simulator/harness.ts';
 import { newSecret, signV1 } from '../simulator/signing.ts';
 import { Stage } from '../results/harness.ts';
@@ -18,6 +29,33 @@ async function reconcile({ url }: RunningFunction): Promise<object> {
   const response = await fetch(url, { method: 'POST' });
   expect(response.status).toBe(200);
   return (await response.json()) as object;
+}
+
+/** Gemini with answers of a test's own: such as the simulator never gives. */
+async function geminiThat(answer: RequestListener): Promise<string> {
+  const server = createServer(answer);
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+function answerJson(response: ServerResponse, body: object): void {
+  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+}
+
+/** Sends an event of a batch as Gemini does. */
+async function sendEvent({ url }: RunningFunction, secret: string, id: string, job: string): Promise<number> {
+  const body = JSON.stringify({ type: 'batch.succeeded', timestamp: new Date().toISOString(), data: { id: job } });
+  const timestampSeconds = Math.floor(Date.now() / 1_000);
+  const headers = {
+    'webhook-id': id,
+    'webhook-timestamp': String(timestampSeconds),
+    'webhook-signature': signV1(secret, { id, timestampSeconds, body }),
+  };
+  return (await fetch(url, { method: 'POST', body, headers })).status;
 }
 
 /** A job as whoever submits it records it. */
@@ -123,14 +161,7 @@ describe('an end that no callback has told', () => {
     await register(stage, job, 'batch');
     await stage.simulator.finish(job);
     expect(await reconcile(reconciler)).toMatchObject({ recovered: 1 });
-    const body = JSON.stringify({ type: 'batch.succeeded', timestamp: new Date().toISOString(), data: { id: job } });
-    const timestampSeconds = Math.floor(Date.now() / 1_000);
-    const headers = {
-      'webhook-id': 'msg_late',
-      'webhook-timestamp': String(timestampSeconds),
-      'webhook-signature': signV1(secret, { id: 'msg_late', timestampSeconds, body }),
-    };
-    expect((await fetch(callback.url, { method: 'POST', body, headers })).status).toBe(200);
+    expect(await sendEvent(callback, secret, 'msg_late', job)).toBe(200);
     const [found, late] = await eventsOf(stage);
     expect(late?.attributes['repeat_of']).toBe(found?.attributes['webhook_id']);
   });
@@ -138,20 +169,25 @@ describe('an end that no callback has told', () => {
 
 test('a job that goes on is asked about once in a while, and its record says so', async () => {
   const stage = await Stage.open();
-  const reconciler = await stage.start({ ...AT_ONCE, RECONCILE_JOB_SECONDS: '1' }, 'reconcileJobs');
+  const reconciler = await stage.start({ ...AT_ONCE, RECONCILE_JOB_SECONDS: '60' }, 'reconcileJobs');
   const job = await stage.batch();
-  await register(stage, job, 'batch', { ageMillis: 5_000 });
+  await register(stage, job, 'batch', { ageMillis: 120_000 });
+  const document = stage.project.firestore.doc(`jobs/${jobDocumentId(job)}`);
   const asked = () => stage.simulator.ledger.requests.filter(({ method }) => method === 'batches.get').length;
-  expect(await reconcile(reconciler)).toEqual(NOTHING);
+  const runs = async (changed?: object): Promise<number> => {
+    if (changed) await document.update(changed);
+    expect(await reconcile(reconciler)).toEqual(NOTHING);
+    return asked();
+  };
+  const [past, silent] = [new Date(0), { updatedAt: new Date(0) }];
+  expect(await runs()).toBe(1);
   expect(await stage.record(job)).toMatchObject({ state: 'running', reconcile: { asked: 1 } });
-  expect(await reconcile(reconciler)).toEqual(NOTHING);
-  expect(asked()).toBe(1);
-  await sleep(1_100);
-  expect(await reconcile(reconciler)).toEqual(NOTHING);
-  expect(asked()).toBe(2);
-  await sleep(1_100);
-  expect(await reconcile(reconciler)).toEqual(NOTHING);
-  expect(asked()).toBe(2);
+  expect(await runs()).toBe(1);
+  expect(await runs(silent)).toBe(1);
+  expect(await runs({ ...silent, 'reconcile.nextAt': past })).toBe(2);
+  const record = await stage.record(job);
+  expect(record).toMatchObject({ state: 'running', reconcile: { asked: 2 } });
+  expect(record?.['reconcile']['nextAt'].toMillis() - record?.['updatedAt'].toMillis()).toBeGreaterThanOrEqual(120_000);
   expect(await eventsOf(stage)).toEqual([]);
 });
 
@@ -165,6 +201,100 @@ test('what Gemini does not know, or refuses, is an error of that job, and the ot
   await stage.simulator.finish(job);
   expect(await reconcile(reconciler)).toEqual({ ...NOTHING, recovered: 1, errors: 1 });
   expect(reconciler.log).toContainEqual(expect.objectContaining({ event: 'reconcile_failed', id: 'batches~gone' }));
+  expect(await stage.record('batches/gone')).toMatchObject({ state: 'unknown', reconcile: { asked: 1, gone: true } });
+  expect(await reconcile(reconciler)).toEqual(NOTHING);
+  await stage.project.firestore.doc('jobs/batches~gone').update({ 'reconcile.nextAt': new Date() });
+  expect(await reconcile(reconciler)).toEqual(NOTHING);
+  expect(await stage.record('batches/gone')).toMatchObject({ reconcile: { asked: 2, gone: true } });
+});
+
+test('a callback that comes while Gemini says that the job goes on has the last word', async () => {
+  const stage = await Stage.open();
+  const secret = newSecret();
+  const callback = await stage.start({ WEBHOOK_SIGNING_SECRET: secret }, 'geminiCallback');
+  const gemini = await geminiThat(async ({ url = '' }, response) => {
+    if (url.includes('/batches/')) expect(await sendEvent(callback, secret, 'msg_quick', 'batches/quick')).toBe(200);
+    answerJson(response, { name: 'batches/quick', metadata: { state: 'BATCH_STATE_RUNNING' } });
+  });
+  const reconciler = await stage.start({ ...AT_ONCE, GOOGLE_GEMINI_BASE_URL: gemini }, 'reconcileJobs');
+  await register(stage, 'batches/quick', 'batch', { ageMillis: 25 * HOUR_MILLIS });
+  expect(await reconcile(reconciler)).toEqual(NOTHING);
+  expect(await stage.record('batches/quick')).toMatchObject({
+    state: 'succeeded',
+    timeline: [{ type: 'batch.succeeded' }],
+  });
+});
+
+test('a word of Gemini’s that nobody knows ends nothing, and webhooks are looked for on all pages', async () => {
+  const stage = await Stage.open();
+  const gemini = await geminiThat(({ url = '' }, response) => {
+    const disabled = { id: 'last', uri: 'https://a.example/', state: 'disabled_due_to_failed_deliveries' };
+    if (url.includes('page_token=more')) answerJson(response, { webhooks: [disabled] });
+    else if (url.includes('/webhooks')) answerJson(response, { webhooks: [], next_page_token: 'more' });
+    else answerJson(response, { name: 'batches/slow', metadata: { state: 'BATCH_STATE_THROTTLED' } });
+  });
+  const reconciler = await stage.start({ ...AT_ONCE, GOOGLE_GEMINI_BASE_URL: gemini }, 'reconcileJobs');
+  await register(stage, 'batches/slow', 'batch');
+  expect(await reconcile(reconciler)).toEqual(NOTHING);
+  expect(await stage.record('batches/slow')).toMatchObject({ state: 'running' });
+  expect(await eventsOf(stage)).toEqual([]);
+  expect(reconciler.log).toContainEqual(expect.objectContaining({ event: 'webhook_disabled', webhook: 'last' }));
+});
+
+test('a Gemini that never answers takes no longer than a run may', async () => {
+  const stage = await Stage.open();
+  const GOOGLE_GEMINI_BASE_URL = await geminiThat(({ url = '' }, response) => {
+    if (url.includes('/webhooks') || url.includes('/batches/half')) response.writeHead(200).write('{');
+  });
+  const config = readReconcileConfig({ ...stage.env, ...AT_ONCE, GOOGLE_GEMINI_BASE_URL });
+  const log = new Log(undefined, () => {});
+  const dependencies = {
+    config,
+    deliveries: new Deliveries(stage.project.firestore, { ttlDays: 30 }),
+    jobs: new JobRegistry(stage.project.firestore),
+    publisher: new Publisher(config),
+    log,
+    now: () => new Date(),
+    ...(await geminiByKey(config.gemini, log)()),
+  };
+  const jobs = [
+    ['batches/whole', 'batch'],
+    ['batches/half', 'batch'],
+    ['interactions/v1_x', 'interaction'],
+    ['models/veo/operations/x', 'video'],
+  ] as const;
+  for (const [job, kind] of jobs) await register(stage, job, kind);
+  const startedAt = performance.now();
+  expect(await reconcileOnce(dependencies, Deadline.inMillis(3_000.5))).toEqual({ ...NOTHING, errors: 5 });
+  expect(performance.now() - startedAt).toBeLessThan(4_500);
+});
+
+test('jobs that cannot be asked about are in nobody’s way: each is told when it is overdue, and goes to the end', async () => {
+  const stage = await Stage.open();
+  const reconciler = await stage.start({ RECONCILE_JOB_SECONDS: '60' }, 'reconcileJobs');
+  const ages = Array.from({ length: 60 }, (_, number) => (number < 55 ? 25 * HOUR_MILLIS : HOUR_MILLIS));
+  await Promise.all(ages.map(async (ageMillis, n) => await register(stage, `thing-${n}`, 'unknown', { ageMillis })));
+  const job = await stage.batch();
+  await register(stage, job, 'batch', { ageMillis: 120_000 });
+  await stage.simulator.finish(job);
+  const startedAt = Date.now();
+  expect(await reconcile(reconciler)).toEqual({ ...NOTHING, recovered: 1, overdue: 55 });
+  const { docs } = await stage.project.firestore.collection('jobs').get();
+  const before = docs.filter((record) => record.get('updatedAt').toMillis() < startedAt);
+  expect(before.map(({ id }) => id)).toEqual([]);
+  expect(await reconcile(reconciler)).toEqual(NOTHING);
+});
+
+test('a job that was heard of a moment ago can be overdue all the same, and many reconcilers tell it once', async () => {
+  const stage = await Stage.open();
+  const reconciler = await stage.start({ JOB_OVERDUE_SECONDS: '1' }, 'reconcileJobs');
+  const names = Array.from({ length: 20 }, (_, number) => `batches/slow-${number}`);
+  await Promise.all(names.map(async (name) => await register(stage, name, 'batch', { ageMillis: 2_000 })));
+  const summaries = await Promise.all([1, 2, 3].map(async () => await reconcile(reconciler)));
+  const overdue = summaries.map((summary) => (summary as { overdue: number }).overdue);
+  expect(overdue.reduce((sum, count) => sum + count, 0)).toBe(20);
+  const messages = await eventsOf(stage);
+  expect(messages.map(({ attributes }) => attributes['job_id']).toSorted()).toEqual(names.toSorted());
 });
 
 test('a job that takes too long is told once, and stays as it is', async () => {
@@ -179,6 +309,10 @@ test('a job that takes too long is told once, and stays as it is', async () => {
     expect.objectContaining({ 'ce-type': 'job.overdue', job_id: 'batches/slow', job_kind: 'batch' }),
   ]);
   expect(await stage.record('batches/slow')).toMatchObject({ state: 'running', timeline: [{ type: 'job.overdue' }] });
+  const delivery = stage.project.firestore.doc(`deliveries/${messages[0]?.attributes['webhook_id']}`);
+  await delivery.update({ state: 'pending', leaseUntil: new Date(0) });
+  expect(await reconcile(reconciler)).toEqual({ ...NOTHING, republished: 1 });
+  expect(await eventsOf(stage)).toEqual(messages);
 });
 
 test('results that have stalled are started again', async () => {
@@ -216,12 +350,16 @@ test('a webhook that Gemini has disabled is an error in the log, and enabled aga
   await eventually('it is disabled', 5_000, async () => (await stateOf())?.startsWith('disabled_') || undefined);
   const [telling, mending] = [
     await stage.start(AT_ONCE, 'reconcileJobs'),
-    await stage.start({ ...AT_ONCE, RECONCILE_ENABLE_WEBHOOKS: 'true' }, 'reconcileJobs'),
+    await stage.start({ ...AT_ONCE, RECONCILE_ENABLE_WEBHOOKS: 'true', CALLBACK_URL: receiver.url }, 'reconcileJobs'),
   ];
   await reconcile(telling);
   expect(telling.log).toContainEqual(
     expect.objectContaining({ event: 'webhook_disabled', severity: 'ERROR', webhook: id }),
   );
+  expect(await stateOf()).toBe('disabled_due_to_failed_deliveries');
+  const CALLBACK_URL = 'http://127.0.0.1:1/geminiCallback';
+  const others = await stage.start({ ...AT_ONCE, RECONCILE_ENABLE_WEBHOOKS: 'true', CALLBACK_URL }, 'reconcileJobs');
+  await reconcile(others);
   expect(await stateOf()).toBe('disabled_due_to_failed_deliveries');
   await reconcile(mending);
   expect(await stateOf()).toBe('enabled');
