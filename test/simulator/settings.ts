@@ -18,6 +18,9 @@ const Jobs = z.strictObject({
 
 const Deliveries = z.strictObject({
   scheme: z.enum(['v1a', 'RS256', 'EdDSA']).describe('Signature of dynamic deliveries: Ed25519 or a JWT (G 5.2, 5.3).'),
+  timestamp: z
+    .enum(['machine', 'clock'])
+    .describe('Time that is signed: of the machine, as endpoints know it, however the clock was moved; or of the clock.'),
   audience: z.string().nullable().describe('`aud` of a JWT; null: the URI it is sent to.'),
   retryDelaysMillis: z.array(millis).min(1).describe('Delay of each attempt after the end of the one before it.'),
   giveUpAfterMillis: millis.describe('No attempt is made so long after the event.'),
@@ -118,6 +121,7 @@ export const DEFAULT_SETTINGS: SettingsValues = {
   },
   deliveries: {
     scheme: 'v1a',
+    timestamp: 'machine',
     audience: null,
     retryDelaysMillis: [0, 5_000, 300_000, 1_800_000, 2 * HOUR_MILLIS, 5 * HOUR_MILLIS, 10 * HOUR_MILLIS],
     giveUpAfterMillis: 24 * HOUR_MILLIS,
