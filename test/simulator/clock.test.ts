@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { Clock } from './clock.ts';
 
 describe('a manual clock', () => {
@@ -108,6 +108,18 @@ describe('a running clock', () => {
     order.push('advance');
     expect(order).toEqual(['task', 'advance']);
     await clock.close();
+  });
+
+  test('tells the error of a task and goes on working', async () => {
+    const told = vi.spyOn(console, 'error').mockReturnValue();
+    onTestFinished(() => told.mockRestore());
+    const clock = new Clock();
+    clock.after(0, async () => await Promise.reject(new Error('broken')));
+    const { promise, resolve } = Promise.withResolvers<string>();
+    clock.after(1, () => resolve('next'));
+    await expect(promise).resolves.toBe('next');
+    await clock.close();
+    expect(told.mock.calls).toEqual([[new Error('broken')]]);
   });
 
   test('keeps waiting for what is further away than timers reach', async () => {
