@@ -7,7 +7,6 @@ import { batchResults } from '../../functions/results/batch.ts';
 import { readInteraction } from '../../functions/results/interaction.ts';
 import type { Receipt } from '../../functions/submit/handler.ts';
 import { CliError } from '../errors.ts';
-import { safe } from '../jobs/describe.ts';
 
 /** A batch can have millions, which nobody reads on a terminal. */
 const MAX_RESULTS = 1_000;
@@ -58,7 +57,7 @@ async function* resultsOf({ jobId, kind }: Finished, settings: GeminiSettings): 
 export function outputText(results: readonly JsonObject[]): readonly string[] {
   return results.map((result) => {
     const name = stringAt(result, 'key') ?? textOf(result['index']);
-    return `\n${safe(name)}: ${safe(textIn(result))}`;
+    return `\n${name}: ${textIn(result)}`;
   });
 }
 

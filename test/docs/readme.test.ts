@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
+import { startReceiver } from '../simulator/harness.ts';
 import { startSimulator } from '../simulator/simulator.ts';
 import { cli } from '../support/cli.ts';
 import { parseAll } from '../support/gcloud.ts';
@@ -84,6 +85,24 @@ function expectedOf(line: string): number {
   if (line.startsWith('webhooks rotate')) return 3;
   return line === 'doctor' ? 1 : 0;
 }
+
+test('the requests to the simulator bring a delivery to a receiver', async () => {
+  const jobs = { pendingMillis: 0, runningMillis: 0 };
+  const [simulator, receiver] = await Promise.all([startSimulator({ settings: { jobs } }), startReceiver()]);
+  const env = { PATH: process.env['PATH'], GOOGLE_GEMINI_BASE_URL: simulator.url };
+  const run = async (line: string) => {
+    const request = line.replace('http://127.0.0.1:3000', receiver.url);
+    return (await promisify(execFile)('sh', ['-c', `${request} --fail-with-body`], { env })).stdout;
+  };
+  const lines = commands.filter((line) => line.startsWith('curl '));
+  expect(lines).toHaveLength(3);
+  const [webhook, batch, look] = lines as [string, string, string];
+  expect(JSON.parse(await run(webhook))).toHaveProperty('new_signing_secret');
+  await run(batch);
+  await expect.poll(() => receiver.received.length).toBe(1);
+  await expect.poll(async () => await run(look)).toContain('"state":"delivered"');
+  await Promise.all([simulator.close(), receiver.close()]);
+});
 
 test('the lines that deploy and take away are understood', async () => {
   const lines = commands.filter((line) => /npm run (deploy|destroy)/.test(line));

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import { given, JOB_MILLIS, prompt, setUp } from './harness.ts';
-import { DEFAULT_SETTINGS } from './settings.ts';
 import type { Simulator } from './simulator.ts';
 
 async function admin(simulator: Simulator, request: string, body?: object): Promise<{ status: number; body: unknown }> {
@@ -23,7 +22,7 @@ describe('the admin API', () => {
 
   test('shows and changes settings, and refuses bad ones', async () => {
     const { simulator } = await setUp();
-    expect((await admin(simulator, 'GET /settings')).body).toEqual(DEFAULT_SETTINGS);
+    expect((await admin(simulator, 'GET /settings')).body).toEqual(simulator.settings.get());
     await admin(simulator, 'PATCH /settings', { faults: { stale: 0.5 } });
     expect(simulator.settings.get().faults.stale).toBe(0.5);
     const refused = await admin(simulator, 'PATCH /settings', { faults: { stale: 2 } });

@@ -41,26 +41,32 @@ export function videoContent(label: string, sizeBytes: number, random: Random): 
   return bytesContent(Buffer.concat([header, random.bytes(`video/${label}`, sizeBytes - header.length)]));
 }
 
-/** Arguments for a declared function: a value of the right type for each property of its JSON schema. */
-export function functionArguments(properties: Readonly<Record<string, unknown>>, random: Random): object {
-  const values = Object.entries(properties).map(([name, schema]) => [name, valueOf(name, schema, random)]);
+/** Arguments for one call of a declared function: a value of the right type for each property of its JSON schema. */
+export function functionArguments(
+  properties: Readonly<Record<string, unknown>>,
+  callLabel: string,
+  random: Random,
+): object {
+  const values = Object.entries(properties).map(([name, schema]) => {
+    return [name, valueOf(name, schema, `${callLabel}/${name}`, random)];
+  });
   return Object.fromEntries(values) as object;
 }
 
-function valueOf(name: string, schema: unknown, random: Random): unknown {
+function valueOf(name: string, schema: unknown, label: string, random: Random): unknown {
   const { type, enum: choices } = Object(schema) as { type?: unknown; enum?: unknown };
-  if (Array.isArray(choices)) return random.pick(`argument/${name}`, choices as unknown[]);
-  switch (String(type).toLowerCase()) {
+  if (Array.isArray(choices) && choices.length > 0) return random.pick(label, choices as unknown[]);
+  switch (typeof type === 'string' ? type.toLowerCase() : '') {
     case 'integer':
     case 'number':
-      return Math.floor(random.fraction(`argument/${name}`) * 100);
+      return Math.floor(random.fraction(label) * 100);
     case 'boolean':
-      return random.chance(`argument/${name}`, 0.5);
+      return random.chance(label, 0.5);
     case 'array':
       return [];
     case 'object':
       return {};
     default:
-      return `${name} ${random.letters(`argument/${name}`, 4)}`;
+      return `${name} ${random.letters(label, 4)}`;
   }
 }

@@ -106,6 +106,17 @@ describe('a batch from a file', () => {
     expect(response).toBeUndefined();
   });
 
+  test('reads no further than the first line that is no request, however large the file', async () => {
+    const { simulator, ai } = await setUp();
+    const src = simulator.generateFile({ lines: 1e9 }, 'files/large');
+    const job = await ai.batches.create({ model, src });
+    await simulator.clock.advance(JOB_MILLIS);
+    expect((await operation(simulator, job))['error']).toMatchObject({
+      code: 3,
+      message: expect.stringContaining('Line 1 ') as string,
+    });
+  });
+
   test('cannot be made to succeed with a file that cannot be read', async () => {
     const { simulator, ai } = await setUp();
     const job = await ai.batches.create({ model, src: await upload(ai, [{ key: 'r1' }]) });
@@ -198,17 +209,39 @@ describe('a batch', () => {
     expect(JSON.parse(given(receiver.received[0]).body)).toMatchObject({ user_metadata: { job_key: 1 } });
   });
 
+  const inputConfig = { requests: { requests: [{ request: prompt('hello') }] } };
+
   test.for([
-    ['without input', {}],
-    ['without requests', { inputConfig: { requests: { requests: [] } } }],
-    ['with a request without contents', { inputConfig: { requests: { requests: [{ request: {} }] } } }],
-    ['with an unknown field', { inputConfig: { fileName: 'files/a' }, webhook: 'x' }],
-    ['with a bad URI', { inputConfig: { fileName: 'files/a' }, webhookConfig: { uris: ['ftp://x'] } }],
-  ] as const)('%s is refused', async ([, batch]) => {
+    ['without input', { inputConfig: {} }, 'needs either fileName or requests'],
+    ['without requests', { inputConfig: { requests: { requests: [] } } }, 'inputConfig.requests.requests'],
+    ['with a request without contents', { inputConfig: { requests: { requests: [{ request: {} }] } } }, 'contents'],
+    ['with an unknown field', { inputConfig, web_hook: 'x' }, `Unknown name "web_hook" at 'batch': Cannot find field.`],
+    ['with an unknown field of its input', { inputConfig: { file: 'files/a' } }, 'Unknown name "file"'],
+    ['with an unknown field of its webhook', { inputConfig, webhookConfig: { uri: 'https://h.test/' } }, '"uri"'],
+    ['with a bad URI', { inputConfig: { fileName: 'files/a' }, webhookConfig: { uris: ['ftp://x'] } }, 'uris'],
+    ['with a URI that is out of reach', { inputConfig, webhookConfig: { uris: ['http://h.test/'] } }, 'h.test'],
+  ] as const)('%s is refused', async ([, batch, reason]) => {
     const { simulator } = await setUp();
     const init = { method: 'POST', body: JSON.stringify({ batch }) };
     const response = await call(simulator, `/v1/models/${model}:batchGenerateContent`, init);
     expect(response.status).toBe(400);
-    expect(await response.json()).toMatchObject({ error: { status: 'INVALID_ARGUMENT' } });
+    expect(await response.json()).toMatchObject({
+      error: { status: 'INVALID_ARGUMENT', message: expect.stringContaining(reason) as string },
+    });
+    expect(simulator.jobs()).toEqual([]);
+  });
+
+  test('of more than 20 MB is refused, announced or in chunks', async () => {
+    const { simulator } = await setUp();
+    const request = prompt('a'.repeat(20 * 1024 * 1024));
+    const body = JSON.stringify({ batch: { inputConfig: { requests: { requests: [{ request }] } } } });
+    const chunked = { body: new Blob([body]).stream(), duplex: 'half' as const };
+    for (const init of [{ body }, chunked]) {
+      const response = await call(simulator, `/v1/models/${model}:batchGenerateContent`, { method: 'POST', ...init });
+      expect(response.status).toBe(400);
+      expect(await response.json()).toMatchObject({
+        error: { message: 'Request payload size exceeds the limit: 20971520 bytes.' },
+      });
+    }
   });
 });

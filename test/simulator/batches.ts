@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { generateContentResponse } from './answers.ts';
 import { isoTime } from './clock.ts';
-import { bytesContent, linesContent } from './content.ts';
+import { bytesContent, linesContent, textLines } from './content.ts';
 import { ApiError, checked, notFound } from './errors.ts';
 import type { Files } from './files.ts';
 import { isFinal } from './jobs.ts';
 import type { Job, Jobs, Outcome } from './jobs.ts';
-import { camelKeys } from './json.ts';
+import { eitherSpelling } from './json.ts';
 import type { Random } from './random.ts';
 import type { Settings } from './settings.ts';
 import { webhookConfigSchema } from './webhooks.ts';
@@ -19,24 +19,21 @@ const contents = z
 const request = z.looseObject({ contents });
 const inlinedRequest = z.strictObject({ request, metadata: z.record(z.string(), z.unknown()).optional() });
 const inputLine = z.looseObject({ key: z.string().optional(), request });
-const inputConfig = z.union(
-  [
-    z.strictObject({ fileName: z.string().startsWith('files/') }),
-    z.strictObject({ requests: z.strictObject({ requests: z.array(inlinedRequest).min(1) }) }),
-  ],
-  { error: 'needs either fileName or requests' },
+const inputConfig = eitherSpelling({
+  fileName: z.string().startsWith('files/').optional(),
+  requests: z.strictObject({ requests: z.array(inlinedRequest).min(1) }).optional(),
+}).refine(
+  ({ fileName, requests }) => (fileName === undefined) !== (requests === undefined),
+  'needs either fileName or requests',
 );
 const creation = z.strictObject({
-  batch: z.preprocess(
-    camelKeys,
-    z.strictObject({
-      displayName: z.string().optional(),
-      model: z.string().optional(),
-      priority: z.union([z.string(), z.number()]).optional(),
-      inputConfig: z.preprocess(camelKeys, inputConfig),
-      webhookConfig: z.preprocess(camelKeys, webhookConfigSchema).optional(),
-    }),
-  ),
+  batch: eitherSpelling({
+    displayName: z.string().optional(),
+    model: z.string().optional(),
+    priority: z.union([z.string(), z.number()]).optional(),
+    inputConfig,
+    webhookConfig: webhookConfigSchema.optional(),
+  }),
 });
 
 type Input = z.output<typeof inputConfig>;
@@ -75,14 +72,13 @@ export class Batches {
 
   create(model: string, body: unknown): Batch {
     const { displayName, inputConfig: input, webhookConfig } = checked(creation, body).batch;
-    if ('fileName' in input) this.#files.getById(input.fileName.slice('files/'.length));
+    if (input.fileName !== undefined) this.#files.getById(input.fileName.slice('files/'.length));
     const id = this.#random.letters(this.#random.next('batch'), 36);
     const job = this.#jobs.start({
       name: `batches/${id}`,
       kind: 'batch',
       webhookConfig,
       markers: displayName ?? '',
-      plan: () => this.#plan(input),
       conclude: (outcome) => this.#conclude(batch, outcome),
     });
     const batch: Batch = { id, job, model: `models/${model}`, displayName, input, output: undefined, stats: undefined };
@@ -118,7 +114,7 @@ export class Batches {
       model,
       displayName,
       name: job.name,
-      inputConfig: 'fileName' in input ? input : undefined,
+      inputConfig: input.fileName === undefined ? undefined : input,
       output,
       createTime: isoTime(job.createMillis),
       updateTime: isoTime(job.updateMillis),
@@ -130,19 +126,8 @@ export class Batches {
     return { name: job.name, metadata, done: isFinal(job) ? true : undefined, error: job.error, response };
   }
 
-  /** An input file that cannot be read fails the job, not its creation. */
-  #plan(input: Input): Outcome {
-    if (!('fileName' in input)) return {};
-    try {
-      this.#readLines(input.fileName);
-      return {};
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      return { state: 'failed', error: { code: 3, message: error.message } };
-    }
-  }
-
   #conclude(batch: Batch, { state, output }: Outcome): string | undefined {
+    const { fileName, requests } = batch.input;
     if (state !== 'succeeded' && state !== 'partially_succeeded') return undefined;
     if (output !== undefined && 'text' in output) {
       const lines = output.text.split('\n').filter((line) => line !== '').length;
@@ -152,16 +137,20 @@ export class Batches {
       const content = linesContent(output, this.#random);
       return this.#keepFile(batch, content, output.lines, Math.floor(output.lines / (output.errorEvery ?? Infinity)));
     }
-    return 'fileName' in batch.input
-      ? this.#answerFile(batch, batch.input.fileName)
-      : this.#answerInline(batch, batch.input.requests.requests);
+    return fileName === undefined
+      ? this.#answerInline(batch, requests?.requests ?? [])
+      : this.#answerFile(batch, fileName);
   }
 
   #answerFile(batch: Batch, inputFile: string): string {
-    const lines = this.#readLines(inputFile);
-    const results = lines.map((line, index) => this.#answer(batch, line.request, index));
-    const text = lines.map(({ key }, index) => `${JSON.stringify({ ...results[index], key })}\n`).join('');
-    return this.#keepFile(batch, bytesContent(Buffer.from(text)), lines.length, countErrors(results));
+    const lines: Buffer[] = [];
+    let failed = 0;
+    for (const { key, request: given } of this.#readRequests(inputFile)) {
+      const result = this.#answer(batch, given, lines.length);
+      if ('error' in result) failed += 1;
+      lines.push(Buffer.from(`${JSON.stringify({ ...result, key })}\n`));
+    }
+    return this.#keepFile(batch, bytesContent(Buffer.concat(lines)), lines.length, failed);
   }
 
   #answerInline(batch: Batch, requests: readonly InlinedRequest[]): undefined {
@@ -188,12 +177,12 @@ export class Batches {
   }
 
   /** Throws INVALID_ARGUMENT that names the first bad line. */
-  #readLines(fileName: string): z.output<typeof inputLine>[] {
-    const { content } = this.#files.get(fileName);
-    const lines = Buffer.concat([...content.read(0, content.sizeBytes)])
-      .toString()
-      .split('\n');
-    return lines.filter((line) => line.trim() !== '').map((line, index) => readLine(line, index + 1));
+  *#readRequests(fileName: string): Generator<z.output<typeof inputLine>> {
+    let number = 0;
+    for (const line of textLines(this.#files.get(fileName).content)) {
+      number += 1;
+      if (line.trim() !== '') yield readLine(line, number);
+    }
   }
 }
 
@@ -216,7 +205,7 @@ function countErrors(results: readonly Result[]): number {
 /** int64 values are strings (G 7.3). */
 function batchStats({ input, stats }: Batch): object | undefined {
   if (stats === undefined) {
-    return 'fileName' in input ? undefined : { requestCount: String(input.requests.requests.length) };
+    return input.requests && { requestCount: String(input.requests.requests.length) };
   }
   const failed = stats.failed === 0 ? {} : { failedRequestCount: String(stats.failed) };
   const successful = String(stats.requests - stats.failed);

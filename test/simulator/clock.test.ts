@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { Clock } from './clock.ts';
 
 describe('a manual clock', () => {
@@ -118,6 +118,18 @@ describe('a running clock', () => {
     await clock.advance(1_000);
     expect(clock.now() - Date.now() - before).toBeGreaterThan(990);
     await clock.close();
+  });
+
+  test('tells the error of a task and goes on working', async () => {
+    const told = vi.spyOn(console, 'error').mockReturnValue();
+    onTestFinished(() => told.mockRestore());
+    const clock = new Clock();
+    clock.after(0, async () => await Promise.reject(new Error('broken')));
+    const { promise, resolve } = Promise.withResolvers<string>();
+    clock.after(1, () => resolve('next'));
+    await expect(promise).resolves.toBe('next');
+    await clock.close();
+    expect(told.mock.calls).toEqual([[new Error('broken')]]);
   });
 
   test('keeps waiting for what is further away than timers reach', async () => {

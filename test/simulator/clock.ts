@@ -9,7 +9,7 @@ export interface ClockOptions {
   /** Time stands still between calls of `advance`. Default: it runs with the machine's. */
   readonly manual?: boolean;
   /** Unix time in milliseconds to start from. Default: the machine's time. */
-  readonly startMillis?: number;
+  readonly startMillis?: number | undefined;
 }
 
 interface Entry {
@@ -61,7 +61,7 @@ export class Clock {
 
   /**
    * Moves time forward and resolves when everything due until then is done, deliveries included; 0 runs what is due now.
-   * Calls run one after another. Rejects with the first error of a task.
+   * Calls run one after another. Rejects with the first error of a task that it runs.
    */
   async advance(millis: number): Promise<void> {
     if (!(millis >= 0)) throw new RangeError(`the clock cannot go back: ${millis} ms`);
@@ -119,9 +119,10 @@ export class Clock {
     this.#arm();
   }
 
+  /** Nobody waits for what falls due by itself, so its errors are told here; they must not end the process. */
   #track(work: Promise<void>): void {
-    this.#running.add(work);
-    void work.finally(() => this.#running.delete(work));
+    const ended = work.catch(console.error).finally(() => this.#running.delete(ended));
+    this.#running.add(ended);
   }
 
   #cancel(entry: Entry): void {

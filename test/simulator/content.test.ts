@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { linesContent } from './content.ts';
+import { linesContent, textLines } from './content.ts';
 import type { Content } from './content.ts';
 import { Random } from './random.ts';
 import { parseRange } from './range.ts';
@@ -54,6 +54,20 @@ describe('generated lines', () => {
     const content = linesContent({ lines: 1e9, lineBytes: 4_096 }, random);
     const line = read(content, content.sizeBytes - 4_096).toString();
     expect(JSON.parse(line)).toMatchObject({ key: 'r0999999999' });
+  });
+});
+
+describe('the lines of a text', () => {
+  const text = 'größe\n\n❌ and more\r\nlast';
+
+  test.each([1, 2, 3, 7, 1_000])('are whole when they come in chunks of %d bytes', (chunkBytes) => {
+    const bytes = Buffer.from(text);
+    const starts = Array.from({ length: Math.ceil(bytes.length / chunkBytes) }, (_, index) => index * chunkBytes);
+    const content = {
+      sizeBytes: bytes.length,
+      read: () => starts.map((start) => bytes.subarray(start, start + chunkBytes)),
+    };
+    expect([...textLines(content)]).toEqual(text.split('\n'));
   });
 });
 

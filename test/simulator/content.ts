@@ -9,15 +9,23 @@ export interface Content {
 }
 
 const MIN_LINE_BYTES = 256;
+const MAX_LINE_BYTES = 2 ** 29;
 
 /** Output of a batch, made while it is read: as many lines of one size as wanted. */
 export const linesSpecSchema = z.strictObject({
   lines: z.number().int().min(1).max(1e9),
-  lineBytes: z.number().int().min(MIN_LINE_BYTES).default(1_024).describe('Size of each line with its newline.'),
+  lineBytes: z
+    .number()
+    .int()
+    .min(MIN_LINE_BYTES)
+    .max(MAX_LINE_BYTES)
+    .default(1_024)
+    .describe('Size of each line with its newline.'),
   errorEvery: z.number().int().min(1).optional().describe('Each n-th line is an error instead of a response.'),
 });
 export type LinesSpec = z.output<typeof linesSpecSchema>;
 
+const NEWLINE = 0x0a;
 const BLOCK_BYTES = 262_144;
 const KEY_DIGITS = 10;
 const RESPONSE_END = '"}]},"finishReason":"STOP","index":0}]}';
@@ -28,6 +36,21 @@ const LINE_KINDS = {
 
 export function bytesContent(bytes: Uint8Array): Content {
   return { sizeBytes: bytes.length, read: (start, end) => [bytes.subarray(start, end)] };
+}
+
+/** The lines of a text of any length, without their ends. Throws for a line of over 512 MB, which no string can hold. */
+export function* textLines(content: Content): Generator<string> {
+  let rest: Uint8Array[] = [];
+  for (const chunk of content.read(0, content.sizeBytes)) {
+    let start = 0;
+    for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, start)) {
+      yield Buffer.concat([...rest, chunk.subarray(start, end)]).toString();
+      rest = [];
+      start = end + 1;
+    }
+    rest.push(chunk.subarray(start));
+  }
+  yield Buffer.concat(rest).toString();
 }
 
 /** The line at index i has the key `r` and i in ten digits; its text follows from the seed and i. */

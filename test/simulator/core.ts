@@ -16,7 +16,7 @@ import { Videos } from './videos.ts';
 import { Webhooks } from './webhooks.ts';
 
 export interface CoreOptions {
-  /** The same seed and the same calls make the same ids, secrets, answers and faults. Default: random. */
+  /** The same seed and the same calls in the same order make the same ids, secrets, keys, answers and faults. Default: random. */
   readonly seed?: string | undefined;
   readonly clock?: ClockOptions;
   readonly settings?: SettingsPatch;
@@ -47,7 +47,7 @@ export function createCore(options: CoreOptions = {}): Core {
   const settings = new Settings(options.settings);
   const ledger = new Ledger(clock);
   const keys = new Keys(random, settings);
-  const webhooks = new Webhooks(clock, random);
+  const webhooks = new Webhooks(clock, random, settings);
   const deliveries = new Deliveries(clock, random, settings, ledger, keys, webhooks);
   const jobs = new Jobs(clock, random, settings, ledger, deliveries.emit);
   const files = new Files(clock, random, settings);

@@ -42,9 +42,10 @@ function secondsAfterStart(received: readonly Received[]): number[] {
 }
 
 describe('a static delivery', () => {
-  test('is one that the reference library verifies', async () => {
-    const { ai, simulator, receiver } = await setUp({ clock: { manual: true } });
+  test('is one that the reference library verifies, wherever the clock of the simulator stands', async () => {
+    const { ai, simulator, receiver } = await setUp({ settings: { deliveries: { timestamp: 'machine' } } });
     const created = await ai.webhooks.create({ uri: receiver.url, subscribed_events: ['batch.succeeded'] });
+    await simulator.clock.advance(24 * HOUR_MILLIS);
     await simulator.emit({ type: 'batch.succeeded', data: { id: 'batches/größe' } });
     const { headers, body } = given(receiver.received[0]);
     const library = new Webhook(given(created.new_signing_secret));
@@ -87,7 +88,7 @@ describe('a dynamic delivery', () => {
     expect(await verifyingKeys(simulator, given(receiver.received[0]))).toEqual([2]);
   });
 
-  test('can be signed by a key that was removed', async () => {
+  test('can be signed by a key that was removed, and is where all were', async () => {
     const { simulator, receiver } = await setUp();
     simulator.jwks.remove('sim-ed-2');
     await simulator.finish(await startBatch(simulator, [receiver.url]));
@@ -95,6 +96,9 @@ describe('a dynamic delivery', () => {
     simulator.jwks.signWith('sim-ed-2');
     await simulator.finish(await startBatch(simulator, [receiver.url]));
     expect(await verifyingKeys(simulator, given(receiver.received[1]))).toEqual([]);
+    for (const kid of ['sim-ed-1', 'sim-ed-2', 'sim-ed-3']) simulator.jwks.remove(kid);
+    await simulator.finish(await startBatch(simulator, [receiver.url]));
+    expect(await verifyingKeys(simulator, given(receiver.received[2]))).toEqual([]);
     expect(() => simulator.jwks.remove('sim-ed-9')).toThrow('sim-ed-1, sim-ed-2, sim-ed-3');
   });
 
@@ -299,6 +303,31 @@ describe('redelivery', () => {
     expect(simulator.ledger.deliveries).toMatchObject([{ state: 'delivered' }]);
     await expect(simulator.redeliver('msg_unknown')).rejects.toMatchObject({ status: 'NOT_FOUND' });
   });
+
+  test('takes nothing from the schedule', async () => {
+    const { simulator, receiver } = await setUp();
+    receiver.answer = 500;
+    await simulator.finish(await startBatch(simulator, [receiver.url]));
+    const { webhookId } = given(simulator.ledger.deliveries[0]);
+    for (let count = 0; count < 6; count += 1) await simulator.redeliver(webhookId);
+    await simulator.clock.advance(305_000);
+    expect(secondsAfterStart(receiver.received)).toEqual([...Array<number>(7).fill(0), 5, 305]);
+    expect(simulator.ledger.deliveries).toMatchObject([{ state: 'waiting' }]);
+  });
+
+  test('of a delivery that is held back leaves it waiting for its turn', async () => {
+    const { simulator, receiver } = await setUp({ settings: { faults: { reorder: 1 } } });
+    const emit = async () =>
+      await simulator.emit({ type: 'batch.failed', data: {}, webhookConfig: { uris: [receiver.url] } });
+    await emit();
+    receiver.answer = 500;
+    const [held] = simulator.ledger.deliveries;
+    await simulator.redeliver(given(held).webhookId);
+    receiver.answer = 200;
+    await emit();
+    await simulator.clock.advance(1);
+    expect(held).toMatchObject({ state: 'delivered', attempts: [{ number: 1 }, { number: 2 }] });
+  });
 });
 
 describe('faults', () => {
@@ -406,10 +435,11 @@ describe('faults', () => {
 });
 
 describe('a seed', () => {
-  async function run(seed: string, endpoint: string) {
+  async function run(seed: string, endpoint: string, scheme: 'v1a' | 'RS256' = 'v1a') {
     const rates = { duplicate: 0.3, reorder: 0.3, delay: 0.3, drop: 0.2, unknownType: 0.3, stale: 0.3, unsigned: 0.3 };
     const settings: SettingsPatch = {
       jobs: { failureRate: 0.3 },
+      deliveries: { scheme, timestamp: 'clock' },
       faults: { ...rates, wrongSignature: 0.3, lostAnswer: 0.3 },
       api: { faults: [{ method: 'batches.get', rate: 0.4, status: 503 }] },
     };
@@ -424,6 +454,11 @@ describe('a seed', () => {
     const text = JSON.stringify({ jobs, events, deliveries, requests });
     return text.replaceAll(/"latencyMillis":\d+/g, '"latencyMillis":0');
   }
+
+  test('repeats keys of RSA too', async () => {
+    const { receiver } = await setUp();
+    expect(await run('one', receiver.url, 'RS256')).toBe(await run('one', receiver.url, 'RS256'));
+  });
 
   test('repeats a run with all its ids, times, signatures and faults', async () => {
     const { receiver } = await setUp();

@@ -97,7 +97,8 @@ export class Deliveries {
       body,
       state: dropped ? 'dropped' : 'waiting',
     });
-    if (!dropped) this.#sendFirst(delivery);
+    if (dropped) this.#ledger.deliveryChanged(delivery);
+    else this.#sendFirst(delivery);
     return delivery;
   }
 
@@ -121,23 +122,30 @@ export class Deliveries {
   }
 
   #hold(delivery: DeliveryRecord): void {
-    const timer = this.#schedule(delivery, HOLD_MILLIS);
-    this.#held.set(delivery.uri, () => {
-      this.#held.delete(delivery.uri);
+    const release = () => {
       timer.cancel();
-      if (delivery.attempts.length === 0) this.#schedule(delivery, 1);
+      this.#held.delete(delivery.uri);
+      this.#schedule(delivery, 1);
+    };
+    const timer = this.#clock.after(HOLD_MILLIS - 1, release);
+    this.#held.set(delivery.uri, release);
+    this.#announce(delivery, HOLD_MILLIS);
+  }
+
+  /** `step` is the attempt's place among `retryDelaysMillis`; duplicates and redeliveries have none. */
+  #schedule(delivery: DeliveryRecord, delayMillis: number, step = 0): void {
+    this.#announce(delivery, delayMillis);
+    this.#clock.after(delayMillis, async () => {
+      delivery.nextAttemptTime = undefined;
+      if (delivery.state !== 'waiting') return;
+      if (this.#isWanted(delivery)) await this.#attemptAndRetry(delivery, step);
+      else this.#settle(delivery, 'cancelled');
     });
   }
 
-  #schedule(delivery: DeliveryRecord, delayMillis: number) {
+  #announce(delivery: DeliveryRecord, delayMillis: number): void {
     delivery.nextAttemptTime = isoTime(this.#clock.now() + delayMillis);
     this.#ledger.deliveryChanged(delivery);
-    return this.#clock.after(delayMillis, async () => {
-      delivery.nextAttemptTime = undefined;
-      if (delivery.state !== 'waiting') return;
-      if (this.#isWanted(delivery)) await this.#attemptAndRetry(delivery);
-      else this.#settle(delivery, 'cancelled');
-    });
   }
 
   /** Nothing is sent to a webhook that was deleted or disabled meanwhile, pings excepted. */
@@ -147,15 +155,14 @@ export class Deliveries {
     return this.#webhooks.get(webhook).state === 'enabled' || eventType === 'webhook.ping';
   }
 
-  async #attemptAndRetry(delivery: DeliveryRecord): Promise<void> {
+  async #attemptAndRetry(delivery: DeliveryRecord, step: number): Promise<void> {
     const { retryDelaysMillis, giveUpAfterMillis } = this.#settings.get().deliveries;
-    const tries = delivery.attempts.filter(({ faults }) => !faults.includes('duplicate')).length + 1;
     await this.#attempt(delivery, []);
     if (delivery.state !== 'waiting') return;
-    const delay = retryDelaysMillis[tries];
+    const delay = retryDelaysMillis[step + 1];
     const end = Date.parse(delivery.time) + giveUpAfterMillis;
     if (delay === undefined || this.#clock.now() + delay > end) this.#settle(delivery, 'given_up');
-    else this.#schedule(delivery, delay);
+    else this.#schedule(delivery, delay, step + 1);
   }
 
   async #attempt(delivery: DeliveryRecord, given: readonly AttemptFault[]): Promise<void> {
@@ -192,8 +199,10 @@ export class Deliveries {
   }
 
   #headers(delivery: DeliveryRecord, faults: readonly AttemptFault[]): Record<string, string> {
-    const ageMillis = faults.includes('stale') ? this.#settings.get().faults.staleMillis : 0;
-    const timestampSeconds = Math.floor((this.#clock.now() - ageMillis) / 1000);
+    const settings = this.#settings.get();
+    const nowMillis = settings.deliveries.timestamp === 'machine' ? Date.now() : this.#clock.now();
+    const ageMillis = faults.includes('stale') ? settings.faults.staleMillis : 0;
+    const timestampSeconds = Math.floor((nowMillis - ageMillis) / 1000);
     const message = { id: delivery.webhookId, timestampSeconds, body: delivery.body };
     const headers = {
       'Content-Type': 'application/json',

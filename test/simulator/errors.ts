@@ -42,11 +42,20 @@ export function notFound(what: string, name: string): ApiError {
 export function checked<T extends z.ZodType>(schema: T, input: unknown): z.output<T> {
   const result = schema.safeParse(input);
   if (result.success) return result.data;
-  const violations = result.error.issues.map(({ path, message }) => ({ field: path.join('.'), description: message }));
-  const message = violations.map(({ field, description }) => `Invalid value at '${field}': ${description}`).join('; ');
+  const violations = result.error.issues.flatMap(violationsOf);
+  const message = violations.map(({ description }) => description).join('\n');
   throw new ApiError('INVALID_ARGUMENT', message, [
     { '@type': 'type.googleapis.com/google.rpc.BadRequest', fieldViolations: violations },
   ]);
+}
+
+function violationsOf(issue: z.core.$ZodIssue): { field: string; description: string }[] {
+  const field = issue.path.join('.');
+  const place = field === '' ? '' : ` at '${field}'`;
+  if (issue.code !== 'unrecognized_keys') return [{ field, description: `Invalid value${place}: ${issue.message}` }];
+  return issue.keys.map((key) => {
+    return { field, description: `Invalid JSON payload received. Unknown name "${key}"${place}: Cannot find field.` };
+  });
 }
 
 function statusName(code: number): ErrorStatus | 'UNKNOWN' {

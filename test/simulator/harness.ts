@@ -55,13 +55,15 @@ export async function startReceiver(): Promise<Receiver> {
 }
 
 /**
- * A simulator on a manual clock that starts at `START_MILLIS` with the seed `test`, a client and an endpoint for one
- * test, which ends them.
+ * A simulator on a manual clock that starts at `START_MILLIS` and signs its time, with the seed `test`; a client and an
+ * endpoint; all for one test, which ends them.
  */
 export async function setUp(options: SimulatorOptions = {}) {
   const clock = { manual: true, startMillis: START_MILLIS };
+  const deliveries = { timestamp: 'clock' as const, ...options.settings?.deliveries };
+  const settings = { ...options.settings, deliveries };
   const [simulator, receiver] = await Promise.all([
-    startSimulator({ seed: 'test', clock, ...options }),
+    startSimulator({ seed: 'test', clock, ...options, settings }),
     startReceiver(),
   ]);
   onTestFinished(async () => {

@@ -82,18 +82,52 @@ describe('an interaction', () => {
     expect(types(whole.steps)).toEqual(['user_input', 'thought', 'model_output']);
   });
 
+  const uris = ['https://h.test/x'];
+
   test.each([
-    ['webhook_config without background', { webhook_config: { uris: ['https://h.test/x'] } }],
-    ['background with store: false', { background: true, store: false }],
-    ['neither model nor agent', { model: undefined }],
-    ['a label with a space', { labels: { 'a b': 'c' } }],
-    ['a webhook on another http host', { background: true, webhook_config: { uris: ['http://h.test/x'] } }],
-  ])('with %s is refused', async (_, fields) => {
+    ['webhook_config without background', { webhook_config: { uris } }, 'needs background: true'],
+    ['background with store: false', { background: true, store: false }, 'background needs store: true'],
+    ['neither model nor agent', { model: undefined }, 'needs either model or agent'],
+    ['Deep Research in the foreground', { model: undefined, agent: 'deep-research-preview-04-2026' }, 'background'],
+    ['a label with a space', { labels: { 'a b': 'c' } }, 'labels'],
+    ['a webhook on another http host', { background: true, webhook_config: { uris: ['http://h.test/x'] } }, 'h.test'],
+    ['unknown fields', { webhookConfig: { uris }, nonsense: 1 }, 'Unknown name "webhookConfig": Cannot find field.'],
+    ['a misspelt webhook', { background: true, webhook_config: { uri: uris[0] } }, `"uri" at 'webhook_config'`],
+    ['a function without a name', { background: true, tools: [{ type: 'function' }] }, 'tools.0.name'],
+    ["a function in OpenAI's form", { tools: [{ type: 'function', function: { name: 'act' } }] }, 'tools.0.name'],
+    ['a result without its call', { input: [{ type: 'function_result', result: 1 }] }, 'call_id'],
+  ])('with %s is refused', async (_, fields, reason) => {
     const { simulator } = await setUp();
     const init = { method: 'POST', body: JSON.stringify({ model, input: 'hello', ...fields }) };
     const response = await call(simulator, '/v1beta/interactions', init);
     expect(response.status).toBe(400);
-    expect(await response.json()).toMatchObject({ error: { status: 'INVALID_ARGUMENT' } });
+    expect(await response.json()).toMatchObject({
+      error: { status: 'INVALID_ARGUMENT', message: expect.stringContaining(reason) as string },
+    });
+    expect(simulator.jobs()).toEqual([]);
+  });
+
+  test('takes every field that the SDK has', async () => {
+    const { ai } = await setUp();
+    const interaction = await ai.interactions.create({
+      model,
+      input: 'hello',
+      store: true,
+      stream: false,
+      background: false,
+      labels: { job: 'mine' },
+      tools: [{ type: 'google_search' }, { type: 'mcp_server', name: 'mine', url: 'https://mcp.test/' }],
+      generation_config: { temperature: 0.2 },
+      system_instruction: 'be brief',
+      response_format: { type: 'text' },
+      response_mime_type: 'text/plain',
+      response_modalities: ['text'],
+      safety_settings: [],
+      service_tier: 'flex',
+      cached_content: 'cachedContents/mine',
+      environment: 'mine',
+    });
+    expect(interaction.status).toBe('completed');
   });
 
   test('that was not stored cannot be continued', async () => {
@@ -129,6 +163,43 @@ describe('a function call', () => {
     expect(types).toEqual(['interaction.requires_action', 'interaction.completed']);
   });
 
+  test('has a value of the right type for each argument that is declared', async () => {
+    const { ai } = await setUp();
+    const properties = {
+      unit: { type: 'string', enum: ['celsius'] },
+      none: { type: 'string', enum: [] },
+      exact: { type: 'boolean' },
+      days: { type: 'array' },
+      place: { type: 'object' },
+    };
+    const tools = [{ ...weather, parameters: { type: 'object', properties } }];
+    const { steps } = await ai.interactions.create({ model, input: 'weather?', tools });
+    expect(steps?.at(-1)).toMatchObject({
+      arguments: {
+        unit: 'celsius',
+        none: expect.any(String) as string,
+        exact: expect.any(Boolean) as boolean,
+        days: [],
+        place: {},
+      },
+    });
+  });
+
+  test('comes with others when so set, and each needs its result', async () => {
+    const { ai } = await setUp({ settings: { jobs: { functionCalls: 3 } } });
+    const tools = [weather, { ...weather, name: 'get_time' }];
+    const { id, steps } = await ai.interactions.create({ model, input: 'weather?', tools });
+    const calls = steps.flatMap((step) => (step.type === 'function_call' ? step : []));
+    expect(calls.map(({ name }) => name)).toEqual(['get_weather', 'get_time', 'get_weather']);
+    expect(new Set(calls.map((one) => one.id)).size).toBe(3);
+    expect(calls[2]?.arguments).not.toEqual(calls[0]?.arguments);
+    const input = calls.map((one) => ({ type: 'function_result' as const, call_id: one.id, result: 'fine' }));
+    const go = async (results: typeof input) =>
+      await ai.interactions.create({ model, input: results, tools, previous_interaction_id: id });
+    await expect(go(input.slice(1))).rejects.toMatchObject({ status: 400 });
+    expect((await go(input)).status).toBe('completed');
+  });
+
   test.each([
     ['an answer to another call', [{ type: 'function_result', call_id: 'call_x', name: 'get_weather', result: 1 }]],
     ['no answer at all', 'never mind'],
@@ -144,28 +215,32 @@ describe('a function call', () => {
 describe('an Omni video', () => {
   const omni = { model: 'gemini-omni-1.1-flash', input: 'a cat', background: true };
 
-  test('comes by URI when so asked', async () => {
-    const { simulator, ai } = await setUp();
-    const response_format = { type: 'video' as const, delivery: 'uri' as const };
-    const { id } = await ai.interactions.create({ ...omni, response_format });
-    await simulator.finish(id);
-    const video = given((await ai.interactions.get(id)).output_video);
+  const response_format = { type: 'video' as const, delivery: 'uri' as const };
+
+  test('is shown by URI when so asked, by the call that made it', async () => {
+    const { ai } = await setUp();
+    const created = await ai.interactions.create({ ...omni, background: false, response_format });
+    const video = given(created.output_video);
     expect(video).toMatchObject({ type: 'video', mime_type: 'video/mp4' });
     const downloadPath = path.join(tmpdir(), `simulator-${process.pid}-omni.mp4`);
     await ai.files.download({ file: given(video.uri), downloadPath });
     expect((await readFile(downloadPath)).subarray(4, 8).toString()).toBe('ftyp');
+    const { data, uri } = given((await ai.interactions.get(created.id)).output_video);
+    expect(Buffer.from(given(data), 'base64')).toEqual(await readFile(downloadPath));
+    expect(uri).toBeUndefined();
   });
 
-  test('comes inline by default, or always on GET when so set', async () => {
-    const { simulator, ai } = await setUp({ settings: { jobs: { omniUriOnGet: false, videoBytes: 1_000 } } });
-    const response_format = { type: 'video' as const, delivery: 'uri' as const };
-    for (const body of [omni, { ...omni, response_format }]) {
-      const { id } = await ai.interactions.create(body);
-      await simulator.finish(id);
-      const { data, uri } = given((await ai.interactions.get(id)).output_video);
-      expect(Buffer.from(given(data), 'base64')).toHaveLength(1_000);
-      expect(uri).toBeUndefined();
-    }
+  test.each([
+    ['inline', omni, false],
+    ['inline though it was to come by URI', { ...omni, response_format }, false],
+    ['by URI when so asked and so set', { ...omni, response_format }, true],
+  ])('of a background job comes %s', async (_, body, omniUriOnGet) => {
+    const { simulator, ai } = await setUp({ settings: { jobs: { omniUriOnGet, videoBytes: 1_000 } } });
+    const { id } = await ai.interactions.create(body);
+    await simulator.finish(id);
+    const { data, uri } = given((await ai.interactions.get(id)).output_video);
+    expect(Buffer.from(data ?? '', 'base64')).toHaveLength(omniUriOnGet ? 0 : 1_000);
+    expect(uri !== undefined).toBe(omniUriOnGet);
   });
 
   test.each([
@@ -205,6 +280,23 @@ describe('a Veo video', () => {
       user_metadata: { job: 'n' },
     });
     expect(await ai.files.get({ name: event.data.file_name })).toMatchObject({ source: 'GENERATED' });
+  });
+
+  test('that the safety filters hold back says so instead of naming files', async () => {
+    const { simulator, ai } = await setUp();
+    const body = JSON.stringify({ instances: [{ prompt: 'a [blocked] cat' }], parameters: { sampleCount: 2 } });
+    const created = await call(simulator, start, { method: 'POST', body });
+    const operation = new GenerateVideosOperation();
+    operation.name = ((await created.json()) as { name: string }).name;
+    await simulator.clock.advance(JOB_MILLIS);
+    const { done, response } = await ai.operations.getVideosOperation({ operation });
+    expect(done).toBe(true);
+    expect(response).toMatchObject({
+      raiMediaFilteredCount: 2,
+      raiMediaFilteredReasons: [expect.stringContaining('safety') as string],
+    });
+    expect(response?.generatedVideos ?? []).toEqual([]);
+    expect(simulator.ledger.events).toMatchObject([{ type: 'video.generated' }]);
   });
 
   test('that fails says so in its operation and causes no event', async () => {

@@ -6,35 +6,63 @@ import { ApiError, checked, notFound } from './errors.ts';
 import { downloadUri } from './events.ts';
 import type { Files, StoredFile } from './files.ts';
 import type { Job, Jobs, Outcome } from './jobs.ts';
-import { camelKeys } from './json.ts';
 import type { Random } from './random.ts';
 import type { Settings } from './settings.ts';
-import { webhookConfigSchema } from './webhooks.ts';
+import { endpointUris, userMetadata } from './webhooks.ts';
 
 const label = z.string().regex(/^[a-z0-9_-]{0,63}$/);
-const content = z.looseObject({ type: z.string(), text: z.string().optional() });
-const functionResult = z.looseObject({ type: z.literal('function_result'), call_id: z.string(), result: z.unknown() });
-const inputItem = z.union([functionResult, content]);
-const functionTool = z.looseObject({
-  type: z.literal('function'),
-  name: z.string(),
-  parameters: z.looseObject({ properties: z.record(z.string(), z.unknown()).default({}) }).default({ properties: {} }),
-});
-const creation = z
+const inputItem = z
+  .looseObject({ type: z.string(), text: z.string().optional(), call_id: z.string().optional() })
+  .refine(({ type, call_id: call }) => type !== 'function_result' || call !== undefined, {
+    path: ['call_id'],
+    message: 'is missing; a result answers a call',
+  });
+const tool = z
   .looseObject({
+    type: z.string(),
+    name: z.string().optional(),
+    parameters: z
+      .looseObject({ properties: z.record(z.string(), z.unknown()).default({}) })
+      .default({ properties: {} }),
+  })
+  .refine(({ type, name }) => type !== 'function' || name !== undefined, {
+    path: ['name'],
+    message: 'is missing; it stands beside the type',
+  });
+const webhook = z
+  .strictObject({ uris: endpointUris, user_metadata: userMetadata.optional() })
+  .transform((config) => ({ uris: config.uris, userMetadata: config.user_metadata }));
+const ignored = z.unknown().optional();
+/** All fields that the SDK knows, in the one spelling that it sends. */
+const creation = z
+  .strictObject({
     model: z.string().optional(),
     agent: z.string().optional(),
     input: z.union([z.string(), inputItem, z.array(inputItem).min(1)]),
     background: z.boolean().default(false),
     store: z.boolean().default(true),
     stream: z.literal(false).default(false),
-    tools: z.array(z.union([functionTool, z.looseObject({ type: z.string() })])).default([]),
+    tools: z.array(tool).default([]),
     previous_interaction_id: z.string().optional(),
     response_format: z.unknown().optional(),
     labels: z.record(label, label).optional(),
-    webhook_config: z.preprocess(camelKeys, webhookConfigSchema).optional(),
+    webhook_config: webhook.optional(),
+    agent_config: ignored,
+    cached_content: ignored,
+    continuation_token: ignored,
+    environment: ignored,
+    generation_config: ignored,
+    response_mime_type: ignored,
+    response_modalities: ignored,
+    safety_settings: ignored,
+    service_tier: ignored,
+    system_instruction: ignored,
   })
   .refine(({ model, agent }) => (model === undefined) !== (agent === undefined), 'needs either model or agent')
+  .refine(({ agent, background }) => background || agent?.includes('deep-research') !== true, {
+    path: ['background'],
+    message: 'this agent runs in the background only',
+  })
   .refine(({ background, webhook_config: config }) => background || config === undefined, {
     path: ['webhook_config'],
     message: 'needs background: true',
@@ -46,6 +74,7 @@ const creation = z
 
 type Creation = z.output<typeof creation>;
 type InputItem = z.output<typeof inputItem>;
+type Tool = z.output<typeof tool>;
 
 interface FunctionCall {
   readonly type: 'function_call';
@@ -77,6 +106,9 @@ const STATUS = {
   partially_succeeded: 'incomplete',
 } as const;
 
+/** What is called where a job without functions is made to end with a call. */
+const UNDECLARED = { name: 'act', parameters: { properties: {} } };
+
 /** Interactions; `[fail]` and `[hang]` in the input mark the job. */
 export class Interactions {
   readonly #clock: Clock;
@@ -101,7 +133,7 @@ export class Interactions {
     const id = `v1_${this.#random.letters(this.#random.next('interaction'), 32)}`;
     const job = given.background ? this.#start(id, given, input) : undefined;
     const webhookConfig = (body as { webhook_config?: unknown }).webhook_config;
-    const createMillis = this.#clock.now();
+    const createMillis = job?.createMillis ?? this.#clock.now();
     const interaction: Interaction = {
       id,
       given,
@@ -138,7 +170,8 @@ export class Interactions {
     this.#byId.delete(id);
   }
 
-  resource(interaction: Interaction, includeInput = false): object {
+  /** `created`: as the call that made it answers, the one place where the URI of a video is sure (G 10.3). */
+  resource(interaction: Interaction, { includeInput = false, created = false } = {}): object {
     const { id, given, job, steps, input } = interaction;
     const status = statusOf(interaction);
     const inputSteps = includeInput ? [{ type: 'user_input', content: input }] : [];
@@ -153,7 +186,7 @@ export class Interactions {
       previous_interaction_id: given.previous_interaction_id,
       labels: given.labels,
       webhook_config: interaction.webhookConfig,
-      steps: [...inputSteps, ...steps, ...this.#videoSteps(interaction)],
+      steps: [...inputSteps, ...steps, ...this.#videoSteps(interaction, created)],
       errors: job?.error === undefined ? undefined : [job.error],
       usage: steps.length === 0 && interaction.video === undefined ? undefined : usage(interaction),
     };
@@ -179,7 +212,7 @@ export class Interactions {
     const { id, given, input } = interaction;
     const thought = { type: 'thought' as const, signature: this.#random.bytes(`${id}/thought`, 24).toString('base64') };
     if (calls) {
-      interaction.steps = [thought, this.#functionCall(interaction)];
+      interaction.steps = [thought, ...this.#functionCalls(interaction)];
     } else if (isVideo(given)) {
       const { videoBytes } = this.#settings.get().jobs;
       interaction.video = this.#files.addGenerated(videoContent(id, videoBytes, this.#random), 'video/mp4');
@@ -189,17 +222,19 @@ export class Interactions {
     }
   }
 
-  #functionCall({ id, given }: Interaction): FunctionCall {
-    const tool = given.tools.find(isFunctionTool) ?? { name: 'act', parameters: { properties: {} } };
-    const callId = `call_${this.#random.letters(`${id}/call`, 12)}`;
-    const values = functionArguments(tool.parameters.properties, this.#random);
-    return { type: 'function_call', id: callId, name: tool.name, arguments: values };
+  #functionCalls({ id, given }: Interaction): FunctionCall[] {
+    const declared = given.tools.filter(isFunctionTool);
+    return Array.from({ length: this.#settings.get().jobs.functionCalls }, (_, index) => {
+      const { name, parameters } = declared[index % declared.length] ?? UNDECLARED;
+      const callLabel = `${id}/call/${index}`;
+      const values = functionArguments(parameters.properties, callLabel, this.#random);
+      return { type: 'function_call', id: `call_${this.#random.letters(callLabel, 12)}`, name, arguments: values };
+    });
   }
 
-  #videoSteps({ given, job, video }: Interaction): Step[] {
+  #videoSteps({ given, video }: Interaction, created: boolean): Step[] {
     if (video === undefined) return [];
-    const { omniUriOnGet } = this.#settings.get().jobs;
-    const wantsUri = videoFormat(given)?.delivery === 'uri' && (omniUriOnGet || job === undefined);
+    const wantsUri = videoFormat(given)?.delivery === 'uri' && (created || this.#settings.get().jobs.omniUriOnGet);
     const data = () => Buffer.concat([...video.content.read(0, video.content.sizeBytes)]).toString('base64');
     const source = wantsUri ? { uri: downloadUri(video.name) } : { data: data() };
     return [modelOutput({ type: 'video', mime_type: 'video/mp4', ...source })];
@@ -249,11 +284,11 @@ function modelOutput(part: object): { type: 'model_output'; content: object[] } 
   return { type: 'model_output', content: [part] };
 }
 
-function isFunctionTool(tool: Creation['tools'][number]): tool is z.output<typeof functionTool> {
-  return tool.type === 'function';
+function isFunctionTool(given: Tool): given is Tool & { name: string } {
+  return given.type === 'function';
 }
 
-function isFunctionResult(item: InputItem): item is z.output<typeof functionResult> {
+function isFunctionResult(item: InputItem): item is InputItem & { call_id: string } {
   return item.type === 'function_result';
 }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Clock, Timer } from './clock.ts';
 import { linesSpecSchema } from './content.ts';
+import { checkEndpoint } from './endpoints.ts';
 import { ApiError, notFound } from './errors.ts';
 import { eventsOf } from './events.ts';
 import type { GeminiEvent } from './events.ts';
@@ -77,8 +78,10 @@ export class Jobs {
     this.#emit = emit;
   }
 
+  /** Throws INVALID_ARGUMENT where deliveries to its own URIs would not arrive. */
   start(spec: JobSpec): Job {
     const { name, kind, webhookConfig } = spec;
+    for (const uri of webhookConfig?.uris ?? []) checkEndpoint(uri, this.#settings.get().api.endpoints);
     const now = this.#clock.now();
     const times = { createMillis: now, updateMillis: now, endMillis: undefined };
     const job: Job = { name, kind, webhookConfig, ...times, state: 'pending', error: undefined };
@@ -99,8 +102,8 @@ export class Jobs {
     const entry = this.#entries.get(name);
     if (entry === undefined) throw notFound('Job', name);
     if (isFinal(entry.job)) throw new ApiError('FAILED_PRECONDITION', `Job ${name} is ${entry.job.state} already`);
-    const planned = this.#plan(entry);
-    this.#end(entry, { ...(outcome?.state === undefined ? planned : {}), ...outcome });
+    if (outcome?.state === undefined) this.#endAsPlanned(entry, outcome);
+    else this.#end(entry, outcome);
   }
 
   /** Ends it as cancelled; one that is final stays as it is. */
@@ -117,7 +120,7 @@ export class Jobs {
     const { pendingMillis, runningMillis, batchExpiryMillis } = this.#settings.get().jobs;
     entry.timers.push(this.#clock.after(pendingMillis, () => this.#run(entry)));
     if (runningMillis !== null && !entry.spec.markers.includes('[hang]')) {
-      entry.timers.push(this.#clock.after(pendingMillis + runningMillis, () => this.#end(entry, this.#plan(entry))));
+      entry.timers.push(this.#clock.after(pendingMillis + runningMillis, () => this.#endAsPlanned(entry)));
     }
     if (entry.job.kind === 'batch') {
       entry.timers.push(this.#clock.after(batchExpiryMillis, () => this.#end(entry, { state: 'expired' })));
@@ -126,6 +129,17 @@ export class Jobs {
 
   #run({ job }: Entry): void {
     this.#change(job, 'running');
+  }
+
+  /** A job whose results cannot be made has failed: by its input, or by a fault of the simulator's own. */
+  #endAsPlanned(entry: Entry, given: Outcome = {}): void {
+    try {
+      this.#end(entry, { ...this.#plan(entry), ...given });
+    } catch (error) {
+      const isInput = error instanceof ApiError;
+      if (!isInput) console.error(error);
+      this.#end(entry, { state: 'failed', error: isInput ? { code: 3, message: error.message } : undefined });
+    }
   }
 
   #plan({ job, spec }: Entry): Outcome {

@@ -1,6 +1,6 @@
-import { generateKeyPairSync } from 'node:crypto';
 import { ApiError } from './errors.ts';
 import type { Random } from './random.ts';
+import { rsaJwk } from './rsa.ts';
 import type { Settings } from './settings.ts';
 import { ed25519Key, publicJwk, rsaKey } from './signing.ts';
 import type { PublicJwk, SigningKey } from './signing.ts';
@@ -12,9 +12,9 @@ export class Keys {
   readonly #random: Random;
   readonly #settings: Settings;
   readonly #made: SigningKey[] = [];
+  readonly #rsaKeys = new Map<string, SigningKey>();
   #published: SigningKey[] = [];
   #chosen: SigningKey | undefined;
-  #rsa: SigningKey | undefined;
 
   constructor(random: Random, settings: Settings) {
     this.#random = random;
@@ -49,16 +49,18 @@ export class Keys {
     this.#chosen = this.#find(kid);
   }
 
-  /** The key that signs what has this label: any published one unless one is chosen. */
+  /** The key that signs what has this label: any published one unless one is chosen or all were removed. */
   signer(label: string): SigningKey {
     if (this.#settings.get().deliveries.scheme === 'RS256') return this.#rsaKey();
-    return this.#chosen ?? this.#random.pick(`signer/${label}`, this.#published);
+    const keys = this.#published.length > 0 ? this.#published : this.#made;
+    return this.#chosen ?? this.#random.pick(`signer/${label}`, keys);
   }
 
   /** A key that was never published, of the type in use. */
   foreign(): SigningKey {
     const { scheme } = this.#settings.get().deliveries;
-    return scheme === 'RS256' ? newRsaKey('sim-rsa-1') : ed25519Key(this.#random.bytes('foreign key', 32), 'sim-ed-1');
+    if (scheme === 'RS256') return this.#rsaKey('foreign rsa');
+    return ed25519Key(this.#random.bytes('foreign key', 32), 'sim-ed-1');
   }
 
   #make(): SigningKey {
@@ -75,16 +77,12 @@ export class Keys {
     return key;
   }
 
-  #rsaKey(): SigningKey {
-    this.#rsa ??= newRsaKey('sim-rsa-1');
-    return this.#rsa;
+  /** Kept, as it takes a third of a second to make one. */
+  #rsaKey(label = 'rsa'): SigningKey {
+    const key = this.#rsaKeys.get(label) ?? rsaKey(rsaJwk(label, this.#random), 'sim-rsa-1');
+    this.#rsaKeys.set(label, key);
+    return key;
   }
-}
-
-/** The one thing a seed does not settle: node:crypto makes no RSA key from given bytes. */
-function newRsaKey(kid: string): SigningKey {
-  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
-  return rsaKey(privateKey.export({ format: 'jwk' }), kid);
 }
 
 function kidOf(key: SigningKey): string {

@@ -107,10 +107,10 @@ export class Ledger {
     this.#tell({ what: 'event', event });
   }
 
+  /** Told by `deliveryChanged`, once its first attempt is planned. */
   delivery(given: Omit<DeliveryRecord, 'time' | 'attempts' | 'nextAttemptTime'>): DeliveryRecord {
     const delivery: DeliveryRecord = { ...given, time: this.#time(), attempts: [], nextAttemptTime: undefined };
     this.deliveries.push(delivery);
-    this.deliveryChanged(delivery);
     return delivery;
   }
 

@@ -3,7 +3,7 @@ import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
 import { GoogleGenAI } from '@google/genai';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { prompt, startReceiver } from './harness.ts';
+import { given, prompt, startReceiver } from './harness.ts';
 
 const main = new URL('main.ts', import.meta.url).pathname;
 
@@ -28,6 +28,7 @@ describe('the program', () => {
     onTestFinished(async () => await receiver.close());
     const { child, output } = start({
       SEED: 'mine',
+      CLOCK_START: '2026-05-28T20:26:40Z',
       SIMULATOR_JOBS_PENDING_MILLIS: '0',
       SIMULATOR_JOBS_RUNNING_MILLIS: '0',
     });
@@ -39,15 +40,26 @@ describe('the program', () => {
     for (const line of ['request   batches.create  200', `job       ${name}  succeeded`, 'event     batch.succeeded']) {
       expect(output()).toContain(line);
     }
+    const { headers, body } = given(receiver.received[0]);
+    expect(body).toContain('"timestamp":"2026-05-28T20:26:4');
+    expect(Math.abs(Number(headers['webhook-timestamp']) - Date.now() / 1000)).toBeLessThan(60);
     expect(output()).toMatch(/attempt {3}msg_\S+ {2}#1 {2}200 {2}\d+ ms/);
     child.kill('SIGTERM');
     expect(await once(child, 'exit')).toEqual([0, null]);
   });
 
-  test('ends with an error that names a bad setting', async () => {
-    const { child, output } = start({ SIMULATOR_JOBS_SPEED: '1' });
-    const [code] = (await once(child, 'exit')) as [number];
-    expect(code).not.toBe(0);
-    expect(output()).toContain('SIMULATOR_JOBS_SPEED');
+  test('says in one line why it cannot start', async () => {
+    const receiver = await startReceiver();
+    onTestFinished(async () => await receiver.close());
+    const taken = new URL(receiver.url).port;
+    for (const [environment, reason] of [
+      [{ SIMULATOR_JOBS_SPEED: '1' }, 'there is no setting SIMULATOR_JOBS_SPEED'],
+      [{ PORT: taken }, `listen EADDRINUSE: address already in use 127.0.0.1:${taken}`],
+    ] as const) {
+      const { child, output } = start(environment);
+      expect(await once(child, 'close')).toEqual([1, null]);
+      expect(output()).toContain(`The simulator cannot start: ${reason}`);
+      expect(output().trim().split('\n')).toHaveLength(1);
+    }
   });
 });

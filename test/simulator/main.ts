@@ -1,9 +1,6 @@
+import { optionsFromEnvironment } from './environment.ts';
 import type { LedgerEntry } from './ledger.ts';
-import { settingsFromEnvironment } from './settings.ts';
 import { startSimulator } from './simulator.ts';
-import type { Simulator } from './simulator.ts';
-
-const DEFAULT_PORT = 8787;
 
 /** One line for the terminal. */
 function describe(entry: LedgerEntry): string {
@@ -30,24 +27,31 @@ function print(entry: LedgerEntry): void {
   console.log(`${new Date().toISOString().slice(11, 23)}  ${describe(entry).trimEnd()}`);
 }
 
-async function start(environment: NodeJS.ProcessEnv): Promise<Simulator> {
-  const simulator = await startSimulator({
-    port: Number(environment['PORT'] ?? DEFAULT_PORT),
-    host: environment['HOST'] ?? '127.0.0.1',
-    seed: environment['SEED'],
-    clock: { manual: environment['CLOCK'] === 'manual' },
-    settings: settingsFromEnvironment(environment),
-  });
+async function start(): Promise<void> {
+  const simulator = await startSimulator(optionsFromEnvironment(process.env));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => void simulator.close());
+  }
   simulator.ledger.subscribe(print);
   console.log(`Gemini API simulator on ${simulator.url} (seed ${simulator.seed}). Use it with:
 
   export GOOGLE_GEMINI_BASE_URL=${simulator.url}
   export GEMINI_API_KEY=any-key
+
+and look at ${simulator.url}/ in a browser.
 `);
-  return simulator;
 }
 
-const simulator = await start(process.env);
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => void simulator.close());
+/** Bad variables and an address that cannot be had are the user's to mend; anything else is a fault with its stack. */
+function explain(error: unknown): string {
+  if (error instanceof TypeError) return error.message;
+  if (error instanceof Error && 'syscall' in error) return `${error.message} (PORT and HOST choose another address)`;
+  throw error;
+}
+
+try {
+  await start();
+} catch (error) {
+  console.error(`The simulator cannot start: ${explain(error)}`);
+  process.exitCode = 1;
 }

@@ -89,8 +89,11 @@ describe.skipIf(!hasBrowser)('the page (needs a browser: install chromium or set
 
   test('redelivers, pings and advances the clock', async () => {
     const { page, simulator, ai, receiver } = await open();
-    await ai.webhooks.create({ name: 'mine', uri: receiver.url, subscribed_events: ['batch.succeeded'] });
+    const uri = `${receiver.url}/${'long'.repeat(40)}`;
+    await ai.webhooks.create({ name: 'mine', uri, subscribed_events: ['batch.succeeded'] });
     await page.reload();
+    const width = async (selector: string) => (await page.locator(selector).boundingBox())?.width;
+    expect(await width('#webhooks > li')).toBe(await width('#webhooks-title'));
     await page.getByRole('button', { name: 'Ping' }).click();
     await page.getByText('#1 200').waitFor();
     await page.getByRole('button', { name: 'Redeliver' }).click();

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { DEFAULT_SETTINGS, Settings, settingsFromEnvironment } from './settings.ts';
+import { DEFAULT_SETTINGS, Settings } from './settings.ts';
 
 describe('settings', () => {
   test('a patch changes what it names and keeps the rest', () => {
@@ -25,31 +25,5 @@ describe('settings', () => {
   test('an unknown name is refused', () => {
     const settings = new Settings();
     expect(() => settings.patch(JSON.parse('{"jobs":{"pendngMillis":1}}') as object)).toThrow('pendngMillis');
-  });
-});
-
-describe('the environment', () => {
-  test('sets any setting, as JSON or as text', () => {
-    const environment = {
-      HOME: '/home/me',
-      SIMULATOR_JOBS_RUNNING_MILLIS: 'null',
-      SIMULATOR_DELIVERIES_SCHEME: 'EdDSA',
-      SIMULATOR_DELIVERIES_RETRY_DELAYS_MILLIS: '[0,100]',
-      SIMULATOR_JWKS_KEY_IDS: 'false',
-    };
-    expect(settingsFromEnvironment(environment)).toEqual({
-      jobs: { runningMillis: null },
-      deliveries: { scheme: 'EdDSA', retryDelaysMillis: [0, 100] },
-      jwks: { keyIds: false },
-    });
-  });
-
-  test('names all unknown variables at once', () => {
-    const environment = { SIMULATOR_JOBS_SPEED: '1', SIMULATOR_FOO: '2' };
-    expect(() => settingsFromEnvironment(environment)).toThrow('SIMULATOR_JOBS_SPEED, SIMULATOR_FOO');
-  });
-
-  test('refuses a bad value', () => {
-    expect(() => settingsFromEnvironment({ SIMULATOR_FAULTS_DROP: 'often' })).toThrow('drop');
   });
 });

@@ -1,27 +1,50 @@
 import { z } from 'zod';
 
 const HOUR_MILLIS = 3_600_000;
-const millis = z.number().int().min(0);
+const durationUpTo = (millis: number) => z.number().int().min(0).max(millis);
+/** At most three decades, so that no sum of them is beyond what a date can be. */
+export const duration = durationUpTo(1e12);
+/** By the wall clock: as long as timers last. */
+const wallDuration = durationUpTo(2 ** 31 - 1);
 const rate = z.number().min(0).max(1);
 
 const Jobs = z.strictObject({
-  pendingMillis: millis.describe('Time from the creation of a job to its start.'),
-  runningMillis: millis.nullable().describe('Time from the start of a job to its end; null: it never ends by itself.'),
-  batchExpiryMillis: millis.describe('A batch that is not final so long after its creation expires.'),
+  pendingMillis: duration.describe('Time from the creation of a job to its start.'),
+  runningMillis: duration
+    .nullable()
+    .describe('Time from the start of a job to its end; null: it never ends by itself.'),
+  batchExpiryMillis: duration.describe('A batch that is not final so long after its creation expires.'),
   failureRate: rate.describe('Share of jobs that fail.'),
   requestErrorRate: rate.describe('Share of requests of a batch that are answered with an error.'),
   omniUriOnGet: z
     .boolean()
-    .describe('GET of an Omni interaction shows the URI that was asked for, not inline data (G 10.3).'),
-  videoBytes: z.number().int().min(64).describe('Size of a made-up video.'),
+    .describe(
+      'GET of an Omni interaction shows the URI that was asked for; otherwise inline data all the same (G 10.3).',
+    ),
+  functionCalls: z
+    .number()
+    .int()
+    .min(1)
+    .describe('Calls of an interaction that requires action, of the declared functions in turn.'),
+  videoBytes: z
+    .number()
+    .int()
+    .min(64)
+    .max(2 ** 30)
+    .describe('Size of a made-up video.'),
 });
 
 const Deliveries = z.strictObject({
   scheme: z.enum(['v1a', 'RS256', 'EdDSA']).describe('Signature of dynamic deliveries: Ed25519 or a JWT (G 5.2, 5.3).'),
+  timestamp: z
+    .enum(['machine', 'clock'])
+    .describe(
+      'Time that is signed: of the machine, as endpoints know it, however the clock was moved; or of the clock.',
+    ),
   audience: z.string().nullable().describe('`aud` of a JWT; null: the URI it is sent to.'),
-  retryDelaysMillis: z.array(millis).min(1).describe('Delay of each attempt after the end of the one before it.'),
-  giveUpAfterMillis: millis.describe('No attempt is made so long after the event.'),
-  timeoutMillis: millis.describe('Time an endpoint has to answer, by the wall clock.'),
+  retryDelaysMillis: z.array(duration).min(1).describe('Delay of each attempt after the end of the one before it.'),
+  giveUpAfterMillis: duration.describe('No attempt is made so long after the event.'),
+  timeoutMillis: wallDuration.describe('Time an endpoint has to answer, by the wall clock.'),
   disableAfterGivenUp: z.number().int().min(1).describe('Deliveries given up in a row that disable a webhook.'),
   sharedId: z.boolean().describe('All deliveries of an event have the same webhook-id (G 4.7).'),
   userMetadata: z
@@ -45,11 +68,11 @@ const Faults = z.strictObject({
   duplicate: rate.describe('Deliveries sent twice at the same time.'),
   reorder: rate.describe('Deliveries held back until the next one to the same URI, a minute at most.'),
   delay: rate.describe('Deliveries sent later, by `delayMillis`.'),
-  delayMillis: millis,
+  delayMillis: duration,
   drop: rate.describe('Deliveries never sent.'),
   unknownType: rate.describe('Events preceded by another one of a type that nobody knows.'),
   stale: rate.describe('Attempts signed with a timestamp older by `staleMillis`.'),
-  staleMillis: millis,
+  staleMillis: duration,
   unsigned: rate.describe('Attempts without a signature.'),
   wrongSignature: rate.describe('Attempts signed by a foreign key.'),
   lostAnswer: rate.describe('Attempts that reach the endpoint but whose answer is lost, so that they are repeated.'),
@@ -59,7 +82,7 @@ const ApiFault = z.strictObject({
   method: z.string().describe('As in the ledger, e.g. `batches.get`; `batches.*` and `*` match more than one.'),
   rate: rate.default(1).describe('Share of the matching requests.'),
   times: z.number().int().min(1).optional().describe('Ends after so many hits. Default: never.'),
-  latencyMillis: millis.optional().describe('Answers later, by the wall clock.'),
+  latencyMillis: wallDuration.optional().describe('Answers later, by the wall clock.'),
   status: z.number().int().min(400).max(599).optional().describe('Answers with this error and has no effect.'),
   retryAfterSeconds: z.number().int().min(0).optional().describe('`retry-after` of that error.'),
   loseAnswer: z.boolean().default(false).describe('Has its effect, then cuts the connection.'),
@@ -68,22 +91,25 @@ const ApiFault = z.strictObject({
 
 const Api = z.strictObject({
   key: z.string().nullable().describe('The only valid API key; null: any.'),
+  endpoints: z
+    .enum(['public', 'any'])
+    .describe('Accepts https at public addresses and anything on loopback; or any https and http URI.'),
   faults: z.array(ApiFault).describe('The first that matches a request is applied to it.'),
 });
 
 const Files = z.strictObject({
-  lifetimeMillis: millis.describe('Uploaded files and videos are gone so long after their creation.'),
-  outputLifetimeMillis: millis.describe('The same for output files of batches.'),
+  lifetimeMillis: duration.describe('Uploaded files and videos are gone so long after their creation.'),
+  outputLifetimeMillis: duration.describe('The same for output files of batches.'),
   ranges: z.boolean().describe('Downloads honour `Range`; otherwise the whole file is sent.'),
 });
 
 const Jwks = z.strictObject({
   keyIds: z.boolean().describe('Keys and tokens name a `kid`.'),
   available: z.boolean().describe('Otherwise 503.'),
-  latencyMillis: millis.describe('Time until it answers, by the wall clock.'),
+  latencyMillis: wallDuration.describe('Time until it answers, by the wall clock.'),
 });
 
-const SettingsSchema = z.strictObject({
+export const SettingsSchema = z.strictObject({
   jobs: Jobs,
   deliveries: Deliveries,
   faults: Faults,
@@ -113,11 +139,13 @@ export const DEFAULT_SETTINGS: SettingsValues = {
     batchExpiryMillis: 48 * HOUR_MILLIS,
     failureRate: 0,
     requestErrorRate: 0,
-    omniUriOnGet: true,
+    omniUriOnGet: false,
+    functionCalls: 1,
     videoBytes: 65_536,
   },
   deliveries: {
     scheme: 'v1a',
+    timestamp: 'machine',
     audience: null,
     retryDelaysMillis: [0, 5_000, 300_000, 1_800_000, 2 * HOUR_MILLIS, 5 * HOUR_MILLIS, 10 * HOUR_MILLIS],
     giveUpAfterMillis: 24 * HOUR_MILLIS,
@@ -144,7 +172,7 @@ export const DEFAULT_SETTINGS: SettingsValues = {
     wrongSignature: 0,
     lostAnswer: 0,
   },
-  api: { key: null, faults: [] },
+  api: { key: null, endpoints: 'public', faults: [] },
   files: { lifetimeMillis: 48 * HOUR_MILLIS, outputLifetimeMillis: 42 * 24 * HOUR_MILLIS, ranges: true },
   jwks: { keyIds: true, available: true, latencyMillis: 0 },
 };
@@ -170,43 +198,5 @@ export class Settings {
     });
     this.#values = SettingsSchema.parse(Object.fromEntries(groups));
     return this.#values;
-  }
-}
-
-const ENVIRONMENT_PREFIX = 'SIMULATOR_';
-
-/**
- * Settings by environment: `SIMULATOR_JOBS_RUNNING_MILLIS=5000` is `jobs.runningMillis`; values are JSON, or else text.
- * Throws a `TypeError` that names all unknown variables.
- */
-export function settingsFromEnvironment(environment: Readonly<Record<string, string | undefined>>): SettingsPatch {
-  const paths = new Map(settingPaths().map(([group, key]) => [environmentName(group, key), [group, key] as const]));
-  const given = Object.entries(environment).filter(([name]) => name.startsWith(ENVIRONMENT_PREFIX));
-  const unknown = given.map(([name]) => name).filter((name) => !paths.has(name));
-  if (unknown.length > 0) throw new TypeError(`unknown settings: ${unknown.join(', ')}`);
-  const patch: Record<string, Record<string, unknown>> = {};
-  for (const [name, value] of given) {
-    const [group, key] = paths.get(name) ?? ['', ''];
-    patch[group] = { ...patch[group], [key]: jsonOrText(value ?? '') };
-  }
-  return SettingsPatchSchema.parse(patch);
-}
-
-function settingPaths(): [group: string, key: string][] {
-  return Object.entries(DEFAULT_SETTINGS).flatMap(([group, values]) =>
-    Object.keys(values).map((key): [string, string] => [group, key]),
-  );
-}
-
-function environmentName(group: string, key: string): string {
-  const words = key.replaceAll(/[A-Z]/g, (letter) => `_${letter}`);
-  return `${ENVIRONMENT_PREFIX}${group}_${words}`.toUpperCase();
-}
-
-function jsonOrText(value: string): unknown {
-  try {
-    return JSON.parse(value);
-  } catch {
-    return value;
   }
 }

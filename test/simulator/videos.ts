@@ -5,28 +5,29 @@ import { downloadUri } from './events.ts';
 import type { Files } from './files.ts';
 import { isFinal } from './jobs.ts';
 import type { Job, Jobs } from './jobs.ts';
-import { camelKeys } from './json.ts';
+import { eitherSpelling } from './json.ts';
 import type { Random } from './random.ts';
 import type { Settings } from './settings.ts';
 import { webhookConfigSchema } from './webhooks.ts';
 
 const RESPONSE_TYPE = 'type.googleapis.com/google.ai.generativelanguage.v1beta.PredictLongRunningResponse';
+/** Made up: no source has the text. */
+const FILTER_REASON = 'The prompt was held back by the safety filters. You will not be charged for this request.';
 
-const creation = z.preprocess(
-  camelKeys,
-  z.strictObject({
-    instances: z.array(z.looseObject({ prompt: z.string().default('') })).min(1),
-    parameters: z.looseObject({ sampleCount: z.number().int().min(1).max(4).default(1) }).default({ sampleCount: 1 }),
-    webhookConfig: z.preprocess(camelKeys, webhookConfigSchema).optional(),
-  }),
-);
+const creation = eitherSpelling({
+  instances: z.array(z.looseObject({ prompt: z.string().default('') })).min(1),
+  parameters: z.looseObject({ sampleCount: z.number().int().min(1).max(4).default(1) }).default({ sampleCount: 1 }),
+  webhookConfig: webhookConfigSchema.optional(),
+});
 
 interface Video {
   readonly job: Job;
   files: readonly string[];
+  /** How many were held back by the safety filters. */
+  filtered: number;
 }
 
-/** Veo's operations (G 10.2); `[fail]` and `[hang]` in the prompt mark the job. */
+/** Veo's operations (G 10.2); `[fail]` and `[hang]` in the prompt mark the job, `[blocked]` has its videos held back. */
 export class Videos {
   readonly #random: Random;
   readonly #settings: Settings;
@@ -45,14 +46,20 @@ export class Videos {
   create(model: string, body: unknown): string {
     const { instances, parameters, webhookConfig } = checked(creation, body);
     const name = `models/${model}/operations/${this.#random.letters(this.#random.next('video'), 12)}`;
+    const prompts = instances.map(({ prompt }) => prompt).join('\n');
     const job = this.#jobs.start({
       name,
       kind: 'video',
       webhookConfig,
-      markers: instances.map(({ prompt }) => prompt).join('\n'),
-      conclude: ({ state }) => (state === 'succeeded' ? this.#conclude(video, parameters.sampleCount) : undefined),
+      markers: prompts,
+      conclude: ({ state }) => {
+        if (state !== 'succeeded') return undefined;
+        if (!prompts.includes('[blocked]')) return this.#conclude(video, parameters.sampleCount);
+        video.filtered = parameters.sampleCount;
+        return undefined;
+      },
     });
-    const video: Video = { job, files: [] };
+    const video: Video = { job, files: [], filtered: 0 };
     this.#byName.set(name, video);
     return name;
   }
@@ -60,11 +67,10 @@ export class Videos {
   resource(name: string): object {
     const video = this.#byName.get(name);
     if (video === undefined) throw notFound('Operation', name);
-    const { job, files } = video;
+    const { job } = video;
     if (!isFinal(job)) return { name };
     if (job.error !== undefined) return { name, done: true, error: job.error };
-    const generatedSamples = files.map((file) => ({ video: { uri: downloadUri(file) } }));
-    return { name, done: true, response: { '@type': RESPONSE_TYPE, generateVideoResponse: { generatedSamples } } };
+    return { name, done: true, response: { '@type': RESPONSE_TYPE, generateVideoResponse: samplesOf(video) } };
   }
 
   #conclude(video: Video, samples: number): string | undefined {
@@ -74,4 +80,9 @@ export class Videos {
     video.files = contents.map((content) => this.#files.addGenerated(content, 'video/mp4').name);
     return video.files[0];
   }
+}
+
+function samplesOf({ files, filtered }: Video): object {
+  if (filtered > 0) return { raiMediaFilteredCount: filtered, raiMediaFilteredReasons: [FILTER_REASON] };
+  return { generatedSamples: files.map((file) => ({ video: { uri: downloadUri(file) } })) };
 }

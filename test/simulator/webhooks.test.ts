@@ -61,6 +61,10 @@ describe('webhooks by the SDK', () => {
 
   test.each([
     ['http elsewhere than on loopback', { uri: 'http://hooks.example.test/', subscribed_events: events }, 'uri'],
+    ['a private address', { uri: 'https://10.0.0.1/', subscribed_events: events }, '10.0.0.1'],
+    ['a private address of IPv6', { uri: 'https://[fd00::1]/', subscribed_events: events }, 'fd00::1'],
+    ['credentials', { uri: 'https://me:secret@hooks.example.test/', subscribed_events: events }, 'uri'],
+    ['a fragment', { uri: 'https://hooks.example.test/#', subscribed_events: events }, 'uri'],
     ['something that is no URI', { uri: 'hooks', subscribed_events: events }, 'uri'],
     ['no events', { uri, subscribed_events: [] }, 'subscribed_events'],
     ['an event that is no event', { uri, subscribed_events: ['everything'] }, 'subscribed_events'],
@@ -72,6 +76,28 @@ describe('webhooks by the SDK', () => {
     const { error } = (await response.json()) as { error: { message: string } };
     expect(error).toMatchObject({ code: 400, status: 'INVALID_ARGUMENT' });
     expect(error.message).toContain(name);
+  });
+});
+
+describe('an endpoint', () => {
+  test.each(['https://hooks.example.test/g?x=1', 'https://127.0.0.1/', 'http://localhost:1/', 'http://[::1]:1/'])(
+    'at %s is accepted',
+    async (address) => {
+      const { ai } = await setUp();
+      const { id } = await ai.webhooks.create({ uri: address, subscribed_events: events });
+      expect((await ai.webhooks.update(given(id), { uri: address })).uri).toBe(address);
+    },
+  );
+
+  test.each(['http://receiver:3000/', 'https://10.0.0.1/'])('at %s is accepted when so set', async (address) => {
+    const { simulator, ai } = await setUp();
+    const { id } = await ai.webhooks.create({ uri, subscribed_events: events });
+    await expect(ai.webhooks.update(given(id), { uri: address })).rejects.toMatchObject({ status: 400 });
+    simulator.settings.patch({ api: { endpoints: 'any' } });
+    expect((await ai.webhooks.update(given(id), { uri: address })).uri).toBe(address);
+    const webhook_config = { uris: [address] };
+    const job = await ai.interactions.create({ model: 'm', input: 'hello', background: true, webhook_config });
+    expect(job.status).toBe('in_progress');
   });
 });
 

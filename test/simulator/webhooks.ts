@@ -1,8 +1,11 @@
 import { z } from 'zod';
 import { isoTime } from './clock.ts';
 import type { Clock } from './clock.ts';
+import { checkEndpoint, endpointUri } from './endpoints.ts';
 import { ApiError, checked, notFound } from './errors.ts';
+import { eitherSpelling } from './json.ts';
 import type { Random } from './random.ts';
+import type { Settings } from './settings.ts';
 import { newSecret } from './signing.ts';
 
 export type WebhookState = 'enabled' | 'disabled' | 'disabled_due_to_failed_deliveries';
@@ -28,11 +31,7 @@ interface Secret {
 }
 
 const OVERLAP_MILLIS = 24 * 3_600_000;
-const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 
-const endpointUri = z
-  .string()
-  .refine(isEndpointUri, 'must be an absolute https URI; http is accepted on loopback addresses only');
 const fields = z.strictObject({
   name: z.string().optional(),
   uri: endpointUri,
@@ -52,25 +51,27 @@ const customId = z
   .regex(/^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/)
   .optional();
 
-/** Where a job without registered webhooks wants its events (G 3.3). */
-export const webhookConfigSchema = z.object({
-  uris: z.array(endpointUri).default([]),
-  userMetadata: z.record(z.string(), z.unknown()).optional(),
-});
+export const endpointUris = z.array(endpointUri).default([]);
+export const userMetadata = z.record(z.string(), z.unknown());
+/** Where a job wants its events instead of at the registered webhooks (G 3.3). */
+export const webhookConfigSchema = eitherSpelling({ uris: endpointUris, userMetadata: userMetadata.optional() });
 export type WebhookConfig = z.output<typeof webhookConfigSchema>;
 
 export class Webhooks {
   readonly #clock: Clock;
   readonly #random: Random;
+  readonly #settings: Settings;
   readonly #byId = new Map<string, Webhook>();
 
-  constructor(clock: Clock, random: Random) {
+  constructor(clock: Clock, random: Random, settings: Settings) {
     this.#clock = clock;
     this.#random = random;
+    this.#settings = settings;
   }
 
   create(body: unknown, wantedId: string | undefined): { webhook: Webhook; secret: string } {
     const { name, uri, subscribed_events: subscribedEvents } = checked(fields, body);
+    checkEndpoint(uri, this.#settings.get().api.endpoints);
     const label = this.#random.next('webhook');
     const id = checked(customId, wantedId) ?? this.#random.letters(label, 36);
     if (this.#byId.has(id)) throw new ApiError('ALREADY_EXISTS', `Webhook already exists: ${id}`);
@@ -115,6 +116,7 @@ export class Webhooks {
   update(id: string, body: unknown, mask: string | undefined): Webhook {
     const webhook = this.get(id);
     const given = checked(updatable, body);
+    if (given.uri !== undefined) checkEndpoint(given.uri, this.#settings.get().api.endpoints);
     const paths = mask === undefined ? Object.keys(given) : mask.split(',').map((path) => path.trim());
     for (const path of checked(z.array(maskPaths), paths)) change(webhook, path, given);
     webhook.updateMillis = this.#clock.now();
@@ -194,10 +196,4 @@ function change(webhook: Webhook, path: z.output<typeof maskPaths>, given: z.out
 function required<T>(value: T | undefined, path: string): T {
   if (value === undefined) throw new ApiError('INVALID_ARGUMENT', `update_mask names '${path}', which is not given`);
   return value;
-}
-
-function isEndpointUri(text: string): boolean {
-  const url = URL.parse(text);
-  if (url === null) return false;
-  return url.protocol === 'https:' || (url.protocol === 'http:' && LOOPBACK.test(url.hostname));
 }

@@ -8,8 +8,8 @@ import type { Core } from '../core.ts';
 import { ApiError, checked } from '../errors.ts';
 import { outcomeSchema } from '../jobs.ts';
 import { overview } from '../overview.ts';
-import { SettingsPatchSchema } from '../settings.ts';
-import { webhookConfigSchema } from '../webhooks.ts';
+import { duration, SettingsPatchSchema } from '../settings.ts';
+import { endpointUris, userMetadata } from '../webhooks.ts';
 import { jsonBody } from './route.ts';
 
 const nothing = z.strictObject({});
@@ -22,7 +22,7 @@ const REQUESTS = {
   'GET /ledger': nothing.describe('All that happened.'),
   'GET /stream': nothing.describe('Server-sent events: one `change` for each entry of the ledger.'),
   'POST /clock/advance': z
-    .strictObject({ millis: z.number().int().min(0) })
+    .strictObject({ millis: duration })
     .describe('Moves time forward and answers when all that fell due is done.'),
   'POST /jobs/finish': z
     .strictObject({ name: z.string(), outcome: outcomeSchema.optional() })
@@ -35,7 +35,7 @@ const REQUESTS = {
     .strictObject({
       type: z.string().min(1),
       data: z.record(z.string(), z.unknown()).default({}),
-      webhookConfig: webhookConfigSchema.optional(),
+      webhookConfig: z.strictObject({ uris: endpointUris, userMetadata: userMetadata.optional() }).optional(),
     })
     .describe('Sends an event of any type to the given URIs, or else to the webhooks that subscribed to it.'),
   'POST /files': linesSpecSchema

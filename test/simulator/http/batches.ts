@@ -1,5 +1,4 @@
 import type { Core } from '../core.ts';
-import { ApiError } from '../errors.ts';
 import { jsonBody, page, parameter } from './route.ts';
 import type { Route } from './route.ts';
 
@@ -13,10 +12,8 @@ export function batchRoutes({ batches }: Core): Route[] {
       http: 'POST',
       path: '/models/:model/~batchGenerateContent',
       handle: async (c) => {
-        if (Number(c.req.header('content-length')) > LARGEST_INLINE_BYTES) {
-          throw new ApiError('INVALID_ARGUMENT', 'Request payload size exceeds the limit: 20971520 bytes.');
-        }
-        return batches.resource(batches.create(parameter(c, 'model'), await jsonBody(c)));
+        const body = await jsonBody(c, LARGEST_INLINE_BYTES);
+        return batches.resource(batches.create(parameter(c, 'model'), body));
       },
     },
     {

@@ -8,7 +8,7 @@ export function interactionRoutes({ interactions }: Core): Route[] {
       method: 'interactions.create',
       http: 'POST',
       path: '/interactions',
-      handle: async (c) => interactions.resource(interactions.create(await jsonBody(c))),
+      handle: async (c) => interactions.resource(interactions.create(await jsonBody(c)), { created: true }),
     },
     {
       method: 'interactions.get',
@@ -16,7 +16,7 @@ export function interactionRoutes({ interactions }: Core): Route[] {
       path: '/interactions/:id',
       handle: (c) => {
         const includeInput = c.req.query('include_input') === 'true';
-        return interactions.resource(interactions.get(parameter(c, 'id')), includeInput);
+        return interactions.resource(interactions.get(parameter(c, 'id')), { includeInput });
       },
     },
     {

@@ -30,8 +30,11 @@ export function parameter(context: SimulatorContext, name: string): string {
 }
 
 /** The request's JSON; an empty body counts as `{}` whatever its content type says (G 12). */
-export async function jsonBody(context: SimulatorContext): Promise<unknown> {
+export async function jsonBody(context: SimulatorContext, largestBytes = Infinity): Promise<unknown> {
   const text = await context.req.text();
+  if (Buffer.byteLength(text) > largestBytes) {
+    throw new ApiError('INVALID_ARGUMENT', `Request payload size exceeds the limit: ${largestBytes} bytes.`);
+  }
   if (text.trim() === '') return {};
   try {
     return JSON.parse(text);

@@ -47,8 +47,11 @@ function button(text, action) {
   return element('button', { type: 'button', textContent: text, onclick: () => void attempt(action) });
 }
 
+/** With its day, as the clock moves by days. */
 function clockTime(iso) {
-  return new Date(iso).toLocaleTimeString([], { hour12: false });
+  const day = { month: 'short', day: 'numeric' };
+  const time = { hour: '2-digit', minute: '2-digit', second: '2-digit', hour12: false };
+  return new Date(iso).toLocaleString([], { ...day, ...time });
 }
 
 async function post(path, body) {
@@ -112,8 +115,8 @@ function deliveryCard(delivery) {
   return element(
     'li',
     { className: 'card' },
-    row(stateChip(state), title, time, redeliver),
-    row(element('span', { className: 'quiet', textContent: kind }), code(uri)),
+    row(stateChip(state), title, redeliver),
+    row(element('span', { className: 'quiet', textContent: kind }), code(uri), time),
     tries,
     details(delivery),
   );
