@@ -116,12 +116,13 @@ const DECKS = [
 export async function rage(
   world: World,
   seed: string,
-  pauseMillis: number,
+  { pauseMillis, without }: { readonly pauseMillis: number; readonly without?: RegExp | undefined },
   until: AbortSignal,
 ): Promise<ReadonlyMap<string, number>> {
   const happened = new Map<string, number>();
   const raging = DECKS.map(async ({ name, disasters, pauses }) => {
-    await deal(world, disasters, seeded(`${seed} ${name}`), pauseMillis * pauses, until, happened);
+    const chosen = Object.entries(disasters).filter(([disaster]) => without?.test(disaster) !== true);
+    await deal(world, new Map(chosen), seeded(`${seed} ${name}`), pauseMillis * pauses, until, happened);
   });
   await Promise.all(raging);
   return happened;
@@ -129,7 +130,7 @@ export async function rage(
 
 async function deal(
   world: World,
-  disasters: Readonly<Record<string, Disaster>>,
+  disasters: ReadonlyMap<string, Disaster>,
   random: () => number,
   pauseMillis: number,
   until: AbortSignal,
@@ -137,9 +138,9 @@ async function deal(
 ): Promise<void> {
   let deck: string[] = [];
   while (!until.aborted) {
-    if (deck.length === 0) deck = shuffled(Object.keys(disasters), random);
+    if (deck.length === 0) deck = shuffled([...disasters.keys()], random);
     const name = deck.pop() ?? '';
-    const took = (await disasters[name]?.(world, random)) !== false;
+    const took = (await disasters.get(name)?.(world, random)) !== false;
     if (took) happened.set(name, (happened.get(name) ?? 0) + 1);
     await sleep(pauseMillis * (0.5 + random()), undefined, { signal: until }).catch(() => {});
   }

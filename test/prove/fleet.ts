@@ -47,7 +47,7 @@ export class Fleet {
 
   /** Kills whichever is at a step, without knowing which that is. */
   killAll(common: NodeJS.ProcessEnv): void {
-    for (const instance of [...this.#instances]) this.#end(instance, common);
+    for (const instance of this.#instances) this.#end(instance, common);
   }
 
   #end(victim: RunningFunction | undefined, common: NodeJS.ProcessEnv): void {

@@ -27,7 +27,7 @@ export async function prove(
     world.beginFaults();
     const left: string[] = [];
     world.watch((change) => left.push(change));
-    const raging = rage(world, seed, pauseMillis, over.signal);
+    const raging = rage(world, seed, { pauseMillis, without: size.without }, over.signal);
     const reconciling = reconcileUntil(world, settled.signal);
     const forging = forge(world, settled.signal);
     const jobs = runJobs(world, size);

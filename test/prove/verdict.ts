@@ -146,12 +146,12 @@ function endsOf(genuine: readonly DeliveryRecord[]): ReadonlyMap<string, Readonl
   return ends;
 }
 
-const TO_REFUSE: readonly string[] = ['unsigned', 'wrong_signature', 'stale'];
+const TO_REFUSE: ReadonlySet<string> = new Set(['unsigned', 'wrong_signature', 'stale']);
 
 function attemptsToRefuse(deliveries: Iterable<DeliveryRecord>) {
   return [...deliveries].flatMap(({ webhookId, attempts }) =>
     attempts
-      .filter(({ faults }) => faults.some((fault) => TO_REFUSE.includes(fault)))
+      .filter(({ faults }) => faults.some((fault) => TO_REFUSE.has(fault)))
       .map(({ answer }) => ({ webhookId, answer })),
   );
 }
