@@ -45,7 +45,8 @@ type Cell = string | number | undefined;
 /** Rows under a heading. */
 export function table(head: readonly string[], rows: readonly (readonly Cell[])[]): string {
   const text = new Table({ ...PLAIN, chars: { ...PLAIN.chars, mid: '', 'mid-mid': '', middle: '' }, head: [...head] });
-  text.push(...rows.map((row) => row.map((cell) => cell ?? '')));
+  // The table would close colours that a cell opens, and count their codes as no characters.
+  text.push(...rows.map((row) => row.map((cell = '') => safe(String(cell)))));
   return trimmed(text.toString());
 }
 
