@@ -8,6 +8,8 @@ import { GeminiHttp } from './http.ts';
 export interface Access {
   readonly apiKey: string;
   readonly baseUrl: URL;
+  /** `v1`, `v1beta`. */
+  readonly apiVersion: string;
 }
 
 /** The two ways to Gemini: its SDK, and GET requests whose answers are streams. */
@@ -17,24 +19,25 @@ export interface Gemini {
 }
 
 /** Gemini's SDK, told everything: nothing is left to the environment, which could send it to another platform (G 2.1). */
-export function connectGemini({ apiKeys, baseUrl }: GeminiSettings): GoogleGenAI {
-  return connectSdk({ apiKey: firstOf(apiKeys), baseUrl });
+export function connectGemini({ apiKeys, ...place }: GeminiSettings): GoogleGenAI {
+  return connectSdk({ apiKey: firstOf(apiKeys), ...place });
 }
 
 /** Gemini under the key that is good now: one that was rotated in its file is used within 30 s. */
-export function geminiByKey({ apiKeys, baseUrl }: GeminiSettings, log: Log): () => Promise<Gemini> {
+export function geminiByKey({ apiKeys, ...place }: GeminiSettings, log: Log): () => Promise<Gemini> {
   const clients = new Secrets({
     name: 'GEMINI_API_KEY_FILE',
     source: apiKeys,
-    make: (apiKey): Gemini => ({ ai: connectSdk({ apiKey, baseUrl }), gemini: new GeminiHttp({ apiKey, baseUrl }) }),
+    make: (apiKey): Gemini => ({ ai: connectSdk({ apiKey, ...place }), gemini: new GeminiHttp({ apiKey, ...place }) }),
     log,
   });
   return () => clients.first();
 }
 
-function connectSdk({ apiKey, baseUrl }: Access): GoogleGenAI {
+function connectSdk({ apiKey, baseUrl, apiVersion }: Access): GoogleGenAI {
   keepKeyAtHome();
-  return new GoogleGenAI({ apiKey, enterprise: false, vertexai: false, httpOptions: { baseUrl: baseUrl.href } });
+  const httpOptions = { baseUrl: baseUrl.href, apiVersion };
+  return new GoogleGenAI({ apiKey, enterprise: false, vertexai: false, httpOptions });
 }
 
 const KEY_HEADER = 'x-goog-api-key';

@@ -1,9 +1,6 @@
 import type { Access } from './client.ts';
 import { fromAnswer, GeminiError, toGeminiError } from './errors.ts';
 
-/** The SDK's own default (G 1.3). */
-const API_VERSION = 'v1';
-
 const MAX_REDIRECTS = 5;
 const MAX_ERROR_CHARACTERS = 4_096;
 
@@ -20,9 +17,9 @@ export class GeminiHttp {
   readonly #base: string;
   readonly #origin: string;
 
-  constructor({ apiKey, baseUrl }: Access) {
+  constructor({ apiKey, baseUrl, apiVersion }: Access) {
     this.#apiKey = apiKey;
-    this.#base = `${baseUrl.href.replace(/\/+$/, '')}/${API_VERSION}`;
+    this.#base = `${baseUrl.href.replace(/\/+$/, '')}/${apiVersion}`;
     this.#origin = baseUrl.origin;
   }
 
