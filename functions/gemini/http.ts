@@ -1,6 +1,9 @@
 import type { Access } from './client.ts';
 import { fromAnswer, GeminiError, toGeminiError } from './errors.ts';
 
+/** A range that a file does not have: the answer says where the file ends. */
+const RANGE_NOT_SATISFIABLE = 416;
+
 const MAX_REDIRECTS = 5;
 const MAX_ERROR_CHARACTERS = 4_096;
 
@@ -25,7 +28,7 @@ export class GeminiHttp {
 
   /**
    * @param path of a resource, without the version: `batches/abc`.
-   * @throws {GeminiError} for every answer but a success, and where none came.
+   * @throws {GeminiError} for every answer but a success and 416, and where none came.
    */
   async open(path: string, signal: AbortSignal, headers: Readonly<Record<string, string>> = {}): Promise<OpenAnswer> {
     let url = new URL(`${this.#base}/${path}`);
@@ -55,7 +58,8 @@ export class GeminiHttp {
 
 async function opened(response: Response): Promise<OpenAnswer> {
   const { status, headers, body } = response;
-  if (status >= 200 && status < 300) return { status, headers, body: body ?? emptyBody() };
+  if ((status >= 200 && status < 300) || status === RANGE_NOT_SATISFIABLE)
+    return { status, headers, body: body ?? emptyBody() };
   const text = (await response.text().catch(() => '')).slice(0, MAX_ERROR_CHARACTERS);
   throw fromAnswer(status, text, headers);
 }
