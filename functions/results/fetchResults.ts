@@ -1,7 +1,7 @@
 import { GeminiError } from '../gemini/errors.ts';
 import type { Message } from '../model/message.ts';
 import type { Progress } from '../model/progress.ts';
-import { ResultMessages } from '../model/result.ts';
+import { type FunctionCall, MAX_MESSAGE_BYTES, ResultMessages } from '../model/result.ts';
 import { Deadline } from '../platform/deadline.ts';
 import { CallbackError } from '../platform/errors.ts';
 import type { PushedMessage } from '../platform/events.ts';
@@ -136,7 +136,7 @@ class Run {
         await this.#publish([this.#messages.completed(this.#checkpoints.latest)]);
         break;
       case 'calls':
-        await this.#publish([this.#messages.actionRequired(output.calls)]);
+        await this.#publish([this.#messageOf(output.calls)]);
         break;
       case 'none':
         break;
@@ -170,6 +170,14 @@ class Run {
       transienceOfPublishing,
       this.#signal,
     );
+  }
+
+  /** Calls are of use in a message only. */
+  #messageOf(calls: readonly FunctionCall[]): Message {
+    const { message, bytes } = this.#messages.actionRequired(calls);
+    if (bytes <= MAX_MESSAGE_BYTES) return message;
+    const text = 'The calls that the interaction waits for do not fit into a message of 10 MB; Gemini has them.';
+    throw new GeminiError(text, { httpStatus: 413, status: 'RESULT_TOO_LARGE' });
   }
 
   async #save(progress: Progress): Promise<boolean> {
