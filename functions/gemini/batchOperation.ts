@@ -1,5 +1,6 @@
 import { JSONParser } from '@streamparser/json';
 import { isJsonObject, textOf } from '../model/json.ts';
+import { GeminiError } from './errors.ts';
 
 /** A part of a batch's operation (G 7.3), in the order in which they come. */
 export type Part =
@@ -27,7 +28,11 @@ export function stateName(state: string): string {
   return state.replace(/^(BATCH|JOB)_STATE_/, '');
 }
 
-/** Reads the parts out of the operation's bytes, holding no more than one of them. */
+/**
+ * Reads the parts out of the operation's bytes, holding no more than one of them.
+ *
+ * @throws {GeminiError} where the bytes end before the operation does; what has come until then is good.
+ */
 export async function* partsOf(body: AsyncIterable<Uint8Array>): AsyncGenerator<Part> {
   const parser = new JSONParser({ keepStack: false, paths: Object.values(PATHS) });
   const parts: Part[] = [];
@@ -39,6 +44,7 @@ export async function* partsOf(body: AsyncIterable<Uint8Array>): AsyncGenerator<
     parser.write(chunk);
     yield* parts.splice(0);
   }
+  if (!parser.isEnded) throw new GeminiError('Gemini has answered with a part of the operation only.');
 }
 
 function partOf(value: unknown, key: string | number | undefined, depth: number): Part | undefined {

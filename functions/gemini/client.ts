@@ -10,6 +10,8 @@ import { GeminiHttp } from './http.ts';
 export interface Access {
   readonly apiKey: string;
   readonly baseUrl: URL;
+  /** `v1`, `v1beta`. */
+  readonly apiVersion: string;
 }
 
 /** The two ways to Gemini: its SDK, and GET requests whose answers are streams. */
@@ -21,16 +23,16 @@ export interface Gemini {
 }
 
 /** Gemini's SDK, told everything: nothing is left to the environment, which could send it to another platform (G 2.1). */
-export function connectGemini({ apiKeys, baseUrl }: GeminiSettings): GoogleGenAI {
-  return connectSdk({ apiKey: firstOf(apiKeys), baseUrl });
+export function connectGemini({ apiKeys, ...place }: GeminiSettings): GoogleGenAI {
+  return connectSdk({ apiKey: firstOf(apiKeys), ...place });
 }
 
 /** Gemini under the key that is good now: one that was rotated in its file is used within 30 s. */
-export function geminiByKey({ apiKeys, baseUrl }: GeminiSettings, log: Log): () => Promise<Gemini> {
+export function geminiByKey({ apiKeys, ...place }: GeminiSettings, log: Log): () => Promise<Gemini> {
   const clients = new Secrets({
     name: 'GEMINI_API_KEY_FILE',
     source: apiKeys,
-    make: (apiKey) => connect({ apiKey, baseUrl }),
+    make: (apiKey) => connect({ apiKey, ...place }),
     log,
   });
   return () => clients.first();
@@ -44,11 +46,11 @@ function connect(access: Access): Gemini {
   };
 }
 
-function connectSdk({ apiKey, baseUrl }: Access, exchange?: Exchange): GoogleGenAI {
+function connectSdk({ apiKey, baseUrl, apiVersion }: Access, exchange?: Exchange): GoogleGenAI {
   hide(apiKey);
   keepKeyAtHome();
   const watching = exchange === undefined ? {} : { fetch: exchange.over(fetch) };
-  const httpOptions = { baseUrl: baseUrl.href, ...watching };
+  const httpOptions = { baseUrl: baseUrl.href, apiVersion, ...watching };
   return new GoogleGenAI({ apiKey, enterprise: false, vertexai: false, httpOptions });
 }
 

@@ -1,8 +1,8 @@
 import type { Access } from './client.ts';
 import { fromAnswer, GeminiError, toGeminiError } from './errors.ts';
 
-/** The SDK's own default (G 1.3). */
-const API_VERSION = 'v1';
+/** A range that a file does not have: the answer says where the file ends. */
+const RANGE_NOT_SATISFIABLE = 416;
 
 const MAX_REDIRECTS = 5;
 const MAX_ERROR_CHARACTERS = 4_096;
@@ -20,15 +20,15 @@ export class GeminiHttp {
   readonly #base: string;
   readonly #origin: string;
 
-  constructor({ apiKey, baseUrl }: Access) {
+  constructor({ apiKey, baseUrl, apiVersion }: Access) {
     this.#apiKey = apiKey;
-    this.#base = `${baseUrl.href.replace(/\/+$/, '')}/${API_VERSION}`;
+    this.#base = `${baseUrl.href.replace(/\/+$/, '')}/${apiVersion}`;
     this.#origin = baseUrl.origin;
   }
 
   /**
    * @param path of a resource, without the version: `batches/abc`.
-   * @throws {GeminiError} for every answer but a success, and where none came.
+   * @throws {GeminiError} for every answer but a success and 416, and where none came.
    */
   async open(path: string, signal: AbortSignal, headers: Readonly<Record<string, string>> = {}): Promise<OpenAnswer> {
     let url = new URL(`${this.#base}/${path}`);
@@ -58,7 +58,8 @@ export class GeminiHttp {
 
 async function opened(response: Response): Promise<OpenAnswer> {
   const { status, headers, body } = response;
-  if (status >= 200 && status < 300) return { status, headers, body: body ?? emptyBody() };
+  if ((status >= 200 && status < 300) || status === RANGE_NOT_SATISFIABLE)
+    return { status, headers, body: body ?? emptyBody() };
   const text = (await response.text().catch(() => '')).slice(0, MAX_ERROR_CHARACTERS);
   throw fromAnswer(status, text, headers);
 }

@@ -1,19 +1,21 @@
 import type { JobKind } from './jobName.ts';
-import { isJsonObject, type JsonObject, stringAt } from './json.ts';
+import { isJsonObject, type JsonObject, textOf } from './json.ts';
 import { type Attribute, type Message, orderingBy, sourceOf, withinLimits } from './message.ts';
 
 /** One result of a job: a line of a batch's output, an inline response, an interaction, a video. */
 export interface JobResult {
   readonly index: number;
-  /** The user's own name for the request. */
-  readonly key?: string | undefined;
+  /** The user's own name for the request, as it came: a text, as a rule. */
+  readonly key?: unknown;
   readonly status: 'ok' | 'error';
   /** What the message says beside the job's id and the index: `response`, `error`, or `uri` and `bytes`. */
   readonly fields: JsonObject;
   /** The same as the bytes of a JSON object, where it came so: it is passed on as it is. */
   readonly json?: Buffer | undefined;
-  /** What stands for `response` or `error` where it is too large for any message: its JSON, for the bucket. */
+  /** What the message cannot hold beside them: it goes to the bucket, and its `uri` and `bytes` into the message. */
   readonly content?: Buffer | undefined;
+  /** Of the content, where it is no JSON. */
+  readonly contentType?: string | undefined;
 }
 
 export interface Counts {
@@ -34,8 +36,8 @@ export interface ResultContext {
 
 /** A function call that an interaction waits for (G 9.4). */
 export interface FunctionCall {
-  readonly id: string;
-  readonly name: string;
+  readonly id: string | undefined;
+  readonly name: string | undefined;
   readonly arguments: unknown;
 }
 
@@ -49,25 +51,28 @@ const OWN_ATTRIBUTES = 5;
 /** A request that Gemini answered, in either way that batches give it: a response or an error, and the user's key. */
 export function resultOf(entry: JsonObject, index: number, json?: Buffer): JobResult {
   const key = keyOf(entry);
-  const hasError = entry['error'] !== undefined && entry['error'] !== null;
-  if (!hasError && entry['response'] === undefined) {
-    const message = 'Gemini gave neither a response nor an error.';
-    return { index, key, status: 'error', fields: { ...entry, key, error: { code: 'NO_RESULT', message } } };
-  }
+  const hasError = isGiven(entry['error']);
+  if (!hasError && !isGiven(entry['response']))
+    return { index, key, status: 'error', fields: { ...entry, key, error: NO_RESULT } };
   const spliced = json && !('jobId' in entry || 'index' in entry) && key === entry['key'] ? json : undefined;
-  return { index, key, status: hasError ? 'error' : 'ok', fields: { key, ...entry }, json: spliced };
+  return { index, key, status: hasError ? 'error' : 'ok', fields: { ...entry, key }, json: spliced };
+}
+
+export const NO_RESULT = { code: 'NO_RESULT', message: 'Gemini gave neither a response nor an error.' } as const;
+
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null;
 }
 
 /** The key of a line; inline requests have none, but by custom one in their metadata. */
-function keyOf(entry: JsonObject): string | undefined {
+export function keyOf(entry: JsonObject): unknown {
   const metadata = isJsonObject(entry['metadata']) ? entry['metadata'] : {};
-  return stringAt(entry, 'key') ?? stringAt(metadata, 'key');
+  return entry['key'] ?? metadata['key'];
 }
 
 /** A result that cannot be passed on as it is; it is counted, and never dropped. */
 export function errorResult(index: number, code: string, message: string, fields: JsonObject = {}): JobResult {
-  const key = stringAt(fields, 'key');
-  return { index, key, status: 'error', fields: { ...fields, error: { code, message } } };
+  return { index, key: fields['key'], status: 'error', fields: { ...fields, error: { code, message } } };
 }
 
 /** A message, and what it counts for towards Pub/Sub's limits. */
@@ -114,26 +119,27 @@ export class ResultMessages {
     const { index, key, status } = result;
     return this.#message('job.result', `${this.#name}/${index}`, this.#dataOf(result), [
       ['result_index', String(index)],
-      ['result_key', key],
+      ['result_key', textOf(key) || undefined],
       ['result_status', status],
     ]);
   }
 
-  actionRequired(calls: readonly FunctionCall[]): Message {
+  actionRequired(calls: readonly FunctionCall[]): SizedMessage {
     return this.#announcement('job.action_required', { calls });
   }
 
   completed({ published, failed }: Counts): Message {
-    return this.#announcement('job.results.completed', { total: published, ok: published - failed, error: failed });
+    const counts = { total: published, ok: published - failed, error: failed };
+    return this.#announcement('job.results.completed', counts).message;
   }
 
   failed(error: { readonly code: string; readonly message: string }): Message {
-    return this.#announcement('job.results.failed', { error });
+    return this.#announcement('job.results.failed', { error }).message;
   }
 
-  #announcement(type: string, fields: JsonObject): Message {
+  #announcement(type: string, fields: JsonObject): SizedMessage {
     const data = Buffer.from(JSON.stringify({ jobId: this.#name, ...fields }));
-    return this.#message(type, `${this.#name}/${type}`, data, []).message;
+    return this.#message(type, `${this.#name}/${type}`, data, []);
   }
 
   /** What came as JSON goes on as it came, behind our own fields. */

@@ -14,6 +14,8 @@ export interface GeminiSettings {
   /** The first is used. */
   readonly apiKeys: SecretSource;
   readonly baseUrl: URL;
+  /** The first part of every path there. */
+  readonly apiVersion: string;
 }
 
 const TOPIC = {
@@ -42,6 +44,13 @@ const API_KEY = {
   isValid: (key: string) => /^[!-~]{1,1024}$/.test(key),
   expected: 'an API key of Gemini',
   example: 'the-key-from-aistudio.google.com',
+};
+
+/** `beta` is the SDK's other name of `v1beta` (G 2.1). */
+const API_VERSION = {
+  pattern: /^(v\d\w{0,30}|beta)$/,
+  expected: "a version of Gemini's API",
+  example: 'v1beta',
 };
 
 const MIN_ROUTE_KEY_LENGTH = 32;
@@ -134,7 +143,8 @@ export function geminiSettings(environment: Environment): GeminiSettings {
   if (!ours && !theirs) environment.reject('GEMINI_API_KEY', 'or GEMINI_API_KEY_FILE must be set', API_KEY.example);
   const apiKeys = environment.secrets(ours || !theirs ? 'GEMINI_API_KEY' : 'GOOGLE_API_KEY', API_KEY);
   const baseUrl = environment.httpsUrl('GOOGLE_GEMINI_BASE_URL', 'https://generativelanguage.googleapis.com');
-  return { apiKeys, baseUrl };
+  const apiVersion = environment.text('GOOGLE_GENAI_API_VERSION', 'v1', API_VERSION.pattern, API_VERSION);
+  return { apiKeys, baseUrl, apiVersion: apiVersion === 'beta' ? 'v1beta' : apiVersion };
 }
 
 /** Standard Webhooks: padded base64 of 24 to 64 bytes. */

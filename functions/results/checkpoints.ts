@@ -1,28 +1,42 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Progress } from '../model/progress.ts';
 
-/** A crash repeats what was published since the last one: no more than this. */
+/** The record is written when so many are out since the last time, or after so long. */
 const EVERY_RESULTS = 1_000;
 const EVERY_MILLIS = 2_000;
+
+/** A crash repeats what the record does not know of: no more than this, and the one request that is on its way. */
+const MAX_AHEAD = 2 * EVERY_RESULTS;
 
 /** A lease is renewed long before it ends, also while nothing moves. */
 const RENEW_MILLIS = 3_000;
 
+const RETRY_MILLIS = 500;
+
+export interface CheckpointOptions {
+  /** Writes progress into the record; answers whether the lease on it was still ours. */
+  readonly save: (progress: Progress) => Promise<boolean>;
+  /** How long a lease holds from its last renewal. */
+  readonly leaseMillis: number;
+  /** Called when the lease is lost, or could not be renewed in its time: without it the work is another's. */
+  readonly onLost: (cause?: unknown) => void;
+}
+
 /**
- * Keeps progress in the job's record while the work goes on: one write at a time, always of the latest progress. What
- * `save` throws or answers ends the work, since without its lease it is another's.
+ * Keeps progress in the job's record while the work goes on: one write at a time, always of the latest progress. One that
+ * fails is tried again for as long as the lease holds.
  */
 export class Checkpoints {
-  readonly #save: (progress: Progress) => Promise<void>;
-  readonly #onFailure: (error: unknown) => void;
+  readonly #options: CheckpointOptions;
   readonly #timer: NodeJS.Timeout;
   #latest: Progress;
   #saved: Progress;
   #savedAt = performance.now();
   #saving: Promise<void> | undefined;
+  #isStopped = false;
 
-  constructor(from: Progress, save: (progress: Progress) => Promise<void>, onFailure: (error: unknown) => void) {
-    this.#save = save;
-    this.#onFailure = onFailure;
+  constructor(from: Progress, options: CheckpointOptions) {
+    this.#options = options;
     this.#latest = from;
     this.#saved = from;
     this.#timer = setInterval(() => this.#saveIfDue(), EVERY_MILLIS / 4);
@@ -32,13 +46,16 @@ export class Checkpoints {
     return this.#latest;
   }
 
-  reached(progress: Progress): void {
+  /** Waits while the record is too far behind. */
+  async reached(progress: Progress): Promise<void> {
     this.#latest = progress;
     this.#saveIfDue();
+    if (progress.published - this.#saved.published >= MAX_AHEAD) await this.#saving;
   }
 
   /** Waits for the write that is on its way, so that a last one of another kind comes after it. */
   async stop(): Promise<void> {
+    this.#isStopped = true;
     clearInterval(this.#timer);
     await this.#saving;
   }
@@ -47,18 +64,28 @@ export class Checkpoints {
     const age = performance.now() - this.#savedAt;
     const news = this.#latest.published - this.#saved.published;
     const isDue = news >= EVERY_RESULTS || (news > 0 && age >= EVERY_MILLIS) || age >= RENEW_MILLIS;
-    if (isDue && this.#saving === undefined) this.#saving = this.#saveLatest();
+    if (isDue) this.#saving ??= this.#save();
   }
 
-  async #saveLatest(): Promise<void> {
-    const progress = this.#latest;
-    try {
-      await this.#save(progress);
-      this.#saved = progress;
-    } catch (error) {
-      this.#onFailure(error);
-    }
-    this.#savedAt = performance.now();
+  async #save(): Promise<void> {
+    let isDone = false;
+    while (!isDone && !this.#isStopped) isDone = await this.#trySave();
     this.#saving = undefined;
+  }
+
+  /** @returns whether nothing more is to be tried. */
+  async #trySave(): Promise<boolean> {
+    const { save, leaseMillis, onLost } = this.#options;
+    const [progress, startedAt] = [this.#latest, performance.now()];
+    try {
+      if (await save(progress)) [this.#saved, this.#savedAt] = [progress, startedAt];
+      else onLost();
+      return true;
+    } catch (error) {
+      const isLost = performance.now() - this.#savedAt >= leaseMillis;
+      if (isLost) onLost(error);
+      else await sleep(RETRY_MILLIS);
+      return isLost;
+    }
   }
 }

@@ -1,13 +1,13 @@
 import { GeminiError } from '../gemini/errors.ts';
 import type { Message } from '../model/message.ts';
 import type { Progress } from '../model/progress.ts';
-import { ResultMessages } from '../model/result.ts';
+import { type FunctionCall, MAX_MESSAGE_BYTES, ResultMessages } from '../model/result.ts';
 import { Deadline } from '../platform/deadline.ts';
 import { CallbackError } from '../platform/errors.ts';
 import type { PushedMessage } from '../platform/events.ts';
 import type { Log } from '../platform/log.ts';
 import { retrying } from '../platform/retry.ts';
-import type { ResultsClaimed } from '../store/results.ts';
+import { RESULTS_LEASE_MILLIS, type ResultsClaimed } from '../store/results.ts';
 import type { Bucket } from './bucket.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { Flow } from './flow.ts';
@@ -50,6 +50,8 @@ interface FinalError {
 export type ResultsOutcome = 'ignored' | 'repeat' | 'completed' | 'failed';
 
 const STORE_MILLIS = 8_000;
+/** Less than a lease, so that a checkpoint that gets no answer can be tried again. */
+const CHECKPOINT_MILLIS = 3_000;
 const PUBLISH_MILLIS = 20_000;
 
 /**
@@ -89,11 +91,11 @@ class Run {
     this.#dependencies = dependencies;
     this.#messages = new ResultMessages(notice);
     this.#signal = AbortSignal.any([this.#failing.signal, stopping, AbortSignal.timeout(budgetMillis)]);
-    this.#checkpoints = new Checkpoints(
-      from,
-      async (progress) => await this.#save(progress),
-      (error) => this.#failing.abort(error),
-    );
+    this.#checkpoints = new Checkpoints(from, {
+      save: async (progress) => await this.#save(progress),
+      leaseMillis: RESULTS_LEASE_MILLIS,
+      onLost: (cause) => this.#failing.abort(cause ?? takenOver()),
+    });
   }
 
   async toItsEnd(): Promise<'completed' | 'failed'> {
@@ -134,7 +136,7 @@ class Run {
         await this.#publish([this.#messages.completed(this.#checkpoints.latest)]);
         break;
       case 'calls':
-        await this.#publish([this.#messages.actionRequired(output.calls)]);
+        await this.#publish([this.#messageOf(output.calls)]);
         break;
       case 'none':
         break;
@@ -148,7 +150,7 @@ class Run {
   async #bringResults(results: AsyncIterable<Found>): Promise<void> {
     const flow = new Flow<Progress>({
       publish: async (messages) => await this.#publish(messages),
-      onPublished: (progress) => this.#checkpoints.reached(progress),
+      onPublished: async (progress) => await this.#checkpoints.reached(progress),
     });
     let { failed } = this.#checkpoints.latest;
     for await (const { result, position, total } of results) {
@@ -170,9 +172,16 @@ class Run {
     );
   }
 
-  async #save(progress: Progress): Promise<void> {
-    const held = await this.#dependencies.store.advance(this.#claim, progress, Deadline.inMillis(STORE_MILLIS));
-    if (!held) throw new CallbackError('RESULTS_IN_PROGRESS', 'Another instance has taken this job over.');
+  /** Calls are of use in a message only. */
+  #messageOf(calls: readonly FunctionCall[]): Message {
+    const { message, bytes } = this.#messages.actionRequired(calls);
+    if (bytes <= MAX_MESSAGE_BYTES) return message;
+    const text = 'The calls that the interaction waits for do not fit into a message of 10 MB; Gemini has them.';
+    throw new GeminiError(text, { httpStatus: 413, status: 'RESULT_TOO_LARGE' });
+  }
+
+  async #save(progress: Progress): Promise<boolean> {
+    return await this.#dependencies.store.advance(this.#claim, progress, Deadline.inMillis(CHECKPOINT_MILLIS));
   }
 
   async #giveBack(): Promise<void> {
@@ -201,6 +210,10 @@ class Run {
       : 'Something unexpected failed; the event is to be sent again, see the log.';
     return new CallbackError(this.#signal.aborted ? 'RESULTS_INTERRUPTED' : 'INTERNAL', message, { cause: reason });
   }
+}
+
+function takenOver(): CallbackError {
+  return new CallbackError('RESULTS_IN_PROGRESS', 'Another instance has taken this job over.');
 }
 
 function isFinal(failure: GeminiError | CallbackError): failure is GeminiError {

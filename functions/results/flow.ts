@@ -8,8 +8,8 @@ const MAX_BYTES = 1_000_000;
 export interface FlowOptions<Mark> {
   /** Brings messages out, in their order, or throws. */
   readonly publish: (messages: readonly Message[]) => Promise<void>;
-  /** Called when all messages up to this mark are out. */
-  readonly onPublished: (mark: Mark) => void;
+  /** Called when all messages up to this mark are out; the next ones wait for it. */
+  readonly onPublished: (mark: Mark) => Promise<void>;
 }
 
 /**
@@ -70,7 +70,7 @@ export class Flow<Mark> {
     this.#bytes = 0;
     this.#makeRoom();
     await this.#options.publish(messages);
-    if (mark !== undefined) this.#options.onPublished(mark);
+    if (mark !== undefined) await this.#options.onPublished(mark);
   }
 
   #makeRoom(): void {

@@ -75,7 +75,7 @@ export function callsOf({ steps }: Interaction): readonly FunctionCall[] {
   const answered = new Set(steps.filter(({ type }) => type === 'function_result').map((step) => step['call_id']));
   return steps
     .filter(({ type, id }) => type === 'function_call' && !answered.has(id))
-    .map((step) => ({ id: String(step['id']), name: String(step['name']), arguments: step['arguments'] }));
+    .map((step) => ({ id: stringAt(step, 'id'), name: stringAt(step, 'name'), arguments: step['arguments'] }));
 }
 
 export interface VideoPart {

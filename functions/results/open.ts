@@ -1,4 +1,6 @@
+import { GeminiError } from '../gemini/errors.ts';
 import { stateOf } from '../model/job.ts';
+import type { FunctionCall } from '../model/result.ts';
 import { batchResults, pointerIn } from './batch.ts';
 import {
   callsOf,
@@ -42,13 +44,14 @@ export async function openOutput(
 ): Promise<Output> {
   switch (job.kind) {
     case 'batch': {
-      const batch = { name: job.name, pointer: pointerIn(data) };
+      const hasSucceeded = stateOf(eventType) === 'succeeded';
+      const batch = { name: job.name, pointer: pointerIn(data), hasSucceeded };
       const results = batchResults(sources.gemini, batch, start, signal);
-      return stateOf(eventType) === 'succeeded' ? { kind: 'results', results } : await orNone(results);
+      return hasSucceeded ? { kind: 'results', results } : await orNone(results);
     }
     case 'interaction': {
       const interaction = await readInteraction(sources.ai, job.name, signal);
-      if (interaction.status === 'requires_action') return { kind: 'calls', calls: callsOf(interaction) };
+      if (interaction.status === 'requires_action') return { kind: 'calls', calls: requireSome(callsOf(interaction)) };
       return { kind: 'results', results: interactionResults(interaction, job.name, start, sources, signal) };
     }
     case 'video': {
@@ -69,6 +72,12 @@ async function orNone(results: AsyncGenerator<Found>): Promise<Output> {
     yield* results;
   }
   return { kind: 'results', results: all(first.value) };
+}
+
+function requireSome(calls: readonly FunctionCall[]): readonly FunctionCall[] {
+  if (calls.length > 0) return calls;
+  const message = 'The interaction waits for function results, and names no call that has none.';
+  throw new GeminiError(message, { httpStatus: 404, status: 'NO_OUTPUT' });
 }
 
 /** What it says is one result, each video of it another. */

@@ -1,5 +1,4 @@
 import { jobDocumentId } from '../model/jobName.ts';
-import type { JsonObject } from '../model/json.ts';
 import {
   errorResult,
   type JobResult,
@@ -8,11 +7,14 @@ import {
   type SizedMessage,
 } from '../model/result.ts';
 import type { Bucket } from './bucket.ts';
+import { largeResult } from './entries.ts';
 
 /** A result's message, and whether it counts as an error. */
 export interface Placed extends SizedMessage {
   readonly failed: boolean;
 }
+
+const TOO_LARGE = 'The result does not fit into a message of 10 MB. Set RESULTS_BUCKET, and such results go there.';
 
 /** Makes a result's message; what does not fit into one goes to the bucket, and its address into the message. */
 export async function place(
@@ -21,24 +23,18 @@ export async function place(
   jobName: string,
   bucket: Bucket | undefined,
 ): Promise<Placed> {
-  if (result.content === undefined) {
+  const { index, key, status, fields, json, content, contentType = 'application/json' } = result;
+  if (content === undefined) {
     const sized = messages.result(result);
-    if (sized.bytes <= MAX_MESSAGE_BYTES) return { ...sized, failed: result.status === 'error' };
+    if (sized.bytes <= MAX_MESSAGE_BYTES) return { ...sized, failed: status === 'error' };
+    const large = largeResult(json ?? Buffer.from(JSON.stringify(fields)), index);
+    return await place(large, messages, jobName, bucket);
   }
-  const content = result.content ?? contentOf(result.fields);
-  const { key } = result;
   if (bucket === undefined) {
-    const text = 'The result does not fit into a message of 10 MB. Set RESULTS_BUCKET, and such results go there.';
-    const tooLarge = errorResult(result.index, 'RESULT_TOO_LARGE', text, { key, bytes: content.length });
+    const tooLarge = errorResult(index, 'RESULT_TOO_LARGE', TOO_LARGE, { key, bytes: content.length });
     return { ...messages.result(tooLarge), failed: true };
   }
-  const path = `${jobDocumentId(jobName)}/${result.index}.json`;
-  const stored = await bucket.save(path, content, 'application/json');
-  const placed = { index: result.index, key, status: result.status, fields: { key, ...stored } };
-  return { ...messages.result(placed), failed: result.status === 'error' };
-}
-
-/** What the message would have held, as JSON. */
-function contentOf(fields: JsonObject): Buffer {
-  return Buffer.from(JSON.stringify(fields['response'] ?? fields['error'] ?? fields));
+  const stored = await bucket.save(`${jobDocumentId(jobName)}/${index}.json`, content, contentType);
+  const placed = { index, key, status, fields: { ...fields, ...stored } };
+  return { ...messages.result(placed), failed: status === 'error' };
 }

@@ -40,7 +40,7 @@ test.each(['interactions', 'files', 'batches'] as const)(
   'the SDK does not take the API key along when ai.%s is redirected',
   async (resource) => {
     const { baseUrl, elsewhere, atHome } = await redirecting();
-    const ai = connectGemini({ apiKeys: { fixed: [apiKey], isValid: () => true }, baseUrl });
+    const ai = connectGemini({ apiKeys: { fixed: [apiKey], isValid: () => true }, baseUrl, apiVersion: 'v1' });
     const asking = {
       interactions: () => ai.interactions.get('x', {}, { maxRetries: 0 }),
       files: () => ai.files.get({ name: 'files/x' }),
@@ -54,7 +54,8 @@ test.each(['interactions', 'files', 'batches'] as const)(
 
 test('a stream follows a redirect, without the API key', async () => {
   const { baseUrl, elsewhere, atHome } = await redirecting();
-  const { status } = await new GeminiHttp({ apiKey, baseUrl }).open('files/x', AbortSignal.timeout(5_000));
+  const gemini = new GeminiHttp({ apiKey, baseUrl, apiVersion: 'v1' });
+  const { status } = await gemini.open('files/x', AbortSignal.timeout(5_000));
   expect(status).toBe(200);
   expect(atHome[0]).toMatchObject({ 'x-goog-api-key': apiKey });
   expect(elsewhere).toHaveLength(1);

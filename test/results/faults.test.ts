@@ -61,7 +61,7 @@ test('100,000 lines, downloads that are cut, instances that are killed: every in
   const ids = messages.map(({ attributes }) => attributes['ce-id']);
   expect(new Set(ids).size).toBe(lines + 1);
   const repeated = ids.length - lines - 1;
-  expect(repeated).toBeLessThan(kills * 10_000);
+  expect(repeated).toBeLessThan(kills * 3_000);
   expect(messages.filter(({ attributes }) => attributes['result_status'] === 'error').length).toBeGreaterThan(999);
   const completed = messages.find(({ attributes }) => attributes['ce-type'] === 'job.results.completed');
   expect(JSON.parse(String(completed?.data))).toEqual({ jobId: batch, total: lines, ok: 99_000, error: 1_000 });
@@ -70,18 +70,67 @@ test('100,000 lines, downloads that are cut, instances that are killed: every in
   });
 }, 120_000);
 
-test('where ranges are refused a cut download begins anew, and skips what is out', async () => {
-  const stage = await Stage.open({
-    settings: {
-      files: { ranges: false },
-      api: { faults: [{ method: 'files.download', cutAfterBytes: 1_000_000, times: 2 }] },
-    },
-  });
+test('where ranges are ignored, refused or answered in part a cut download loses nothing and repeats nothing', async () => {
+  const stage = await Stage.open();
   const running = await stage.start();
+  const method = 'files.download';
+  const cut = { method, cutAfterBytes: 300_000, times: 2 };
+  for (const settings of [
+    { files: { ranges: false }, api: { faults: [cut] } },
+    { files: { ranges: true }, api: { faults: [{ method, ranged: true, status: 416 }, cut] } },
+    { files: { partBytes: 200_000 }, api: { faults: [cut] } },
+  ]) {
+    stage.simulator.settings.patch(settings);
+    const batch = await stage.batch();
+    await stage.simulator.finish(batch, { output: { lines: 400, lineBytes: 2_000 } });
+    expect(await deliver(running, eventMessage('batch.succeeded', batch))).toBe(204);
+    expect(indexesOf(await stage.resultsToTheEnd())).toEqual(upTo(400));
+  }
+});
+
+test('an output that only the event names goes on where it was', async () => {
+  const stage = await Stage.open();
+  const ending = await stage.start();
   const batch = await stage.batch();
-  await stage.simulator.finish(batch, { output: { lines: 3_000, lineBytes: 1_000 } });
+  await stage.simulator.finish(batch, { output: { lines: 1_500, lineBytes: 1_000 } });
+  const operation = { method: 'batches.get', body: JSON.stringify({ metadata: { state: 'BATCH_STATE_SUCCEEDED' } }) };
+  const cut = { method: 'files.download', cutAfterBytes: 1_200_000 };
+  const unavailable = { method: 'files.download', ranged: true, status: 503 };
+  stage.simulator.settings.patch({ api: { faults: [operation, unavailable, cut] } });
+  const message = eventMessage('batch.succeeded', batch, { output_file_uri: `files/batch-${batch.split('/')[1]}` });
+  const ended = deliver(ending, message);
+  await eventually('it has begun', 20_000, async () => {
+    const { published = 0 } = (await stage.record(batch))?.['results'] ?? {};
+    return published > 0 || undefined;
+  });
+  await ending.end('SIGTERM');
+  expect(await ended).toBe(503);
+  stage.simulator.settings.patch({ api: { faults: [operation] } });
+  expect(await deliver(await stage.start(), message)).toBe(204);
+  const results = await stage.resultsToTheEnd();
+  expect([...new Set(indexesOf(results))]).toEqual(upTo(1_500));
+  expect(results.at(-1)?.data).toMatchObject({ total: 1_500 });
+});
+
+test('an operation that is answered in part, or without its end, is asked for again', async () => {
+  const stage = await Stage.open();
+  const running = await stage.start();
+  const batch = await stage.batch(upTo(5).map((n) => `prompt ${n}`));
+  await stage.simulator.finish(batch);
+  const answer = await fetch(`${stage.simulator.url}/v1/${batch}`, { headers: { 'x-goog-api-key': 'any-key' } });
+  const whole = await answer.text();
+  const bodies = [
+    '',
+    '{}',
+    whole.slice(0, whole.indexOf('prompt 2')),
+    whole.replace('BATCH_STATE_SUCCEEDED', 'BATCH_STATE_CANCELLING'),
+  ];
+  const faults = bodies.map((body) => ({ method: 'batches.get', body, times: 1 }));
+  stage.simulator.settings.patch({ api: { faults } });
   expect(await deliver(running, eventMessage('batch.succeeded', batch))).toBe(204);
-  expect(indexesOf(await stage.resultsToTheEnd())).toEqual(upTo(3_000));
+  const results = await stage.resultsToTheEnd();
+  expect(indexesOf(results)).toEqual(upTo(5));
+  expect(results.at(-1)?.data).toMatchObject({ total: 5, ok: 5 });
 });
 
 test('a cut inline answer is asked for again, and goes on', async () => {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { usageOf } from '../bench/measure.ts';
 import { deliver, eventMessage, Stage } from './harness.ts';
 
 test('inline responses become messages, each with its key, and at the end the counts', async () => {
@@ -74,7 +75,9 @@ test('lines that are no JSON objects are errors with their bytes, and nothing is
     ' {"error":{}}',
   ];
   await stage.simulator.finish(batch, { output: { text: lines.join('\n') } });
-  expect(await deliver(running, eventMessage('batch.succeeded', batch))).toBe(204);
+  const st = await deliver(running, eventMessage('batch.succeeded', batch));
+  if (st !== 204) console.log(running.output());
+  expect(st).toBe(204);
   expect((await stage.results()).map(({ data }) => data)).toEqual([
     { jobId: batch, index: 0, key: 'ä', response: { a: 1 } },
     {
@@ -122,6 +125,42 @@ test.for(['batch.failed', 'batch.cancelled'])('%s without an output ends in sile
   await stage.simulator.finish(batch, { state: type === 'batch.failed' ? 'failed' : 'cancelled' });
   expect(await deliver(running, eventMessage(type, batch))).toBe(204);
   expect(await stage.results()).toEqual([]);
+});
+
+test('a batch that has succeeded without an output that can be read has failed results', async () => {
+  const stage = await Stage.open();
+  const running = await stage.start();
+  const [failed, foreign] = [await stage.batch(), await stage.batch()];
+  await stage.simulator.finish(failed, { state: 'failed' });
+  expect(await deliver(running, eventMessage('batch.succeeded', failed))).toBe(204);
+  const metadata = { output: {}, batchStats: { requestCount: '10' }, state: 'BATCH_STATE_SUCCEEDED' };
+  stage.simulator.settings.patch({ api: { faults: [{ method: 'batches.get', body: JSON.stringify({ metadata }) }] } });
+  const elsewhere = { output_file_uri: 'gs://bucket/output' };
+  expect(await deliver(running, eventMessage('batch.succeeded', foreign, elsewhere))).toBe(204);
+  expect((await stage.results()).map(({ data }) => data)).toEqual([
+    { jobId: failed, error: { code: 'NO_OUTPUT', message: expect.stringContaining('FAILED') } },
+    { jobId: foreign, error: { code: 'NO_OUTPUT', message: expect.stringContaining('SUCCEEDED') } },
+  ]);
+});
+
+test('Gemini is asked in the version that is set, and an output that is named by its address is found', async () => {
+  const stage = await Stage.open();
+  const running = await stage.start({ GOOGLE_GENAI_API_VERSION: 'beta' });
+  const batch = await stage.batch();
+  await stage.simulator.finish(batch, { output: { lines: 2, lineBytes: 300 } });
+  const id = batch.replace('batches/', 'batch-');
+  const responsesFile = `https://generativelanguage.googleapis.com/v1/files/${id}:download?alt=media`;
+  const body = JSON.stringify({ metadata: { output: { responsesFile }, state: 'JOB_STATE_SUCCEEDED' } });
+  stage.simulator.settings.patch({ api: { faults: [{ method: 'batches.get', body }] } });
+  const asked = stage.simulator.ledger.requests.length;
+  expect(await deliver(running, eventMessage('batch.succeeded', batch))).toBe(204);
+  expect(await deliver(running, eventMessage('interaction.completed', 'interactions/v1_foreign'))).toBe(204);
+  expect(await stage.results()).toHaveLength(4);
+  expect(stage.simulator.ledger.requests.slice(asked).map(({ path }) => path)).toEqual([
+    `/v1beta/${batch}`,
+    `/v1beta/files/${id}:download`,
+    '/v1beta/interactions/v1_foreign',
+  ]);
 });
 
 test('a job that is not ours has failed results, once, and is not tried again', async () => {
@@ -190,6 +229,24 @@ test('an interaction that waits for function results says which calls', async ()
       calls: [{ id: expect.stringMatching(/^call_/), name: 'get_weather', arguments: { city: expect.any(String) } }],
     },
   });
+});
+
+test('calls that fit into no message, and a wait for none, are results that failed', async () => {
+  const stage = await Stage.open();
+  const running = await stage.start();
+  const call = { type: 'function_call', id: 'c', name: 'f' };
+  for (const [steps, code] of [
+    [[{ ...call, arguments: { text: 'x'.repeat(11_000_000) } }], 'RESULT_TOO_LARGE'],
+    [[call, { type: 'function_result', call_id: 'c' }], 'NO_OUTPUT'],
+  ] as const) {
+    const body = JSON.stringify({ id: 'v1_a', status: 'requires_action', steps });
+    stage.simulator.settings.patch({ api: { faults: [{ method: 'interactions.get', body }] } });
+    const jobId = `interactions/${code}`;
+    expect(await deliver(running, eventMessage('interaction.requires_action', jobId))).toBe(204);
+    expect((await stage.results()).map(({ data }) => data)).toEqual([
+      { jobId, error: { code, message: expect.any(String) } },
+    ]);
+  }
 });
 
 test('a video is its address at Gemini, or where there is a bucket a copy of it', async () => {
@@ -272,6 +329,38 @@ test('a result that fits no message goes to the bucket, and without one is an er
     { jobId: two, total: 2, ok: 0, error: 2 },
   ]);
 });
+
+test('what is too large for a message and no response keeps all of its bytes, in the memory of a small function', async () => {
+  const stage = await Stage.open();
+  const running = await stage.start({ RESULTS_BUCKET: 'results' });
+  const batch = await stage.batch();
+  const lines = [
+    `{"key":"a","response":{"r":1},"metadata":"${'x'.repeat(11_000_000)}"}`,
+    `{"key":"b",${'x'.repeat(8_000_000)}`,
+    'x'.repeat(20_000_000),
+  ];
+  await stage.simulator.finish(batch, { output: { text: lines.join('\n') } });
+  expect(await deliver(running, eventMessage('batch.succeeded', batch))).toBe(204);
+  const path = (index: number) => `results/${batch.replace('/', '~')}/${index}.json`;
+  const large = (index: number, code: string) => ({
+    jobId: batch,
+    index,
+    uri: `gs://${path(index)}`,
+    bytes: lines[index]?.length,
+    crc32c: expect.any(String),
+    error: { code, message: expect.any(String) },
+  });
+  expect((await stage.results()).map(({ data }) => data)).toEqual([
+    { ...large(0, 'RESULT_TOO_LARGE'), key: 'a' },
+    large(1, 'INVALID_LINE'),
+    large(2, 'INVALID_LINE'),
+    { jobId: batch, total: 3, ok: 0, error: 3 },
+  ]);
+  for (const [index, line] of lines.entries()) {
+    expect(stage.storage.objects.get(path(index))?.equals(Buffer.from(line))).toBe(true);
+  }
+  expect(usageOf(running.pid).peakBytes).toBeLessThan(512 * 1_024 * 1_024);
+}, 60_000);
 
 test('a refused bucket loses nothing: the event is to be sent again', async () => {
   const stage = await Stage.open();

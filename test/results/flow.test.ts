@@ -4,8 +4,10 @@ import { Flow } from '../../functions/results/flow.ts';
 
 const message = (bytes = 10) => ({ message: { data: Buffer.alloc(bytes), attributes: {} }, bytes });
 
-/** A publisher whose calls a test answers one by one. */
-function setUp() {
+/** A publisher whose calls a test answers one by one, and a record that is up to date at once, or when it says so. */
+function setUp({ isBehind = false } = {}) {
+  const recorded = Promise.withResolvers<void>();
+  if (!isBehind) recorded.resolve();
   const calls: { count: number; bytes: number; done: () => void; fail: (error: Error) => void }[] = [];
   const marks: number[] = [];
   const flow = new Flow<number>({
@@ -15,9 +17,12 @@ function setUp() {
       calls.push({ count: messages.length, bytes, done: resolve, fail: reject });
       await promise;
     },
-    onPublished: (mark) => marks.push(mark),
+    onPublished: async (mark) => {
+      marks.push(mark);
+      await recorded.promise;
+    },
   });
-  return { calls, marks, flow };
+  return { calls, marks, flow, recorded };
 }
 
 test('the first message goes at once, and those that come meanwhile go together', async () => {
@@ -54,6 +59,18 @@ test.for([
   expect(calls[1]?.count).toBe(room - 1);
   calls[1]?.fail(new Error('over'));
   await expect(adding).rejects.toThrow('over');
+});
+
+test('what has gathered waits for the record', async () => {
+  const { calls, marks, flow, recorded } = setUp({ isBehind: true });
+  for (let mark = 1; mark <= 3; mark += 1) await flow.add(message(), mark);
+  calls[0]?.done();
+  await turn();
+  expect(marks).toEqual([1]);
+  expect(calls).toHaveLength(1);
+  recorded.resolve();
+  await turn();
+  expect(calls.map(({ count }) => count)).toEqual([1, 2]);
 });
 
 test('a failure is thrown to whoever adds or ends, and nothing more is sent', async () => {

@@ -80,11 +80,13 @@ const Faults = z.strictObject({
 
 const ApiFault = z.strictObject({
   method: z.string().describe('As in the ledger, e.g. `batches.get`; `batches.*` and `*` match more than one.'),
+  ranged: z.boolean().default(false).describe('Only requests with a `Range`.'),
   rate: rate.default(1).describe('Share of the matching requests.'),
   times: z.number().int().min(1).optional().describe('Ends after so many hits. Default: never.'),
   latencyMillis: wallDuration.optional().describe('Answers later, by the wall clock.'),
   status: z.number().int().min(400).max(599).optional().describe('Answers with this error and has no effect.'),
   retryAfterSeconds: z.number().int().min(0).optional().describe('`retry-after` of that error.'),
+  body: z.string().optional().describe('Answers 200 with this text and has no effect.'),
   loseAnswer: z.boolean().default(false).describe('Has its effect, then cuts the connection.'),
   cutAfterBytes: z.number().int().min(0).optional().describe('Cuts a download after so many bytes.'),
 });
@@ -101,6 +103,8 @@ const Files = z.strictObject({
   lifetimeMillis: duration.describe('Uploaded files and videos are gone so long after their creation.'),
   outputLifetimeMillis: duration.describe('The same for output files of batches.'),
   ranges: z.boolean().describe('Downloads honour `Range`; otherwise the whole file is sent.'),
+  partBytes: z.number().int().min(1).nullable().describe('A range brings no more than so many bytes; null: all of it.'),
+  contentRange: z.boolean().describe('The answer to a range says which part of the file it is.'),
 });
 
 const Jwks = z.strictObject({
@@ -173,7 +177,13 @@ export const DEFAULT_SETTINGS: SettingsValues = {
     lostAnswer: 0,
   },
   api: { key: null, endpoints: 'public', faults: [] },
-  files: { lifetimeMillis: 48 * HOUR_MILLIS, outputLifetimeMillis: 42 * 24 * HOUR_MILLIS, ranges: true },
+  files: {
+    lifetimeMillis: 48 * HOUR_MILLIS,
+    outputLifetimeMillis: 42 * 24 * HOUR_MILLIS,
+    ranges: true,
+    partBytes: null,
+    contentRange: true,
+  },
   jwks: { keyIds: true, available: true, latencyMillis: 0 },
 };
 

@@ -52,6 +52,8 @@ export async function startStorage(): Promise<StorageServer> {
     send(response, 200, { name, size: String(content.length), crc32c: crc.toString() });
   }
 
+  // To compute a checksum takes both sides longer than a connection is kept by default.
+  server.keepAliveTimeout = 60_000;
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();

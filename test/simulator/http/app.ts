@@ -49,7 +49,7 @@ async function serve(
   c: SimulatorContext,
   needsKey: boolean,
 ): Promise<Response> {
-  const fault = faults.next(route.method);
+  const fault = faults.next(route.method, c.req.header('range') !== undefined);
   await faults.slowDown(fault?.latencyMillis ?? 0);
   const answer = await answerOf(core, route, c, needsKey, fault).catch(errorAnswer);
   const lost = fault?.loseAnswer === true;
@@ -71,6 +71,7 @@ async function answerOf(
 ): Promise<Response> {
   if (fault?.status !== undefined) return faultAnswer(fault.status, fault.retryAfterSeconds);
   if (needsKey) checkKey(core.settings.get().api.key, c.req.header('x-goog-api-key') ?? c.req.query('key'));
+  if (fault?.body !== undefined) return new Response(fault.body, { headers: { 'content-type': JSON_TYPE } });
   const answer = await route.handle(c);
   return answer instanceof Response ? answer : jsonAnswer(answer);
 }

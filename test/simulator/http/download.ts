@@ -9,15 +9,17 @@ import type { Route, SimulatorContext } from './route.ts';
 export function downloadRoutes({ files, settings }: Core): Route[] {
   const handle = (c: SimulatorContext): Response => {
     const { content, mimeType } = files.getGenerated(parameter(c, 'id'));
-    const header = settings.get().files.ranges ? c.req.header('range') : undefined;
-    const range = parseRange(header, content.sizeBytes);
+    const { ranges, partBytes, contentRange } = settings.get().files;
+    const range = parseRange(ranges ? c.req.header('range') : undefined, content.sizeBytes);
     if (range === 'unsatisfiable') return unsatisfiable(content);
-    const { start, end } = range ?? { start: 0, end: content.sizeBytes };
+    const start = range?.start ?? 0;
+    const end = Math.min(range?.end ?? content.sizeBytes, range && partBytes ? start + partBytes : Infinity);
+    const place = { 'content-range': `bytes ${start}-${end - 1}/${content.sizeBytes}` };
     const headers = {
       'content-type': mimeType,
       'content-length': String(end - start),
-      ...(range === undefined ? {} : { 'content-range': `bytes ${start}-${end - 1}/${content.sizeBytes}` }),
-      ...(settings.get().files.ranges ? { 'accept-ranges': 'bytes' } : {}),
+      ...(range && contentRange ? place : {}),
+      ...(ranges ? { 'accept-ranges': 'bytes' } : {}),
     };
     const body = ReadableStream.from<Uint8Array>(content.read(start, end));
     return new Response(body, { status: range === undefined ? 200 : 206, headers });

@@ -12,12 +12,14 @@ export class ApiFaults {
   }
 
   /** The first fault that applies to this request, counted as a hit. */
-  next(method: string): ApiFault | undefined {
+  next(method: string, isRanged: boolean): ApiFault | undefined {
     const { random, settings } = this.#core;
     const label = random.next(`request/${method}`);
     const fault = settings
       .get()
-      .api.faults.find((one, index) => this.#applies(one, method) && random.chance(`${label}/${index}`, one.rate));
+      .api.faults.find(
+        (one, index) => this.#applies(one, method, isRanged) && random.chance(`${label}/${index}`, one.rate),
+      );
     if (fault !== undefined) this.#hits.set(fault, (this.#hits.get(fault) ?? 0) + 1);
     return fault;
   }
@@ -28,8 +30,12 @@ export class ApiFaults {
     if (millis > 0) await sleep(millis, undefined, { signal }).catch(() => undefined);
   }
 
-  #applies(fault: ApiFault, method: string): boolean {
-    return matches(fault.method, method) && (this.#hits.get(fault) ?? 0) < (fault.times ?? Infinity);
+  #applies(fault: ApiFault, method: string, isRanged: boolean): boolean {
+    return (
+      matches(fault.method, method) &&
+      (isRanged || !fault.ranged) &&
+      (this.#hits.get(fault) ?? 0) < (fault.times ?? Infinity)
+    );
   }
 }
 
