@@ -1,5 +1,6 @@
+import { CliError } from '../errors.ts';
 import type { Terminal } from '../terminal.ts';
-import type { Line, Resource, Step, Variable } from './plan.ts';
+import { type DataFlag, filled, type Line, type Removable, type Resource, type Step, type Variable } from './plan.ts';
 import type { Shell } from './shell.ts';
 
 /** What a run has done. */
@@ -18,17 +19,27 @@ export async function apply(steps: readonly Step[], shell: Shell, terminal: Term
     const reads = startReads(step, shell);
     for (const item of step.items) {
       if (item.kind === 'variable') await resolve(item, shell);
-      else if (item.kind === 'task') await runTask(item.title, item.line, shell, terminal);
-      else done[await applyResource(item, reads, shell, terminal)] += 1;
+      if (item.kind === 'task') await runTask(item.title, item.line, shell, terminal);
+      if (item.kind === 'resource') done[await applyResource(item, reads, shell, terminal)] += 1;
     }
   }
   return done;
 }
 
-/** Takes away what is there, last things first. */
+interface Removal {
+  readonly flags: ReadonlySet<DataFlag>;
+  /** Whether the lines are only printed. */
+  readonly isDryRun: boolean;
+}
+
+/**
+ * Takes away what is there, last things first.
+ *
+ * @returns what was left, and why.
+ */
 export async function remove(
   steps: readonly Step[],
-  { withData }: { withData: boolean },
+  removal: Removal,
   shell: Shell,
   terminal: Terminal,
 ): Promise<readonly string[]> {
@@ -38,20 +49,36 @@ export async function remove(
     // A variable may ask for what has been taken away already; then nothing is left that needs it.
     for (const item of step.items) if (item.kind === 'variable') await resolve(item, shell).catch(() => undefined);
     for (const item of step.items.toReversed()) {
-      if (item.kind !== 'resource' || item.remove === undefined) continue;
-      const found = await shell.find(item.title, item.read);
-      const lines = found === undefined ? [] : item.remove(found as never, shell.variables);
-      if (lines.length === 0) continue;
-      if (item.holdsData && !withData) {
-        left.push(item.title);
-        terminal.note(`  – ${item.title}: left, since it holds data`);
-        continue;
-      }
-      for (const line of lines) await shell.require(item.title, line);
-      terminal.note(`  ✗ ${item.title}: removed`);
+      if (item.kind !== 'resource' && item.kind !== 'remnant') continue;
+      const reason = await removeOne(item, removal, shell, terminal);
+      if (reason === undefined) continue;
+      left.push(`${item.title} (${reason})`);
+      terminal.note(`  – ${item.title}: left, ${reason}`);
     }
   }
   return left;
+}
+
+/** @returns why it is left, where it is. */
+async function removeOne(
+  { title, read, remove: linesFor, isOurs, knownBy, staysUnless }: Removable,
+  { flags, isDryRun }: Removal,
+  shell: Shell,
+  terminal: Terminal,
+): Promise<string | undefined> {
+  if (linesFor === undefined || (knownBy !== undefined && shell.variables[knownBy] === undefined)) return undefined;
+  const found = await shell.find(title, read);
+  const lines = found === undefined ? [] : linesFor(found as never, shell.variables);
+  if (lines.length === 0) return undefined;
+  if (isOurs?.(found as never) === false) return 'which was there before';
+  if (staysUnless !== undefined && !flags.has(staysUnless)) return `until you say ${staysUnless}`;
+  for (const line of lines) {
+    const exact = filled(line, shell.variables);
+    if (isDryRun) terminal.result({ line: exact }, () => exact);
+    else await shell.require(title, line);
+  }
+  if (!isDryRun) terminal.note(`  ✗ ${title}: removed`);
+  return undefined;
 }
 
 /** The lines that bring an empty project to an installation: a script that can be run as it is. */
@@ -63,7 +90,7 @@ export function scriptOf(steps: readonly Step[]): string {
     for (const item of step.items) {
       if (item.kind === 'resource') lines.push(...item.create);
       if (item.kind === 'task') lines.push(item.line);
-      if (item.kind === 'variable' && !known.has(item.name)) {
+      if (item.kind === 'variable' && !item.isCompared && !known.has(item.name)) {
         lines.push(exportOf(item));
         known.add(item.name);
       }
@@ -77,7 +104,8 @@ function exportOf({ name, value, unlessSet }: Variable): Line {
   return unlessSet ? `export ${name}="\${${name}:-$(${value.read})}"` : `export ${name}="$(${value.read})"`;
 }
 
-async function resolve({ name, value, unlessSet }: Variable, shell: Shell): Promise<void> {
+/** Finds a variable out, once. */
+export async function resolve({ name, value, unlessSet }: Variable, shell: Shell): Promise<void> {
   if ('fixed' in value) return shell.set(name, value.fixed);
   if (unlessSet && shell.valueOf(name) !== undefined) return;
   if (shell.variables[name] === undefined) shell.set(name, (await shell.require(name, value.read)).trim());
@@ -113,6 +141,8 @@ async function applyResource(
     terminal.note(`  ✓ ${title}`);
     return 'unchanged';
   }
+  const refusal = found === undefined ? undefined : resource.refusal?.(found as never);
+  if (refusal !== undefined) throw new CliError('REFUSED', `${title}: ${refusal}`);
   const lines = found === undefined || update === undefined ? create : update(found as never, shell.variables);
   for (const line of lines) {
     terminal.note(`    $ ${line}`);

@@ -1,5 +1,5 @@
 import { type Installation } from './installation.ts';
-import { type Line, line, type Resource } from './plan.ts';
+import { filled, type Line, line, type Resource } from './plan.ts';
 
 /** Lines for `gcloud` in the installation's project. */
 export class Gcloud {
@@ -31,9 +31,11 @@ export interface Binding {
   readonly member: string;
   readonly role: string;
   readonly condition?: { readonly title: string; readonly expression: string };
+  /** Whether what comes before it in its step may change it. */
+  readonly isLate?: true;
 }
 
-interface Policy {
+export interface Policy {
   readonly bindings?: readonly {
     readonly role: string;
     readonly members?: readonly string[];
@@ -41,8 +43,16 @@ interface Policy {
   }[];
 }
 
+/** Whether a member has any role there. */
+export function holds({ bindings = [] }: Policy, member: string): boolean {
+  return bindings.some(({ members }) => members?.includes(member));
+}
+
 /** One role of one member on one resource. */
-export function bindingOf(installation: Installation, { on, group, name, member, role, condition }: Binding): Resource {
+export function bindingOf(
+  installation: Installation,
+  { on, group, name, member, role, condition, isLate }: Binding,
+): Resource {
   const gcloud = new Gcloud(installation);
   const isProject = group[0] === 'projects';
   const flags = [
@@ -72,12 +82,9 @@ export function bindingOf(installation: Installation, { on, group, name, member,
       bindings.some((binding) => binding.role === role && binding.members?.includes(filled(member, variables)))
         ? [call('remove-iam-policy-binding', ...flags)]
         : [],
+    ...(isLate ? { isLate } : {}),
   };
 }
 
 /** Service accounts of Google's own services are named after the project's number. */
-function filled(text: string, variables: Readonly<Record<string, string>>): string {
-  return text.replaceAll(/\$\{(\w+)\}/g, (_all, name: string) => variables[name] ?? '');
-}
-
 export const PUBSUB_AGENT = 'serviceAccount:service-${PROJECT_NUMBER}@gcp-sa-pubsub.iam.gserviceaccount.com';

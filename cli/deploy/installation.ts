@@ -1,4 +1,6 @@
-import { usageError } from '../errors.ts';
+import { readCallbackConfig } from '../../functions/callback/config.ts';
+import { readReconcileConfig } from '../../functions/reconcile/config.ts';
+import { reasonOf, usageError } from '../errors.ts';
 
 /** One installation in a project: everything that has a name, under a prefix where there are several. */
 export interface Installation {
@@ -11,7 +13,7 @@ export interface Installation {
   readonly topics: { readonly events: string; readonly results: string; readonly deadLetter: string };
   readonly subscriptions: { readonly push: string; readonly deadLetters: string; readonly example: string };
   readonly secrets: { readonly signing: string; readonly routeKey: string; readonly apiKey: string };
-  /** E-mail addresses of service accounts: one for each function, and one for each that calls one. */
+  /** E-mail addresses of service accounts: of each function, of each that calls one, and of what builds them. */
   readonly accounts: Readonly<Record<Account, string>>;
   readonly functions: Readonly<Record<FunctionName, string>>;
   readonly schedulerJob: string;
@@ -25,7 +27,7 @@ export interface Installation {
   readonly prefix: string;
 }
 
-export const ACCOUNTS = ['callback', 'results', 'reconcile', 'submit', 'push', 'cron'] as const;
+export const ACCOUNTS = ['callback', 'results', 'reconcile', 'submit', 'push', 'cron', 'build'] as const;
 export type Account = (typeof ACCOUNTS)[number];
 
 export const FUNCTIONS = ['geminiCallback', 'fetchResults', 'reconcileJobs', 'submitJob'] as const;
@@ -53,14 +55,18 @@ const SETTINGS = [
   'RECONCILE_ENABLE_WEBHOOKS',
 ];
 
-/** @throws {CliError} `USAGE` where a name cannot be one. */
+/** Loose, since older projects have other ids, and Google knows best which there are: a safe word of a command line. */
+const PROJECT = /^\w[\w.:-]{0,127}$/;
+const PLACE = /^\w[\w-]{0,62}$/;
+
+/** @throws {CliError} `USAGE` where a name cannot be one, or a setting cannot be read. */
 export function installationOf(options: Options): Installation {
   const { project, region, location = region, alertEmail } = options;
   const prefix = options.prefix === undefined ? '' : `${options.prefix}-`;
   const database = options.database ?? (prefix === '' ? '(default)' : `${prefix}gemini`);
-  requireMatch('--project', project, /^[a-z][a-z0-9-]{4,28}[a-z0-9]$/, 'the id of a project, for example my-project');
-  requireMatch('--region', region, /^[a-z]+-[a-z]+\d+$/, 'a region of Google Cloud, for example europe-west1');
-  requireMatch('--location', location, /^[a-z0-9-]+$/, 'a location of Firestore, for example eur3 or europe-west1');
+  requireMatch('--project', project, PROJECT, 'the id of a project, for example my-project');
+  requireMatch('--region', region, PLACE, 'a region of Google Cloud, for example europe-west1');
+  requireMatch('--location', location, PLACE, 'a location of Firestore, for example eur3 or europe-west1');
   requireMatch('--prefix', prefix, /^([a-z][a-z0-9-]{0,9}-)?$/, 'at most 10 of a-z 0-9 -, a letter first');
   requireMatch(
     '--database',
@@ -69,7 +75,9 @@ export function installationOf(options: Options): Installation {
     'the id of a Firestore database',
   );
   requireMatch('--alert-email', alertEmail ?? 'a@b.c', /^[\w.+-]+@[\w.-]+\.\w+$/, 'an e-mail address');
-  const account = (name: string) => `${prefix}gemini-${name}@${project}.iam.gserviceaccount.com`;
+  const settings = Object.fromEntries((options.set ?? []).map(settingOf));
+  requireReadable(settings);
+  const account = (name: string) => `${prefix}gemini-${name}@${domainOf(project)}.iam.gserviceaccount.com`;
   return {
     project,
     region,
@@ -96,7 +104,7 @@ export function installationOf(options: Options): Installation {
     schedulerJob: `${prefix}reconcile-jobs`,
     bucket: options.resultsBucket && bucketOf(options.resultsBucket),
     alertEmail,
-    settings: Object.fromEntries((options.set ?? []).map(settingOf)),
+    settings,
   };
 }
 
@@ -118,6 +126,23 @@ function settingOf(text: string): readonly [string, string] {
   const [, name = '', value = ''] = /^(\w+)=([^\s,]+)$/.exec(text) ?? [];
   if (SETTINGS.includes(name)) return [name, value];
   throw usageError(`--set ${text} must be NAME=VALUE, without blanks or commas, NAME one of ${SETTINGS.join(', ')}.`);
+}
+
+/** What only the cloud knows, while the settings are read as the functions read them. */
+const SECRETS = { WEBHOOK_SIGNING_SECRET: `whsec_${'A'.repeat(32)}`, GEMINI_API_KEY: 'a-key' };
+
+/** By the functions' own readers: what they refuse would end them at their start. */
+function requireReadable(settings: Readonly<Record<string, string>>): void {
+  try {
+    for (const read of [readCallbackConfig, readReconcileConfig]) read({ ...SECRETS, ...settings });
+  } catch (error) {
+    throw usageError(reasonOf(error));
+  }
+}
+
+/** In the addresses of service accounts the project `example.com:shop` is `shop.example.com`. */
+function domainOf(project: string): string {
+  return project.split(':').toReversed().join('.');
 }
 
 function requireMatch(option: string, value: string, pattern: RegExp, expected: string): void {

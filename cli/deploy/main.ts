@@ -3,20 +3,20 @@ import { createInterface } from 'node:readline/promises';
 import { Command, CommanderError } from 'commander';
 import { CliError, EXIT, reasonOf, usageError } from '../errors.ts';
 import { Terminal } from '../terminal.ts';
-import { apply, remove, scriptOf } from './apply.ts';
+import { apply, remove, resolve, scriptOf } from './apply.ts';
 import { type Installation, installationOf, type Options } from './installation.ts';
-import { line, type Step } from './plan.ts';
+import { type DataFlag, line, type Step } from './plan.ts';
 import { Shell } from './shell.ts';
 import { sourceDigest } from './source.ts';
 import { access } from './steps/access.ts';
 import { accounts } from './steps/accounts.ts';
 import { scheduler, trigger } from './steps/callers.ts';
-import { firestore } from './steps/firestore.ts';
+import { firestore, firestoreIndexes, firestoreRules } from './steps/firestore.ts';
 import { functions } from './steps/functions.ts';
 import { doctor, registration } from './steps/gemini.ts';
 import { messaging } from './steps/messaging.ts';
-import { monitoring } from './steps/monitoring.ts';
-import { project } from './steps/project.ts';
+import { metrics, monitoring } from './steps/monitoring.ts';
+import { numberOf, project } from './steps/project.ts';
 import { secrets } from './steps/secrets.ts';
 
 /** `npm run deploy` and `npm run destroy`. */
@@ -26,8 +26,15 @@ interface Selection {
   readonly skip?: string;
 }
 
+interface Destruction {
+  readonly withData?: true;
+  readonly withDatabase?: true;
+  readonly dryRun?: true;
+  readonly yes?: true;
+}
+
 const terminal = new Terminal({ json: false });
-const shell = new Shell(process.env);
+const shell = new Shell(process.env, terminal);
 const program = new Command().exitOverride();
 
 withPlace(program.command('deploy'))
@@ -49,17 +56,22 @@ withPlace(program.command('deploy'))
 
 withPlace(program.command('destroy'))
   .description('take an installation away')
-  .option('--results-bucket <name>', 'the bucket that it was deployed with')
-  .option('--alert-email <address>', 'the address that it was deployed with')
-  .option('--with-data', 'the database, the secrets and the bucket as well: nothing brings them back')
+  .option('--with-data', 'the secrets and the bucket as well: nothing brings them back')
+  .option('--with-database', 'the database as well, with everything that anybody has put into it')
+  .option('--dry-run', 'print the commands for what is there, and change nothing')
   .option('--yes', 'do not ask')
-  .action(async (options: Options & Selection & { withData?: true; yes?: true }) => {
+  .action(async (options: Options & Selection & Destruction) => {
     const installation = installationOf(options);
     const steps = chosen(stepsOf(installation), options);
-    if (!options.yes) await requireConsent(installation, options.withData ?? false);
+    const { withData, withDatabase, dryRun: isDryRun = false } = options;
+    const flags = new Set<DataFlag>();
+    if (withData) flags.add('--with-data');
+    if (withDatabase) flags.add('--with-database');
+    if (!options.yes && !isDryRun) await requireConsent(installation, flags);
     await requireCredentials();
-    const left = await remove(steps, { withData: options.withData ?? false }, shell, terminal);
-    if (left.length > 0) terminal.note(`\nLeft, until you say --with-data: ${left.join(', ')}.`);
+    await resolve(numberOf(installation), shell);
+    const left = await remove(steps, { flags, isDryRun }, shell, terminal);
+    if (left.length > 0) terminal.note(`\nLeft: ${left.join(', ')}.`);
   });
 
 try {
@@ -94,10 +106,13 @@ function stepsOf(installation: Installation, source = ''): readonly Step[] {
   return [
     project(installation),
     firestore(installation),
+    firestoreRules(installation),
+    firestoreIndexes(installation),
     accounts(installation),
     messaging(installation),
     secrets(installation),
     access(installation),
+    metrics(installation),
     functions(installation, source),
     trigger(installation),
     scheduler(installation),
@@ -107,16 +122,17 @@ function stepsOf(installation: Installation, source = ''): readonly Step[] {
   ];
 }
 
-/** The first step is always there: the others need what it finds out. */
+/** What the first step finds out is needed by the others: of it that much is always there. */
 function chosen(steps: readonly Step[], { only, skip }: Selection): readonly Step[] {
   const names = steps.map(({ name }) => name);
-  const listed = (text = '') => text.split(',').filter((name) => name !== '');
-  const unknown = [...listed(only), ...listed(skip)].filter((name) => !names.includes(name));
-  if (unknown.length > 0) throw usageError(`There is no step ${unknown.join(', ')}. Steps: ${names.join(', ')}.`);
-  return steps.filter(
-    ({ name }) =>
-      name === 'project' || ((only === undefined || listed(only).includes(name)) && !listed(skip).includes(name)),
-  );
+  const listed = (text: string) => text.split(',');
+  const [wanted, unwanted] = [only === undefined ? names : listed(only), skip === undefined ? [] : listed(skip)];
+  const unknown = [...wanted, ...unwanted].filter((name) => !names.includes(name));
+  if (unknown.length > 0) throw usageError(`There is no step "${unknown.join(', ')}". Steps: ${names.join(', ')}.`);
+  return steps.flatMap((step) => {
+    if (wanted.includes(step.name) && !unwanted.includes(step.name)) return step;
+    return step.name === 'project' ? { ...step, items: step.items.filter(({ kind }) => kind === 'variable') } : [];
+  });
 }
 
 /** What comes last needs them too, and should not be the first to say so. */
@@ -128,8 +144,13 @@ async function requireCredentials(): Promise<void> {
   );
 }
 
-async function requireConsent({ project: id, prefix }: Installation, withData: boolean): Promise<void> {
-  const what = `the installation ${prefix ? `"${prefix}" ` : ''}in ${id}${withData ? ', with its data' : ''}`;
+async function requireConsent(
+  { project: id, prefix, database }: Installation,
+  flags: ReadonlySet<DataFlag>,
+): Promise<void> {
+  const data = flags.has('--with-data') ? ', with its secrets and its bucket' : '';
+  const all = flags.has('--with-database') ? `, with the database ${database} and everything in it` : '';
+  const what = `the installation ${prefix ? `"${prefix}" ` : ''}in ${id}${data}${all}`;
   const terminalInput = createInterface({ input: process.stdin, output: process.stderr });
   const ended = once(terminalInput, 'close').then(() => '');
   const asked = terminalInput.question(`This takes away ${what}. Type the project's id to go on: `);

@@ -4,13 +4,14 @@ import { parseArgs } from 'node:util';
 import { GoogleAuth } from 'google-auth-library';
 
 /**
- * Firestore's rules, which gcloud has no command for: `check` says whether those of the file are released, `publish`
- * releases them.
+ * Firestore's rules, which gcloud has no command for: `check` says whether those of the file are released, or other ones
+ * that were published here; `publish` releases those of the file.
  *
  * https://firebase.google.com/docs/reference/rules/rest
  */
 const RULES_FILE = join(import.meta.dirname, '../../firestore.rules');
-const FILE_NAME = 'firestore.rules';
+/** The name by which they are known as ours. */
+const FILE_NAME = 'gemini-callbacks.rules';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -23,14 +24,26 @@ const release = `projects/${project}/releases/cloud.firestore${database === '(de
 const content = readFileSync(RULES_FILE, 'utf8');
 
 if (positionals[0] === 'publish') await publish();
-else process.stdout.write(`${JSON.stringify({ isCurrent: (await released()) === content })}\n`);
+else process.stdout.write(`${JSON.stringify(await check())}\n`);
 
-async function released(): Promise<string | undefined> {
+async function check(): Promise<object | null> {
+  const found = await released();
+  if (found === undefined) return null;
+  return { isCurrent: essenceOf(found.content) === essenceOf(content), isOurs: found.name === FILE_NAME };
+}
+
+/** What counts: neither comments nor white space. */
+function essenceOf(rules: string): string {
+  return rules.replaceAll(/\/\/.*$|\/\*[^]*?\*\/|\s+/gm, '');
+}
+
+async function released(): Promise<{ name: string; content: string } | undefined> {
   const found = await call('GET', release);
   if (found === undefined) return undefined;
   const ruleset = await call('GET', String(found['rulesetName']));
-  const { files = [] } = (ruleset?.['source'] ?? {}) as { files?: readonly { content?: string }[] };
-  return files[0]?.content;
+  const { files = [] } = (ruleset?.['source'] ?? {}) as { files?: readonly { name?: string; content?: string }[] };
+  const [{ name = '', content: text = '' } = {}] = files;
+  return { name, content: text };
 }
 
 async function publish(): Promise<void> {

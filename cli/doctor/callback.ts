@@ -1,8 +1,10 @@
 import { Webhooks } from '../webhooks/administration.ts';
+import { canVerify } from '../webhooks/signingSecrets.ts';
 import { EVENT_TYPES } from '../webhooks/validation.ts';
 import { type Check, ok, type Outcome, problem, skipped } from './finding.ts';
 import type { Installation } from './setting.ts';
 import { connectGemini } from '../../functions/gemini/client.ts';
+import type { SecretSource } from '../../functions/platform/config.ts';
 
 const REQUEST_MILLIS = 10_000;
 const STORED_SECRET = 'what is stored: $(gcloud secrets versions access latest --secret=webhook-signing-secret)';
@@ -46,8 +48,7 @@ async function publicCallback({ callbackUrl }: Installation): Promise<Outcome> {
 async function secrets(installation: Installation): Promise<readonly Outcome[]> {
   const { signingSecrets, routeKeys, secretProblems } = installation;
   if (secretProblems.length > 0) return secretProblems.map((detail) => problem(detail, `set it to ${STORED_SECRET}`));
-  const count = ({ fixed, file }: Installation['routeKeys']) => fixed.length + (file?.first.length ?? 0);
-  const [signing, route] = [count(signingSecrets), count(routeKeys)];
+  const [signing, route] = [valuesOf(signingSecrets).length, valuesOf(routeKeys).length];
   if (signing + route === 0) {
     return [
       problem(
@@ -57,6 +58,10 @@ async function secrets(installation: Installation): Promise<readonly Outcome[]> 
     ];
   }
   return [ok(`${signing} signing secrets and ${route} route keys, all well-formed`)];
+}
+
+function valuesOf({ fixed, file }: SecretSource): readonly string[] {
+  return [...fixed, ...(file?.first ?? [])];
 }
 
 async function publicKeys({ jwksUrl }: Installation): Promise<Outcome> {
@@ -71,13 +76,14 @@ async function publicKeys({ jwksUrl }: Installation): Promise<Outcome> {
 async function webhook({ gemini, callbackUrl, signingSecrets }: Installation): Promise<readonly Outcome[]> {
   const registered = await new Webhooks(connectGemini(gemini)).list();
   const ours = registered.filter(({ uri }) => withoutSlash(uri) === withoutSlash(callbackUrl.href));
-  const usesStatic = signingSecrets.fixed.length > 0 || signingSecrets.file !== undefined;
-  if (ours.length === 0 && !usesStatic) return [skipped('no signing secret is set, so none is needed')];
+  if (ours.length === 0 && valuesOf(signingSecrets).length === 0)
+    return [skipped('no signing secret is set, so none is needed')];
   if (ours.length === 0) {
     const fix = `npm run -s cli -- webhooks create --uri=${callbackUrl.href} --events=${SUBSCRIBABLE.join(',')} --secret=webhook-signing-secret`;
     return [problem(`no webhook of this API key is registered to ${callbackUrl.href}`, fix)];
   }
-  return ours.flatMap(({ id, state, subscribed_events: events }) => {
+  return ours.flatMap((each) => {
+    const { id, state, subscribed_events: events } = each;
     const missing = SUBSCRIBABLE.filter((type) => !events.includes(type));
     const update = `npm run -s cli -- webhooks update ${id}`;
     return [
@@ -87,6 +93,12 @@ async function webhook({ gemini, callbackUrl, signingSecrets }: Installation): P
         : problem(
             `${id} does not get ${missing.join(', ')}`,
             `${update} --events=${[...events, ...missing].join(',')}`,
+          ),
+      canVerify(valuesOf(signingSecrets), each)
+        ? ok(`${id} signs with a secret that is known here`)
+        : problem(
+            `${id} signs with a secret that is not known here: its deliveries are refused`,
+            `npm run -s cli -- webhooks rotate ${id} --secret=webhook-signing-secret`,
           ),
     ];
   });

@@ -67,7 +67,7 @@ async function indexes({ projectId = '', database, emulators }: Installation): P
   if (missing.length === 0) return ok(`${wanted.length} are ready`);
   return problem(
     `${missing.length} of ${wanted.length} are missing or not ready`,
-    'firebase deploy --only firestore:indexes',
+    `wait some minutes, or make them with npm run deploy -- --project=${projectId} --region=REGION --database="${database}" --only=indexes`,
   );
 }
 

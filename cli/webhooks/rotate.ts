@@ -1,9 +1,10 @@
 import { CliError, EXIT, usageError } from '../errors.ts';
 import type { Terminal } from '../terminal.ts';
-import { connectWebhooks, type Webhook, type Webhooks } from './administration.ts';
+import { connectWebhooks, type Webhooks } from './administration.ts';
 import { proveSecret } from './proof.ts';
 import { prepare, type SecretOptions, storeOf } from './secretOptions.ts';
 import { keepSecret } from './secretStores.ts';
+import { belongsTo } from './signingSecrets.ts';
 
 export interface RotateOptions extends SecretOptions {
   readonly revokeNow?: true;
@@ -78,13 +79,6 @@ async function requireProof(
 function textOf({ uri, old_secret_ends: end }: Rotation, secret: string | undefined): string {
   const lines = [`Rotated the signing secret of ${uri}.`, `The old one ends ${end}.`];
   return [...lines, ...(secret === undefined ? [] : [secret])].join('\n');
-}
-
-/** Gemini shows the last four characters of a webhook's secrets. */
-function belongsTo(secret: string, { signing_secrets }: Webhook): boolean {
-  return signing_secrets.some(
-    ({ truncated_secret: shown = '' }) => shown.length >= 4 && secret.endsWith(shown.slice(-4)),
-  );
 }
 
 function requireSeconds(text: string): number {

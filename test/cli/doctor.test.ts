@@ -3,6 +3,7 @@ import { PubSub } from '@google-cloud/pubsub';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { EVENT_TYPES } from '../../cli/webhooks/validation.ts';
 import { startReceiver } from '../simulator/harness.ts';
+import { newSecret } from '../simulator/signing.ts';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
 import { cli } from '../support/cli.ts';
 import { type RunningFunction, startFunction } from '../support/functions.ts';
@@ -68,6 +69,17 @@ test('a webhook that is disabled, or gets too little, is told with the command t
   expect(problems).toEqual([
     expect.objectContaining({ check: 'webhook', fix: `npm run -s cli -- webhooks update ${webhook} --enable` }),
     expect.objectContaining({ check: 'webhook', detail: expect.stringContaining('video.generated') }),
+  ]);
+});
+
+test('a secret that is not the one that Gemini signs with is told', async () => {
+  const { exitCode, problems } = await doctor({ WEBHOOK_SIGNING_SECRET: newSecret() });
+  expect(exitCode).toBe(1);
+  expect(problems).toEqual([
+    expect.objectContaining({
+      check: 'webhook',
+      fix: `npm run -s cli -- webhooks rotate ${webhook} --secret=webhook-signing-secret`,
+    }),
   ]);
 });
 

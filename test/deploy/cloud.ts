@@ -12,9 +12,10 @@ interface Answer {
 
 type Flags = Readonly<Record<string, readonly string[]>>;
 type Thing = Record<string, unknown>;
+type Flat = Readonly<Record<string, string>>;
 
 const VERBS =
-  /^(create|describe|delete|update|list|deploy|enable|access|add|rm|print-access-token|list-files-for-upload|(get|add|remove)-iam-policy(-binding)?)$/;
+  /^(create|describe|delete|update|list|deploy|enable|resume|access|add|rm|print-access-token|list-files-for-upload|(get|add|remove)-iam-policy(-binding)?)$/;
 
 /**
  * A gcloud that only passes on: its words, each behind a NUL, then its standard input. With what bash has built in, since
@@ -36,25 +37,26 @@ const OK = (value: unknown = ''): Answer => ({
   exitCode: 0,
   output: typeof value === 'string' ? value : JSON.stringify(value),
 });
-const MISSING: Answer = { exitCode: 1, output: 'ERROR: (gcloud) NOT_FOUND: Resource not found.' };
 const EXISTS: Answer = { exitCode: 1, output: 'ERROR: (gcloud) ALREADY_EXISTS: Resource already exists.' };
 
 /**
- * A Google Cloud project as `gcloud` shows it: what is created is there, what is not there is NOT_FOUND, and every
- * command is kept. It checks no flags; the real gcloud does, for what is recorded here.
+ * A Google Cloud project as `gcloud` shows it: what is created is there, what is not there is said to be missing in
+ * gcloud's own words, and every command is kept. It checks no flags; the real gcloud does, for what is recorded here.
  */
 export class Cloud {
   readonly commands: GcloudCommand[] = [];
   readonly things = new Map<string, Thing>();
   readonly bindings = new Map<string, { role: string; member: string; condition?: string }[]>();
-  /** Lets a command fail, with what it says. */
-  failing: { pattern: RegExp; output: string } | undefined;
+  /** Lets a command fail, with what it says; so many times, or always. */
+  failing: { pattern: RegExp; output: string; times?: number } | undefined;
   /** The URL of geminiCallback, where one runs. */
   callbackUrl = 'https://geminicallback-hash-ew.a.run.app';
+  readonly #secrets: Map<string, string[]>;
   readonly #server: Server;
   readonly #bin = mkdtempSync(join(tmpdir(), 'gcloud-stand-in-'));
 
-  private constructor() {
+  private constructor(secrets: Map<string, string[]>) {
+    this.#secrets = secrets;
     this.#server = createServer((socket) => {
       let sent = '';
       socket.setEncoding('utf8').on('data', (text) => {
@@ -69,8 +71,9 @@ export class Cloud {
     chmodSync(join(this.#bin, 'gcloud'), 0o755);
   }
 
-  static async open(): Promise<Cloud> {
-    const cloud = new Cloud();
+  /** @param secrets the versions of each secret by its whole name, which others may show as well. */
+  static async open(secrets: Map<string, string[]>): Promise<Cloud> {
+    const cloud = new Cloud(secrets);
     await once(cloud.#server.listen(0, '127.0.0.1'), 'listening');
     return cloud;
   }
@@ -84,7 +87,7 @@ export class Cloud {
 
   /** What has been changed since the last call. */
   changes(): readonly string[] {
-    const changing = /\b(create|delete|update|deploy|enable|versions add|rm|(add|remove)-iam-policy-binding)\b/;
+    const changing = /\b(create|delete|update|deploy|enable|resume|versions add|rm|(add|remove)-iam-policy-binding)\b/;
     return this.commands.splice(0).flatMap(({ args }) => (changing.test(args.join(' ')) ? args.join(' ') : []));
   }
 
@@ -96,7 +99,7 @@ export class Cloud {
   #answer(command: GcloudCommand): Answer {
     this.commands.push(command);
     const spoken = command.args.join(' ');
-    if (this.failing?.pattern.test(spoken)) return { exitCode: 1, output: this.failing.output };
+    if (this.#fails(spoken)) return { exitCode: 1, output: this.failing?.output ?? '' };
     const flags = flagsOf(command.args);
     const words = command.args.filter((word) => !word.startsWith('--'));
     const at = words.findIndex((word) => VERBS.test(word));
@@ -113,6 +116,13 @@ export class Cloud {
     );
   }
 
+  #fails(spoken: string): boolean {
+    if (this.failing === undefined || !this.failing.pattern.test(spoken)) return false;
+    const { times = Number.POSITIVE_INFINITY } = this.failing;
+    this.failing.times = times - 1;
+    return times > 0;
+  }
+
   /** What is not simply made, shown and taken away by its name. */
   #special(kind: string, verb: string, names: readonly string[], flags: Flags, stdin: string): Answer | undefined {
     switch (`${kind} ${verb}`) {
@@ -126,12 +136,25 @@ export class Cloud {
       case 'services enable':
         for (const name of names) this.things.set(`services/${name}`, { config: { name } });
         return OK();
+      case 'beta services identity create':
+        return OK('Service identity created');
       case 'secrets versions add':
-        return this.#version(names[0] ?? '', stdin);
+        return this.#ifThere(`secrets/${names[0]}`, flags, () => {
+          const whole = secretOf(names[0], flags);
+          this.#secrets.set(whole, [...(this.#secrets.get(whole) ?? []), stdin]);
+          return OK();
+        });
       case 'secrets versions list':
-        return this.#ifThere(`secrets/${names[0]}`, ({ versions }) => OK(versions ?? []));
-      case 'secrets versions access':
-        return this.#ifThere(`secrets/${flags['secret']?.[0]}`, ({ versions }) => OK((versions as string[]).at(-1)));
+        return this.#ifThere(`secrets/${names[0]}`, flags, () =>
+          OK(this.#secrets.get(secretOf(names[0], flags)) ?? []),
+        );
+      case 'secrets versions access': {
+        const [name] = flags['secret'] ?? [];
+        return this.#ifThere(`secrets/${name}`, flags, () => OK(this.#secrets.get(secretOf(name, flags))?.at(-1)));
+      }
+      case 'secrets delete':
+        this.#secrets.delete(secretOf(names[0], flags));
+        return undefined;
       case 'firestore indexes composite create':
         return this.#index(flags);
       case 'firestore indexes fields update':
@@ -144,14 +167,19 @@ export class Cloud {
       case 'functions deploy':
         return this.#function(names[0] ?? '', flags);
       case 'functions describe':
-        return this.#ifThere(`functions/${names[0]}`, (thing) =>
+        return this.#ifThere(`functions/${names[0]}`, flags, (thing) =>
           flags['format']?.[0] === 'json' ? OK(thing) : OK((thing['serviceConfig'] as { uri: string }).uri),
         );
       case 'run services update':
-        return this.#ifThere(`run services/${names[0]}`, (thing) => {
+        return this.#ifThere(`run services/${names[0]}`, flags, (thing) => {
           thing['spec'] = {
             template: { metadata: { annotations: { 'run.googleapis.com/startup-cpu-boost': 'true' } } },
           };
+          return OK();
+        });
+      case 'scheduler jobs resume':
+        return this.#ifThere(`scheduler jobs/${names[0]}`, flags, (thing) => {
+          thing['state'] = 'ENABLED';
           return OK();
         });
       default:
@@ -163,15 +191,23 @@ export class Cloud {
     if (verb === 'list') return OK(this.#listed(kind, flags));
     const sent = stdin === '' ? {} : (JSON.parse(stdin) as Thing & { readonly displayName?: string });
     const displayName = sent.displayName ?? flags['display-name']?.[0];
-    const fields: Thing = { ...sent, displayName, labels: labelsOf(flags), description: flags['description']?.[0] };
+    const fields: Thing = {
+      displayName,
+      labels: labelsOf(flags),
+      description: flags['description']?.[0],
+      type: flags['type']?.[0]?.toUpperCase().replaceAll('-', '_'),
+      filter: flags['message-filter']?.[0],
+      enableMessageOrdering: 'enable-message-ordering' in flags || undefined,
+      state: kind === 'scheduler jobs' && verb === 'create' ? 'ENABLED' : undefined,
+    };
     const given = Object.entries({ ...fields, ...sent }).filter(([, value]) => value !== undefined);
     for (const name of names.length > 0 ? names : [flags['database']?.[0] ?? displayName ?? '']) {
       const key = `${kind}/${name}`;
       const thing = this.things.get(key);
       if (verb === 'create' && thing) return EXISTS;
-      if (verb !== 'create' && !thing) return MISSING;
+      if (verb !== 'create' && !thing) return missing(key, flags);
       if (verb === 'create' || verb === 'update')
-        this.things.set(key, { ...thing, ...Object.fromEntries(given), name });
+        this.things.set(key, { ...thing, ...Object.fromEntries(given), name: name.replace('gs://', '') });
       if (verb === 'delete') this.#forget(key);
       if (verb === 'describe') return OK(thing);
     }
@@ -187,18 +223,20 @@ export class Cloud {
   }
 
   #listed(kind: string, flags: Flags): readonly Thing[] | string {
-    const wanted = /displayName="(.*)"/.exec(flags['filter']?.[0] ?? '')?.[1];
+    const [filter = ''] = flags['filter'] ?? [];
+    const wanted = /displayName="(.*)"/.exec(filter)?.[1];
+    const [, label = '', value] = /labels\.(.*)=(.*)/.exec(filter) ?? [];
     const found = [...this.things]
-      .filter(
-        ([key, { displayName }]) => key.startsWith(`${kind}/`) && (wanted === undefined || displayName === wanted),
-      )
+      .filter(([key]) => key.startsWith(`${kind}/`))
+      .filter(([, { displayName }]) => wanted === undefined || displayName === wanted)
+      .filter(([, { labels }]) => value === undefined || (labels as Flat | undefined)?.[label] === value)
       .map(([, thing]) => thing);
     return flags['format']?.[0] === 'json' ? found : found.map(({ name }) => String(name)).join('\n');
   }
 
   #access(kind: string, verb: string, name: string, flags: Flags): Answer {
     const key = `${kind}/${name}`;
-    if (kind !== 'projects' && !this.things.has(key)) return MISSING;
+    if (kind !== 'projects' && !this.things.has(key)) return missing(key, flags);
     const bindings = this.bindings.get(key) ?? [];
     this.bindings.set(key, bindings);
     const [role = '', member = ''] = [flags['role']?.[0], flags['member']?.[0]];
@@ -215,13 +253,6 @@ export class Cloud {
       condition: expression && { expression },
     }));
     return OK({ etag: 'ACAB', bindings: shown });
-  }
-
-  #version(secret: string, value: string): Answer {
-    return this.#ifThere(`secrets/${secret}`, (thing) => {
-      thing['versions'] = [...((thing['versions'] as string[] | undefined) ?? []), value];
-      return OK();
-    });
   }
 
   #index(flags: Flags): Answer {
@@ -254,13 +285,40 @@ export class Cloud {
       account: flags['service-account']?.[0],
     });
     if (!this.things.has(`run services/${service}`)) this.things.set(`run services/${service}`, {});
+    const others = (this.bindings.get(`run services/${service}`) ?? []).filter(({ member }) => member !== 'allUsers');
+    const anyone = 'allow-unauthenticated' in flags ? [{ role: 'roles/run.invoker', member: 'allUsers' }] : [];
+    this.bindings.set(`run services/${service}`, [...others, ...anyone]);
     return OK();
   }
 
-  #ifThere(key: string, answer: (thing: Thing) => Answer): Answer {
+  #ifThere(key: string, flags: Flags, answer: (thing: Thing) => Answer): Answer {
     const thing = this.things.get(key);
-    return thing === undefined ? MISSING : answer(thing);
+    return thing === undefined ? missing(key, flags) : answer(thing);
   }
+}
+
+/** What gcloud says of each kind of thing that is not there. */
+function missing(
+  key: string,
+  { project: [project = ''] = [], region: [region = ''] = [], database = [] }: Flags,
+): Answer {
+  const [, kind = '', name = ''] = /^([^/]*)\/(.*)$/.exec(key) ?? [];
+  const said: Readonly<Record<string, string>> = {
+    'firestore databases': `NOT_FOUND: Project '${project}' or database '${database[0]}' does not exist.`,
+    functions: `ResponseError: status=[404], code=[Ok], message=[Resource 'projects/${project}/locations/${region}/functions/${name}' was not found]`,
+    'run services': `NOT_FOUND: Resource '${name}' of kind 'SERVICE' in region '${region}' in project '${project}' does not exist.`,
+    'storage buckets': `${name} not found: 404.`,
+    'iam service-accounts': 'NOT_FOUND: Unknown service account.',
+    'logging metrics': `NOT_FOUND: Metric ${name} does not exist.`,
+    'scheduler jobs': 'NOT_FOUND: Job not found.',
+    secrets: `NOT_FOUND: Secret [projects/123456789012/secrets/${name}] not found.`,
+  };
+  const [text = `NOT_FOUND: Resource not found (resource=${name}).`] = [said[kind]];
+  return { exitCode: 1, output: `ERROR: (gcloud.${kind.replaceAll(' ', '.')}) ${text}` };
+}
+
+function secretOf(name: string | undefined, { project = [] }: Flags): string {
+  return `projects/${project[0]}/secrets/${name}`;
 }
 
 function flagsOf(args: readonly string[]): Flags {

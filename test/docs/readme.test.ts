@@ -2,7 +2,14 @@ import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { Command } from 'commander';
 import { expect, test } from 'vitest';
+import { addDeliveryCommands } from '../../cli/deliveries/commands.ts';
+import { addDoctorCommand } from '../../cli/doctor/commands.ts';
+import { addJobCommands } from '../../cli/jobs/commands.ts';
+import { addSubmitCommands } from '../../cli/submit/commands.ts';
+import { Terminal } from '../../cli/terminal.ts';
+import { addWebhookCommands } from '../../cli/webhooks/commands.ts';
 import { startReceiver } from '../simulator/harness.ts';
 import { startSimulator } from '../simulator/simulator.ts';
 import { cli } from '../support/cli.ts';
@@ -15,9 +22,16 @@ const PAGES = ['README.md', 'SECURITY.md', ...readdirSync(join(ROOT, 'docs')).ma
 const TEXT = PAGES.filter((name) => name.endsWith('.md'))
   .map(read)
   .join('\n');
+const ALERTS = readdirSync(join(ROOT, 'cli/deploy/monitoring/alerts')).map((name) =>
+  read(`cli/deploy/monitoring/alerts/${name}`),
+);
 const { scripts: SCRIPTS } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
 
 const commands = [...TEXT.matchAll(/^```sh\n([^]*?)^```/gm)].flatMap(([, block = '']) => block.trim().split('\n'));
+/** What stands within a sentence, there and in the texts of alerts. */
+const inline = [TEXT.replaceAll(/^```[^]*?^```/gm, ''), ...ALERTS]
+  .flatMap((text) => [...text.matchAll(/`([^`\n]+)`/g)].map(([, code = '']) => code))
+  .map((code) => code.replace('@PREFIX@', ''));
 const cliLines = commands.flatMap((line) => /npm run -s cli -- (.*)/.exec(line)?.[1] ?? []);
 
 test('every npm command in the documents exists', () => {
@@ -80,6 +94,27 @@ test('every line for the command line works', async () => {
   await Promise.all([simulator.close(), secretManager.close()]);
 });
 
+test('every command of the command line that is named in a sentence is there', () => {
+  const program = new Command();
+  const adding = [addWebhookCommands, addJobCommands, addDeliveryCommands, addSubmitCommands, addDoctorCommand];
+  for (const add of adding) add(program, () => new Terminal({ json: false }), {});
+  const groups = new Set(program.commands.map((command) => command.name()));
+  const named = inline
+    .map((code) => code.replace(/^npm run -s cli -- /, '').split(' '))
+    .filter(([group = '', verb]) => groups.has(group) && (verb !== undefined || group === 'doctor'));
+  expect(named.length).toBeGreaterThan(15);
+  expect(named.filter((words) => !isUnderstood(program, words)).map((words) => words.join(' '))).toEqual([]);
+  expect(isUnderstood(program, ['jobs', 'show', '--nonsense'])).toBe(false);
+});
+
+function isUnderstood(command: Command, [word, ...rest]: readonly string[]): boolean {
+  if (word === undefined) return true;
+  const [flag] = word.split('=');
+  if (word.startsWith('--')) return command.options.some(({ long }) => long === flag) && isUnderstood(command, rest);
+  const verb = command.commands.find((each) => each.name() === word);
+  return verb ? isUnderstood(verb, rest) : command.registeredArguments.length > 0 && isUnderstood(command, rest);
+}
+
 /** What is described is not installed here: the doctor says so, and no function proves that it has a new secret. */
 function expectedOf(line: string): number {
   if (line.startsWith('webhooks rotate')) return 3;
@@ -118,9 +153,17 @@ test('the lines that deploy and take away are understood', async () => {
   }
 });
 
+test('GitHub is trusted for jobs of one environment only, the one that is deployed to by a tag', () => {
+  const subjects = [...read('README.md').matchAll(/repo:my-organisation\/gemini-callbacks:([\w:]+)/g)];
+  expect(subjects.map(([, rest]) => rest)).toEqual(['environment:production', 'environment:production']);
+  expect(read('.github/workflows/deploy.yml')).toContain("environment: ${{ inputs.environment || 'production' }}");
+});
+
 /** Signing in is for people; everything else is parsed by the real gcloud. */
 test('gcloud understands every line', () => {
-  const lines = commands.flatMap((line) => /gcloud (?!auth )(?:'[^']*'|[^)|])*/.exec(line)?.[0].trim() ?? []);
+  const lines = [...commands, ...inline.filter((code) => /^gcloud \w+ /.test(code))].flatMap(
+    (line) => /gcloud (?!auth )(?:'[^']*'|[^)|])*/.exec(line)?.[0].trim() ?? [],
+  );
   expect(lines.length).toBeGreaterThan(8);
   const parsed = parseAll(lines.map((line) => ({ args: wordsOf(line).slice(1), stdin: '' })));
   const refused = parsed

@@ -1,6 +1,6 @@
 import { type Binding, bindingOf, Gcloud } from '../gcloud.ts';
 import type { Account, Installation } from '../installation.ts';
-import { definitionOf, LABEL, labelled, type Step } from '../plan.ts';
+import { definitionOf, type Item, LABEL, labelled, type Remnant, type Step } from '../plan.ts';
 
 /** Who publishes where, and who reads which secret: each on the one resource. */
 const PUBLISHERS: Readonly<Record<keyof Installation['topics'], readonly Account[]>> = {
@@ -17,7 +17,10 @@ const READERS: Readonly<Record<keyof Installation['secrets'], readonly Account[]
 
 const FIRESTORE_USERS: readonly Account[] = ['callback', 'results', 'reconcile', 'submit'];
 
-/** What each function may do: use the one database, publish to its topics, read its secrets; nothing in the project. */
+/** What a build needs: Cloud Functions makes the bucket and the repository itself, so these are on the project. */
+const BUILDER_ROLES = ['roles/logging.logWriter', 'roles/artifactregistry.writer', 'roles/storage.objectViewer'];
+
+/** What each function may do: use the one database, publish to its topics, read its secrets; nothing else in the project. */
 export function access(installation: Installation): Step {
   const { project, database, topics, secrets, bucket } = installation;
   const member = (account: Account) => `serviceAccount:${installation.accounts[account]}`;
@@ -57,7 +60,11 @@ export function access(installation: Installation): Step {
           role: 'roles/secretmanager.secretAccessor',
         }),
       ),
+      ...BUILDER_ROLES.map((role) =>
+        binding({ on: 'the project', group: ['projects'], name: [project], member: member('build'), role }),
+      ),
       ...(bucket === undefined ? [] : bucketItems(installation, bucket, member('results'))),
+      formerBuckets(installation),
     ],
   };
 }
@@ -68,24 +75,42 @@ function entries<Key extends string>(table: Readonly<Record<Key, readonly Accoun
   );
 }
 
-function bucketItems(installation: Installation, bucket: string, member: string) {
+/** Labels of a bucket say whose it is as well, since its name is said to a deployment only. */
+const OWNER_LABEL = `${LABEL}-of`;
+
+function ownerOf({ prefix }: Installation): string {
+  return prefix || 'no-prefix';
+}
+
+function bucketItems(installation: Installation, bucket: string, member: string): readonly Item[] {
   const gcloud = new Gcloud(installation);
   const url = `gs://${bucket}`;
   const flags = ['--uniform-bucket-level-access', '--public-access-prevention'];
-  const definition = definitionOf(...flags);
-  const label = `--update-labels=${LABEL}=${definition}`;
+  const definition = definitionOf(ownerOf(installation), ...flags);
+  const label = `--update-labels=${LABEL}=${definition},${OWNER_LABEL}=${ownerOf(installation)}`;
   const create = gcloud.run('storage', 'buckets', 'create', url, `--location=${installation.region}`, ...flags);
   const update = gcloud.run('storage', 'buckets', 'update', url, ...flags, label);
   const made = labelled(`bucket ${bucket}`, definition, {
     read: gcloud.read('storage', 'buckets', 'describe', url),
     create: `${create} && ${update}`,
     update,
-    remove: gcloud.run('storage', 'rm', '--recursive', url),
-    holdsData: true,
+    mayBeForeign: true,
   });
   const role = 'roles/storage.objectUser';
   return [
     made,
     bindingOf(installation, { on: `bucket ${bucket}`, group: ['storage', 'buckets'], name: [url], member, role }),
   ];
+}
+
+function formerBuckets(installation: Installation): Remnant {
+  const gcloud = new Gcloud(installation);
+  return {
+    kind: 'remnant',
+    title: 'buckets for results',
+    read: gcloud.read('storage', 'buckets', 'list', `--filter=labels.${OWNER_LABEL}=${ownerOf(installation)}`),
+    remove: (found: readonly { name: string }[]) =>
+      found.map(({ name }) => gcloud.run('storage', 'rm', '--recursive', `gs://${name}`)),
+    staysUnless: '--with-data',
+  };
 }

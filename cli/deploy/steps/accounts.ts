@@ -9,9 +9,10 @@ const PURPOSES: Readonly<Record<Account, string>> = {
   submit: 'submitJob',
   push: 'Pub/Sub, when it calls fetchResults',
   cron: 'Cloud Scheduler, when it calls reconcileJobs',
+  build: 'Cloud Build, when it builds the functions',
 };
 
-/** A service account for each function, so that each may do only what it does, and one for each caller. */
+/** A service account for each function, so that each may do only what it does, for each caller, and for the build. */
 export function accounts(installation: Installation): Step {
   const gcloud = new Gcloud(installation);
   return {
@@ -28,6 +29,7 @@ export function accounts(installation: Installation): Step {
         isCurrent: () => true,
         create: [gcloud.run(...create)],
         remove: () => [gcloud.run('iam', 'service-accounts', 'delete', email)],
+        isOurs: ({ displayName }: { displayName?: string }) => displayName === PURPOSES[name],
       };
     }),
   };

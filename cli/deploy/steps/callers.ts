@@ -1,6 +1,6 @@
 import { bindingOf, Gcloud, PUBSUB_AGENT } from '../gcloud.ts';
 import { type Installation, serviceOf } from '../installation.ts';
-import { definitionOf, type Resource, type Step } from '../plan.ts';
+import { definitionOf, FOREIGN, type Resource, type Step } from '../plan.ts';
 import { urlOf } from './functions.ts';
 import { subscriptionOf } from './messaging.ts';
 
@@ -29,7 +29,7 @@ export function trigger(installation: Installation): Step {
       ...subscriptionOf(installation, {
         name: subscriptions.push,
         topic: topics.events,
-        fixed: ['--message-filter=attributes:job_id'],
+        filter: 'attributes:job_id',
         flags: [
           '--push-endpoint=${RESULTS_URL}',
           `--push-auth-service-account=${accounts.push}`,
@@ -71,6 +71,11 @@ function invokerOf(installation: Installation, functionName: string, member: str
   });
 }
 
+interface FoundJob {
+  readonly description?: string;
+  readonly state?: string;
+}
+
 function schedulerJobOf(installation: Installation): Resource {
   const gcloud = new Gcloud(installation);
   const { schedulerJob: name, region, accounts } = installation;
@@ -87,16 +92,23 @@ function schedulerJobOf(installation: Installation): Resource {
     '--max-backoff=60s',
   ];
   // Jobs of the scheduler have no labels.
-  const description = `Finishes what push leaves behind (${definitionOf(...flags)})`;
+  const purpose = 'Finishes what push leaves behind';
+  const description = `${purpose} (${definitionOf(...flags)})`;
   const jobs = (...words: readonly string[]) => gcloud.run('scheduler', 'jobs', ...words, `--location=${region}`);
   const described = [...flags, `--description=${description}`];
+  const isOurs = (found: FoundJob) => found.description?.startsWith(purpose) ?? false;
   return {
     kind: 'resource',
     title: `scheduler job ${name}`,
     read: gcloud.read('scheduler', 'jobs', 'describe', name, `--location=${region}`),
-    isCurrent: (found: { description?: string; state?: string }) => found.description === description,
+    isCurrent: (found: FoundJob) => found.description === description && found.state === 'ENABLED',
+    refusal: (found: FoundJob) => (isOurs(found) ? undefined : FOREIGN),
     create: [jobs('create', 'http', name, ...described)],
-    update: () => [jobs('update', 'http', name, ...described)],
+    update: ({ state }: FoundJob) => [
+      jobs('update', 'http', name, ...described),
+      ...(state === 'ENABLED' ? [] : [jobs('resume', name)]),
+    ],
     remove: () => [jobs('delete', name)],
+    isOurs,
   };
 }

@@ -34,15 +34,28 @@ interface FoundField {
   readonly ttlConfig?: { readonly state?: string };
 }
 
-/** The database, who may not read it from outside, and what the index file says. */
+interface FoundRules {
+  readonly isCurrent: boolean;
+  readonly isOurs: boolean;
+}
+
+/** The database itself. */
 export function firestore(installation: Installation): Step {
+  return { name: 'firestore', title: 'Firestore', items: [databaseOf(installation)] };
+}
+
+/** Who may not read it from outside. Another application's rules end the run here, before anything else is changed. */
+export function firestoreRules(installation: Installation): Step {
+  return { name: 'rules', title: 'Rules of Firestore', items: [rulesOf(installation)] };
+}
+
+/** What the index file says. */
+export function firestoreIndexes(installation: Installation): Step {
   const { indexes, fieldOverrides } = JSON.parse(readFileSync(INDEX_FILE, 'utf8')) as IndexFile;
   return {
-    name: 'firestore',
-    title: 'Firestore',
+    name: 'indexes',
+    title: 'Indexes of Firestore, and removal by TTL',
     items: [
-      databaseOf(installation),
-      rulesOf(installation),
       ...indexes.map((index) => indexOf(installation, index)),
       ...fieldOverrides.flatMap((override) => overridesOf(installation, override)),
     ],
@@ -58,12 +71,16 @@ function databaseOf(installation: Installation): Resource {
     kind: 'resource',
     title: `database ${database}`,
     read: gcloud.read('firestore', 'databases', 'describe', named),
-    isCurrent: () => true,
+    isCurrent: ({ type }: { type?: string }) => type === 'FIRESTORE_NATIVE',
+    refusal: () => `It is in Datastore mode, which has no use here. ${OWN_DATABASE}`,
     create: [databases('create', named, `--location=${location}`, '--type=firestore-native', '--delete-protection')],
     remove: () => [databases('update', named, '--no-delete-protection'), databases('delete', named)],
-    holdsData: true,
+    // Databases have no labels: nothing tells whether it was there before, and what else is in it.
+    staysUnless: '--with-database',
   };
 }
+
+const OWN_DATABASE = 'Give this installation a database of its own, for example with --database=gemini.';
 
 /** gcloud has no command for rules. */
 function rulesOf({ project, database }: Installation): Resource {
@@ -82,7 +99,9 @@ function rulesOf({ project, database }: Installation): Resource {
     kind: 'resource',
     title: 'rules that keep every web and mobile client out',
     read: rules('check'),
-    isCurrent: ({ isCurrent }: { isCurrent: boolean }) => isCurrent,
+    isCurrent: ({ isCurrent }: FoundRules) => isCurrent,
+    refusal: ({ isOurs }: FoundRules) =>
+      isOurs ? undefined : `The database has those of another application. ${OWN_DATABASE} --skip=rules keeps them.`,
     create: [rules('publish')],
   };
 }

@@ -24,6 +24,7 @@ const SHAPES: Readonly<Record<FunctionName, Shape>> = {
     secrets: ['signing', 'routeKey'],
     settings: ['WEBHOOK_AUDIENCE', 'WEBHOOK_TOLERANCE_SECONDS', 'DELIVERY_TTL_DAYS'],
     flags: [
+      '--allow-unauthenticated',
       '--ingress-settings=all',
       '--memory=512Mi',
       '--cpu=1',
@@ -38,6 +39,7 @@ const SHAPES: Readonly<Record<FunctionName, Shape>> = {
     secrets: ['apiKey'],
     settings: [],
     flags: [
+      '--no-allow-unauthenticated',
       '--ingress-settings=internal-only',
       '--memory=512Mi',
       '--cpu=1',
@@ -57,6 +59,7 @@ const SHAPES: Readonly<Record<FunctionName, Shape>> = {
       'RECONCILE_ENABLE_WEBHOOKS',
     ],
     flags: [
+      '--no-allow-unauthenticated',
       '--ingress-settings=all',
       '--memory=512Mi',
       '--cpu=1',
@@ -70,6 +73,7 @@ const SHAPES: Readonly<Record<FunctionName, Shape>> = {
     secrets: ['apiKey', 'routeKey'],
     settings: [],
     flags: [
+      '--no-allow-unauthenticated',
       '--ingress-settings=all',
       '--memory=512Mi',
       '--cpu=1',
@@ -94,6 +98,7 @@ export function functions(installation: Installation, source: string): Step {
         name: [serviceOf(geminiCallback), `--region=${installation.region}`],
         member: 'allUsers',
         role: 'roles/run.invoker',
+        isLate: true,
       }),
       urlOf(installation, 'CALLBACK_URL', geminiCallback),
       ...itemsOf(installation, 'fetchResults', source),
@@ -123,7 +128,7 @@ function itemsOf(installation: Installation, entryPoint: FunctionName, source: s
     '--source=.',
     `--entry-point=${entryPoint}`,
     '--trigger-http',
-    '--no-allow-unauthenticated',
+    `--build-service-account=projects/${installation.project}/serviceAccounts/${installation.accounts.build}`,
     `--service-account=${installation.accounts[account]}`,
     ...flags,
     `--set-env-vars=${environmentOf(installation, entryPoint).join(',')}`,

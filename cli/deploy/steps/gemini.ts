@@ -1,51 +1,60 @@
+import { splitSecrets } from '../../../functions/platform/config.ts';
 import { SUBSCRIBABLE } from '../../doctor/callback.ts';
+import type { Webhook } from '../../webhooks/administration.ts';
+import { canVerify } from '../../webhooks/signingSecrets.ts';
 import type { Installation } from '../installation.ts';
-import { type Item, line, type Step, type Variable } from '../plan.ts';
+import { type Item, line, type Step, type Variable, type Variables } from '../plan.ts';
 import { urlOf } from './functions.ts';
 
 const cli = (...words: readonly string[]) => line('npm', 'run', '-s', 'cli', '--', ...words);
 
-interface Webhooks {
-  readonly webhooks: readonly {
-    readonly id: string;
-    readonly uri: string;
-    readonly state?: string;
-    readonly subscribed_events: readonly string[];
-  }[];
+interface Found {
+  readonly webhooks: readonly Webhook[];
 }
 
-/** The webhook at Gemini for all jobs of the project; its signing secret goes where geminiCallback reads it. */
+/**
+ * The webhook at Gemini for all jobs of the project; its signing secret goes where geminiCallback reads it. Where that
+ * went wrong the webhook is there, and signs with a secret that nobody has: it gets a new one.
+ */
 export function registration(installation: Installation): Step {
   const events = `--events=${SUBSCRIBABLE.join(',')}`;
-  const ours = ({ webhooks }: Webhooks, callbackUrl = '') => webhooks.find(({ uri }) => uri === callbackUrl);
   const secret = `--secret=${installation.secrets.signing}`;
   const create = [cli('webhooks', 'create', '--uri=${CALLBACK_URL}', events, secret)];
+  const ours = ({ webhooks }: Found, { CALLBACK_URL }: Variables) => webhooks.filter(({ uri }) => uri === CALLBACK_URL);
+  const linesFor = (found: Found, variables: Variables) => {
+    const known = ours(found, variables);
+    if (known.length === 0) return create;
+    const stored = splitSecrets(variables['STORED_SECRETS'] ?? '');
+    const unsubscribed = known.filter((webhook) => !isSubscribed(webhook));
+    const unverified = known.filter((webhook) => !canVerify(stored, webhook));
+    return [
+      ...unsubscribed.map(({ id }) => cli('webhooks', 'update', id, events, '--enable')),
+      ...unverified.map(({ id }) => cli('webhooks', 'rotate', id, secret)),
+    ];
+  };
   return {
     name: 'webhook',
     title: 'The webhook at Gemini',
     items: [
       urlOf(installation, 'CALLBACK_URL', installation.functions.geminiCallback),
       { ...valueOf(installation, 'GEMINI_API_KEY', installation.secrets.apiKey), unlessSet: true },
+      { ...valueOf(installation, 'STORED_SECRETS', installation.secrets.signing), isCompared: true },
       {
         kind: 'resource',
         title: 'webhook for all jobs of the API key’s project',
         read: cli('--json', 'webhooks', 'list'),
-        isCurrent: (found: Webhooks, { CALLBACK_URL }) => {
-          const known = ours(found, CALLBACK_URL);
-          return known?.state === 'enabled' && SUBSCRIBABLE.every((type) => known.subscribed_events.includes(type));
-        },
+        isCurrent: (found: Found, variables) => linesFor(found, variables).length === 0,
         create,
-        update: (found: Webhooks, { CALLBACK_URL }) => {
-          const known = ours(found, CALLBACK_URL);
-          return known === undefined ? create : [cli('webhooks', 'update', known.id, events, '--enable')];
-        },
-        remove: (found: Webhooks, { CALLBACK_URL }) => {
-          const known = ours(found, CALLBACK_URL);
-          return known === undefined ? [] : [cli('webhooks', 'delete', known.id)];
-        },
+        update: linesFor,
+        remove: (found: Found, variables) => ours(found, variables).map(({ id }) => cli('webhooks', 'delete', id)),
+        knownBy: 'CALLBACK_URL',
       },
     ],
   };
+}
+
+function isSubscribed({ state, subscribed_events: events }: Webhook): boolean {
+  return state === 'enabled' && SUBSCRIBABLE.every((type) => events.includes(type));
 }
 
 /** Everything that fails in silence, looked at once more. */

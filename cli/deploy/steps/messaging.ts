@@ -1,6 +1,6 @@
-import { bindingOf, Gcloud, PUBSUB_AGENT } from '../gcloud.ts';
+import { bindingOf, Gcloud, holds, type Policy, PUBSUB_AGENT } from '../gcloud.ts';
 import type { Installation } from '../installation.ts';
-import { definitionOf, LABEL, labelled, type Resource, type Step } from '../plan.ts';
+import { definitionOf, filled, LABEL, labelled, type Resource, type Step } from '../plan.ts';
 
 /** Messages wait so long for a subscription that is made later, or that has to be set back. */
 const RETENTION = '--message-retention-duration=7d';
@@ -13,6 +13,7 @@ export function messaging(installation: Installation): Step {
     title: 'Pub/Sub',
     items: [
       ...Object.values(topics).map((topic) => topicOf(installation, topic)),
+      agentOf(installation),
       bindingOf(installation, {
         on: `topic ${topics.deadLetter}`,
         group: ['pubsub', 'topics'],
@@ -23,13 +24,13 @@ export function messaging(installation: Installation): Step {
       ...subscriptionOf(installation, {
         name: subscriptions.deadLetters,
         topic: topics.deadLetter,
-        fixed: [],
         flags: ['--expiration-period=never', RETENTION],
       }),
       ...subscriptionOf(installation, {
         name: subscriptions.example,
         topic: topics.results,
-        fixed: [`--message-filter=attributes.result_status = "ok"`, '--enable-message-ordering'],
+        filter: 'attributes.result_status = "ok"',
+        ordered: true,
         flags: [
           '--enable-exactly-once-delivery',
           '--ack-deadline=60',
@@ -57,21 +58,45 @@ function topicOf(installation: Installation, topic: string): Resource {
   });
 }
 
+/** Pub/Sub's own account: a new project has none until it is asked for. It is there where it has its role. */
+function agentOf(installation: Installation): Resource {
+  const gcloud = new Gcloud(installation);
+  return {
+    kind: 'resource',
+    title: 'the account of Pub/Sub itself',
+    read: gcloud.read('pubsub', 'topics', 'get-iam-policy', installation.topics.deadLetter),
+    isCurrent: (policy: Policy, variables) => holds(policy, filled(PUBSUB_AGENT, variables)),
+    create: [gcloud.run('beta', 'services', 'identity', 'create', '--service=pubsub.googleapis.com')],
+  };
+}
+
 interface Subscription {
   readonly name: string;
   readonly topic: string;
-  /** What cannot be changed afterwards. */
-  readonly fixed: readonly string[];
+  /** Neither this nor the order can be changed afterwards. */
+  readonly filter?: string;
+  readonly ordered?: boolean;
   readonly flags: readonly string[];
+}
+
+interface FoundSubscription {
+  readonly filter?: string;
+  readonly enableMessageOrdering?: boolean;
 }
 
 /** A subscription, and the right of Pub/Sub to take a message out of it that it moves to the dead letters. */
 export function subscriptionOf(
   installation: Installation,
-  { name, topic, fixed, flags }: Subscription,
+  { name, topic, filter = '', ordered = false, flags }: Subscription,
 ): readonly Resource[] {
   const gcloud = new Gcloud(installation);
+  const fixed = [
+    ...(filter === '' ? [] : [`--message-filter=${filter}`]),
+    ...(ordered ? ['--enable-message-ordering'] : []),
+  ];
   const definition = definitionOf(...flags);
+  const isReady = (found: FoundSubscription) =>
+    (found.filter ?? '') === filter && (found.enableMessageOrdering ?? false) === ordered;
   const subscriptions = (verb: string, ...more: readonly string[]) =>
     gcloud.run('pubsub', 'subscriptions', verb, name, ...more);
   const subscription = labelled(`subscription ${name}`, definition, {
@@ -79,6 +104,12 @@ export function subscriptionOf(
     create: subscriptions('create', `--topic=${topic}`, ...fixed, ...flags, `--labels=${LABEL}=${definition}`),
     update: subscriptions('update', ...flags, `--update-labels=${LABEL}=${definition}`),
     remove: subscriptions('delete'),
+    isReady,
+    refusal: (found: FoundSubscription) =>
+      isReady(found)
+        ? undefined
+        : 'It has another filter or order, which cannot be changed. Once it has no messages left, run ' +
+          `"${subscriptions('delete')}" and this command again.`,
   });
   if (!flags.some((flag) => flag.startsWith('--dead-letter-topic='))) return [subscription];
   const moving = bindingOf(installation, {

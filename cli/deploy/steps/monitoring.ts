@@ -2,19 +2,27 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Gcloud } from '../gcloud.ts';
 import type { Installation } from '../installation.ts';
-import { definitionOf, type Item, LABEL, type Line, line, type Resource, type Step } from '../plan.ts';
+import { definitionOf, type Item, LABEL, type Line, line, type Remnant, type Resource, type Step } from '../plan.ts';
 
 const FOLDER = 'cli/deploy/monitoring';
 const ROOT = join(import.meta.dirname, '../../..');
 
-/** Metrics out of the log, alerts for each thing that means loss, and a dashboard: files that are filled in. */
+/** Metrics out of the log, long before the alerts: one that is new is not known to them for up to ten minutes. */
+export function metrics(installation: Installation): Step {
+  return {
+    name: 'metrics',
+    title: 'Metrics',
+    items: filesIn('metrics').map((file) => metricOf(installation, file)),
+  };
+}
+
+/** Alerts for each thing that means loss, and a dashboard: files that are filled in. */
 export function monitoring(installation: Installation): Step {
   return {
     name: 'monitoring',
-    title: 'Metrics, alerts and the dashboard',
+    title: 'Alerts and the dashboard',
     items: [
       ...channelOf(installation),
-      ...filesIn('metrics').map((file) => metricOf(installation, file)),
       ...filesIn('alerts').map((file) => alertOf(installation, file)),
       dashboardOf(installation),
     ],
@@ -28,37 +36,46 @@ function filesIn(kind: string): readonly string[] {
 /** Where alerts go; without an address they are seen in the console only. */
 function channelOf(installation: Installation): readonly Item[] {
   const { alertEmail, prefix } = installation;
-  if (alertEmail === undefined) return [{ kind: 'variable', name: 'ALERT_CHANNEL', value: { fixed: '' } }];
   const gcloud = new Gcloud(installation);
-  const title = `${prefix}gemini-callbacks ${alertEmail}`;
   const channels = (...words: readonly string[]) => ['beta', 'monitoring', 'channels', ...words];
+  const former: Remnant = {
+    kind: 'remnant',
+    title: 'mail of alerts',
+    read: gcloud.read(...channels('list')),
+    remove: (found: readonly Channel[]) =>
+      found
+        .filter(({ displayName }) => displayName?.startsWith(`${prefix}gemini-callbacks `))
+        .map(({ name }) => gcloud.run(...channels('delete', name, '--force'))),
+  };
+  if (alertEmail === undefined) return [former, { kind: 'variable', name: 'ALERT_CHANNEL', value: { fixed: '' } }];
+  const title = `${prefix}gemini-callbacks ${alertEmail}`;
   const list = channels('list', `--filter=displayName="${title}"`);
   return [
+    former,
     {
       kind: 'resource',
       title: `mail to ${alertEmail}`,
       read: gcloud.read(...list),
-      isCurrent: (found: readonly unknown[]) => found.length > 0,
+      isCurrent: (found: readonly Channel[]) => found.length > 0,
       create: [
         gcloud.run(
           ...channels('create', '--type=email', `--display-name=${title}`),
           `--channel-labels=email_address=${alertEmail}`,
         ),
       ],
-      remove: (found: readonly { name: string }[]) =>
-        found.map(({ name }) => gcloud.run(...channels('delete', name, '--force'))),
     },
     { kind: 'variable', name: 'ALERT_CHANNEL', value: { read: gcloud.value('name', ...list) } },
   ];
 }
 
+interface Channel {
+  readonly name: string;
+  readonly displayName?: string;
+}
+
 /** A file with the installation's names in it, for the standard input of gcloud. */
 function fill({ prefix }: Installation, path: string, definition: string): Line {
-  return line(
-    'sed',
-    `s/@PREFIX@/${prefix}/g; s/@prefix@/${prefix.toLowerCase()}/g; s/@DEFINITION@/${definition}/g`,
-    path,
-  );
+  return line('sed', `s/@PREFIX@/${prefix}/g; s/@DEFINITION@/${definition}/g`, path);
 }
 
 /** The channel, where there is one, in the place of a list of channels. */
@@ -78,8 +95,8 @@ function metricOf(installation: Installation, file: string): Resource {
   const path = `${FOLDER}/metrics/${file}`;
   const name = `${installation.prefix}gemini-callbacks-${file.replace('.json', '')}`;
   const definition = definitionOfFile(installation, path);
-  const metrics = (verb: string, ...flags: readonly string[]) => gcloud.run('logging', 'metrics', verb, name, ...flags);
-  const filled = (verb: string) => `${fill(installation, path, definition)} | ${metrics(verb, '--config-from-file=-')}`;
+  const run = (verb: string, ...flags: readonly string[]) => gcloud.run('logging', 'metrics', verb, name, ...flags);
+  const filled = (verb: string) => `${fill(installation, path, definition)} | ${run(verb, '--config-from-file=-')}`;
   return {
     kind: 'resource',
     title: `metric ${name}`,
@@ -87,7 +104,7 @@ function metricOf(installation: Installation, file: string): Resource {
     isCurrent: ({ description = '' }: { description?: string }) => description.includes(definition),
     create: [filled('create')],
     update: () => [filled('update')],
-    remove: () => [metrics('delete')],
+    remove: () => [run('delete')],
   };
 }
 

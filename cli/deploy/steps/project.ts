@@ -1,11 +1,12 @@
 import { Gcloud } from '../gcloud.ts';
 import type { Installation } from '../installation.ts';
-import { line, type Step } from '../plan.ts';
+import { line, type Step, type Variable } from '../plan.ts';
 
 const APIS = [
   'artifactregistry',
   'cloudbuild',
   'cloudfunctions',
+  'cloudresourcemanager',
   'cloudscheduler',
   'firebaserules',
   'firestore',
@@ -26,11 +27,6 @@ export function project(installation: Installation): Step {
     items: [
       { kind: 'variable', name: 'GOOGLE_CLOUD_PROJECT', value: { fixed: installation.project } },
       {
-        kind: 'variable',
-        name: 'PROJECT_NUMBER',
-        value: { read: line('gcloud', 'projects', 'describe', installation.project, '--format=value(projectNumber)') },
-      },
-      {
         kind: 'resource',
         title: `${APIS.length} APIs`,
         read: gcloud.read('services', 'list', '--enabled'),
@@ -40,6 +36,13 @@ export function project(installation: Installation): Step {
         },
         create: [gcloud.run('services', 'enable', ...APIS)],
       },
+      numberOf(installation),
     ],
   };
+}
+
+/** Where there is no such project, this says so: after it, what is not found is missing in the project. */
+export function numberOf({ project: id }: Installation): Variable {
+  const read = line('gcloud', 'projects', 'describe', id, '--format=value(projectNumber)');
+  return { kind: 'variable', name: 'PROJECT_NUMBER', value: { read } };
 }

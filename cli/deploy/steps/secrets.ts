@@ -1,6 +1,6 @@
 import { Gcloud } from '../gcloud.ts';
 import type { Installation } from '../installation.ts';
-import { line, type Resource, type Step } from '../plan.ts';
+import { definitionOf, LABEL, labelled, line, type Resource, type Step } from '../plan.ts';
 
 /** Random text by the Node.js that is here anyway; it never shows on a command line. */
 const random = (expression: string) => line('node', '--print', `const {randomBytes}=require('crypto');${expression}`);
@@ -19,24 +19,32 @@ export function secrets(installation: Installation): Step {
     name: 'secrets',
     title: 'Secrets',
     items: [
-      secretOf(installation, signing, UNKNOWN_SIGNING_SECRET),
-      secretOf(installation, routeKey, ROUTE_KEY),
-      secretOf(installation, apiKey, `printf %s "\${GEMINI_API_KEY:?must be set: a key from aistudio.google.com}"`),
+      ...secretOf(installation, signing, UNKNOWN_SIGNING_SECRET),
+      ...secretOf(installation, routeKey, ROUTE_KEY),
+      ...secretOf(installation, apiKey, `printf %s "\${GEMINI_API_KEY:?must be set: a key from aistudio.google.com}"`),
     ],
   };
 }
 
-function secretOf(installation: Installation, name: string, value: string): Resource {
+/** The secret, and a value in it. One that was there before is used as it is. */
+function secretOf(installation: Installation, name: string, value: string): readonly Resource[] {
   const gcloud = new Gcloud(installation);
-  const add = `${value} | ${gcloud.run('secrets', 'versions', 'add', name, '--data-file=-')}`;
-  return {
+  const replication = '--replication-policy=automatic';
+  const definition = definitionOf(replication);
+  const secret = labelled(`secret ${name}`, definition, {
+    read: gcloud.read('secrets', 'describe', name),
+    create: gcloud.run('secrets', 'create', name, replication, `--labels=${LABEL}=${definition}`),
+    update: gcloud.run('secrets', 'update', name, `--update-labels=${LABEL}=${definition}`),
+    remove: gcloud.run('secrets', 'delete', name),
+    mayBeForeign: true,
+    staysUnless: '--with-data',
+  });
+  const version: Resource = {
     kind: 'resource',
-    title: `secret ${name}`,
+    title: `value of secret ${name}`,
     read: gcloud.read('secrets', 'versions', 'list', name, '--filter=state=ENABLED'),
     isCurrent: (versions: readonly unknown[]) => versions.length > 0,
-    create: [gcloud.run('secrets', 'create', name, '--replication-policy=automatic'), add],
-    update: () => [add],
-    remove: () => [gcloud.run('secrets', 'delete', name)],
-    holdsData: true,
+    create: [`${value} | ${gcloud.run('secrets', 'versions', 'add', name, '--data-file=-')}`],
   };
+  return [secret, version];
 }
