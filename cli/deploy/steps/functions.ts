@@ -158,7 +158,8 @@ function environmentOf(installation: Installation, entryPoint: FunctionName): re
     ...Object.fromEntries(secrets.map((secret) => [FILES[secret].variable, FILES[secret].path])),
     ...Object.fromEntries(own.map((name) => [name, settings[name]])),
     RESULTS_BUCKET: entryPoint === 'fetchResults' ? bucket : undefined,
-    CALLBACK_URL: entryPoint === 'submitJob' ? '${CALLBACK_URL}' : undefined,
+    // The one starts jobs that are to lead there, the other looks after the webhooks that do.
+    CALLBACK_URL: ['submitJob', 'reconcileJobs'].includes(entryPoint) ? '${CALLBACK_URL}' : undefined,
   };
   return Object.entries(environment).flatMap(([name, value]) => (value === undefined ? [] : `${name}=${value}`));
 }
