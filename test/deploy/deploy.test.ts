@@ -194,7 +194,7 @@ describe('deploy', () => {
     const again = await runWith({}, 'destroy', '--yes', ...all);
     expect(again).toMatchObject({ exitCode: 0, output: expect.not.stringContaining('Left') });
     expect(cloud.changes()).toEqual([]);
-  }, 120_000);
+  }, 180_000);
 
   test('goes on where a run broke, and says each time what to do', async () => {
     const outputs: string[] = [];
