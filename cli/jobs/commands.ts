@@ -72,7 +72,7 @@ export function addJobCommands(program: Command, terminal: () => Terminal, varia
         import('../../functions/reconcile/runtime.ts'),
         import('../../functions/platform/log.ts'),
       ]);
-      const log = new Log(undefined, (line) => process.stderr.write(line));
+      const log = new Log(undefined, (line) => terminal().note(line.trimEnd()));
       const summary = await connectReconciler(readReconcileConfig(variables), log)();
       terminal().result(summary, () => fields({ ...summary }));
       if (summary.errors > 0)
