@@ -1,6 +1,11 @@
 import Table from 'cli-table3';
+import type { FailureDetails } from './errors.ts';
 
-/** Where a command's results and its remarks go: results to standard output, all else to standard error. */
+/**
+ * Where a command's results and its remarks go: results to standard output, all else to standard error.
+ *
+ * With `json` each of the two has one object at most, and nothing else.
+ */
 export class Terminal {
   readonly json: boolean;
 
@@ -13,13 +18,14 @@ export class Terminal {
     process.stdout.write(`${this.json ? JSON.stringify(value, null, 2) : safe(forPeople())}\n`);
   }
 
-  /** What happens meanwhile, and what to do next. */
+  /** What happens meanwhile, and what to do next: for people only. */
   note(text: string): void {
-    process.stderr.write(`${safe(text)}\n`);
+    if (!this.json) process.stderr.write(`${safe(text)}\n`);
   }
 
-  failure(code: string, message: string): void {
-    process.stderr.write(this.json ? `${JSON.stringify({ error: { code, message } })}\n` : `error: ${safe(message)}\n`);
+  failure(code: string, message: string, details: FailureDetails = {}): void {
+    const error = { code, message, ...details };
+    process.stderr.write(this.json ? `${JSON.stringify({ error })}\n` : `error: ${safe(message)}\n`);
   }
 }
 
@@ -54,6 +60,11 @@ export function table(head: readonly string[], rows: readonly (readonly Cell[])[
 export function fields(entries: Readonly<Record<string, Cell>>): string {
   const present = Object.entries(entries).filter(([, value]) => value !== undefined && value !== '');
   return table([], present);
+}
+
+/** A word as a shell takes it. */
+export function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
 function trimmed(text: string): string {

@@ -68,7 +68,7 @@ export async function release(
   const held = await findDelivery(firestore, webhookId);
   requireReleasable(held);
   terminal.note(whyHeld(held));
-  if (!(yes || (await confirmed('Release it? Then it counts as genuine news. [y/N] '))))
+  if (!(yes || (!terminal.json && (await confirmed('Release it? Then it counts as genuine news. [y/N] ')))))
     throw usageError('Nothing was released. Add --yes to release it without being asked.');
   const deliveries = deliveriesOf(firestore, variables);
   const { delivery } = await deliveries.recall(webhookId, soon());

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { quoted } from '../terminal.ts';
 
 /** A shell line: printed as it is, and run as it is. */
 export type Line = string;
@@ -81,9 +82,7 @@ export function line(...words: readonly string[]): Line {
 }
 
 function quote(word: string): string {
-  if (/^[\w@%+=:,./-]+$/.test(word)) return word;
-  if (word.includes('${')) return `"${word.replaceAll(/["\\`]/g, '\\$&')}"`;
-  return `'${word.replaceAll("'", `'\\''`)}'`;
+  return word.includes('${') ? `"${word.replaceAll(/["\\`]/g, '\\$&')}"` : quoted(word);
 }
 
 /** A text with the values of the variables that it names. */

@@ -1,5 +1,5 @@
 import { Webhooks } from '../webhooks/administration.ts';
-import { canVerify } from '../webhooks/signingSecrets.ts';
+import { canVerify } from '../webhooks/ownership.ts';
 import { EVENT_TYPES } from '../webhooks/validation.ts';
 import { type Check, ok, type Outcome, problem, skipped } from './finding.ts';
 import type { Installation } from './setting.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { CliError, reasonOf } from '../errors.ts';
+import { CliError, rootOf } from '../errors.ts';
 import { table, type Terminal } from '../terminal.ts';
 import type { Check, Finding } from './finding.ts';
 
@@ -46,10 +46,6 @@ async function findingsOf({ name, run }: Check): Promise<readonly Finding[]> {
   } finally {
     timer.abort();
   }
-}
-
-function rootOf(error: unknown): string {
-  return error instanceof Error && error.cause instanceof Error ? rootOf(error.cause) : reasonOf(error);
 }
 
 const MARKS = { ok: '✓', problem: '✗', skipped: '–' } as const;

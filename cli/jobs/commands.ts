@@ -72,7 +72,7 @@ export function addJobCommands(program: Command, terminal: () => Terminal, varia
         import('../../functions/reconcile/runtime.ts'),
         import('../../functions/platform/log.ts'),
       ]);
-      const log = new Log(undefined, (line) => process.stderr.write(line));
+      const log = new Log(undefined, (line) => terminal().note(line.trimEnd()));
       const run = connectReconciler(readReconcileConfig(variables), log);
       const summary = await run().catch((error: unknown) => {
         throw storeError(error, variables);

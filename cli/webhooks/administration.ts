@@ -45,7 +45,8 @@ export class Webhooks {
       () => this.#ai.webhooks.create({ ...fields, subscribed_events: [...fields.subscribed_events] }, ONCE),
       'Whether the webhook was made is not known. Look with "webhooks list"; if it is there, "webhooks rotate" brings a secret.',
     );
-    return { webhook: toWebhook(created), secret: requireSecret(created.new_signing_secret) };
+    const webhook = toWebhook(created);
+    return { webhook, secret: requireSecret(created.new_signing_secret, webhook.id) };
   }
 
   async list(): Promise<readonly Webhook[]> {
@@ -83,9 +84,12 @@ export class Webhooks {
     const behavior = revokeNow ? 'revoke_previous_secrets_immediately' : 'revoke_previous_secrets_after_h24';
     const { secret } = await this.#call(
       () => this.#ai.webhooks.rotateSigningSecret(id, { revocation_behavior: behavior }, ONCE),
-      'Whether the secret was changed is not known; if it was, nobody has the new one. Rotate again: the old one is good for 24 h.',
+      'Whether the secret was changed is not known; if it was, nobody has the new one. ' +
+        (revokeNow
+          ? 'Rotate again, at once: the old one may have ended.'
+          : 'Rotate again: the old one is good for 24 h.'),
     );
-    return requireSecret(secret);
+    return requireSecret(secret, id);
   }
 
   /** @throws {CliError} `GEMINI_…`, with what to do about it. */
@@ -94,21 +98,29 @@ export class Webhooks {
       return await call();
     } catch (error) {
       const { httpStatus, status, message } = toGeminiError(error);
-      const advice = httpStatus === undefined ? `${ifUnknown} ${UNREACHABLE}` : (ADVICE[httpStatus] ?? '');
-      throw new CliError(`GEMINI_${status}`, `Gemini: ${message} ${advice}`.trim(), { cause: error });
+      const reason = message.replace(/(?<![.!?])$/, '.');
+      const advice = adviceOn(httpStatus, ifUnknown);
+      throw new CliError(`GEMINI_${status}`, `Gemini: ${reason} ${advice}`.trim(), { cause: error });
     }
   }
 }
 
 const UNREACHABLE = 'Check the network and GOOGLE_GEMINI_BASE_URL.';
+const AGAIN = 'Wait a little and try again.';
 
 const ADVICE: Readonly<Record<number, string>> = {
   401: 'Check GEMINI_API_KEY.',
   403: 'Check GEMINI_API_KEY, and that its project may use the Gemini API.',
   404: '"webhooks list" shows those that there are.',
-  429: 'Wait a little and try again.',
-  503: 'Wait a little and try again.',
+  429: AGAIN,
 };
+
+/** @param ifUnknown what to do where the call may have had its effect: after no answer, and after any of 500 or more. */
+function adviceOn(httpStatus: number | undefined, ifUnknown: string): string {
+  if (httpStatus === undefined) return `${ifUnknown} ${UNREACHABLE}`.trim();
+  if (httpStatus >= 500) return ifUnknown || AGAIN;
+  return ADVICE[httpStatus] ?? '';
+}
 
 /** The wanted fields only: the SDK's results hold more, a live `Response` too (G 2.2). */
 function toWebhook(resource: Sdk.Webhook): Webhook {
@@ -125,10 +137,11 @@ function toWebhook(resource: Sdk.Webhook): Webhook {
   };
 }
 
-function requireSecret(secret: string | undefined): string {
+function requireSecret(secret: string | undefined, id: string): string {
   if (secret) return secret;
   throw new CliError(
     'GEMINI_NO_SECRET',
-    'Gemini answered without the signing secret. Run "webhooks rotate" for a new one.',
+    `Gemini answered without the signing secret of ${id}. "webhooks rotate ${id}" brings a new one.`,
+    { details: { id } },
   );
 }

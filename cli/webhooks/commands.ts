@@ -72,7 +72,13 @@ export function addWebhookCommands(program: Command, terminal: () => Terminal, v
   const rotate = webhooks
     .command('rotate <id>')
     .description('a new signing secret, kept beside the old one and proved with a ping to the running function')
-    .option('--revoke-now', 'the old secret ends at once, not after 24 h: where it has leaked')
+    .addOption(
+      new Option(
+        '--revoke-now',
+        'where it has leaked: the old secret ends at once, not after 24 h; with --drop-unlisted',
+      ).implies({ dropUnlisted: true }),
+    )
+    .option('--drop-unlisted', 'take out those that no webhook of this project signs with: they have ended')
     .option('--wait <seconds>', 'how long the function may take to know the new secret', '90');
   withSecretOptions(rotate).action(async (id: string, options: RotateOptions) => {
     await rotateSecret(id, options, terminal(), variables);

@@ -1,7 +1,7 @@
-import { CliError, EXIT, reasonOf } from '../errors.ts';
 import type { Terminal } from '../terminal.ts';
-import { connectWebhooks, type Webhook, type Webhooks } from './administration.ts';
+import { connectWebhooks } from './administration.ts';
 import { linesOf } from './describe.ts';
+import { pingAfterwards } from './ping.ts';
 import { prepare, type SecretOptions, storeOf } from './secretOptions.ts';
 import { keepSecret } from './secretStores.ts';
 import { requireEndpoint, requireEvents } from './validation.ts';
@@ -28,22 +28,10 @@ export async function createWebhook(
   const known = await prepare(store);
 
   const { webhook, secret } = await webhooks.create({ ...subscribed, ...(name ? { name } : {}) });
-  if (store) await keepSecret(store, [secret, ...known], webhook.id);
+  const done = `The webhook ${webhook.id} is registered`;
+  if (store) await keepSecret(store, [secret, ...known], { id: webhook.id, done });
   const printed = options.printSecret ? { new_signing_secret: secret } : {};
   terminal.result({ ...webhook, ...printed }, () => `${linesOf(webhook)}${options.printSecret ? `\n${secret}` : ''}`);
   if (store) terminal.note(`The signing secret is in ${store.name}.`);
-  await pingAfterwards(webhooks, webhook, terminal);
-}
-
-/** The webhook is there and its secret kept, so a ping that fails is a different failure. */
-async function pingAfterwards(webhooks: Webhooks, { id, uri }: Webhook, terminal: Terminal): Promise<void> {
-  try {
-    await webhooks.ping(id);
-    terminal.note(`Gemini sends a ping to ${uri}.`);
-  } catch (error) {
-    throw new CliError('NOT_PINGED', `The webhook ${id} is registered, but could not be pinged. ${reasonOf(error)}`, {
-      cause: error,
-      exitCode: EXIT.unproved,
-    });
-  }
+  await pingAfterwards(webhooks, webhook, done, terminal);
 }

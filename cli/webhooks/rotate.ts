@@ -1,13 +1,15 @@
 import { CliError, EXIT, usageError } from '../errors.ts';
 import type { Terminal } from '../terminal.ts';
 import { connectWebhooks, type Webhooks } from './administration.ts';
+import { sortSecrets, truncated } from './ownership.ts';
+import { pingAfterwards } from './ping.ts';
 import { proveSecret } from './proof.ts';
 import { prepare, type SecretOptions, storeOf } from './secretOptions.ts';
-import { keepSecret } from './secretStores.ts';
-import { belongsTo } from './signingSecrets.ts';
+import { keepSecret, type SecretStore } from './secretStores.ts';
 
 export interface RotateOptions extends SecretOptions {
   readonly revokeNow?: true;
+  readonly dropUnlisted?: true;
   readonly wait: string;
 }
 
@@ -15,6 +17,9 @@ interface Rotation {
   readonly id: string;
   readonly uri: string;
   readonly old_secret_ends: string;
+  /** Those of the store that no webhook of the project signs with, as Gemini shows secrets: kept, or taken out. */
+  readonly unlisted_secrets: readonly string[];
+  readonly dropped_secrets: readonly string[];
 }
 
 /** Every step leaves something that works: both secrets are kept before anything is proved. */
@@ -24,43 +29,52 @@ export async function rotateSecret(
   terminal: Terminal,
   variables: NodeJS.ProcessEnv,
 ): Promise<void> {
-  const { revokeNow = false, printSecret = false } = options;
+  const { revokeNow = false, dropUnlisted = false, printSecret = false } = options;
   const waitMillis = requireSeconds(options.wait) * 1_000;
   const { webhooks } = connectWebhooks(variables);
   const store = storeOf(options, variables);
   const known = await prepare(store);
-  const before = await webhooks.get(id);
+  const { uri } = await webhooks.get(id);
+  const { kept, dropped, unlisted } = sortSecrets(known, await webhooks.list(), {
+    dropUnlisted,
+    endedOf: revokeNow ? id : undefined,
+  });
 
   const secret = await webhooks.rotate(id, { revokeNow });
-  const kept = revokeNow ? known.filter((old) => !belongsTo(old, before)) : known;
+  const done = `The secret of the webhook ${id} is rotated`;
   if (store) {
-    await keepSecret(store, [secret, ...kept], id);
+    await keepSecret(store, [secret, ...kept], { id, done });
     terminal.note(`The new secret is in ${store.name}, beside ${kept.length} older.`);
   }
-  const rotation = { id, uri: before.uri, old_secret_ends: revokeNow ? 'now' : await endOfOld(webhooks, id) };
+  const rotation = {
+    id,
+    uri,
+    old_secret_ends: revokeNow ? 'now' : await endOfOld(webhooks, id),
+    unlisted_secrets: unlisted.map(truncated),
+    dropped_secrets: dropped.map(truncated),
+  };
   terminal.result({ ...rotation, ...(printSecret ? { secret } : {}) }, () =>
     textOf(rotation, printSecret ? secret : undefined),
   );
 
-  if (store) await requireProof(rotation, secret, waitMillis, terminal);
-  await webhooks.ping(id);
-  terminal.note(`Gemini sends a ping to ${rotation.uri}.`);
+  if (store) await requireProof(rotation, { secret, store, waitMillis }, terminal);
+  await pingAfterwards(webhooks, rotation, store ? `${done}, kept and proved` : done, terminal);
 }
 
-/** Where Gemini does not say it now, it is about a day. */
+/** The one before ends last, as those before it had their day sooner. Where Gemini does not say it now, it is about a day. */
 async function endOfOld(webhooks: Webhooks, id: string): Promise<string> {
   const secrets = await webhooks.get(id).then(
     ({ signing_secrets: list }) => list,
     () => [],
   );
-  return secrets.map(({ expire_time: end }) => end).findLast((end) => end !== undefined) ?? 'in 24 h';
+  const ends = secrets.flatMap(({ expire_time: end }) => end ?? []);
+  return ends.toSorted((a, b) => Date.parse(a) - Date.parse(b)).at(-1) ?? 'in 24 h';
 }
 
 /** @throws {CliError} `ROTATION_NOT_PROVED` where the function did not accept the new secret in time. */
 async function requireProof(
   { uri, old_secret_ends: end }: Rotation,
-  secret: string,
-  waitMillis: number,
+  { secret, store, waitMillis }: { secret: string; store: SecretStore; waitMillis: number },
   terminal: Terminal,
 ): Promise<void> {
   terminal.note(`Waiting until ${uri} accepts a ping that is signed with the new secret alone …`);
@@ -69,16 +83,27 @@ async function requireProof(
     throw new CliError(
       'ROTATION_NOT_PROVED',
       `The secret is rotated and kept, but after ${waitMillis / 1_000} s ${uri} still does not accept it ` +
-        `(${proof.answer}). See to it that the function reads it there; the old one ends ${end}.`,
+        `(${proof.answer}). See to it that the function reads ${store.name}; to rotate again would not help. ` +
+        `The old one ends ${end}.`,
       { exitCode: EXIT.unproved },
     );
   }
   terminal.note('Proved: the function accepts the new secret.');
 }
 
-function textOf({ uri, old_secret_ends: end }: Rotation, secret: string | undefined): string {
-  const lines = [`Rotated the signing secret of ${uri}.`, `The old one ends ${end}.`];
-  return [...lines, ...(secret === undefined ? [] : [secret])].join('\n');
+function textOf(rotation: Rotation, secret: string | undefined): string {
+  const { uri, old_secret_ends: end, dropped_secrets: dropped, unlisted_secrets: unlisted } = rotation;
+  return [
+    `Rotated the signing secret of ${uri}.`,
+    `The old one ends ${end}.`,
+    dropped.length > 0 &&
+      `Taken out: ${dropped.join(', ')}, which no webhook of this project signs with. If one of another does, rotate that too.`,
+    unlisted.length > 0 &&
+      `Still accepted: ${unlisted.join(', ')}, which no webhook of this project signs with. If none of another does, --drop-unlisted takes it out.`,
+    secret,
+  ]
+    .filter(Boolean)
+    .join('\n');
 }
 
 function requireSeconds(text: string): number {

@@ -24,6 +24,7 @@ export function withSecretOptions(command: Command): Command {
 /** @returns `undefined` where the secret is only to be shown. */
 export function storeOf(options: SecretOptions, variables: NodeJS.ProcessEnv): SecretStore | undefined {
   const { secret, secretFile, printSecret } = options;
+  if (secretFile?.endsWith('/')) throw usageError(`--secret-file ${secretFile} is a folder; name a file in it.`);
   if (secretFile !== undefined) return new FileStore(secretFile);
   if (secret !== undefined) return secretManagerStore(secret, variables);
   if (printSecret) return undefined;
@@ -54,7 +55,9 @@ function secretManagerStore(secretId: string, variables: NodeJS.ProcessEnv): Sec
 export async function prepare(store: SecretStore | undefined): Promise<readonly string[]> {
   if (store === undefined) return [];
   try {
-    return await store.prepare();
+    const known = await store.prepare();
+    if (known.every((secret) => secret.startsWith('whsec_'))) return known;
+    throw new Error('it holds something else than signing secrets');
   } catch (cause) {
     const message = `Nothing was done at Gemini, since ${store.name} cannot be used: ${reasonOf(cause)}`;
     throw new CliError('SECRET_STORE_UNUSABLE', message, { cause });

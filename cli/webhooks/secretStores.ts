@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { open, readFile, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join, resolve } from 'node:path';
 import { SecretManagerServiceClient } from '@google-cloud/secret-manager';
 import { PassThroughClient } from 'google-auth-library';
 import { splitSecrets } from '../../functions/platform/config.ts';
 import { CliError, reasonOf } from '../errors.ts';
+import { quoted } from '../terminal.ts';
 
 /** Where signing secrets are kept: a list, since during a rotation two are valid. */
 export interface SecretStore {
@@ -12,6 +14,7 @@ export interface SecretStore {
   readonly name: string;
   /** What is kept there now; proves, before Gemini makes a secret that it shows once, that it can be stored. */
   prepare(): Promise<readonly string[]>;
+  /** All of them or none; what it has written before a failure is gone. */
   write(secrets: readonly string[]): Promise<void>;
   /** The command with which a person stores the file's content by hand. */
   byHand(path: string): string;
@@ -25,8 +28,8 @@ export class FileStore implements SecretStore {
   readonly #path: string;
 
   constructor(path: string) {
-    this.#path = path;
-    this.name = `the file ${path}`;
+    this.#path = resolve(path);
+    this.name = `the file ${this.#path}`;
   }
 
   async prepare(): Promise<readonly string[]> {
@@ -40,15 +43,21 @@ export class FileStore implements SecretStore {
   async write(secrets: readonly string[]): Promise<void> {
     const path = this.#temporaryPath();
     await writePrivately(path, `${secrets.join('\n')}\n`);
-    await rename(path, this.#path);
+    try {
+      await rename(path, this.#path);
+    } catch (error) {
+      await rm(path);
+      throw error;
+    }
   }
 
   byHand(path: string): string {
-    return `install -m 600 ${path} ${this.#path}`;
+    return `install -m 600 ${quoted(path)} ${quoted(this.#path)}`;
   }
 
   async #read(): Promise<readonly string[]> {
     try {
+      if (!(await stat(this.#path)).isFile()) throw new Error('it is no regular file');
       return splitSecrets(await readFile(this.#path, 'utf8'));
     } catch (error) {
       if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
@@ -100,7 +109,7 @@ export class SecretManagerStore implements SecretStore {
   }
 
   byHand(path: string): string {
-    return `gcloud secrets versions add ${this.#secretId} --project=${this.#projectId} --data-file=${path}`;
+    return `gcloud secrets versions add ${this.#secretId} --project=${this.#projectId} --data-file=${quoted(path)}`;
   }
 
   get #path(): string {
@@ -151,9 +160,19 @@ async function writePrivately(path: string, content: string): Promise<void> {
   try {
     await file.writeFile(content);
     await file.sync();
+  } catch (error) {
+    await rm(path);
+    throw error;
   } finally {
     await file.close();
   }
+}
+
+/** What is done at Gemini by the time that its secret is to be kept. */
+export interface Done {
+  readonly id: string;
+  /** For messages: "The webhook … is registered". */
+  readonly done: string;
 }
 
 /**
@@ -164,26 +183,34 @@ async function writePrivately(path: string, content: string): Promise<void> {
  *
  * @throws {CliError} `SECRET_NOT_STORED`, which says where the copy is and how to store it by hand.
  */
-export async function keepSecret(store: SecretStore, secrets: readonly string[], webhookId: string): Promise<void> {
-  const copy = join(process.cwd(), `webhook-${webhookId}-${Date.now()}.secret`);
-  const written = await writePrivately(copy, secrets.join('\n')).then(
-    () => true,
-    () => false,
-  );
+export async function keepSecret(store: SecretStore, secrets: readonly string[], { id, done }: Done): Promise<void> {
+  const copy = await writeCopy(secrets, id);
   try {
     await store.write(secrets);
-  } catch (error) {
-    throw new CliError('SECRET_NOT_STORED', notStored(store, error, written ? copy : undefined, secrets), {
-      cause: error,
-    });
+  } catch (cause) {
+    const what = `${done}, but ${store.name} could not take its new secret: ${reasonOf(cause)}`;
+    const details = { id, ...(copy === undefined ? {} : { copy }) };
+    throw new CliError('SECRET_NOT_STORED', `${what}\n${remedy(store, copy, id)}`, { cause, details });
   }
-  if (written) await rm(copy, { force: true });
+  if (copy !== undefined) await rm(copy, { force: true });
 }
 
-/** As a last resort it stands in the message: on a screen is better than nowhere, for Gemini never shows it again. */
-function notStored(store: SecretStore, error: unknown, copy: string | undefined, secrets: readonly string[]): string {
-  const what = `The webhook has a new secret, but ${store.name} could not take it: ${reasonOf(error)}\n`;
+/** @returns its path: in this folder, or where this takes none in that of temporary files. */
+async function writeCopy(secrets: readonly string[], id: string): Promise<string | undefined> {
+  for (const folder of [process.cwd(), tmpdir()]) {
+    const copy = join(folder, `webhook-${id}-${Date.now()}.secret`);
+    const isWritten = await writePrivately(copy, secrets.join('\n')).then(
+      () => true,
+      () => false,
+    );
+    if (isWritten) return copy;
+  }
+  return undefined;
+}
+
+/** A secret that nobody has can be replaced; one that stands in a message may stand in a log for good. */
+function remedy(store: SecretStore, copy: string | undefined, id: string): string {
   if (copy === undefined)
-    return `${what}No copy could be written either. Gemini never shows it again; save it now:\n${secrets[0]}`;
-  return `${what}It is safe in ${copy}. Store it with\n  ${store.byHand(copy)}\nand remove that file afterwards.`;
+    return `No copy could be written either, so nobody has it. "webhooks rotate ${id}" brings another.`;
+  return `It is safe in ${copy}. Store it with\n  ${store.byHand(copy)}\nand remove that file afterwards.`;
 }

@@ -127,13 +127,15 @@ export function firstOf({ fixed, file }: SecretSource): string {
   return fixed[0] ?? file?.first[0] ?? '';
 }
 
-/** The public URL of `geminiCallback`. */
+/** The public URL of `geminiCallback`, whose path routes are added to. */
 export function callbackUrlSetting(environment: Environment): URL {
   const example = 'https://europe-west1-my-project.cloudfunctions.net/geminiCallback';
   if (environment.optional('CALLBACK_URL') === undefined) {
     environment.reject('CALLBACK_URL', 'must be the public URL of geminiCallback', example);
   }
-  return environment.httpsUrl('CALLBACK_URL', example);
+  const url = environment.httpsUrl('CALLBACK_URL', example);
+  if (/[?#]/.test(url.href)) environment.reject('CALLBACK_URL', 'must end with its path: no ? and no #', example);
+  return url;
 }
 
 /** The variables are the Gemini SDK's own; where both keys are set, ours is the one that the documentation names. */

@@ -56,8 +56,7 @@ async function listed(...args: readonly string[]): Promise<readonly string[]> {
   return (deliveries as { webhookId: string }[]).map(({ webhookId }) => webhookId);
 }
 
-const code = ({ stderr }: CliRun) =>
-  (JSON.parse(stderr.trim().split('\n').at(-1) ?? '') as { error: { code: string } }).error.code;
+const code = ({ stderr }: CliRun) => (JSON.parse(stderr) as { error: { code: string } }).error.code;
 
 test('list shows those that came last, of all states or of one', async () => {
   expect(await listed()).toEqual(['msg_no_event', 'msg_coloured', 'msg_held', 'msg_published']);
@@ -129,6 +128,7 @@ test('without a store every command ends soon, and says what to look at', { time
 test('release says why it was held, asks, and then lets it go its way', async () => {
   const unsure = await run('deliveries', 'release', 'msg_held');
   expect(unsure).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(/out of tolerance[^]*--yes/) });
+  expect(code(await run('deliveries', 'release', 'msg_held', '--json'))).toBe('USAGE');
   expect(await project.documentIds('jobs')).toEqual(['batches~published']);
   const held = project.firestore.doc('deliveries/msg_held');
   const [before, sinceMillis] = [(await held.get()).data() ?? {}, Date.now()];

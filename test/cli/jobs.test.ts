@@ -49,8 +49,7 @@ async function jobs(...args: readonly string[]): Promise<CliRun> {
   return await cli(['jobs', ...args], project.env);
 }
 
-const errorOf = ({ stderr }: CliRun) =>
-  (JSON.parse(stderr.trim().split('\n').at(-1) ?? '') as { error: { code: string; message: string } }).error;
+const errorOf = ({ stderr }: CliRun) => (JSON.parse(stderr) as { error: { code: string; message: string } }).error;
 
 describe('list', () => {
   let own: TestProject;

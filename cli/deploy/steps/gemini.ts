@@ -1,7 +1,7 @@
 import { splitSecrets } from '../../../functions/platform/config.ts';
 import { SUBSCRIBABLE } from '../../doctor/callback.ts';
 import type { Webhook } from '../../webhooks/administration.ts';
-import { canVerify } from '../../webhooks/signingSecrets.ts';
+import { canVerify } from '../../webhooks/ownership.ts';
 import type { Installation } from '../installation.ts';
 import { type Item, line, type Step, type Variable, type Variables } from '../plan.ts';
 import { urlOf } from './functions.ts';
