@@ -1,6 +1,7 @@
 import { GenerateVideosOperation, type GoogleGenAI } from '@google/genai';
 import type { JobKind } from '../model/jobName.ts';
 import { isJsonObject, type JsonObject, stringAt, textOf } from '../model/json.ts';
+import { raced } from '../platform/retry.ts';
 import { partsOf, stateName } from './batchOperation.ts';
 import { isBatchName, isInteractionName, isOperationName } from './names.ts';
 import { toGeminiError } from './errors.ts';
@@ -21,8 +22,6 @@ export interface GeminiAccess {
   readonly gemini: GeminiHttp;
 }
 
-const REQUEST_MILLIS = 20_000;
-
 /** Whether Gemini can be asked about it by its name alone. */
 export function canBeAsked(kind: JobKind, jobName: string): boolean {
   if (kind === 'batch') return isBatchName(jobName);
@@ -37,12 +36,22 @@ export async function askStatus(
   signal: AbortSignal,
 ): Promise<JobStatus> {
   try {
-    if (kind === 'batch') return await statusOfBatch(access.gemini, jobName, signal);
-    if (kind === 'interaction') return await statusOfInteraction(access.ai, jobName);
-    return await statusOfVideo(access.ai, jobName);
+    return await raced(statusOf(access, kind, jobName, signal), signal);
   } catch (error) {
     throw toGeminiError(error);
   }
+}
+
+async function statusOf(
+  { ai, gemini }: GeminiAccess,
+  kind: JobKind,
+  jobName: string,
+  signal: AbortSignal,
+): Promise<JobStatus> {
+  if (kind === 'batch') return await statusOfBatch(gemini, jobName, signal);
+  return kind === 'interaction'
+    ? await statusOfInteraction(ai, jobName, signal)
+    : await statusOfVideo(ai, jobName, signal);
 }
 
 async function statusOfBatch(gemini: GeminiHttp, jobName: string, signal: AbortSignal): Promise<JobStatus> {
@@ -59,18 +68,21 @@ async function statusOfBatch(gemini: GeminiHttp, jobName: string, signal: AbortS
   return { name, endTime, data };
 }
 
-async function statusOfInteraction(ai: GoogleGenAI, jobName: string): Promise<JobStatus> {
+async function statusOfInteraction(ai: GoogleGenAI, jobName: string, signal: AbortSignal): Promise<JobStatus> {
   const id = jobName.replace(/^interactions\//, '');
-  const resource: JsonObject = await ai.interactions.get(id, {}, { maxRetries: 0, timeout: REQUEST_MILLIS });
+  const resource: JsonObject = await ai.interactions.get(id, {}, { maxRetries: 0, signal });
   const [error] = Array.isArray(resource['errors']) ? resource['errors'] : [];
   const data = isJsonObject(error) ? errorData(error) : {};
   return { name: stringAt(resource, 'status') ?? '', endTime: stringAt(resource, 'updated'), data };
 }
 
-async function statusOfVideo(ai: GoogleGenAI, jobName: string): Promise<JobStatus> {
+async function statusOfVideo(ai: GoogleGenAI, jobName: string, signal: AbortSignal): Promise<JobStatus> {
   const operation = new GenerateVideosOperation();
   operation.name = jobName;
-  const { done, error, response } = await ai.operations.getVideosOperation({ operation });
+  const { done, error, response } = await ai.operations.getVideosOperation({
+    operation,
+    config: { abortSignal: signal },
+  });
   if (error) {
     return { name: 'failed', data: errorData(error) };
   }

@@ -45,6 +45,24 @@ export async function retrying<T>(work: () => Promise<T>, isTransient: Transienc
   }
 }
 
+/**
+ * Waits for work no longer than a signal lets it. Not all that is given a signal ends with it: of a `Request` that has
+ * been collected as garbage, `fetch` no longer hears.
+ *
+ * @throws the signal's reason, when it is aborted first; otherwise whatever the work throws.
+ */
+export async function raced<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
 async function pause(millis: number, signal: AbortSignal): Promise<void> {
   try {
     await sleep(millis, undefined, { signal });
