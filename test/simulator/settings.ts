@@ -62,6 +62,7 @@ const ApiFault = z.strictObject({
   latencyMillis: millis.optional().describe('Answers later, by the wall clock.'),
   status: z.number().int().min(400).max(599).optional().describe('Answers with this error and has no effect.'),
   retryAfterSeconds: z.number().int().min(0).optional().describe('`retry-after` of that error.'),
+  body: z.string().optional().describe('Answers 200 with this text and has no effect.'),
   loseAnswer: z.boolean().default(false).describe('Has its effect, then cuts the connection.'),
   cutAfterBytes: z.number().int().min(0).optional().describe('Cuts a download after so many bytes.'),
 });

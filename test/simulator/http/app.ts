@@ -71,6 +71,7 @@ async function answerOf(
 ): Promise<Response> {
   if (fault?.status !== undefined) return faultAnswer(fault.status, fault.retryAfterSeconds);
   if (needsKey) checkKey(core.settings.get().api.key, c.req.header('x-goog-api-key') ?? c.req.query('key'));
+  if (fault?.body !== undefined) return new Response(fault.body, { headers: { 'content-type': JSON_TYPE } });
   const answer = await route.handle(c);
   return answer instanceof Response ? answer : jsonAnswer(answer);
 }
