@@ -41,6 +41,13 @@ const STORE_MILLIS = 5_000;
 const ITEM_MILLIS = 10_000;
 const LONGEST_PAUSE_MILLIS = 21_600_000;
 
+/**
+ * How often results are started again that nobody takes up, each time after four times as long: after 2, 8, 32 and 128
+ * minutes by default. Where there is no `fetchResults`, their events are then left alone.
+ */
+const MAX_RESTARTS = 4;
+const RESTART_FACTOR = 4;
+
 /** What another run has touched just now, it may be finishing. */
 const SETTLING_MILLIS = 60_000;
 
@@ -146,11 +153,13 @@ class Reconciliation {
     const before = this.#ago(config.pendingSeconds);
     const page = async (after?: PageStart) => await jobs.page('stalledResults', before, after, PAGE, this.#forStore());
     await this.#each(page, snapshotOf, async (job) => {
-      if (job.announcedBy === undefined || (job.resultsLeaseUntil && now() < job.resultsLeaseUntil)) return;
-      if (!(await jobs.claimRestart(job, now(), this.#forStore()))) return;
-      const { delivery, userMetadata } = await deliveries.recall(job.announcedBy, this.#forStore());
+      const { announcedBy, restarts, resultsLeaseUntil, resultsUpdatedAt } = job;
+      if (announcedBy === undefined || (resultsLeaseUntil && now() < resultsLeaseUntil)) return;
+      if (resultsUpdatedAt > this.#ago(config.pendingSeconds * RESTART_FACTOR ** restarts)) return;
+      if (!(await jobs.claimRestart(job, now(), restarts + 1 >= MAX_RESTARTS, this.#forStore()))) return;
+      const { delivery, userMetadata, publishedAt } = await deliveries.recall(announcedBy, this.#forStore());
       const { event } = delivery;
-      if (event === undefined) return;
+      if (event === undefined || publishedAt === undefined || publishedAt > before) return;
       const message = eventMessage({ ...delivery, event }, { userMetadata });
       const attributes = { ...message.attributes, replay: 'results' };
       await publisher.publish('events', { ...message, attributes }, this.#deadline.atMost(ITEM_MILLIS));
