@@ -40,8 +40,9 @@ export function linesOf({ path, record }: FoundJob): string {
   return timeline.length === 0 ? lines : `${lines}\n\n${timelineTable(timeline)}`;
 }
 
-/** `running, 3 of 10 published, 1 failed` */
+/** `running, 3 of 10 published, 1 failed`; `pending` until somebody takes them up. */
 export function resultsText({ state, total, published = 0, failed = 0 }: JobResults): string {
+  if (state === 'pending') return state;
   const all = total === undefined ? '' : ` of ${total}`;
   const errors = failed === 0 ? '' : `, ${failed} failed`;
   return `${state}, ${published}${all} published${errors}`;

@@ -16,7 +16,7 @@ const ON_THE_WAY: Standing = { isOver: false };
 export function standingOf(found: FoundJob): Standing {
   const { record } = found;
   const results = resultsOf(record);
-  if (!results) return withoutResults(found);
+  if (!results || results.state === 'pending') return withoutResults(found);
   if (!isFinal(record.state) && record.state !== 'requires_action') return ON_THE_WAY;
   return results.state === 'complete' || results.state === 'failed' ? over(record, results) : ON_THE_WAY;
 }

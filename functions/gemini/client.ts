@@ -48,26 +48,30 @@ function connect(access: Access): Gemini {
 
 function connectSdk({ apiKey, baseUrl, apiVersion }: Access, exchange?: Exchange): GoogleGenAI {
   hide(apiKey);
-  keepKeyAtHome();
-  const watching = exchange === undefined ? {} : { fetch: exchange.over(fetch) };
-  const httpOptions = { baseUrl: baseUrl.href, apiVersion, ...watching };
+  const httpOptions = { baseUrl: baseUrl.href, apiVersion, fetch: exchange?.over(fetchAtHome) ?? fetchAtHome };
   return new GoogleGenAI({ apiKey, enterprise: false, vertexai: false, httpOptions });
 }
 
-const KEY_HEADER = 'x-goog-api-key';
-
-let isKeyKept = false;
+const MAX_REDIRECTS = 5;
 
 /**
- * Ends a request with an API key that is told to go elsewhere. The SDK takes the global `fetch`, cannot be given another
- * one, and lets it follow redirects; at another origin `fetch` drops `Authorization`, but not Gemini's header.
+ * Follows redirects inside an origin, and ends a request that is told to go elsewhere: there `fetch` itself would drop
+ * `Authorization`, but not Gemini's header with the API key.
  */
-function keepKeyAtHome(): void {
-  if (isKeyKept) return;
-  isKeyKept = true;
-  const { fetch } = globalThis;
-  globalThis.fetch = async (input, init) => {
-    const headers = new Headers(init?.headers ?? (input instanceof Request ? input.headers : undefined));
-    return await fetch(input, headers.has(KEY_HEADER) ? { redirect: 'error', ...init } : init);
-  };
+async function fetchAtHome(input: string | URL | Request, init?: RequestInit): Promise<Response> {
+  const request = input instanceof Request ? input : new Request(input, init);
+  const { method, headers, body } = request;
+  const bytes = body && (await request.bytes());
+  const options = { method, headers, body: bytes, redirect: 'manual', signal: init?.signal ?? request.signal } as const;
+  let url = new URL(request.url);
+  for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects += 1) {
+    const response = await fetch(url, options);
+    const location = response.status >= 300 && response.status < 400 ? response.headers.get('location') : null;
+    if (location === null) return response;
+    await response.body?.cancel();
+    const next = new URL(location, url);
+    if (next.origin !== url.origin) throw new TypeError('fetch failed: Gemini redirects to another origin.');
+    url = next;
+  }
+  throw new TypeError('fetch failed: Gemini redirects in circles.');
 }

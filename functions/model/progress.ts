@@ -14,6 +14,22 @@ export interface Progress {
 
 export const NOTHING_YET: Progress = { position: 0, published: 0, failed: 0 };
 
+/** The events whose jobs can have an output; an expired batch has none (G 7.3). */
+const EVENTS_WITH_OUTPUT: ReadonlySet<string> = new Set([
+  'batch.succeeded',
+  'batch.failed',
+  'batch.cancelled',
+  'interaction.completed',
+  'interaction.requires_action',
+  'interaction.incomplete',
+  'interaction.budget_exceeded',
+  'video.generated',
+]);
+
+export function canHaveOutput(eventType: string): boolean {
+  return EVENTS_WITH_OUTPUT.has(eventType);
+}
+
 /** What a decision needs of the results in a job's record. */
 export interface ResultsRecord extends Progress {
   readonly state: 'pending' | 'running' | 'complete' | 'failed';
@@ -29,6 +45,11 @@ export type ResultsDecision =
   | { readonly action: 'wait'; readonly until: Date }
   | { readonly action: 'done' };
 
+/** Whether results are still to come with an event, beside those that are there or to come already. */
+export function announcesResults(stored: ResultsRecord | undefined, eventType: string): boolean {
+  return canHaveOutput(eventType) && (stored === undefined || isSuperseded(stored.event, eventType));
+}
+
 /** @param now by the clock that `leaseUntil` was written by. */
 export function decideResults(
   stored: ResultsRecord | undefined,
@@ -40,11 +61,13 @@ export function decideResults(
   const { leaseUntil, leaseOwner } = stored;
   if (leaseUntil && leaseOwner !== owner && now < leaseUntil) return { action: 'wait', until: leaseUntil };
   if (isSuperseded(stored.event, eventType)) return { action: 'read', from: NOTHING_YET };
-  if (stored.state === 'complete' || stored.state === 'failed') return { action: 'done' };
+  const isOver = stored.state === 'complete' || stored.state === 'failed';
+  if (isOver || isSuperseded(eventType, stored.event)) return { action: 'done' };
   return { action: 'read', from: stored };
 }
 
 /** Calls that an interaction waited for are not its output; a late event of less weight changes nothing. */
-function isSuperseded(before: string | undefined, eventType: string): boolean {
-  return before !== undefined && !isFinal(stateOf(before)) && isFinal(stateOf(eventType));
+function isSuperseded(before: string | undefined, after: string | undefined): boolean {
+  if (before === undefined || after === undefined) return false;
+  return !isFinal(stateOf(before)) && isFinal(stateOf(after));
 }

@@ -62,6 +62,13 @@ const LEFT = { republish: 0.6, restart: 0.5, ask: 0.4, overdue: 0.1 };
 const MAX_PAGE_SIZE = 1_000;
 
 /**
+ * How often results are started again that nobody takes up, each time after four times as long: after 2, 8, 32 and 128
+ * minutes by default. Where there is no `fetchResults`, their events are then left alone.
+ */
+const MAX_RESTARTS = 4;
+const RESTART_FACTOR = 4;
+
+/**
  * Finds what push alone leaves behind, and finishes it. Safe to run twice at once and as often as one likes: each thing
  * is claimed in its record before it is done, and what is not reached in time is the first of the next run.
  *
@@ -190,11 +197,13 @@ class Reconciliation {
     const before = this.#ago(config.pendingSeconds);
     const page = async (after?: PageStart) => await jobs.page('stalledResults', before, after, PAGE, this.#forStore());
     await this.#each(LEFT.restart, page, snapshotOf, async (job) => {
-      if (job.announcedBy === undefined || (job.resultsLeaseUntil && now() < job.resultsLeaseUntil)) return;
-      if (!(await jobs.claimRestart(job, now(), this.#forStore()))) return;
-      const { delivery, userMetadata } = await deliveries.recall(job.announcedBy, this.#forStore());
+      const { announcedBy, restarts, resultsLeaseUntil, resultsUpdatedAt } = job;
+      if (announcedBy === undefined || (resultsLeaseUntil && now() < resultsLeaseUntil)) return;
+      if (resultsUpdatedAt > this.#ago(config.pendingSeconds * RESTART_FACTOR ** restarts)) return;
+      if (!(await jobs.claimRestart(job, now(), restarts + 1 >= MAX_RESTARTS, this.#forStore()))) return;
+      const { delivery, userMetadata, publishedAt } = await deliveries.recall(announcedBy, this.#forStore());
       const { event } = delivery;
-      if (event === undefined) return;
+      if (event === undefined || publishedAt === undefined || publishedAt > before) return;
       const message = eventMessage({ ...delivery, event }, { userMetadata, replay: 'results' });
       await publisher.publish('events', message, this.#forItem());
       this.#summary.resumed += 1;

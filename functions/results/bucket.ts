@@ -3,6 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import type { Storage } from '@google-cloud/storage';
 import { GeminiError } from '../gemini/errors.ts';
 import { CallbackError } from '../platform/errors.ts';
+import { raced } from '../platform/retry.ts';
 
 /** An object in Cloud Storage, whose checksum has been compared with what was sent. */
 export interface StoredObject {
@@ -12,28 +13,43 @@ export interface StoredObject {
   readonly crc32c?: string | undefined;
 }
 
+const SAVE_MILLIS = 120_000;
+
 /** Where results go that do not fit into a message. Writing one again replaces it by the same. */
 export class Bucket {
   readonly #name: string;
-  readonly #projectId: string | undefined;
-  #storage: Promise<Storage> | undefined;
+  readonly #connect: () => Promise<Storage>;
+  readonly #signal: AbortSignal;
 
-  constructor(name: string, projectId: string | undefined) {
+  private constructor(name: string, connected: () => Promise<Storage>, signal: AbortSignal) {
     this.#name = name;
-    this.#projectId = projectId;
+    this.#connect = connected;
+    this.#signal = signal;
+  }
+
+  static open(name: string, projectId: string | undefined): Bucket {
+    let storage: Promise<Storage> | undefined;
+    return new Bucket(name, () => (storage ??= connect(projectId)), new AbortController().signal);
+  }
+
+  /** The same bucket, for which nobody waits any longer when a signal is aborted. */
+  until(signal: AbortSignal): Bucket {
+    return new Bucket(this.#name, this.#connect, signal);
   }
 
   /** @throws {CallbackError} `STORAGE_UNAVAILABLE` */
   async save(path: string, content: Buffer, contentType: string): Promise<StoredObject> {
+    const signal = AbortSignal.any([this.#signal, AbortSignal.timeout(SAVE_MILLIS)]);
     return await this.#write(path, async (file) => {
-      await file.save(content, { contentType, resumable: false, validation: 'crc32c' });
+      await raced(file.save(content, { contentType, resumable: false, validation: 'crc32c' }), signal);
     });
   }
 
-  /** The same for content that comes by and by. */
+  /** The same for content that comes by and by, in whatever time it takes. */
   async copy(path: string, chunks: AsyncIterable<Buffer>, contentType: string): Promise<StoredObject> {
     return await this.#write(path, async (file) => {
-      await pipeline(Readable.from(chunks), file.createWriteStream({ contentType, validation: 'crc32c' }));
+      const target = file.createWriteStream({ contentType, validation: 'crc32c' });
+      await pipeline(Readable.from(chunks), target, { signal: this.#signal });
     });
   }
 
@@ -42,8 +58,7 @@ export class Bucket {
     write: (file: ReturnType<ReturnType<Storage['bucket']>['file']>) => Promise<void>,
   ): Promise<StoredObject> {
     try {
-      this.#storage ??= connect(this.#projectId);
-      const file = (await this.#storage).bucket(this.#name).file(path);
+      const file = (await this.#connect()).bucket(this.#name).file(path);
       await write(file);
       const { size, crc32c } = file.metadata;
       return { uri: `gs://${this.#name}/${path}`, bytes: Number(size), crc32c };

@@ -1,6 +1,6 @@
 import { GeminiError } from '../gemini/errors.ts';
 import type { Message } from '../model/message.ts';
-import type { Progress } from '../model/progress.ts';
+import { canHaveOutput, type Progress } from '../model/progress.ts';
 import { type FunctionCall, MAX_MESSAGE_BYTES, ResultMessages } from '../model/result.ts';
 import { Deadline } from '../platform/deadline.ts';
 import { CallbackError } from '../platform/errors.ts';
@@ -12,7 +12,7 @@ import type { Bucket } from './bucket.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { Flow } from './flow.ts';
 import { type Notice, readNotice } from './notice.ts';
-import { canHaveOutput, openOutput } from './open.ts';
+import { openOutput } from './open.ts';
 import type { Found, Output, Start } from './outputs.ts';
 import { place } from './placement.ts';
 import type { VideoSources } from './videos.ts';
@@ -88,9 +88,9 @@ class Run {
     const { stopping, budgetMillis } = dependencies;
     this.#notice = notice;
     this.#claim = claim;
-    this.#dependencies = dependencies;
     this.#messages = new ResultMessages(notice);
     this.#signal = AbortSignal.any([this.#failing.signal, stopping, AbortSignal.timeout(budgetMillis)]);
+    this.#dependencies = { ...dependencies, bucket: dependencies.bucket?.until(this.#signal) };
     this.#checkpoints = new Checkpoints(from, {
       save: async (progress) => await this.#save(progress),
       leaseMillis: RESULTS_LEASE_MILLIS,
@@ -217,7 +217,7 @@ function takenOver(): CallbackError {
 }
 
 function isFinal(failure: GeminiError | CallbackError): failure is GeminiError {
-  return failure instanceof GeminiError && !failure.isTransient;
+  return failure instanceof GeminiError && failure.isRefusal;
 }
 
 /** Statuses of gRPC that say that nothing was wrong with the request: the backend, or the way to it, was. */

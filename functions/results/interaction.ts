@@ -1,9 +1,9 @@
 import type { GoogleGenAI } from '@google/genai';
+import { ask } from '../gemini/ask.ts';
+import { GeminiError } from '../gemini/errors.ts';
 import { isInteractionName } from '../gemini/names.ts';
-import { GeminiError, toGeminiError } from '../gemini/errors.ts';
 import { isJsonObject, type JsonObject, stringAt } from '../model/json.ts';
-import type { FunctionCall } from '../model/result.ts';
-import { retrying } from '../platform/retry.ts';
+import type { FunctionCall, JobResult } from '../model/result.ts';
 
 /** A finished interaction, as much of it as is passed on. */
 export interface Interaction {
@@ -30,7 +30,8 @@ const FIELDS = [
   'errors',
 ] as const;
 
-const REQUEST_MILLIS = 120_000;
+/** An answer may hold a video (G 10.3). */
+const ATTEMPT_MILLIS = 120_000;
 
 /**
  * Reads an interaction, by the SDK.
@@ -41,26 +42,18 @@ export async function readInteraction(ai: GoogleGenAI, jobName: string, signal: 
   if (!isInteractionName(jobName))
     throw new GeminiError('This is no name of an interaction.', { httpStatus: 400, status: 'INVALID_ARGUMENT' });
   const id = jobName.replace(/^interactions\//, '');
-  return await retrying(
-    async () => requireEnded(await getOnce(ai, id)),
-    (error) => (error instanceof GeminiError && error.isTransient ? error : undefined),
+  return await ask(
+    async (attempt) =>
+      requireEnded(toInteraction(await ai.interactions.get(id, {}, { maxRetries: 0, signal: attempt }))),
     signal,
+    ATTEMPT_MILLIS,
   );
-}
-
-async function getOnce(ai: GoogleGenAI, id: string): Promise<Interaction> {
-  try {
-    const resource = await ai.interactions.get(id, {}, { maxRetries: 0, timeout: REQUEST_MILLIS });
-    return toInteraction(resource);
-  } catch (error) {
-    throw toGeminiError(error);
-  }
 }
 
 function toInteraction(resource: JsonObject): Interaction {
   const fields = Object.fromEntries(FIELDS.map((name) => [name, resource[name]]));
   const steps = Array.isArray(fields['steps']) ? fields['steps'].filter(isJsonObject) : [];
-  return { status: stringAt(resource, 'status') ?? '', steps, fields };
+  return { status: stringAt(resource, 'status') ?? 'unknown', steps, fields };
 }
 
 function requireEnded(interaction: Interaction): Interaction {
@@ -95,15 +88,24 @@ export function videosOf({ steps }: Interaction): readonly VideoPart[] {
     }));
 }
 
-/** Whether it says anything beside its videos. */
-export function hasOtherOutput({ steps }: Interaction): boolean {
-  return contentsOf(steps).some(({ type }) => type !== 'video');
+/** What it has come to; its videos are results of their own. Whatever is not complete is an error, also where it has an output. */
+export function interactionResult(interaction: Interaction): JobResult {
+  const { status, steps } = interaction;
+  const response = withoutVideos(interaction);
+  if (status === 'completed') return { index: 0, status: 'ok', fields: { response } };
+  const fields = { error: errorOf(interaction), ...(steps.length > 0 ? { response } : {}) };
+  return { index: 0, status: 'error', fields };
 }
 
-/** The same without its videos, which are results of their own. */
-export function withoutVideos({ fields, steps }: Interaction): JsonObject {
+/** As Gemini says it; most ends have no error but their name (G 9.3). */
+function errorOf({ status, fields: { errors } }: Interaction): unknown {
+  const [error] = Array.isArray(errors) ? (errors as unknown[]) : [];
+  return error ?? { code: status.toUpperCase(), message: `Gemini says that the interaction is ${status}.` };
+}
+
+function withoutVideos({ fields, steps }: Interaction): JsonObject {
   const kept = steps.map((step) =>
-    Array.isArray(step['content'])
+    step['type'] === 'model_output' && Array.isArray(step['content'])
       ? { ...step, content: step['content'].filter((part) => !(isJsonObject(part) && part['type'] === 'video')) }
       : step,
   );

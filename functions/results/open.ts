@@ -2,34 +2,10 @@ import { GeminiError } from '../gemini/errors.ts';
 import { stateOf } from '../model/job.ts';
 import type { FunctionCall } from '../model/result.ts';
 import { batchResults, pointerIn } from './batch.ts';
-import {
-  callsOf,
-  hasOtherOutput,
-  type Interaction,
-  readInteraction,
-  type VideoPart,
-  videosOf,
-  withoutVideos,
-} from './interaction.ts';
+import { callsOf, type Interaction, interactionResult, readInteraction, videosOf } from './interaction.ts';
 import type { Notice } from './notice.ts';
 import type { Found, Output, Start } from './outputs.ts';
-import { type VideoSources, videoResult, videosOfJob } from './videos.ts';
-
-/** The events whose jobs can have an output; an expired batch has none (G 7.3). */
-const EVENTS = new Set([
-  'batch.succeeded',
-  'batch.failed',
-  'batch.cancelled',
-  'interaction.completed',
-  'interaction.requires_action',
-  'interaction.incomplete',
-  'interaction.budget_exceeded',
-  'video.generated',
-]);
-
-export function canHaveOutput(eventType: string): boolean {
-  return EVENTS.has(eventType);
-}
+import { type Video, type VideoSources, videoResult, videosOfJob } from './videos.ts';
 
 /**
  * Opens what a job has given.
@@ -80,7 +56,7 @@ function requireSome(calls: readonly FunctionCall[]): readonly FunctionCall[] {
   throw new GeminiError(message, { httpStatus: 404, status: 'NO_OUTPUT' });
 }
 
-/** What it says is one result, each video of it another. */
+/** What it has come to is one result, each video of it another. */
 async function* interactionResults(
   interaction: Interaction,
   jobName: string,
@@ -89,17 +65,12 @@ async function* interactionResults(
   signal: AbortSignal,
 ): AsyncGenerator<Found> {
   const videos = videosOf(interaction);
-  const speaks = videos.length === 0 || hasOtherOutput(interaction);
-  const total = videos.length + Number(speaks);
-  if (speaks && start.published === 0) {
-    const response = videos.length === 0 ? interaction.fields : withoutVideos(interaction);
-    yield { result: { index: 0, status: 'ok', fields: { response } }, position: 1, total };
-  }
-  yield* videoResults(videos, Number(speaks), jobName, start, sources, signal);
+  if (start.published === 0) yield { result: interactionResult(interaction), position: 1, total: 1 + videos.length };
+  yield* videoResults(videos, 1, jobName, start, sources, signal);
 }
 
 async function* videoResults(
-  videos: readonly VideoPart[],
+  videos: readonly Video[],
   firstIndex: number,
   jobName: string,
   start: Start,

@@ -14,7 +14,7 @@ export function connectResults(config: ResultsConfig): EventHandler {
   const log = new Log(projectId);
   const gemini = geminiByKey(config.gemini, log);
   const dependencies = {
-    bucket: bucket === undefined ? undefined : new Bucket(bucket, projectId),
+    bucket: bucket === undefined ? undefined : Bucket.open(bucket, projectId),
     store: new JobResults(connectFirestore(config)),
     publisher: new Publisher(config),
     log,

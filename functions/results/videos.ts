@@ -1,11 +1,12 @@
-import { isOperationName } from '../gemini/names.ts';
-import { GenerateVideosOperation, type GoogleGenAI } from '@google/genai';
+import { type File, FileState, GenerateVideosOperation, type GoogleGenAI } from '@google/genai';
+import { ask } from '../gemini/ask.ts';
 import { download } from '../gemini/download.ts';
-import { GeminiError, toGeminiError } from '../gemini/errors.ts';
+import { GeminiError } from '../gemini/errors.ts';
 import type { GeminiHttp } from '../gemini/http.ts';
+import { isOperationName } from '../gemini/names.ts';
 import { jobDocumentId } from '../model/jobName.ts';
-import type { JobResult } from '../model/result.ts';
-import { retrying } from '../platform/retry.ts';
+import type { JsonObject } from '../model/json.ts';
+import { errorResult, type JobResult } from '../model/result.ts';
 import { fileNameIn } from './batch.ts';
 import type { Bucket } from './bucket.ts';
 import type { VideoPart } from './interaction.ts';
@@ -17,8 +18,14 @@ export interface VideoSources {
   readonly bucket: Bucket | undefined;
 }
 
+/** A video, or why Gemini has held it back. */
+export type Video = VideoPart | { readonly withheld: string };
+
+const MIME_TYPE = 'video/mp4';
+
 /**
- * The videos of an operation, which may be several; of another job the one that its event names (G 10.2).
+ * The videos of an operation, which may be several (G 10.2). Where that cannot be read, or names none, and of any other
+ * job: the one that its event names.
  *
  * @throws {GeminiError} that is final, or the signal's reason.
  */
@@ -26,60 +33,109 @@ export async function videosOfJob(
   ai: GoogleGenAI,
   job: { readonly name: string; readonly pointer: string | undefined },
   signal: AbortSignal,
-): Promise<readonly VideoPart[]> {
-  const uris = isOperationName(job.name)
-    ? await ask(async () => await urisOfOperation(ai, job.name), signal)
-    : [job.pointer ?? ''].filter((uri) => uri !== '');
-  if (uris.length > 0) return uris.map((uri) => ({ uri, mimeType: 'video/mp4' }));
-  throw new GeminiError('The job has ended, and names no video.', { httpStatus: 404, status: 'NO_OUTPUT' });
+): Promise<readonly Video[]> {
+  const named = job.pointer ? [{ uri: uriOf(job.pointer), mimeType: MIME_TYPE }] : undefined;
+  try {
+    if (!isOperationName(job.name)) throw noVideo();
+    return await ask(async (attempt) => await videosOfOperation(ai, job.name, attempt), signal);
+  } catch (error) {
+    if (named && error instanceof GeminiError && error.isRefusal) return named;
+    throw error;
+  }
 }
 
 /** A video as a result: a copy of it in the bucket, where there is one, or where Gemini keeps it for two days. */
 export async function videoResult(
-  { ai, gemini, bucket }: VideoSources,
+  sources: VideoSources,
   jobName: string,
-  { uri, data, mimeType }: VideoPart,
+  video: Video,
   index: number,
   signal: AbortSignal,
 ): Promise<JobResult> {
+  if ('withheld' in video) return errorResult(index, 'FILTERED', video.withheld);
+  const { uri, mimeType } = video;
   const path = `${jobDocumentId(jobName)}/${index}.${mimeType.split('/').at(-1)}`;
-  const result = (fields: object): JobResult => ({ index, status: 'ok', fields: { ...fields, mimeType } });
+  try {
+    return { index, status: 'ok', fields: await placeVideo(sources, path, video, signal) };
+  } catch (error) {
+    if (error instanceof GeminiError && error.isRefusal)
+      return errorResult(index, error.status, error.message, { uri, mimeType });
+    throw error;
+  }
+}
+
+async function placeVideo(
+  { ai, gemini, bucket }: VideoSources,
+  path: string,
+  { uri, data, mimeType }: VideoPart,
+  signal: AbortSignal,
+): Promise<JsonObject> {
   if (uri === undefined && data !== undefined) {
-    if (bucket) return result(await bucket.save(path, Buffer.from(data, 'base64'), mimeType));
-    return { index, status: 'ok', fields: { response: { type: 'video', mime_type: mimeType, data } } };
+    if (bucket) return { ...(await bucket.save(path, Buffer.from(data, 'base64'), mimeType)), mimeType };
+    return { response: { type: 'video', mime_type: mimeType, data } };
   }
   const name = fileNameIn(uri);
-  if (name === undefined) return result({ uri });
-  if (bucket) return result(await bucket.copy(path, download(gemini, name, 0, signal), mimeType));
-  const file = await ask(async () => await ai.files.get({ name }), signal);
-  return result({ uri, ...(file.sizeBytes === undefined ? {} : { bytes: Number(file.sizeBytes) }) });
+  if (name === undefined) return { uri, mimeType };
+  const file = await processedFile(ai, name, signal);
+  if (file?.state === FileState.FAILED) throw failedFile(file);
+  if (bucket) return { ...(await bucket.copy(path, download(gemini, name, 0, signal), mimeType)), mimeType };
+  if (file === undefined) await requireReadable(gemini, name, signal);
+  return { uri, ...(file?.sizeBytes === undefined ? {} : { bytes: Number(file.sizeBytes) }), mimeType };
 }
 
-async function urisOfOperation(ai: GoogleGenAI, name: string): Promise<readonly string[]> {
+async function videosOfOperation(ai: GoogleGenAI, name: string, signal: AbortSignal): Promise<readonly Video[]> {
   const operation = new GenerateVideosOperation();
   operation.name = name;
-  const { response, error, done } = await ai.operations.getVideosOperation({ operation });
+  const config = { abortSignal: signal };
+  const { response, error, done } = await ai.operations.getVideosOperation({ operation, config });
   if (error) throw new GeminiError(String(error['message']), { httpStatus: 400, status: 'FAILED_PRECONDITION' });
   if (!done) throw new GeminiError('Gemini says that the operation is running, though its event has come.');
-  if (response?.raiMediaFilteredCount) {
-    const reasons = response.raiMediaFilteredReasons?.join('; ') ?? '';
-    throw new GeminiError(`Gemini held videos back: ${reasons}`, { httpStatus: 400, status: 'FILTERED' });
-  }
-  return (response?.generatedVideos ?? []).flatMap(({ video }) => video?.uri ?? []);
+  const { generatedVideos = [], raiMediaFilteredCount = 0, raiMediaFilteredReasons = [] } = response ?? {};
+  const videos = generatedVideos.flatMap(({ video }) => (video?.uri ? { uri: video.uri, mimeType: MIME_TYPE } : []));
+  const withheld = `Gemini held videos back: ${raiMediaFilteredReasons.join('; ')}`;
+  if (videos.length > 0) return [...videos, ...Array.from({ length: raiMediaFilteredCount }, () => ({ withheld }))];
+  throw raiMediaFilteredCount > 0 ? new GeminiError(withheld, { httpStatus: 400, status: 'FILTERED' }) : noVideo();
 }
 
-/** One call of the SDK's, until it is answered for good. */
-async function ask<T>(call: () => Promise<T>, signal: AbortSignal): Promise<T> {
-  const asked = async () => {
-    try {
-      return await call();
-    } catch (error) {
-      throw toGeminiError(error);
-    }
-  };
-  return await retrying(
-    asked,
-    (error) => (error instanceof GeminiError && error.isTransient ? error : undefined),
-    signal,
-  );
+/**
+ * What Gemini says of a file, once it is processed (G 10.3); nothing where it will not speak of it, as of those whose ids
+ * are too long (G 1.9): they may be there all the same.
+ */
+async function processedFile(ai: GoogleGenAI, name: string, signal: AbortSignal): Promise<File | undefined> {
+  try {
+    return await ask(
+      async (abortSignal) => requireProcessed(await ai.files.get({ name, config: { abortSignal } })),
+      signal,
+    );
+  } catch (error) {
+    if (error instanceof GeminiError && error.isRefusal) return undefined;
+    throw error;
+  }
+}
+
+function requireProcessed(file: File): File {
+  if (file.state === FileState.PROCESSING) throw new GeminiError(`${file.name} is still being processed.`);
+  return file;
+}
+
+function failedFile({ name, error }: File): GeminiError {
+  const message = error?.message ?? `Gemini could not process ${name}.`;
+  return new GeminiError(message, { httpStatus: 400, status: 'FAILED_PRECONDITION' });
+}
+
+/** @throws {GeminiError} where not even the first bytes are to be had. */
+async function requireReadable(gemini: GeminiHttp, name: string, signal: AbortSignal): Promise<void> {
+  const bytes = download(gemini, name, 0, signal);
+  await bytes.next();
+  await bytes.return(undefined);
+}
+
+/** The address that an event gives; of a name, the one at Gemini. */
+function uriOf(pointer: string): string {
+  const [, id] = /^(?:files\/)?([\w-]+)$/.exec(pointer) ?? [];
+  return id === undefined ? pointer : `https://generativelanguage.googleapis.com/v1/files/${id}:download?alt=media`;
+}
+
+function noVideo(): GeminiError {
+  return new GeminiError('The job has ended, and names no video.', { httpStatus: 404, status: 'NO_OUTPUT' });
 }

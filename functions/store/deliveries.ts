@@ -26,6 +26,7 @@ import { untilDecided } from './contention.ts';
 import { isFailedPrecondition, isAlreadyExists } from './grpc.ts';
 import { readJob, writeJob } from './jobs.ts';
 import { type PageStart, QUERIES, queryOf } from './queries.ts';
+import { announcedResults } from './results.ts';
 import { Turns } from './turns.ts';
 
 /**
@@ -56,6 +57,13 @@ export interface Claim {
 export interface TakenOver {
   readonly delivery: Delivery;
   readonly claimed: ClaimResult<Claim> & { readonly status: 'claimed' };
+}
+
+export interface Recalled {
+  readonly delivery: Delivery;
+  readonly repeatOf: string | undefined;
+  readonly publishedAt: Date | undefined;
+  readonly userMetadata: JsonObject | undefined;
 }
 
 /**
@@ -139,11 +147,8 @@ export class Deliveries {
     return await deadline.wait(taking, 'STORE_UNAVAILABLE', 'Firestore did not answer in time.');
   }
 
-  /** A recorded delivery with what its message says beside it. */
-  async recall(
-    webhookId: string,
-    deadline: Deadline,
-  ): Promise<{ delivery: Delivery; repeatOf: string | undefined; userMetadata: JsonObject | undefined }> {
+  /** A recorded delivery with what its message says beside it, and when that was published. */
+  async recall(webhookId: string, deadline: Deadline): Promise<Recalled> {
     const document = this.#firestore.doc(`deliveries/${webhookId}`);
     const recalling = document.get().then(async (snapshot) => {
       if (!snapshot.exists) throw new Error(`There is no record of the delivery ${webhookId}.`);
@@ -151,7 +156,8 @@ export class Deliveries {
       const job = delivery.event?.job;
       const jobSnapshot = job && (await this.#firestore.doc(`jobs/${jobDocumentId(job.name)}`).get());
       const repeatOf = snapshot.get('repeatOf') as string | undefined;
-      return { delivery, repeatOf, userMetadata: jobSnapshot && readJob(jobSnapshot)?.userMetadata };
+      const publishedAt = timeAt(snapshot.data() ?? {}, 'publishedAt');
+      return { delivery, repeatOf, publishedAt, userMetadata: jobSnapshot && readJob(jobSnapshot)?.userMetadata };
     });
     return await deadline.wait(recalling, 'STORE_UNAVAILABLE', 'Firestore did not answer in time.');
   }
@@ -324,7 +330,8 @@ function recordJob(batch: WriteBatch, delivery: Delivery, snapshot: DocumentSnap
   const { event, webhookId, receivedAt } = delivery;
   if (event?.job === undefined) return undefined;
   const change = applyEvent(readJob(snapshot), { ...event, job: event.job }, webhookId);
-  writeJob(batch, snapshot, change.job, receivedAt);
+  const results = change.repeatOf === undefined ? announcedResults(snapshot, event.type) : undefined;
+  writeJob(batch, snapshot, change.job, results, receivedAt);
   return change;
 }
 

@@ -26,14 +26,24 @@ export function readJob(snapshot: DocumentSnapshot): Job | undefined {
   };
 }
 
-/** Writes what the events say of a job; fields of others are not touched, and nothing if the record has changed since. */
-export function writeJob(batch: WriteBatch, snapshot: DocumentSnapshot, job: Job, at: Date): void {
-  const { error, ...fields } = job;
+/**
+ * Writes what the events say of a job; fields of others are not touched, and nothing if the record has changed since.
+ *
+ * @param results that are to come, where this is the first to say so.
+ */
+export function writeJob(
+  batch: WriteBatch,
+  snapshot: DocumentSnapshot,
+  { error, ...said }: Job,
+  results: DocumentData | undefined,
+  at: Date,
+): void {
+  const fields = { ...said, results };
   if (snapshot.updateTime) {
     const changed = { ...fields, error: error ?? FieldValue.delete(), updatedAt: at };
     batch.update(snapshot.ref, changed, { lastUpdateTime: snapshot.updateTime });
   } else {
-    batch.create(snapshot.ref, { ...job, createdAt: at, updatedAt: at });
+    batch.create(snapshot.ref, { ...fields, error, createdAt: at, updatedAt: at });
   }
 }
 

@@ -25,6 +25,9 @@ export interface RegisteredJob extends KnownJob {
   /** The delivery that announced what its results are of. */
   readonly announcedBy: string | undefined;
   readonly resultsLeaseUntil: Date | undefined;
+  readonly resultsUpdatedAt: Date;
+  /** How often its results were started again since somebody took them up. */
+  readonly restarts: number;
 }
 
 type Query = 'silentJobs' | 'overdueJobs' | 'stalledResults';
@@ -74,9 +77,10 @@ export class JobRegistry {
     return await this.#change(job, { updatedAt: now }, deadline);
   }
 
-  /** The same for the restart of a job's results. */
-  async claimRestart(job: RegisteredJob, now: Date, deadline: Deadline): Promise<boolean> {
-    const fields = { 'results.updatedAt': now, 'results.restarts': FieldValue.increment(1) };
+  /** The same for the restart of a job's results. After the last one they are in no query, which goes by their time. */
+  async claimRestart(job: RegisteredJob, now: Date, isLast: boolean, deadline: Deadline): Promise<boolean> {
+    const updatedAt = isLast ? FieldValue.delete() : now;
+    const fields = { 'results.updatedAt': updatedAt, 'results.restarts': job.restarts + 1 };
     return await this.#touch(job, fields, deadline);
   }
 
@@ -130,6 +134,8 @@ function readRegistered(snapshot: PageStart): RegisteredJob {
     isOverdueTold: timeline.some(({ type }) => type === 'job.overdue'),
     announcedBy: timeline.find(({ type }) => type === results['event'])?.webhookId,
     resultsLeaseUntil: timeOf(results['leaseUntil']),
+    resultsUpdatedAt: timeOf(results['updatedAt']) ?? new Date(0),
+    restarts: Number(results['restarts'] ?? 0),
   };
 }
 

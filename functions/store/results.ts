@@ -9,7 +9,7 @@ import {
 } from '@google-cloud/firestore';
 import { stateOf } from '../model/job.ts';
 import { type JobKind, jobDocumentId } from '../model/jobName.ts';
-import { decideResults, type Progress, type ResultsRecord } from '../model/progress.ts';
+import { announcesResults, decideResults, type Progress, type ResultsRecord } from '../model/progress.ts';
 import type { Deadline } from '../platform/deadline.ts';
 import { untilDecided } from './contention.ts';
 
@@ -117,6 +117,12 @@ export class JobResults {
   }
 }
 
+/** The results that an event announces, for the record of its job; nothing where that has them, or none are to come. */
+export function announcedResults(snapshot: DocumentSnapshot, eventType: string): DocumentData | undefined {
+  if (!announcesResults(readResults(snapshot), eventType)) return undefined;
+  return { state: 'pending', event: eventType, updatedAt: FieldValue.serverTimestamp() };
+}
+
 const NO_LEASE: DocumentData = { leaseOwner: FieldValue.delete(), leaseUntil: FieldValue.delete() };
 
 /** An event that comes before its job's record, or after it was removed, makes one. */
@@ -127,7 +133,8 @@ async function take(
   eventType: string,
 ): Promise<void> {
   if (snapshot.updateTime) {
-    const fields = { ...nested(results), 'results.error': FieldValue.delete() };
+    const removed = { 'results.error': FieldValue.delete(), 'results.restarts': FieldValue.delete() };
+    const fields = { ...nested(results), ...removed };
     await snapshot.ref.update(fields, { lastUpdateTime: snapshot.updateTime });
   } else {
     const times = { createdAt: FieldValue.serverTimestamp(), updatedAt: FieldValue.serverTimestamp() };

@@ -153,7 +153,8 @@ test('release says why it was held, asks, and then lets it go its way', async ()
 test('jobs reconcile does what the function does', async () => {
   const held = project.firestore.doc('deliveries/msg_published');
   await held.update({ state: 'pending', leaseUntil: new Date(0) });
-  expect(await result('jobs', 'reconcile')).toMatchObject({ republished: 1, errors: 0 });
-  expect(await project.messages('gemini-events')).toHaveLength(1);
+  expect(await result('jobs', 'reconcile')).toMatchObject({ republished: 1, resumed: 2, errors: 0 });
+  const replays = (await project.messages('gemini-events')).map(({ attributes }) => attributes['replay']);
+  expect(replays).toEqual([undefined, 'results', 'results']);
   expect(await project.document('deliveries/msg_published')).toMatchObject({ state: 'published' });
 });

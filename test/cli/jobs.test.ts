@@ -58,7 +58,7 @@ describe('list', () => {
     own = await TestProject.create();
     const written: readonly [string, DocumentData][] = [
       ['batches/old', {}],
-      ['interactions/mid', { kind: 'interaction', state: 'running' }],
+      ['interactions/mid', { kind: 'interaction', state: 'running', results: { state: 'pending' } }],
       ['batches/new', { state: 'running', results: results({ state: 'running', published: 3, total: 10, failed: 1 }) }],
     ];
     for (const [minutes, [jobId, fields]] of written.entries()) {
@@ -87,7 +87,7 @@ describe('list', () => {
     ).toEqual([
       ['ID', 'KIND', 'STATE', 'RESULTS', 'UPDATED'],
       ['batches/new', 'batch', 'running', 'running, 3 of 10 published, 1 failed', '2026-01-02T03:06:05.000Z'],
-      ['interactions/mid', 'interaction', 'running', '2026-01-02T03:05:05.000Z'],
+      ['interactions/mid', 'interaction', 'running', 'pending', '2026-01-02T03:05:05.000Z'],
       ['batches/old', 'batch', 'succeeded', '2026-01-02T03:04:05.000Z'],
     ]);
   });
@@ -316,7 +316,7 @@ describe('a job stands', () => {
   test.for([
     ['not final', { state: 'running' }],
     ['of no known state', { state: 'unknown' }],
-    ['results have yet to begin', { results: { state: 'pending' } }],
+    ['its function calls have yet to be read', { state: 'requires_action', results: { state: 'pending' } }],
     ['results come', { results: { state: 'running' } }],
     ['results come of a job that failed', { state: 'failed', results: { state: 'running', event: 'batch.failed' } }],
     ['its function calls are not out', { state: 'requires_action' }],
@@ -327,6 +327,7 @@ describe('a job stands', () => {
 
   test.for([
     ['failed', { state: 'failed' }, 'JOB_FAILED'],
+    ['failed, and nothing was read', { state: 'failed', results: { state: 'pending' } }, 'JOB_FAILED'],
     ['cancelled', { state: 'cancelled' }, 'JOB_FAILED'],
     ['expired', { state: 'expired' }, 'JOB_FAILED'],
     ['succeeded', { results: { state: 'complete' } }, undefined],
@@ -347,6 +348,9 @@ describe('a job stands', () => {
     expect(standingOf(found({}, 5))).toEqual({ isOver: false, forMillis: 10_000 });
     const stale = { state: 'complete', event: 'interaction.requires_action' } as const;
     expect(standingOf(found({ results: stale }, 5))).toEqual({ isOver: false, forMillis: 10_000 });
+    const pending = { state: 'pending', event: 'batch.succeeded' } as const;
+    expect(standingOf(found({ results: pending }, 5))).toEqual({ isOver: false, forMillis: 10_000 });
+    expect(standingOf(found({ results: pending }, 15))).toMatchObject({ isOver: true, remark: expect.any(String) });
     expect(standingOf(found({}, 15))).toMatchObject({ isOver: true, remark: expect.any(String) });
   });
 });

@@ -1,6 +1,14 @@
 import { once } from 'node:events';
-import { createServer, type IncomingHttpHeaders, type RequestListener } from 'node:http';
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type RequestListener,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import type { GoogleGenAI } from '@google/genai';
 import { expect, onTestFinished, test } from 'vitest';
 import { connectGemini } from '../../functions/gemini/client.ts';
 import { GeminiHttp } from '../../functions/gemini/http.ts';
@@ -51,6 +59,38 @@ test.each(['interactions', 'files', 'batches'] as const)(
     expect(elsewhere).toEqual([]);
   },
 );
+
+/** A Gemini that has moved, inside its own origin. */
+async function moved(location = '/moved'): Promise<{ ai: GoogleGenAI; arrived: string[] }> {
+  const arrived: string[] = [];
+  const answer = async (request: IncomingMessage, response: ServerResponse) => {
+    const { method, url, headers } = request;
+    arrived.push([method, url, headers['x-goog-api-key'], await text(request)].join(' '));
+    if (url === '/moved') response.writeHead(200, { 'content-type': 'application/json' }).end('{"name":"x"}');
+    else response.writeHead(308, { location }).end();
+  };
+  const home = await listen((request, response) => void answer(request, response));
+  const apiKeys = { fixed: [apiKey], isValid: () => true };
+  return { ai: connectGemini({ apiKeys, baseUrl: new URL(home), apiVersion: 'v1' }), arrived };
+}
+
+test('the SDK follows a redirect inside the origin, with the API key and the body', async () => {
+  const { ai, arrived } = await moved();
+  await ai.interactions.get('x', {}, { maxRetries: 0 });
+  await ai.files.get({ name: 'files/x' });
+  await ai.batches.cancel({ name: 'batches/x' });
+  expect(arrived.filter((request) => request.includes('/moved'))).toEqual([
+    `GET /moved ${apiKey} `,
+    `GET /moved ${apiKey} `,
+    `POST /moved ${apiKey} {}`,
+  ]);
+});
+
+test('the SDK does not follow in circles', async () => {
+  const { ai, arrived } = await moved('/round');
+  await expect(ai.files.get({ name: 'files/x' })).rejects.toThrow('circles');
+  expect(arrived.length).toBeLessThan(10);
+});
 
 test('a stream follows a redirect, without the API key', async () => {
   const { baseUrl, elsewhere, atHome } = await redirecting();

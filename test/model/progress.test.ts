@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { decideResults, NOTHING_YET, type ResultsRecord } from '../../functions/model/progress.ts';
+import { announcesResults, decideResults, NOTHING_YET, type ResultsRecord } from '../../functions/model/progress.ts';
 
 const NOW = new Date('2026-05-28T20:26:40Z');
 const LATER = new Date(NOW.getTime() + 1);
@@ -27,4 +27,25 @@ test.for([
   ],
 ] as const)('where %s', ([, stored, decision]) => {
   expect(decideResults(stored, 'batch.succeeded', 'me', NOW)).toEqual(decision);
+});
+
+const pending: ResultsRecord = { ...NOTHING_YET, state: 'pending', event: 'interaction.completed' };
+const halted: ResultsRecord = { ...NOTHING_YET, state: 'complete', event: 'interaction.requires_action' };
+
+test('a halt that comes late is nothing any more, also where the end has yet to be read', () => {
+  expect(decideResults(pending, 'interaction.requires_action', 'me', NOW)).toEqual({ action: 'done' });
+  expect(decideResults(pending, 'interaction.completed', 'me', NOW)).toEqual({ action: 'read', from: pending });
+});
+
+test.for([
+  ['the first event of an output', undefined, 'batch.succeeded', true],
+  ['an event without one', undefined, 'batch.expired', false],
+  ['another end', half, 'batch.cancelled', false],
+  ['an end after a halt', halted, 'interaction.completed', true],
+  ['an end while a halt is read', { ...halted, ...leased, event: halted.event }, 'interaction.completed', true],
+  ['another halt', halted, 'interaction.requires_action', false],
+  ['a halt that comes late', pending, 'interaction.requires_action', false],
+  ['an end without an output, after a halt', halted, 'interaction.failed', false],
+] as const)('results are to come with %s: %s, %s, %s', ([, stored, type, expected]) => {
+  expect(announcesResults(stored, type)).toBe(expected);
 });

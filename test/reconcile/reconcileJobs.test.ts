@@ -16,13 +16,13 @@ import { Deliveries } from '../../functions/store/deliveries.ts';
 import { JobRegistry } from '../../functions/store/registry.ts';
 import { startReceiver } from '../simulator/harness.ts';
 import { newSecret, signV1 } from '../simulator/signing.ts';
-import { Stage } from '../results/harness.ts';
+import { deliver, Stage } from '../results/harness.ts';
 import { startFunction, type RunningFunction } from '../support/functions.ts';
 import { eventually } from '../support/process.ts';
 import { ProxiedProject } from '../support/proxiedProject.ts';
 
 const HOUR_MILLIS = 3_600_000;
-const AT_ONCE = { RECONCILE_PENDING_SECONDS: '0', RECONCILE_JOB_SECONDS: '0', JOB_OVERDUE_SECONDS: '86400' };
+const AT_ONCE = { RECONCILE_JOB_SECONDS: '0', JOB_OVERDUE_SECONDS: '86400' };
 const NOTHING = { republished: 0, recovered: 0, overdue: 0, resumed: 0, errors: 0 };
 
 async function reconcile({ url }: RunningFunction): Promise<object> {
@@ -87,7 +87,7 @@ test('a delivery that a kill has left pending is published once, byte for byte',
   await proxied.pubsub.pass();
 
   const env = { ...proxied.project.env, GEMINI_API_KEY: 'k', GOOGLE_GEMINI_BASE_URL: 'http://127.0.0.1:9' };
-  const reconciler = await startFunction('reconcileJobs', { ...env, ...AT_ONCE });
+  const reconciler = await startFunction('reconcileJobs', { ...env, ...AT_ONCE, RECONCILE_PENDING_SECONDS: '5' });
   onTestFinished(async () => void (await reconciler.end()));
   expect(await reconcile(reconciler)).toMatchObject({ republished: 0 });
   await sleep(10_000);
@@ -318,28 +318,62 @@ test('a job that takes too long is told once, and stays as it is', async () => {
   expect(await eventsOf(stage)).toEqual(messages);
 });
 
-test('results that have stalled are started again', async () => {
-  const stage = await Stage.open();
-  const reconciler = await stage.start(AT_ONCE, 'reconcileJobs');
-  const [stalled, leased] = [Timestamp.fromMillis(Date.now() - 60_000), Timestamp.fromMillis(Date.now() + 60_000)];
+/** Results whose event was published long ago, and that nobody has touched for a while. */
+async function stall(stage: Stage, id: string, results: object): Promise<void> {
   const event = 'batch.succeeded';
-  const body = (id: string) => ({ type: event, data: { id } });
-  for (const [id, leaseUntil] of [
-    ['stalled', stalled],
-    ['alive', leased],
-  ] as const) {
-    const timeline = [{ webhookId: `msg_${id}`, type: event, time: stalled }];
-    const results = { state: 'running', published: 5, failed: 0, updatedAt: stalled, leaseUntil, event };
-    await register(stage, `batches/${id}`, 'batch', { state: 'succeeded', timeline, results });
-    const digest = createHash('sha256').update(id).digest('hex');
-    const delivery = { webhookId: `msg_${id}`, state: 'published', scheme: 'v1', bodySha256: digest };
-    await stage.project.firestore.doc(`deliveries/msg_${id}`).set({ ...delivery, event: body(`batches/${id}`) });
+  const time = secondsAgo(60);
+  const timeline = [{ webhookId: `msg_${id}`, type: event, time }];
+  const stalled = { state: 'running', published: 5, failed: 0, updatedAt: time, event, ...results };
+  await register(stage, `batches/${id}`, 'batch', { state: 'succeeded', timeline, results: stalled });
+  const digest = createHash('sha256').update(id).digest('hex');
+  const delivery = { webhookId: `msg_${id}`, state: 'published', scheme: 'v1', bodySha256: digest, publishedAt: time };
+  const body = { type: event, data: { id: `batches/${id}` } };
+  await stage.project.firestore.doc(`deliveries/msg_${id}`).set({ ...delivery, event: body });
+}
+
+const secondsAgo = (seconds: number) => Timestamp.fromMillis(Date.now() - seconds * 1_000);
+
+test('results that have stalled are started again, each time after longer', async () => {
+  const stage = await Stage.open();
+  const reconciler = await stage.start({ ...AT_ONCE, RECONCILE_PENDING_SECONDS: '20' }, 'reconcileJobs');
+  await stall(stage, 'stalled', { leaseUntil: secondsAgo(60) });
+  await stall(stage, 'alive', { leaseUntil: secondsAgo(-60) });
+  await stall(stage, 'restarted', { restarts: 1 });
+  await stall(stage, 'restarted-long-ago', { restarts: 1, updatedAt: secondsAgo(90) });
+  expect(await reconcile(reconciler)).toEqual({ ...NOTHING, resumed: 2 });
+  const told = (await eventsOf(stage)).map(({ attributes }) => `${attributes['webhook_id']} ${attributes['replay']}`);
+  expect(told.toSorted()).toEqual(['msg_restarted-long-ago results', 'msg_stalled results']);
+});
+
+test('an event that was lost before its results were begun is told again, a few times, and then left alone', async () => {
+  const stage = await Stage.open();
+  const secret = newSecret();
+  const callback = await stage.start({ WEBHOOK_SIGNING_SECRET: secret }, 'geminiCallback');
+  const reconciler = await stage.start({ ...AT_ONCE, RECONCILE_PENDING_SECONDS: '0' }, 'reconcileJobs');
+  const job = await stage.batch();
+  await stage.simulator.finish(job);
+  await sendEvent(callback, secret, 'msg_lost', job);
+  const [lost] = await eventsOf(stage);
+  expect(await stage.record(job)).toMatchObject({ results: { state: 'pending', event: 'batch.succeeded' } });
+  const restart = async () => {
+    const { resumed } = (await reconcile(reconciler)) as { resumed: number };
+    return { resumed, told: await eventsOf(stage) };
+  };
+  for (let restarts = 1; restarts <= 4; restarts += 1) {
+    const { resumed, told } = await restart();
+    expect([resumed, told.length]).toEqual([1, 1]);
+    expect(told[0]).toEqual({ ...lost, attributes: { ...lost?.attributes, replay: 'results' } });
   }
-  expect(await reconcile(reconciler)).toEqual({ ...NOTHING, resumed: 1 });
-  const messages = await eventsOf(stage);
-  expect(messages.map(({ attributes }) => attributes)).toEqual([
-    expect.objectContaining({ webhook_id: 'msg_stalled', event_type: event, replay: 'results' }),
-  ]);
+  expect(await restart()).toEqual({ resumed: 0, told: [] });
+  expect((await stage.record(job))?.['results']).toEqual({ state: 'pending', event: 'batch.succeeded', restarts: 4 });
+
+  const { data = '', attributes = {} } = lost ?? {};
+  const message = { data: data.toString('base64'), attributes: { ...attributes, replay: 'results' } };
+  expect(await deliver(await stage.start(), message)).toBe(204);
+  const { results } = (await stage.record(job)) ?? {};
+  expect(results).toMatchObject({ state: 'complete', total: 1, updatedAt: expect.any(Timestamp) });
+  expect(results).not.toHaveProperty('restarts');
+  expect(await restart()).toEqual({ resumed: 0, told: [] });
 });
 
 test('a webhook that Gemini has disabled is an error in the log, and enabled again where that is wanted', async () => {
@@ -386,7 +420,7 @@ test('two reconcilers at once do each thing once', async () => {
 
 test('with a tenth of the callbacks dropped for good, every job ends right', async () => {
   const stage = await Stage.open({
-    settings: { jobs: { runningMillis: 300, failureRate: 0.3 }, faults: { drop: 0.1 } },
+    settings: { jobs: { failureRate: 0.3 }, faults: { drop: 0.1 } },
     seed: 'dropped',
   });
   const secret = newSecret();
@@ -404,6 +438,7 @@ test('with a tenth of the callbacks dropped for good, every job ends right', asy
   onTestFinished(async () => void (await receiving.end()));
   const jobs = await Promise.all(Array.from({ length: 40 }, async () => await stage.batch()));
   await Promise.all(jobs.map(async (job) => await register(stage, job, 'batch')));
+  await Promise.all(jobs.map(async (job) => await stage.simulator.finish(job)));
   const { deliveries } = stage.simulator.ledger;
   await eventually('every callback has come or was dropped', 30_000, async () => {
     const isOver = deliveries.every(({ state }) => state === 'delivered' || state === 'dropped');

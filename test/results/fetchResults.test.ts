@@ -207,6 +207,36 @@ test('a finished interaction is one result, with its steps and its text', async 
   expect(completed?.data).toEqual({ jobId: job, total: 1, ok: 1, error: 0 });
 });
 
+test('an interaction that is not complete is an error, also where it has an output', async () => {
+  const stage = await Stage.open();
+  const running = await stage.start();
+  const { id } = await stage.ai.interactions.create({ model: 'gemini-3.8-flash', input: 'hi', background: true });
+  await stage.simulator.finish(id, { state: 'failed', error: { code: 13, message: 'It broke.' } });
+  const job = `interactions/${id}`;
+  const steps = [{ type: 'model_output', content: [{ type: 'text', text: 'Once upon' }] }];
+  const errorResult = async (event: string, answer?: object) => {
+    const faults =
+      answer === undefined ? [] : [{ method: 'interactions.get', body: JSON.stringify({ id, ...answer }) }];
+    stage.simulator.settings.patch({ api: { faults } });
+    await stage.forget(job);
+    expect(await deliver(running, eventMessage(event, job))).toBe(204);
+    const [result, completed] = await stage.results();
+    expect(result?.attributes['result_status']).toBe('error');
+    expect(completed?.data).toEqual({ jobId: job, total: 1, ok: 0, error: 1 });
+    return result?.data;
+  };
+  const error = { code: 13, message: 'It broke.' };
+  expect(await errorResult('interaction.completed')).toEqual({ jobId: job, index: 0, error });
+  for (const status of ['incomplete', 'budget_exceeded', 'requires_continuation']) {
+    expect(await errorResult('interaction.incomplete', { status, steps })).toEqual({
+      jobId: job,
+      index: 0,
+      error: { code: status.toUpperCase(), message: expect.stringContaining(status) },
+      response: expect.objectContaining({ status, steps, output_text: 'Once upon' }),
+    });
+  }
+});
+
 test('an interaction that waits for function results says which calls', async () => {
   const stage = await Stage.open();
   const running = await stage.start();
@@ -260,47 +290,131 @@ test('a video is its address at Gemini, or where there is a bucket a copy of it'
   expect(stage.storage.objects.get('results/op2/0.mp4')).toHaveLength(2_560);
 });
 
-test('an operation names all of its videos', async () => {
+test('an operation names all of its videos, and those that cannot be had are errors of their own', async () => {
+  const stage = await Stage.open();
+  const [plain, copying] = [await stage.start(), await stage.start({ RESULTS_BUCKET: 'results' })];
+  const name = await operation(stage, 2);
+  const event = eventMessage('video.generated', name);
+  const { uris, answer } = await readOperation(stage, name);
+  const [kept = '', lost = ''] = uris;
+  expect(await deliver(plain, event)).toBe(204);
+  expect((await stage.results()).map(({ data }) => data)).toEqual([
+    ...[kept, lost].map((uri, index) => ({ jobId: name, index, uri, bytes: 65_536, mimeType: 'video/mp4' })),
+    { jobId: name, total: 2, ok: 2, error: 0 },
+  ]);
+
+  await stage.ai.files.delete({ name: `files/${/files\/(\w+)/.exec(lost)?.[1]}` });
+  const withheld = { raiMediaFilteredCount: 1, raiMediaFilteredReasons: ['Too much of a cat.'] };
+  const { generatedSamples } = answer.response.generateVideoResponse;
+  const response = { generateVideoResponse: { generatedSamples, ...withheld } };
+  const fault = { method: 'operations.get', body: JSON.stringify({ ...answer, response }) };
+  stage.simulator.settings.patch({ api: { faults: [fault] } });
+  for (const [running, uri] of [
+    [plain, kept],
+    [copying, `gs://results/${name.replaceAll('/', '~')}/0.mp4`],
+  ] as const) {
+    await stage.forget(name);
+    expect(await deliver(running, event)).toBe(204);
+    const messages = await stage.results();
+    expect(messages.map(({ data }) => data)).toEqual([
+      expect.objectContaining({ index: 0, uri, bytes: 65_536 }),
+      expect.objectContaining({ index: 1, uri: lost, error: expect.objectContaining({ code: 'PERMISSION_DENIED' }) }),
+      expect.objectContaining({
+        index: 2,
+        error: { code: 'FILTERED', message: expect.stringContaining('Too much of a cat.') },
+      }),
+      { jobId: name, total: 3, ok: 1, error: 2 },
+    ]);
+    expect(messages.map(({ attributes }) => attributes['result_status'])).toEqual(['ok', 'error', 'error', undefined]);
+  }
+});
+
+test('the video that its event names is brought also where the operation is gone, or names none', async () => {
   const stage = await Stage.open();
   const running = await stage.start();
-  const response = await fetch(`${stage.simulator.url}/v1/models/veo-3.1:predictLongRunning`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', 'x-goog-api-key': 'any-key' },
-    body: JSON.stringify({ instances: [{ prompt: 'a cat' }], parameters: { sampleCount: 1 } }),
-  });
-  const { name } = (await response.json()) as { name: string };
-  await stage.simulator.finish(name);
-  expect(await deliver(running, eventMessage('video.generated', name))).toBe(204);
-  expect((await stage.results()).map(({ data }) => data)).toEqual([
-    expect.objectContaining({ jobId: name, index: 0, uri: expect.stringContaining('/files/'), bytes: 65_536 }),
-    { jobId: name, total: 1, ok: 1, error: 0 },
-  ]);
+  const { uri, name } = await video(stage);
+  const operationName = 'models/veo-3.1/operations/gone';
+  const answers = [
+    { status: 404 },
+    { body: JSON.stringify({ name: operationName, done: true, response: {} }) },
+    { body: JSON.stringify({ name: operationName, done: true, error: { code: 13, message: 'Lost it.' } }) },
+  ];
+  for (const fault of answers) {
+    stage.simulator.settings.patch({ api: { faults: [{ method: 'operations.get', ...fault }] } });
+    await stage.forget(operationName);
+    expect(await deliver(running, eventMessage('video.generated', operationName, { output_file_uri: uri }))).toBe(204);
+    expect((await stage.results()).map(({ data }) => data)).toEqual([
+      expect.objectContaining({ index: 0, uri, bytes: 2_560 }),
+      { jobId: operationName, total: 1, ok: 1, error: 0 },
+    ]);
+    await stage.forget(operationName);
+    expect(await deliver(running, eventMessage('video.generated', operationName))).toBe(204);
+    expect((await stage.results()).map(({ attributes }) => attributes['ce-type'])).toEqual(['job.results.failed']);
+  }
+  for (const file_name of [name, name.replace('files/', '')]) {
+    await stage.forget('op1');
+    expect(await deliver(running, eventMessage('video.generated', 'op1', { file_name }))).toBe(204);
+    const address = uri.replace('v1beta', 'v1');
+    expect((await stage.results())[0]?.data).toMatchObject({ uri: address, bytes: 2_560 });
+  }
+});
+
+test('a video is brought when it has been processed, and also where Gemini will not speak of its file', async () => {
+  const stage = await Stage.open();
+  const running = await stage.start();
+  const { uri, name } = await video(stage);
+  const event = eventMessage('video.generated', 'op1', { output_file_uri: uri });
+  const asked = () => stage.simulator.ledger.requests.filter(({ method }) => method === 'files.get').length;
+  const saying = (file: object) => ({ method: 'files.get', body: JSON.stringify({ name, sizeBytes: '1', ...file }) });
+  stage.simulator.settings.patch({ api: { faults: [{ ...saying({ state: 'PROCESSING' }), times: 2 }] } });
+  expect(await deliver(running, event)).toBe(204);
+  expect((await stage.results())[0]?.data).toMatchObject({ uri, bytes: 2_560 });
+  expect(asked()).toBe(3);
+
+  stage.simulator.settings.patch({ api: { faults: [{ method: 'files.get', status: 403 }] } });
+  await stage.forget('op1');
+  expect(await deliver(running, event)).toBe(204);
+  expect((await stage.results())[0]?.data).toEqual({ jobId: 'op1', index: 0, uri, mimeType: 'video/mp4' });
+
+  const failed = saying({ state: 'FAILED', error: { code: 3, message: 'No video at all.' } });
+  stage.simulator.settings.patch({ api: { faults: [failed] } });
+  await stage.forget('op1');
+  expect(await deliver(running, event)).toBe(204);
+  expect((await stage.results())[0]?.data).toMatchObject({ uri, error: { message: 'No video at all.' } });
 });
 
 test.for([
   ['by its address', true, { uri: expect.stringContaining('/files/'), bytes: 65_536 }],
   ['inline', false, { response: { type: 'video', mime_type: 'video/mp4', data: expect.any(String) } }],
-] as const)('an Omni video that a GET brings %s is a result of its own', async ([, omniUriOnGet, expected]) => {
-  const stage = await Stage.open({ settings: { jobs: { omniUriOnGet } } });
-  const [plain, copying] = [await stage.start(), await stage.start({ RESULTS_BUCKET: 'results' })];
-  const { id } = await stage.ai.interactions.create({
-    model: 'gemini-omni-1.1-flash',
-    input: 'a cat',
-    background: true,
-    response_format: { type: 'video', delivery: 'uri' },
-  });
-  await stage.simulator.finish(id);
-  const job = `interactions/${id}`;
-  expect(await deliver(copying, eventMessage('interaction.completed', job))).toBe(204);
-  expect((await stage.results()).map(({ data }) => data)).toEqual([
-    expect.objectContaining({ jobId: job, index: 0, uri: `gs://results/interactions~${id}/0.mp4`, bytes: 65_536 }),
-    { jobId: job, total: 1, ok: 1, error: 0 },
-  ]);
-  await stage.project.firestore.doc(`jobs/interactions~${id}`).delete();
-  expect(await deliver(plain, eventMessage('interaction.completed', job))).toBe(204);
-  const [result] = await stage.results();
-  expect(result?.data).toMatchObject(expected);
-});
+] as const)(
+  'an Omni video that a GET brings %s is a result of its own, beside the interaction',
+  async ([, omniUriOnGet, expected]) => {
+    const stage = await Stage.open({ settings: { jobs: { omniUriOnGet } } });
+    const [plain, copying] = [await stage.start(), await stage.start({ RESULTS_BUCKET: 'results' })];
+    const { id } = await stage.ai.interactions.create({
+      model: 'gemini-omni-1.1-flash',
+      input: 'a cat',
+      background: true,
+      response_format: { type: 'video', delivery: 'uri' },
+    });
+    await stage.simulator.finish(id);
+    const job = `interactions/${id}`;
+    const steps = [{ type: 'model_output', content: [] }];
+    const usage = expect.objectContaining({ total_output_tokens: expect.any(Number) }) as object;
+    const spoken = { jobId: job, index: 0, response: expect.objectContaining({ id, steps, usage }) as object };
+    expect(await deliver(copying, eventMessage('interaction.completed', job))).toBe(204);
+    expect((await stage.results()).map(({ data }) => data)).toEqual([
+      spoken,
+      expect.objectContaining({ jobId: job, index: 1, uri: `gs://results/interactions~${id}/1.mp4`, bytes: 65_536 }),
+      { jobId: job, total: 2, ok: 2, error: 0 },
+    ]);
+    await stage.forget(job);
+    expect(await deliver(plain, eventMessage('interaction.completed', job))).toBe(204);
+    const [first, second] = await stage.results();
+    expect(first?.data).toEqual(spoken);
+    expect(second?.data).toMatchObject(expected);
+  },
+);
 
 test('a result that fits no message goes to the bucket, and without one is an error that says so', async () => {
   const stage = await Stage.open();
@@ -373,6 +487,29 @@ test('a refused bucket loses nothing: the event is to be sent again', async () =
   expect(await stage.results()).toHaveLength(3);
 });
 
+test('what is never answered ends with the time of the event, and gives the lease back', async () => {
+  const stage = await Stage.open();
+  const running = await stage.start({ CLOUD_RUN_TIMEOUT_SECONDS: '1', RESULTS_BUCKET: 'results' });
+  stage.storage.isSilent = true;
+  const { uri } = await video(stage);
+  const silent = { latencyMillis: 600_000 };
+  const content = [{ type: 'video', mime_type: 'video/mp4', data: 'AAAA' }];
+  const inline = { id: 'v1_inline', status: 'completed', steps: [{ type: 'model_output', content }] };
+  for (const [type, job, ...faults] of [
+    ['interaction.completed', 'interactions/v1_silent', { method: 'interactions.get', ...silent }],
+    ['interaction.completed', 'interactions/v1_inline', { method: 'interactions.get', body: JSON.stringify(inline) }],
+    ['video.generated', 'models/veo/operations/silent', { method: 'operations.get', ...silent }],
+    ['video.generated', 'silent-file', { method: 'files.get', ...silent }],
+    ['video.generated', 'silent-storage'],
+  ] as const) {
+    stage.simulator.settings.patch({ api: { faults } });
+    expect([job, await deliver(running, eventMessage(type, job, { output_file_uri: uri }))]).toEqual([job, 503]);
+    const { results } = (await stage.record(job)) ?? {};
+    expect(results).toMatchObject({ state: 'running' });
+    expect(results).not.toHaveProperty('leaseOwner');
+  }
+});
+
 test('takes every form in which a message is pushed, and refuses what is none', async () => {
   const stage = await Stage.open();
   const running = await stage.start();
@@ -393,6 +530,32 @@ test('takes every form in which a message is pushed, and refuses what is none', 
   expect((await fetch(running.url)).status).toBe(405);
   expect(await stage.results()).toEqual([]);
 });
+
+/** A finished operation with so many videos. */
+async function operation({ simulator }: Stage, sampleCount: number): Promise<string> {
+  const response = await fetch(`${simulator.url}/v1/models/veo-3.1:predictLongRunning`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-goog-api-key': 'any-key' },
+    body: JSON.stringify({ instances: [{ prompt: 'a cat' }], parameters: { sampleCount } }),
+  });
+  const { name } = (await response.json()) as { name: string };
+  await simulator.finish(name);
+  return name;
+}
+
+interface OperationAnswer {
+  readonly response: { readonly generateVideoResponse: { readonly generatedSamples: readonly VideoSample[] } };
+}
+
+interface VideoSample {
+  readonly video: { readonly uri: string };
+}
+
+async function readOperation({ simulator }: Stage, name: string) {
+  const response = await fetch(`${simulator.url}/v1/${name}?key=any-key`);
+  const answer = (await response.json()) as OperationAnswer;
+  return { answer, uris: answer.response.generateVideoResponse.generatedSamples.map(({ video: { uri } }) => uri) };
+}
 
 async function video({ simulator }: Stage): Promise<{ uri: string; name: string }> {
   const name = simulator.generateFile({ lines: 10, lineBytes: 256 }, 'files/video0000001');

@@ -76,6 +76,11 @@ export class Stage {
     return await this.project.document(`jobs/${jobDocumentId(jobName)}`);
   }
 
+  /** Removes the record, so that the job's next event is its first. */
+  async forget(jobName: string): Promise<void> {
+    await this.project.firestore.doc(`jobs/${jobDocumentId(jobName)}`).delete();
+  }
+
   async #close(): Promise<void> {
     await Promise.all([...this.#running].map((running) => running.end('SIGKILL').catch(() => running.exited)));
     await Promise.all([this.project.close(), this.simulator.close(), this.storage.close()]);

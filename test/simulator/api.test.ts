@@ -96,6 +96,12 @@ describe('faults of the API', () => {
     expect(performance.now() - start).toBeGreaterThanOrEqual(79);
   });
 
+  test('a body of one’s own comes instead of the answer', async () => {
+    const faults = [{ method: 'batches.get', body: '{"name":"batches/odd"}' }];
+    const { ai } = await setUp({ settings: { api: { faults } } });
+    expect(await ai.batches.get({ name: 'batches/x' })).toMatchObject({ name: 'batches/odd' });
+  });
+
   test('a rate hits its share of the requests', async () => {
     const fault = { method: 'batches.list', status: 500, rate: 0.5 };
     const { simulator } = await setUp({ settings: { api: { faults: [fault] } } });

@@ -207,6 +207,47 @@ test('every field lives through claim, take-over and settlement', async () => {
   expect(Object.keys({ ...record, leaseUntil, leaseOwner })).toEqual(expect.arrayContaining(Object.keys(atClaim)));
 });
 
+describe('the results of a job', () => {
+  const resultsOf = async (id: string) => (await project.document(`jobs/interactions~${id}`))?.['results'] as unknown;
+  const announce = async (id: string, type: string) =>
+    await deliveries.claim(newDelivery({ type: `interaction.${type}`, data: { id } }), soon());
+  const pending = (type: string) => ({
+    state: 'pending',
+    event: `interaction.${type}`,
+    updatedAt: expect.any(Timestamp) as Timestamp,
+  });
+
+  test('are pending from the event on that announces them', async () => {
+    await announce('new', 'completed');
+    expect(await resultsOf('new')).toEqual(pending('completed'));
+    await announce('cancelled', 'cancelled');
+    expect(await resultsOf('cancelled')).toBeUndefined();
+    await project.firestore
+      .doc('jobs/interactions~submitted')
+      .set({ jobId: 'interactions/submitted', kind: 'unknown' });
+    await announce('submitted', 'completed');
+    expect(await resultsOf('submitted')).toEqual(pending('completed'));
+  });
+
+  test('stay as they are whatever is told again, or late', async () => {
+    const results = { state: 'running', position: 7, published: 7, failed: 1, leaseOwner: 'somebody' };
+    await announce('read', 'completed');
+    const stored = { ...results, event: 'interaction.completed' };
+    await project.firestore.doc('jobs/interactions~read').update({ results: stored });
+    await announce('read', 'completed');
+    await announce('read', 'requires_action');
+    expect(await resultsOf('read')).toEqual(stored);
+  });
+
+  test('are pending again with the end of an interaction that had halted, whoever reads its halt', async () => {
+    await announce('halted', 'requires_action');
+    expect(await resultsOf('halted')).toEqual(pending('requires_action'));
+    await project.firestore.doc('jobs/interactions~halted').update({ 'results.leaseOwner': 'somebody' });
+    await announce('halted', 'completed');
+    expect(await resultsOf('halted')).toEqual(pending('completed'));
+  });
+});
+
 test('what repeats another event says so again when it is taken over', async () => {
   const job = { data: { id: `batches/repeated_${ids}` } };
   const original = newDelivery(job);

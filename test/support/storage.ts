@@ -11,6 +11,8 @@ export interface StorageServer {
   readonly objects: Map<string, Buffer>;
   /** How many uploads are still refused with 403. */
   refusals: number;
+  /** Whether uploads are left without an answer. */
+  isSilent: boolean;
   close(): Promise<void>;
 }
 
@@ -25,6 +27,7 @@ export async function startStorage(): Promise<StorageServer> {
     const url = new URL(request.url ?? '', storage.url);
     const [, bucket = ''] = /\/b\/([^/]+)\/o/.exec(url.pathname) ?? [];
     const body = await buffer(request);
+    if (storage.isSilent) return;
     if (storage.refusals > 0) {
       storage.refusals -= 1;
       return send(response, 403, { error: { code: 403, message: 'No access.' } });
@@ -61,6 +64,7 @@ export async function startStorage(): Promise<StorageServer> {
     url: `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`,
     objects,
     refusals: 0,
+    isSilent: false,
     close: async () => {
       server.closeAllConnections();
       server.close();
