@@ -45,6 +45,7 @@ describe('an event of a job leaves', () => {
       userMetadata,
       lastEvent: entry,
       timeline: [entry],
+      ends: { succeeded: { webhookId: id, time: eventTime } },
       results: { state: 'pending', event: 'batch.succeeded', updatedAt: time },
       finishedAt: eventTime,
       createdAt: time,
