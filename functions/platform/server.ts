@@ -1,7 +1,9 @@
 import http, { type RequestListener, type Server } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { parseArgs } from 'node:util';
 import { cloudEvent as registerCloudEvent, http as registerHttp } from '@google-cloud/functions-framework';
 import { ConfigError } from './config.ts';
+import { CallbackError } from './errors.ts';
 import { type EventHandler, eventListener, messageOfEvent } from './events.ts';
 import { Log } from './log.ts';
 
@@ -69,10 +71,46 @@ function serveNextServer(listener: RequestListener): void {
   http.createServer = () => {
     http.createServer = createServer;
     const server = createServer(listener);
+    answerEverything(server, listener);
     // The Framework adds its signal handlers in the callback of its `listen`, which is called after this one.
     server.once('listening', () => setImmediate(drainOnSignal, server));
     return server;
   };
+}
+
+/**
+ * Has what Node answers by itself, in no JSON or not at all, answered as everything else is.
+ *
+ * Nothing of what came is repeated. An expectation that we do not know may be ignored (RFC 9110, 10.1.1).
+ */
+function answerEverything(server: Server, listener: RequestListener): void {
+  server.on('checkExpectation', listener);
+  server.on('connect', (_request, socket) => {
+    refuse(socket, new CallbackError('METHOD_NOT_ALLOWED', 'This is no proxy; send a POST.'));
+  });
+  server.on('clientError', (_error, socket) => {
+    const message = 'This cannot be read as HTTP/1.1 with at most 16 KiB of headers; send a well-formed request.';
+    refuse(socket, new CallbackError('INVALID_HEADER', message));
+  });
+}
+
+/** Answers on a connection that has no response of Node's, and closes it. */
+function refuse(socket: Duplex, error: CallbackError): void {
+  if (!socket.writable) return;
+  const body = JSON.stringify(error);
+  const { http: status } = error.kind;
+  const headers = {
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': Buffer.byteLength(body),
+    'cache-control': 'no-store',
+    connection: 'close',
+    ...error.headers,
+  };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  const answer = `HTTP/1.1 ${status} ${http.STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`;
+  // Node no longer listens to a connection that it hands over; one that breaks now must not end the process.
+  socket.on('error', () => {});
+  socket.end(answer, () => socket.destroy());
 }
 
 /** Lets requests in flight finish; the Framework by itself would answer one of them with 500 and cut the others. */
