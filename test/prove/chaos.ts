@@ -35,6 +35,9 @@ const STEPS = {
   Record<keyof World['fleets'], readonly (readonly ['firestore' | 'pubsub', 'up' | 'down', string])[]>
 >;
 
+/** For how long answers are held back before they are lost. */
+const LOST_MILLIS = 100;
+
 /** How long a step is waited for. */
 const STEP_MILLIS = 2_000;
 
@@ -56,13 +59,13 @@ const BACKENDS: Readonly<Record<string, Disaster>> = {
   'Pub/Sub: connections cut': async (world) => disturbed(world, () => world.pubsub.cut()),
   'Pub/Sub: answers lost': async (world) => {
     world.pubsub.stall('down');
-    await sleep(300);
+    await sleep(LOST_MILLIS);
     disturbed(world, () => world.pubsub.cut());
     await world.pubsub.pass();
   },
   'Firestore: answers lost': async (world) => {
     world.firestore.stall('down');
-    await sleep(300);
+    await sleep(LOST_MILLIS);
     disturbed(world, () => world.firestore.cut());
     await world.firestore.pass();
   },

@@ -35,7 +35,7 @@ const TYPES = ['batch.expired', 'interaction.failed', 'tuning.completed'];
 const EVENTS_PER_JOB = 3;
 const AT_ONCE = 20;
 /** Of each of those, so that a machine is busy and not choked. */
-const EMIT_PAUSE_MILLIS = 250;
+const EMIT_PAUSE_MILLIS = 500;
 /** Deliveries that wait for their next attempt; while there are more, nothing new is sent. */
 const MOST_WAITING = 200;
 const SUBMITTERS = 6;

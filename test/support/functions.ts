@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { finished } from 'node:stream/promises';
 import { eventually, freePort, startTied } from './process.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -69,12 +70,21 @@ export async function spawnFunction(
       onLine?.(entry);
     });
   }
+  // What it wrote at its end comes a moment after the end.
+  const written = Promise.allSettled([finished(child.stdout), finished(child.stderr)]);
+  const exited = child.exited.then(async (code) => {
+    await written;
+    return code;
+  });
   return {
     pid: child.pid,
     log,
     output: () => text.join('\n'),
-    exited: child.exited,
-    end: (signal) => child.end(signal),
+    exited,
+    end: async (signal) => {
+      await child.end(signal);
+      return await exited;
+    },
   };
 }
 
