@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, release, totalmem, type as systemName } from 'node:os';
 import { join } from 'node:path';
 import { format } from 'prettier';
@@ -9,7 +9,9 @@ const PAGE = join(ROOT, 'docs/performance.md');
 const CHART = join(ROOT, 'docs/performance.svg');
 const BASELINE = join(import.meta.dirname, 'baseline.json');
 
+/** Nothing, where none was written yet: each figure is then said to be missing. */
 export function readBaseline(): Baseline {
+  if (!existsSync(BASELINE)) return {};
   return JSON.parse(readFileSync(BASELINE, 'utf8')) as Baseline;
 }
 
