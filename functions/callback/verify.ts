@@ -11,6 +11,14 @@ import { parseSignatures } from './signatures.ts';
 import { matchesV1 } from './v1.ts';
 import { matchesV1a } from './v1a.ts';
 
+/** Made once, for it is thrown at whatever rate strangers like. */
+const SIGNATURE_INVALID = new CallbackError(
+  'SIGNATURE_INVALID',
+  'No entry of webhook-signature matches. Check that WEBHOOK_SIGNING_SECRET holds the secret that Gemini showed when ' +
+    'the webhook was created or rotated, that WEBHOOK_AUDIENCE is set where Gemini sends JWTs, and that no proxy ' +
+    'changes, compresses or re-encodes the body.',
+);
+
 /** A callback as it came, of which nothing is trusted yet. */
 export interface SignedRequest {
   readonly path: string;
@@ -71,7 +79,7 @@ export async function verify(request: SignedRequest, trust: Trust, now: Date): P
   const v1a = isText ? signatures.v1a : [];
   const jwts = trust.audience === undefined ? [] : signatures.jwt;
   const match = await matchDynamic(request, v1a, jwts, trust, now);
-  if (match === undefined) throw signatureInvalid();
+  if (match === undefined) throw SIGNATURE_INVALID;
 
   const route = verifyRoute(request.path, await trust.routeKeys());
   if (route === undefined) throw routeInvalid();
@@ -113,15 +121,6 @@ async function matchDynamic(
 /** For events that carry no time of their own; a time that no record can hold is not the event's either. */
 function timeOr(time: Date, now: Date): Date {
   return isStorableTime(time) ? time : now;
-}
-
-function signatureInvalid(): CallbackError {
-  return new CallbackError(
-    'SIGNATURE_INVALID',
-    'No entry of webhook-signature matches. Check that WEBHOOK_SIGNING_SECRET holds the secret that Gemini showed when ' +
-      'the webhook was created or rotated, that WEBHOOK_AUDIENCE is set where Gemini sends JWTs, and that no proxy ' +
-      'changes, compresses or re-encodes the body.',
-  );
 }
 
 function routeInvalid(): CallbackError {

@@ -3,6 +3,7 @@ import { grpc } from 'google-gax';
 import type { Message } from '../model/message.ts';
 import { CHANNEL_OPTIONS } from '../platform/channel.ts';
 import type { Deadline } from '../platform/deadline.ts';
+import { together } from '../platform/together.ts';
 
 export interface PublisherOptions<Topic extends string> {
   readonly projectId: string | undefined;
@@ -10,6 +11,13 @@ export interface PublisherOptions<Topic extends string> {
   readonly pubsubEmulator: string | undefined;
   /** The ids of the topics, by the names that we have for them. */
   readonly topics: Readonly<Record<Topic, string>>;
+}
+
+const NOT_ACCEPTED = ['PUBLISH_UNAVAILABLE', 'Pub/Sub did not accept the message; send it again.'] as const;
+
+interface Single {
+  readonly message: Message;
+  readonly deadline: Deadline;
 }
 
 /**
@@ -20,6 +28,8 @@ export interface PublisherOptions<Topic extends string> {
  */
 export class Publisher<Topic extends string> {
   readonly #options: PublisherOptions<Topic>;
+  /** By the id of the topic. */
+  readonly #singles = new Map<string, (single: Single) => Promise<string>>();
   #connected: Promise<{ client: PublisherClient; projectId: string }> | undefined;
 
   constructor(options: PublisherOptions<Topic>) {
@@ -27,12 +37,13 @@ export class Publisher<Topic extends string> {
   }
 
   /**
+   * Publishes a message, in one call with others of the same moment.
+   *
    * @returns Pub/Sub's id of the message, which Pub/Sub has accepted.
    * @throws {CallbackError} `PUBLISH_UNAVAILABLE`; the message may have been accepted all the same.
    */
   async publish(topic: Topic, message: Message, deadline: Deadline): Promise<string> {
-    const [messageId = ''] = await this.publishAll(topic, [message], deadline);
-    return messageId;
+    return await deadline.wait(this.#singlesOf(this.#options.topics[topic])({ message, deadline }), ...NOT_ACCEPTED);
   }
 
   /**
@@ -41,18 +52,30 @@ export class Publisher<Topic extends string> {
    * @throws {CallbackError} `PUBLISH_UNAVAILABLE`; they may have been accepted all the same.
    */
   async publishAll(topic: Topic, messages: readonly Message[], deadline: Deadline): Promise<readonly string[]> {
-    const publishing = this.#publish(this.#options.topics[topic], messages, deadline);
-    return await deadline.wait(publishing, 'PUBLISH_UNAVAILABLE', 'Pub/Sub did not accept the message; send it again.');
+    const publishing = this.#publish(this.#options.topics[topic], messages, deadline.remainingMillis);
+    return await deadline.wait(publishing, ...NOT_ACCEPTED);
   }
 
-  async #publish(topicId: string, messages: readonly Message[], deadline: Deadline): Promise<readonly string[]> {
+  /** A call ends before anybody's time does. */
+  #singlesOf(topicId: string): (single: Single) => Promise<string> {
+    let singles = this.#singles.get(topicId);
+    singles ??= together(async (all) => {
+      const millis = Math.min(...all.map(({ deadline }) => deadline.remainingMillis));
+      const messages = all.map(({ message }) => message);
+      return await this.#publish(topicId, messages, millis);
+    });
+    this.#singles.set(topicId, singles);
+    return singles;
+  }
+
+  async #publish(topicId: string, messages: readonly Message[], millis: number): Promise<readonly string[]> {
     this.#connected ??= this.#connect().catch((error: unknown) => {
       this.#connected = undefined;
       throw error;
     });
     const { client, projectId } = await this.#connected;
     const topic = `projects/${projectId}/topics/${topicId}`;
-    const [response] = await client.publish({ topic, messages: [...messages] }, callOptions(deadline.remainingMillis));
+    const [response] = await client.publish({ topic, messages: [...messages] }, callOptions(millis));
     const messageIds = response.messageIds ?? [];
     if (messageIds.length !== messages.length) throw new Error('Pub/Sub answered without the ids of the messages.');
     return messageIds;

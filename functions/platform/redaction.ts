@@ -3,9 +3,9 @@ const MIN_LENGTH = 8;
 
 const hidden = new Set<string>();
 
-/** From now on this secret is shown nowhere, whoever quotes it. */
+/** From now on this secret is shown nowhere, whoever quotes it, as it is or in JSON. */
 export function hide(secret: string): void {
-  if (secret.length >= MIN_LENGTH) hidden.add(secret);
+  if (secret.length >= MIN_LENGTH) hidden.add(secret).add(JSON.stringify(secret).slice(1, -1));
 }
 
 /** A text of somebody else's, without our secrets. */

@@ -10,6 +10,7 @@ import {
 } from '@google-cloud/firestore';
 import {
   type ClaimResult,
+  type Decision,
   decide,
   type Delivery,
   type DeliveryRecord,
@@ -27,6 +28,7 @@ import { isFailedPrecondition, isAlreadyExists } from './grpc.ts';
 import { readJob, writeJob } from './jobs.ts';
 import { type PageStart, QUERIES, queryOf } from './queries.ts';
 import { announcedResults } from './results.ts';
+import { together } from '../platform/together.ts';
 import { Turns } from './turns.ts';
 
 /**
@@ -51,6 +53,21 @@ export interface Claim {
   readonly owner: string;
   /** The version of the record that the claim wrote. */
   readonly updateTime: Timestamp;
+}
+
+/** What is stored of a delivery and of its job, and what to do about it. */
+interface Found {
+  readonly snapshot: DocumentSnapshot;
+  readonly jobSnapshot: DocumentSnapshot | undefined;
+  readonly stored: DeliveryRecord | undefined;
+  readonly decision: Decision;
+}
+
+/** A change of one record, where `lastUpdateTime` is given as long as the record is of that version. */
+interface Update {
+  readonly document: DocumentReference;
+  readonly fields: DocumentData;
+  readonly lastUpdateTime?: Timestamp;
 }
 
 /** A delivery that was taken over from an owner that is gone. */
@@ -78,12 +95,17 @@ export class Deliveries {
   readonly #ttlMillis: number;
   readonly #receives: boolean;
   readonly #turns = new Turns();
+  /** Reads and updates of the same moment, each kind in one call. */
+  readonly #read: (documents: readonly DocumentReference[]) => Promise<readonly DocumentSnapshot[]>;
+  readonly #update: (update: Update) => Promise<Timestamp>;
 
   /** @param options `receives`: whether what is claimed has just come, and is counted; what an operator releases has not. */
   constructor(firestore: Firestore, { ttlDays, receives = true }: { ttlDays: number; receives?: boolean }) {
     this.#firestore = firestore;
     this.#ttlMillis = ttlDays * DAY_MILLIS;
     this.#receives = receives;
+    this.#read = together(async (asked) => await readAll(firestore, asked));
+    this.#update = together(async (updates) => await updateAll(firestore, updates));
   }
 
   /**
@@ -93,10 +115,10 @@ export class Deliveries {
    */
   async claim(delivery: Delivery, deadline: Deadline): Promise<ClaimResult<Claim>> {
     const owner = randomUUID();
-    const attempt = () => this.#claimInTime(delivery, owner, deadline);
-    const contended = delivery.event?.job?.name ?? delivery.webhookId;
-    const claiming = untilDecided(deadline, () => this.#turns.take(contended, attempt));
-    return await deadline.wait(claiming, ...NOT_RECORDED);
+    const claiming = untilDecided(deadline, async () => await this.#tryClaim(delivery, owner, deadline));
+    const claimed = await deadline.wait(claiming, ...NOT_RECORDED);
+    if (claimed.status !== 'claimed') await this.#count(delivery, deadline);
+    return claimed;
   }
 
   /**
@@ -185,8 +207,19 @@ export class Deliveries {
     await deadline.wait(kept, 'STORE_UNAVAILABLE', 'Firestore did not keep the delivery in time; send it again.');
   }
 
-  async #claimInTime(delivery: Delivery, owner: string, deadline: Deadline): Promise<ClaimResult<Claim>> {
-    const claiming = this.#tryClaim(delivery, owner, deadline);
+  /** A copy of what is settled, or at work, changes nothing: it need not wait for its turn. */
+  async #tryClaim(delivery: Delivery, owner: string, deadline: Deadline): Promise<ClaimResult<Claim>> {
+    const found = await this.#find(delivery, owner, deadline);
+    if (found.decision !== 'record' && found.decision !== 'resume') return await this.#act(delivery, owner, found);
+    const contended = delivery.event?.job?.name ?? delivery.webhookId;
+    return await this.#turns.take(contended, async (hasWaited) => {
+      const current = hasWaited ? await deadline.race(this.#find(delivery, owner, deadline), ...NOT_RECORDED) : found;
+      return await this.#inTime(this.#act(delivery, owner, current), deadline);
+    });
+  }
+
+  /** A claim that comes when nobody waits for it any more must not keep the next copy waiting for its lease. */
+  async #inTime(claiming: Promise<ClaimResult<Claim>>, deadline: Deadline): Promise<ClaimResult<Claim>> {
     try {
       return await deadline.race(claiming, ...NOT_RECORDED);
     } catch (error) {
@@ -195,23 +228,24 @@ export class Deliveries {
     }
   }
 
-  /** A claim that comes when nobody waits for it any more must not keep the next copy waiting for its lease. */
   async #giveBackLate(claiming: Promise<ClaimResult<Claim>>): Promise<void> {
     const late = await claiming.catch(() => undefined);
     if (late?.status !== 'claimed') return;
     await this.release(late.claim, Deadline.inMillis(LATE_RELEASE_MILLIS)).catch(() => false);
   }
 
-  async #tryClaim(delivery: Delivery, owner: string, deadline: Deadline): Promise<ClaimResult<Claim>> {
+  async #find(delivery: Delivery, owner: string, deadline: Deadline): Promise<Found> {
     const document = this.#documentOf(delivery);
     const job = delivery.event?.job && this.#firestore.doc(`jobs/${jobDocumentId(delivery.event.job.name)}`);
-    const [snapshot, jobSnapshot] = await this.#firestore.getAll(document, ...(job ? [job] : []));
+    const [snapshot, jobSnapshot] = await this.#read(job ? [document, job] : [document]);
     if (snapshot === undefined) throw new Error('Firestore answered without the document that was asked for.');
     deadline.requireTime('STORE_UNAVAILABLE');
-
-    const now = snapshot.readTime;
     const stored = readDelivery(snapshot);
-    const decision = decide(stored, delivery, owner, now.toDate());
+    return { snapshot, jobSnapshot, stored, decision: decide(stored, delivery, owner, snapshot.readTime.toDate()) };
+  }
+
+  async #act(delivery: Delivery, owner: string, found: Found): Promise<ClaimResult<Claim>> {
+    const { snapshot, jobSnapshot, stored, decision } = found;
     switch (decision) {
       case 'record':
         return await this.#record(delivery, owner, snapshot, jobSnapshot);
@@ -223,15 +257,21 @@ export class Deliveries {
           userMetadata: jobSnapshot && readJob(jobSnapshot)?.userMetadata,
         };
       case 'wait':
-        await countAttempt(delivery, document);
-        return { status: 'in_progress', retryAfterSeconds: secondsBetween(now.toDate(), stored?.leaseUntil) };
+        return {
+          status: 'in_progress',
+          retryAfterSeconds: secondsBetween(snapshot.readTime.toDate(), stored?.leaseUntil),
+        };
       case 'done':
-        await countAttempt(delivery, document);
         return { status: stored?.state === 'quarantined' ? 'quarantined' : 'published' };
       case 'conflict':
-        await countAttempt(delivery, document);
         return { status: 'conflict' };
     }
+  }
+
+  async #count(delivery: Delivery, deadline: Deadline): Promise<void> {
+    const copy = { document: this.#documentOf(delivery), fields: seenAgain(delivery) };
+    const counting = untilDecided(deadline, async () => await this.#update(copy));
+    await deadline.wait(counting, ...NOT_RECORDED);
   }
 
   /** Writes the delivery's record and its job's change, both or neither. */
@@ -287,8 +327,9 @@ export class Deliveries {
    * A copy that was turned away meanwhile has counted itself and so changed the record's version; then the owner decides.
    */
   async #finish(claim: Claim, fields: DocumentData, deadline: Deadline): Promise<boolean> {
+    const { document, updateTime: lastUpdateTime } = claim;
     try {
-      await claim.document.update(fields, { lastUpdateTime: claim.updateTime });
+      await this.#update({ document, fields, lastUpdateTime });
       return true;
     } catch (error) {
       if (!isFailedPrecondition(error)) throw error;
@@ -324,6 +365,22 @@ export class Deliveries {
       expireAt: new Date(receivedAt.getTime() + this.#ttlMillis),
     };
   }
+}
+
+async function readAll(
+  firestore: Firestore,
+  asked: readonly (readonly DocumentReference[])[],
+): Promise<readonly (readonly DocumentSnapshot[])[]> {
+  const snapshots = await firestore.getAll(...asked.flat());
+  let from = 0;
+  return asked.map(({ length }) => snapshots.slice(from, (from += length)));
+}
+
+async function updateAll(firestore: Firestore, updates: readonly Update[]): Promise<readonly Timestamp[]> {
+  const batch = firestore.batch();
+  for (const { document, fields, lastUpdateTime } of updates)
+    batch.update(document, fields, lastUpdateTime ? { lastUpdateTime } : {});
+  return (await batch.commit()).map(({ writeTime }) => writeTime);
 }
 
 function recordJob(batch: WriteBatch, delivery: Delivery, snapshot: DocumentSnapshot): JobChange | undefined {
@@ -387,11 +444,6 @@ function textOf(data: DocumentData): string {
 function timeAt(data: DocumentData, field: string): Date | undefined {
   const value: unknown = data[field];
   return value instanceof Timestamp ? value.toDate() : undefined;
-}
-
-/** Without reading, so that many copies at once do not wait for each other. */
-async function countAttempt(delivery: Delivery, document: DocumentReference): Promise<void> {
-  await document.update(seenAgain(delivery));
 }
 
 function readDelivery(snapshot: DocumentSnapshot): DeliveryRecord | undefined {

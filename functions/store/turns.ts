@@ -6,8 +6,11 @@
 export class Turns {
   readonly #last = new Map<string, Promise<unknown>>();
 
-  async take<T>(key: string, work: () => Promise<T>): Promise<T> {
-    const turn = (this.#last.get(key) ?? Promise.resolve()).then(work, work);
+  /** @param work is told whether it has had to wait: what was read before may have changed. */
+  async take<T>(key: string, work: (hasWaited: boolean) => Promise<T>): Promise<T> {
+    const last = this.#last.get(key);
+    const afterwards = async () => await work(true);
+    const turn = last ? last.then(afterwards, afterwards) : work(false);
     this.#last.set(key, turn);
     try {
       return await turn;
