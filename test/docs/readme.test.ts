@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { Command } from 'commander';
 import { expect, test } from 'vitest';
@@ -19,9 +19,8 @@ import { startSecretManager } from '../support/secretManager.ts';
 const ROOT = join(import.meta.dirname, '../..');
 const read = (name: string) => readFileSync(join(ROOT, name), 'utf8');
 const PAGES = ['README.md', 'SECURITY.md', ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`)];
-const TEXT = PAGES.filter((name) => name.endsWith('.md'))
-  .map(read)
-  .join('\n');
+const TEXTS = PAGES.filter((name) => name.endsWith('.md'));
+const TEXT = TEXTS.map(read).join('\n');
 const ALERTS = readdirSync(join(ROOT, 'cli/deploy/monitoring/alerts')).map((name) =>
   read(`cli/deploy/monitoring/alerts/${name}`),
 );
@@ -43,7 +42,9 @@ test('every npm command in the documents exists', () => {
 });
 
 test('every file that the documents name is there', () => {
-  const linked = [...TEXT.matchAll(/\]\((?!http|#)([^)#\s]+\.\w+)/g)].map(([, path = '']) => path);
+  const linked = TEXTS.flatMap((page) =>
+    [...read(page).matchAll(/\]\((?!http|#)([^)#\s]+\.\w+)/g)].map(([, path = '']) => join(dirname(page), path)),
+  );
   const named = [
     ...read('SECURITY.md').matchAll(
       /`((?:callback|store|model|platform|gemini|results|docs|config|cli)\/[\w/-]+(?:\.ts)?)`/g,
