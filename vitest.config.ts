@@ -1,8 +1,11 @@
 import { defineConfig } from 'vitest/config';
 
-/** Those that measure how long a recovery takes, or load a function with all that two cores give. */
+/** Those that mostly wait, until what has failed is given up or has recovered: they would hold the others' places. */
+const PATIENT = ['test/**/faults.test.ts'];
+
+/** Those that load a function with all that two cores give. */
 const ALONE = [
-  'test/**/faults*.test.ts',
+  'test/callback/faults-load.test.ts',
   'test/callback/simulator.test.ts',
   'test/simulator/page.test.ts',
   'test/prove/*.test.ts',
@@ -17,11 +20,15 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'together', include: ['test/**/*.test.ts'], exclude: ALONE, maxWorkers: 2 },
+        test: { name: 'together', include: ['test/**/*.test.ts'], exclude: [...PATIENT, ...ALONE], maxWorkers: 2 },
       },
       {
         extends: true,
-        test: { name: 'alone', include: ALONE, maxWorkers: 1, sequence: { groupOrder: 1 } },
+        test: { name: 'patient', include: PATIENT, maxWorkers: 2, sequence: { groupOrder: 1 } },
+      },
+      {
+        extends: true,
+        test: { name: 'alone', include: ALONE, maxWorkers: 1, sequence: { groupOrder: 2 } },
       },
     ],
   },

@@ -1,4 +1,4 @@
-import { begin, brokenIn, nextOf, type Rules, type World } from './world.ts';
+import { begin, brokenIn, type Copies, nextOf, type Rules, type World } from './world.ts';
 
 export interface Explored {
   readonly states: number;
@@ -13,7 +13,7 @@ interface Seen {
 }
 
 /** Goes every way that things can happen, to the end, the short ones first. */
-export function explore(rules: Rules, bound: { copies: number; faults: number }): Explored {
+export function explore(rules: Rules, bound: { copies: Copies; faults: number }): Explored {
   const start = begin(bound);
   const seen = new Map<string, Seen>([[keyOf(start), { world: start, what: 'the beginning', from: undefined }]]);
   const ending = new Set<string>();
@@ -31,15 +31,16 @@ export function explore(rules: Rules, bound: { copies: number; faults: number })
 /** Without more faults, and with the sender and the reconciler coming again, the delivery must come to its end. */
 function stuckIn(world: World, rules: Rules, ending: Set<string>): string | undefined {
   const passed: string[] = [];
-  let now: World = { ...world, faults: 0, copies: 1 };
+  const copies = { same: 1, other: 1, late: 0 };
+  let now: World = { ...world, faults: 0, copies };
   for (let steps = 0; steps < 100; steps++) {
     const key = keyOf(now);
-    if ((now.record?.state === 'published' && now.acknowledged) || ending.has(key)) {
+    if (isAtItsEnd(now) || ending.has(key)) {
       for (const each of passed) ending.add(each);
       return undefined;
     }
     passed.push(key);
-    const ways = nextOf({ ...now, copies: 1 }, rules);
+    const ways = nextOf({ ...now, copies }, rules);
     // Whoever is at work goes on; then a new copy comes; and time goes on where nobody can do anything.
     const working = ways.find(({ what }) => !what.startsWith('a tick') && !what.startsWith('a copy'));
     const copy = ways.find(({ what }) => what.startsWith('a copy'));
@@ -49,8 +50,11 @@ function stuckIn(world: World, rules: Rules, ending: Set<string>): string | unde
     if (next === undefined) break;
     now = next.world;
   }
-  const isRecordedOnly = world.acknowledged && now.record?.state === 'published';
-  return isRecordedOnly ? undefined : 'it never comes to an end';
+  return isAtItsEnd(now) ? undefined : 'it never comes to an end';
+}
+
+function isAtItsEnd({ record, acknowledged }: World): boolean {
+  return record?.state === 'published' && acknowledged[record.content];
 }
 
 /** Owners and versions only have to be told apart: what is the same but for their numbers is the same. */
@@ -64,12 +68,14 @@ function keyOf(world: World): string {
   const record = (stored: World['record']) =>
     stored && [
       stored.state,
+      stored.content,
       short(stored.owner),
       stored.lease,
       versions.get(stored.version) ?? versions.set(stored.version, versions.size).get(stored.version),
     ];
-  const actors = Object.entries(world.actors).map(([name, { step, age, life, read, hasPublished }]) => [
+  const actors = Object.entries(world.actors).map(([name, { step, brings, age, life, read, hasPublished }]) => [
     step,
+    step === 'idle' ? 0 : brings,
     age,
     step === 'idle' ? 0 : short(`${name}${life}`),
     step === 'commit' ? (record(read) ?? null) : 0,

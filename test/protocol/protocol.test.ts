@@ -1,9 +1,11 @@
 import { expect, test } from 'vitest';
-import { decide } from '../../functions/model/delivery.ts';
+import { decide, type Delivery } from '../../functions/model/delivery.ts';
 import { explore } from './explore.ts';
 import { RULES } from './world.ts';
 
-const BOUND = { copies: 3, faults: 3 };
+const BOUND = { copies: { same: 3, other: 0, late: 0 }, faults: 3 };
+/** Each more that may come multiplies the ways; what these two do shows with fewer of the others. */
+const STRANGE = { copies: { same: 2, other: 1, late: 1 }, faults: 2 };
 
 test('every interleaving of two instances, a reconciler, crashes and lost answers keeps the promises', async ({
   annotate,
@@ -12,6 +14,27 @@ test('every interleaving of two instances, a reconciler, crashes and lost answer
   expect(counterexample).toBeUndefined();
   await annotate(`${states} states`);
   expect(states).toBeGreaterThan(10_000);
+}, 60_000);
+
+test('nor does another delivery under the same id, or an old copy, whenever they come', async ({ annotate }) => {
+  const { states, counterexample } = explore(RULES, STRANGE);
+  expect(counterexample).toBeUndefined();
+  await annotate(`${states} states`);
+  expect(states).toBeGreaterThan(10_000);
+}, 60_000);
+
+test('it would be found if another delivery under the same id counted as a copy', () => {
+  const blind = (...[stored, , ...rest]: Parameters<typeof decide>) =>
+    decide(stored, { bodySha256: stored?.bodySha256 ?? '' } as Delivery, ...rest);
+  const { counterexample } = explore({ ...RULES, decide: blind }, STRANGE);
+  expect(counterexample).toMatchObject({ broken: expect.stringMatching(/two deliveries|without/) });
+}, 60_000);
+
+test('it would be found if an old copy kept the others from being recorded', () => {
+  const stubborn = (...[stored, ...rest]: Parameters<typeof decide>) =>
+    stored?.state === 'quarantined' ? 'done' : decide(stored, ...rest);
+  const { counterexample } = explore({ ...RULES, decide: stubborn }, STRANGE);
+  expect(counterexample).toMatchObject({ broken: 'it never comes to an end' });
 }, 60_000);
 
 test.each([
@@ -37,5 +60,5 @@ test('where no copy takes over from an owner that is gone, the reconciler does',
     const decision = decide(...given);
     return decision === 'resume' ? 'wait' : decision;
   };
-  expect(explore({ ...RULES, decide: patient }, { copies: 2, faults: 1 }).counterexample).toBeUndefined();
+  expect(explore({ ...RULES, decide: patient }, { ...BOUND, faults: 1 }).counterexample).toBeUndefined();
 });

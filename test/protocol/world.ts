@@ -15,11 +15,19 @@ export interface Rules {
 /** A lease that is a little longer than the deadline: the fewer ticks, the fewer states, and their order is all that counts. */
 export const RULES: Rules = { leaseTicks: 2, deadlineTicks: 1, isConditional: true, publishesFirst: true, decide };
 
-type Step = 'idle' | 'read' | 'commit' | 'publish' | 'mark' | 'release';
+type Step = 'idle' | 'read' | 'commit' | 'publish' | 'mark' | 'release' | 'quarantine';
+
+/** Two deliveries may come under one webhook-id; what came first stays. */
+const CONTENTS = ['same', 'other'] as const;
+type Content = (typeof CONTENTS)[number];
+
+/** What can come: the delivery, another one under its id, and the delivery with a signature that is too old. */
+export type Copies = Readonly<Record<Content | 'late', number>>;
 
 /** A request, or a run of the reconciler, on one delivery. */
 interface Actor {
   readonly step: Step;
+  readonly brings: Content;
   /** Ticks since it began. */
   readonly age: number;
   /** Which of its lives it is in: owners are never used again. */
@@ -30,7 +38,8 @@ interface Actor {
 }
 
 interface Stored {
-  readonly state: 'pending' | 'published';
+  readonly state: 'pending' | 'published' | 'quarantined';
+  readonly content: Content;
   readonly owner: string;
   /** Ticks until its lease is over. */
   readonly lease: number;
@@ -40,12 +49,13 @@ interface Stored {
 /** Everything that decides what can happen next, and what has happened that matters. */
 export interface World {
   readonly record: Stored | undefined;
-  readonly messages: number;
+  readonly messages: Readonly<Record<Content, number>>;
   /** Crashes and lost answers after a message was accepted: each may cause one more. */
   readonly explained: number;
-  readonly acknowledged: boolean;
+  /** Whose sender has a 2xx, and sends no more. */
+  readonly acknowledged: Readonly<Record<Content, boolean>>;
   /** Copies that the sender has still to send. */
-  readonly copies: number;
+  readonly copies: Copies;
   /** Faults that have still to happen. */
   readonly faults: number;
   readonly actors: Readonly<Record<Name, Actor>>;
@@ -54,11 +64,15 @@ export interface World {
 const NAMES = ['A', 'B', 'reconciler'] as const;
 type Name = (typeof NAMES)[number];
 
-const IDLE: Actor = { step: 'idle', age: 0, life: 0, read: undefined, hasPublished: false };
+const IDLE: Actor = { step: 'idle', brings: 'same', age: 0, life: 0, read: undefined, hasPublished: false };
 
-export function begin({ copies, faults }: { copies: number; faults: number }): World {
+export function begin({ copies, faults }: { copies: Copies; faults: number }): World {
   const actors = { A: IDLE, B: IDLE, reconciler: IDLE };
-  return { record: undefined, messages: 0, explained: 0, acknowledged: false, copies, faults, actors };
+  const [messages, acknowledged] = [
+    { same: 0, other: 0 },
+    { same: false, other: false },
+  ];
+  return { record: undefined, messages, explained: 0, acknowledged, copies, faults, actors };
 }
 
 /** Something that can happen next, in words, and the world after it. */
@@ -71,12 +85,13 @@ export function nextOf(world: World, rules: Rules): readonly Next[] {
   return [...tick(world, rules), ...NAMES.flatMap((name) => stepsOf(world, name, rules))];
 }
 
-const DELIVERY = { bodySha256: 'same' } as Delivery;
+const deliveryOf = ({ brings }: Actor) => ({ bodySha256: brings }) as Delivery;
 const MILLIS = 1_000;
 
 /** The record as the real functions see it; the clock stands at 0. */
-function seen({ state, owner, lease }: Stored): DeliveryRecord {
-  return { state, bodySha256: 'same', leaseOwner: owner, leaseUntil: new Date(lease * MILLIS) };
+function seen({ state, content, owner, lease }: Stored): DeliveryRecord {
+  const quarantineReason = state === 'quarantined' ? 'TIMESTAMP_OUT_OF_TOLERANCE' : undefined;
+  return { state, quarantineReason, bodySha256: content, leaseOwner: owner, leaseUntil: new Date(lease * MILLIS) };
 }
 
 const NOW = new Date(0);
@@ -112,12 +127,21 @@ function explainedBy({ hasPublished }: Actor): number {
 function startsOf(world: World, name: Name): readonly Next[] {
   const { copies, acknowledged, actors, record } = world;
   const started = { ...IDLE, step: 'read' as const, life: actors[name].life + 1 };
-  const next = withActor(world, name, started);
   if (name === 'reconciler')
-    return record && isAbandoned(seen(record), NOW) ? [{ what: 'the reconciler looks', world: next }] : [];
-  return acknowledged || copies === 0
-    ? []
-    : [{ what: `a copy comes to ${name}`, world: { ...next, copies: copies - 1 } }];
+    return record && isAbandoned(seen(record), NOW)
+      ? [{ what: 'the reconciler looks', world: withActor(world, name, { ...started, brings: record.content }) }]
+      : [];
+  const kinds = [
+    { kind: 'same', what: 'a copy comes', actor: started },
+    { kind: 'other', what: 'a copy of another delivery under its id comes', actor: { ...started, brings: 'other' } },
+    { kind: 'late', what: 'an old copy comes', actor: { ...started, step: 'quarantine' } },
+  ] as const;
+  return kinds
+    .filter(({ kind, actor }) => copies[kind] > 0 && !acknowledged[actor.brings])
+    .map(({ kind, what, actor }) => {
+      const left = { ...copies, [kind]: copies[kind] - 1 };
+      return { what: `${what} to ${name}`, world: { ...withActor(world, name, actor), copies: left } };
+    });
 }
 
 function workOf(world: World, name: Name, rules: Rules): readonly Next[] {
@@ -137,6 +161,8 @@ function workOf(world: World, name: Name, rules: Rules): readonly Next[] {
       return [
         { what: `${name} gives the lease back: 503`, world: end(released(world, name), name, explainedBy(actor)) },
       ];
+    case 'quarantine':
+      return [{ what: `${name} keeps it, unless its id is known: 401`, world: end(quarantined(world, name), name, 0) }];
     case 'idle':
       return [];
   }
@@ -151,14 +177,14 @@ function commitsOf(world: World, name: Name, rules: Rules): readonly Next[] {
       ? stored && isAbandoned(stored, NOW)
         ? 'resume'
         : 'none'
-      : rules.decide(stored, DELIVERY, owner, NOW);
+      : rules.decide(stored, deliveryOf(actor), owner, NOW);
   switch (decision) {
     case 'record':
     case 'resume': {
       if (rules.isConditional && world.record?.version !== actor.read?.version)
         return [{ what: `${name} has read too early`, world: withActor(world, name, { ...actor, step: 'read' }) }];
       const version = (world.record?.version ?? 0) + 1;
-      const record: Stored = { state: 'pending', owner, lease: rules.leaseTicks, version };
+      const record: Stored = { state: 'pending', content: actor.brings, owner, lease: rules.leaseTicks, version };
       const claimed = { ...world, record };
       const step = rules.publishesFirst ? 'publish' : 'mark';
       const lost = { ...withActor(claimed, name, { ...actor, step: 'read' }), faults: world.faults - 1 };
@@ -168,9 +194,10 @@ function commitsOf(world: World, name: Name, rules: Rules): readonly Next[] {
       ];
     }
     case 'done':
-      return [{ what: `${name} finds it done: 200`, world: acknowledge(end(world, name, 0)) }];
-    case 'wait':
+      return [{ what: `${name} finds it done: 200`, world: acknowledge(end(world, name, 0), actor.brings) }];
     case 'conflict':
+      return [{ what: `${name} finds another: 200`, world: acknowledge(end(world, name, 0), actor.brings) }];
+    case 'wait':
     case 'none':
       return [{ what: `${name} finds somebody at work: 503`, world: end(world, name, 0) }];
   }
@@ -178,10 +205,11 @@ function commitsOf(world: World, name: Name, rules: Rules): readonly Next[] {
 
 function publishesOf(world: World, name: Name, rules: Rules): readonly Next[] {
   const actor = world.actors[name];
-  const sent = { ...world, messages: world.messages + 1 };
+  const { brings } = actor;
+  const sent = { ...world, messages: { ...world.messages, [brings]: world.messages[brings] + 1 } };
   const done = rules.publishesFirst
     ? withActor(sent, name, { ...actor, step: 'mark', hasPublished: true })
-    : acknowledgeBy(end(sent, name, 0), name);
+    : acknowledgeBy(end(sent, name, 0), name, brings);
   if (world.faults === 0) return [{ what: `${name} publishes`, world: done }];
   const faults = world.faults - 1;
   return [
@@ -202,7 +230,10 @@ function marksOf(world: World, name: Name, rules: Rules): readonly Next[] {
       : world;
   if (!rules.publishesFirst)
     return [{ what: `${name} marks`, world: withActor(marked, name, { ...actor, step: 'publish' }) }];
-  const answered = { what: `${name} marks: 200`, world: acknowledgeBy(end(marked, name, 0), name) };
+  const answered = {
+    what: `${name} marks: 200`,
+    world: acknowledgeBy(end(marked, name, 0), name, world.actors[name].brings),
+  };
   const lost = { ...end(marked, name, 0), faults: world.faults - 1 };
   return [answered, ...(world.faults > 0 ? [{ what: `${name} marks, and the answer is lost: 503`, world: lost }] : [])];
 }
@@ -211,18 +242,24 @@ function isOwner({ record, actors }: World, name: Name): boolean {
   return record?.owner === `${name}${actors[name].life}`;
 }
 
+function quarantined(world: World, name: Name): World {
+  if (world.record !== undefined) return world;
+  const content = world.actors[name].brings;
+  return { ...world, record: { state: 'quarantined', content, owner: '', lease: 0, version: 1 } };
+}
+
 function released(world: World, name: Name): World {
   if (!isOwner(world, name) || world.record?.state !== 'pending') return world;
   return { ...world, record: { ...world.record, lease: 0, version: world.record.version + 1 } };
 }
 
 /** The reconciler answers nobody who waits for this delivery. */
-function acknowledgeBy(world: World, name: Name): World {
-  return name === 'reconciler' ? world : acknowledge(world);
+function acknowledgeBy(world: World, name: Name, content: Content): World {
+  return name === 'reconciler' ? world : acknowledge(world, content);
 }
 
-function acknowledge(world: World): World {
-  return { ...world, acknowledged: true };
+function acknowledge(world: World, content: Content): World {
+  return { ...world, acknowledged: { ...world.acknowledged, [content]: true } };
 }
 
 function end(world: World, name: Name, explained: number): World {
@@ -244,8 +281,12 @@ export function brokenIn(world: World, { deadlineTicks }: Rules): string | undef
   // Whoever has published and has no time left to mark it is about to end, as if it were killed.
   const late = NAMES.filter((name) => actors[name].hasPublished && actors[name].age > deadlineTicks).length;
   const explained = world.explained + late;
-  if (acknowledged && (record === undefined || messages === 0)) return '2xx without a record and a message';
-  if (record?.state === 'published' && messages === 0) return 'marked as published, and it is not';
-  if (messages > 1 + explained) return `${messages} messages, and ${explained} faults that explain one each`;
+  const sum = messages.same + messages.other;
+  const owed = record?.content ?? 'same';
+  if (acknowledged[owed] && messages[owed] === 0) return '2xx without a record and a message';
+  if (record?.state === 'published' && messages[record.content] === 0) return 'marked as published, and it is not';
+  if (messages.same > 0 && messages.other > 0) return 'two deliveries under one webhook-id';
+  if (sum > 0 && (record === undefined || messages[record.content] === 0)) return 'a message without its record';
+  if (sum > 1 + explained) return `${sum} messages, and ${explained} faults that explain one each`;
   return undefined;
 }

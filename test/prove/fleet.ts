@@ -3,12 +3,21 @@ import { createServer, type IncomingMessage, request, type Server, type ServerRe
 import { type RunningFunction, startFunction } from '../support/functions.ts';
 import { freePort } from '../support/process.ts';
 
+/** A request on its way. */
+interface Attempt {
+  readonly webhookId: string;
+  isDisturbed: boolean;
+}
+
+/** What is answered where another request is at work on the same delivery, and so does nothing. */
+const WITHOUT_EFFECT = 'DELIVERY_IN_PROGRESS';
+
 /** Instances of one function behind one address, as the platform has them: any of them may die at any moment. */
 export class Fleet {
   readonly target: string;
   readonly url: string;
-  /** The webhook-ids of requests that an instance had taken when it was killed, or that ended without a 200. */
-  readonly disturbed = new Set<string>();
+  /** How often something has happened to requests of a webhook-id: each time may have cost one more message. */
+  readonly disturbed = new Map<string, number>();
   /** When the first 200 for a webhook-id was on its way, Unix milliseconds. */
   readonly acceptedAt = new Map<string, number>();
   kills = 0;
@@ -16,7 +25,7 @@ export class Fleet {
   readonly #env: readonly NodeJS.ProcessEnv[];
   readonly #random: () => number;
   readonly #instances: (RunningFunction | undefined)[] = [];
-  readonly #inFlight = new Map<RunningFunction, Set<string>>();
+  readonly #inFlight = new Map<RunningFunction, Set<Attempt>>();
   readonly #starting = new Set<Promise<void>>();
   #isClosing = false;
 
@@ -54,7 +63,7 @@ export class Fleet {
     if (victim === undefined || this.#isClosing) return;
     const slot = this.#instances.indexOf(victim);
     this.#instances[slot] = undefined;
-    for (const id of this.#inFlight.get(victim) ?? []) this.disturbed.add(id);
+    for (const attempt of this.#inFlight.get(victim) ?? []) this.#disturbed(attempt);
     this.kills += 1;
     const again = victim.end('SIGKILL').then(async () => await this.#startIn(slot, { ...common, ...this.#env[slot] }));
     this.#starting.add(again);
@@ -63,7 +72,12 @@ export class Fleet {
 
   /** Whatever is in flight now is disturbed: by something that happens to what the instances depend on. */
   disturb(): void {
-    for (const ids of this.#inFlight.values()) for (const id of ids) this.disturbed.add(id);
+    for (const attempts of this.#inFlight.values()) for (const attempt of attempts) this.#disturbed(attempt);
+  }
+
+  #disturbed(attempt: Attempt): void {
+    attempt.isDisturbed = true;
+    this.disturbed.set(attempt.webhookId, (this.disturbed.get(attempt.webhookId) ?? 0) + 1);
   }
 
   async close(): Promise<void> {
@@ -92,26 +106,35 @@ export class Fleet {
 
   #forward(incoming: IncomingMessage, response: ServerResponse): void {
     const instance = this.#pick();
-    const id = String(incoming.headers['webhook-id'] ?? '');
     const inFlight = instance && this.#inFlight.get(instance);
     if (instance === undefined || inFlight === undefined) {
       response.writeHead(503).end();
       return;
     }
-    inFlight.add(id);
+    const webhookId = String(incoming.headers['webhook-id'] ?? '');
+    const attempt = { webhookId, isDisturbed: false };
+    inFlight.add(attempt);
+    const failed = () => {
+      if (!attempt.isDisturbed) this.#disturbed(attempt);
+    };
     const fail = () => {
-      this.disturbed.add(id);
-      inFlight.delete(id);
+      failed();
+      inFlight.delete(attempt);
       if (!response.headersSent) response.writeHead(502);
       response.end();
     };
     const { method, url, headers } = incoming;
     const onward = request(new URL(url ?? '/', instance.url), { method, headers }, (answer) => {
+      const { statusCode: status = 502 } = answer;
+      if (status === 200 && !this.acceptedAt.has(webhookId)) this.acceptedAt.set(webhookId, Date.now());
+      response.writeHead(status, answer.headers);
+      let text = '';
       // What is refused has no effect, and explains nothing.
-      if ((answer.statusCode ?? 500) >= 500) this.disturbed.add(id);
-      if (answer.statusCode === 200 && !this.acceptedAt.has(id)) this.acceptedAt.set(id, Date.now());
-      response.writeHead(answer.statusCode ?? 502, answer.headers);
-      answer.on('error', fail).on('end', () => inFlight.delete(id));
+      if (status >= 500) answer.on('data', (chunk: Buffer) => (text += chunk.toString()));
+      answer.on('error', fail).on('end', () => {
+        if (status >= 500 && !text.includes(WITHOUT_EFFECT)) failed();
+        inFlight.delete(attempt);
+      });
       answer.pipe(response);
     });
     onward.on('error', fail);

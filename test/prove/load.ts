@@ -9,8 +9,8 @@ export interface Size {
   readonly deliveries: number;
   /** Batches that are submitted, started, finished and read. */
   readonly jobs: number;
-  /** What is left out of a run that must be short. */
-  readonly without?: RegExp;
+  /** Whether it has no time for what keeps others waiting: for 40 s or longer. */
+  readonly isShort?: boolean;
 }
 
 /** Most are small; some are read in several steps, each kept in the record before the next. */
@@ -30,6 +30,9 @@ export interface Receipt {
   readonly submissionId: string;
 }
 
+/** By the number of a job, what its callers were told. */
+export type Submitted = ReadonlyMap<number, readonly Receipt[]>;
+
 /** Types whose outputs nobody asks Gemini for; those of batches that are real come from the simulator itself. */
 const TYPES = ['batch.expired', 'interaction.failed', 'tuning.completed'];
 const EVENTS_PER_JOB = 3;
@@ -39,7 +42,8 @@ const EMIT_PAUSE_MILLIS = 500;
 /** Deliveries that wait for their next attempt; while there are more, nothing new is sent. */
 const MOST_WAITING = 200;
 const SUBMITTERS = 6;
-const SETTLED_MILLIS = 120_000;
+/** A job that an instance whose clock is 250 s ahead has written of is not silent before that, and may have been dropped. */
+const SETTLED_MILLIS = 400_000;
 /** Whoever is killed while it asks Gemini leaves a lease of 40 s, and a minute until the job can be said not to exist. */
 const SUBMITTED_MILLIS = 400_000;
 
@@ -77,22 +81,34 @@ function countOfWaiting(ledger: Ledger): number {
   return deliveries.slice(from).filter(({ state }) => state === 'waiting').length;
 }
 
-/** Submits each job until it is told which one it is, and once more; finishes it; its results are to come. */
-export async function runJobs(world: World, { jobs }: Size): Promise<ReadonlyMap<string, readonly Receipt[]>> {
-  const answers = new Map<string, Receipt[]>();
+/** Submits each job until it is told which one it is, and once more; then something is done with it. */
+export async function submitJobs(
+  world: World,
+  { deliveries, jobs, isShort = false }: Size,
+  then: (job: number, jobId: string) => Promise<void> = async () => {},
+): Promise<Submitted> {
+  // As long as the deliveries take, so that faults meet both.
+  const millis = isShort ? 0 : (deliveries / AT_ONCE) * EMIT_PAUSE_MILLIS;
+  const pauseMillis = millis / Math.ceil(jobs / SUBMITTERS);
+  const receipts = new Map<number, Receipt[]>();
   let next = 0;
   const worker = async () => {
     while (next < jobs) {
       const job = next++;
       const key = `proof-${job}`;
-      const told = [await submitted(world, key), await submitted(world, key)];
-      answers.set(key, told);
-      const output = { lines: linesOf(job), lineBytes: 300, errorEvery: 10 };
-      await world.simulator.finish(told[0]?.jobId ?? '', { output }).catch(() => {});
+      const [first, second] = [await submitted(world, key), await submitted(world, key)];
+      receipts.set(job, [first, second]);
+      await then(job, first.jobId);
+      if (next < jobs) await sleep(pauseMillis);
     }
   };
   await Promise.all(Array.from({ length: SUBMITTERS }, worker));
-  return answers;
+  return receipts;
+}
+
+/** Ends a job, whose results are to come. */
+export async function finish({ simulator }: World, job: number, jobId: string): Promise<void> {
+  await simulator.finish(jobId, { output: { lines: linesOf(job), lineBytes: 300, errorEvery: 10 } });
 }
 
 /** A caller that asks again under the same key until it is answered. */

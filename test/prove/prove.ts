@@ -1,5 +1,5 @@
 import { rage } from './chaos.ts';
-import { emitAll, forge, reconcileUntil, runJobs, settle, type Size } from './load.ts';
+import { emitAll, finish, forge, reconcileUntil, settle, type Size, submitJobs } from './load.ts';
 import { seeded } from '../support/random.ts';
 import { type Found, judge } from './verdict.ts';
 import { World } from './world.ts';
@@ -20,18 +20,23 @@ export async function prove(
   pauseMillis: number,
   tell: (text: string) => void,
 ): Promise<Proof> {
-  const world = await World.open(seed);
+  const world = await World.open(seed, size);
   const startedAt = performance.now();
   const [over, settled] = [new AbortController(), new AbortController()];
   try {
+    // Whoever is disturbed while it submits keeps its key for 40 s.
+    const early = size.isShort ? await submitJobs(world, size) : undefined;
     world.beginFaults();
     const left: string[] = [];
     world.watch((change) => left.push(change));
-    const raging = rage(world, seed, { pauseMillis, without: size.without }, over.signal);
+    const raging = rage(world, seed, { pauseMillis, isShort: size.isShort }, over.signal);
     const reconciling = reconcileUntil(world, settled.signal);
     const forging = forge(world, settled.signal);
-    const jobs = runJobs(world, size);
-    await Promise.all([emitAll(world, size, seeded(`${seed} load`)), jobs]);
+    const end = async (job: number, jobId: string) => await finish(world, job, jobId);
+    const ending = early
+      ? Promise.all([...early].map(async ([job, [receipt]]) => await end(job, receipt?.jobId ?? ''))).then(() => early)
+      : submitJobs(world, size, end);
+    const [submitted] = await Promise.all([ending, emitAll(world, size, seeded(`${seed} load`))]);
     tell('everything is sent; the faults end');
     over.abort();
     const disasters = await raging;
@@ -42,7 +47,7 @@ export async function prove(
     );
     settled.abort();
     await Promise.all([reconciling, forging]);
-    const found = await judge(world, await jobs, { left, unsettled });
+    const found = await judge(world, submitted, { left, unsettled });
     return {
       ...found,
       seed,

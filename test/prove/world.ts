@@ -11,8 +11,10 @@ import { TestProject } from '../support/project.ts';
 import { Proxy } from '../support/proxy.ts';
 import { Backends } from './backends.ts';
 import { Fleet } from './fleet.ts';
+import type { Size } from './load.ts';
 
 const ROUTE_KEY = 'a-route-key-of-the-proof-with-32-characters';
+const AUDIENCE = 'proof';
 const TYPES = ['batch.succeeded', 'batch.failed', 'batch.expired', 'interaction.failed', 'tuning.completed'];
 
 /** What the simulator does to deliveries and calls while faults are on. */
@@ -61,7 +63,7 @@ export class World {
     this.ai = new GoogleGenAI({ apiKey: 'any-key', httpOptions: { baseUrl: this.simulator.url } });
   }
 
-  static async open(seed: string): Promise<World> {
+  static async open(seed: string, { isShort = false }: Size): Promise<World> {
     const random = seeded(`${seed} world`);
     const oneOf = <T>(forms: readonly T[]) => forms[Math.floor(random() * forms.length)] as T;
     const backends = await Backends.start();
@@ -78,10 +80,15 @@ export class World {
           userMetadata: oneOf(['user_metadata', 'data.user_metadata', 'metadata.user_metadata', 'none']),
           dataId: oneOf(['full', 'bare']),
           outputFileUri: oneOf(['https', 'name', 'gs', 'none']),
+          // What a delivery is signed with must not change from one attempt to the next.
+          scheme: oneOf(['v1a', 'EdDSA', 'RS256']),
+          audience: AUDIENCE,
         },
       },
     });
     const one = {};
+    const fleet = async (target: string, instances: readonly NodeJS.ProcessEnv[]) =>
+      await Fleet.listen(target, instances, seeded(`${seed} ${target}`));
     const world = new World({
       backends,
       project,
@@ -89,10 +96,11 @@ export class World {
       firestore: await Proxy.start(FIRESTORE_EMULATOR_HOST),
       pubsub: await Proxy.start(PUBSUB_EMULATOR_HOST),
       fleets: {
-        callback: await Fleet.listen('geminiCallback', [one, one, clockAhead(250_000)], random),
-        results: await Fleet.listen('fetchResults', [one, one], random),
-        reconcile: await Fleet.listen('reconcileJobs', [one], random),
-        submit: await Fleet.listen('submitJob', [one, clockAhead(250_000)], random),
+        callback: await fleet('geminiCallback', [one, one, clockAhead(250_000)]),
+        results: await fleet('fetchResults', [one, one]),
+        reconcile: await fleet('reconcileJobs', [one]),
+        // What is submitted by a clock that is ahead is not found silent before that time.
+        submit: await fleet('submitJob', isShort ? [one] : [one, clockAhead(250_000)]),
       },
     });
     await world.#start();
@@ -110,6 +118,7 @@ export class World {
       WEBHOOK_SIGNING_SECRET_FILE: join(this.#folder, 'secrets'),
       // One instance's clock is 250 s ahead; the others have to accept what was signed when it was right.
       DYNAMIC_ROUTE_KEY: ROUTE_KEY,
+      WEBHOOK_AUDIENCE: AUDIENCE,
       CALLBACK_URL: this.fleets.callback.url,
       RECONCILE_PENDING_SECONDS: '5',
       RECONCILE_JOB_SECONDS: '15',
@@ -135,12 +144,12 @@ export class World {
     }
   }
 
-  /** A new secret beside the old one, at Gemini first. */
-  async rotateSecret(): Promise<void> {
+  /** A new secret beside the old ones, at Gemini first; these are valid for a day, or end at once. */
+  async rotateSecret(revokes: 'after_h24' | 'immediately'): Promise<void> {
     const { secret = '' } = await this.ai.webhooks.rotateSigningSecret(this.#webhookId, {
-      revocation_behavior: 'revoke_previous_secrets_after_h24',
+      revocation_behavior: `revoke_previous_secrets_${revokes}`,
     });
-    this.#keep([secret, ...this.#secrets].slice(0, 5));
+    this.#keep(revokes === 'immediately' ? [secret] : [secret, ...this.#secrets].slice(0, 5));
   }
 
   /** Follows every job's state, and tells of those that leave a final one. */
