@@ -22,6 +22,9 @@ export interface SecretStore {
 
 export const SECRET_FILE_MODE = 0o600;
 
+/** As much as a list of secrets takes, and more: a full disk takes an empty file. */
+const TRIAL_BYTES = 4_096;
+
 /** A file that only its owner can read, replaced as a whole. */
 export class FileStore implements SecretStore {
   readonly name: string;
@@ -35,7 +38,7 @@ export class FileStore implements SecretStore {
   async prepare(): Promise<readonly string[]> {
     const known = await this.#read();
     const trial = this.#temporaryPath();
-    await writePrivately(trial, '');
+    await writePrivately(trial, '\n'.repeat(TRIAL_BYTES));
     await rm(trial);
     return known;
   }

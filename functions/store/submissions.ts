@@ -17,8 +17,12 @@ import { Turns } from './turns.ts';
 /** As long as the same key gives the same answer. */
 const KEPT_MILLIS = 86_400_000;
 
-/** Longer than it takes to find out, or to ask Gemini and record its answer: who holds it is at work, or gone. */
-export const SUBMISSION_LEASE_MILLIS = 40_000;
+/**
+ * Who holds a submission is at work, or gone, after so long: longer than it takes to find out what became of it and to
+ * record that (20 s); and then to ask Gemini and record its answer (30 s). Whoever is late starts nothing all the same.
+ */
+const FINDING_MILLIS = 20_000;
+const ASKING_MILLIS = 40_000;
 
 /** What is to be started, as the idempotency record knows it. */
 export interface SubmissionKey {
@@ -89,7 +93,8 @@ export class Submissions {
    */
   async ask(claim: SubmissionClaim, deadline: Deadline): Promise<void> {
     const isOurs = await this.#change(claim, deadline, async ({ ref, readTime }, lastUpdateTime) => {
-      await ref.update({ ...leaseFrom(readTime.toMillis(), claim.owner), startedAt: readTime }, { lastUpdateTime });
+      const lease = leaseFrom(readTime.toMillis(), claim.owner, ASKING_MILLIS);
+      await ref.update({ ...lease, startedAt: readTime }, { lastUpdateTime });
     });
     if (isOurs) return;
     throw new CallbackError('SUBMISSION_IN_PROGRESS', 'Another request under this Idempotency-Key has taken over.');
@@ -160,7 +165,7 @@ export class Submissions {
     if (jobId !== undefined) return { status: 'done', submissionId, jobId };
     const isLeased = (snapshot.get('leaseUntil') as Timestamp).toMillis() > now;
     if (isLeased && snapshot.get('owner') !== owner) return { status: 'busy' };
-    await document.update(leaseFrom(now, owner), { lastUpdateTime: snapshot.updateTime });
+    await document.update(leaseFrom(now, owner, FINDING_MILLIS), { lastUpdateTime: snapshot.updateTime });
     const claim = { recordId: key.recordId, submissionId, owner };
     const startedAt = snapshot.get('startedAt') as Timestamp | undefined;
     if (startedAt === undefined) return { status: 'new', claim };
@@ -196,7 +201,7 @@ async function begin(
 ): Promise<SubmissionClaim> {
   const submissionId = `sub_${randomUUID().replaceAll('-', '')}`;
   const expireAt = Timestamp.fromMillis(now + KEPT_MILLIS);
-  const fields = { submissionId, fingerprint, expireAt, ...leaseFrom(now, owner) };
+  const fields = { submissionId, fingerprint, expireAt, ...leaseFrom(now, owner, FINDING_MILLIS) };
   if (updateTime === undefined) {
     await ref.create(fields);
   } else {
@@ -206,8 +211,8 @@ async function begin(
   return { recordId, submissionId, owner };
 }
 
-function leaseFrom(now: number, owner: string) {
-  return { owner, leaseUntil: Timestamp.fromMillis(now + SUBMISSION_LEASE_MILLIS) };
+function leaseFrom(now: number, owner: string, millis: number) {
+  return { owner, leaseUntil: Timestamp.fromMillis(now + millis) };
 }
 
 /** TTL removes a record within a day of its end; until then it still stands there. */

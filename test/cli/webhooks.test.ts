@@ -207,6 +207,15 @@ describe('create', () => {
     expect(simulator.ledger.requests).toHaveLength(requests);
   });
 
+  test('on a full disk nothing is done at Gemini: the file could be made, and the secret would not fit', async () => {
+    const before = await ids();
+    const args = ['webhooks', ...creation(), '--secret-file', secretFile()];
+    const run = await cli(args, settings(), { cwd: folder, isDiskFull: true });
+    expect(run).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('Nothing was done at Gemini') });
+    expect(await ids()).toEqual(before);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
   test('takes an unknown event with --force', async () => {
     const args = ['--events', 'batch.done', '--force', '--print-secret'];
     expect(await result('create', '--uri', receiver.url, ...args)).toMatchObject({ subscribed_events: ['batch.done'] });

@@ -38,6 +38,7 @@ test('it would be found if an old copy kept the others from being recorded', () 
 }, 60_000);
 
 test.each([
+  ['the message came before the record', { recordsFirst: false }, 'a message without its record'],
   ['the mark came before the message', { publishesFirst: false }, 'marked as published'],
   ['a commit held whatever has been written meanwhile', { isConditional: false }, 'messages, and 0 faults'],
   ['a request could outlive its lease', { deadlineTicks: 3 }, 'messages, and 0 faults'],

@@ -7,13 +7,22 @@ export interface Rules {
   readonly deadlineTicks: number;
   /** A commit holds only where the record is as it was read. */
   readonly isConditional: boolean;
+  /** The record comes before the message. */
+  readonly recordsFirst: boolean;
   /** The message comes before the mark. */
   readonly publishesFirst: boolean;
   readonly decide: typeof decide;
 }
 
 /** A lease that is a little longer than the deadline: the fewer ticks, the fewer states, and their order is all that counts. */
-export const RULES: Rules = { leaseTicks: 2, deadlineTicks: 1, isConditional: true, publishesFirst: true, decide };
+export const RULES: Rules = {
+  leaseTicks: 2,
+  deadlineTicks: 1,
+  isConditional: true,
+  recordsFirst: true,
+  publishesFirst: true,
+  decide,
+};
 
 type Step = 'idle' | 'read' | 'commit' | 'publish' | 'mark' | 'release' | 'quarantine';
 
@@ -185,7 +194,7 @@ function commitsOf(world: World, name: Name, rules: Rules): readonly Next[] {
         return [{ what: `${name} has read too early`, world: withActor(world, name, { ...actor, step: 'read' }) }];
       const version = (world.record?.version ?? 0) + 1;
       const record: Stored = { state: 'pending', content: actor.brings, owner, lease: rules.leaseTicks, version };
-      const claimed = { ...world, record };
+      const claimed = rules.recordsFirst ? { ...world, record } : world;
       const step = rules.publishesFirst ? 'publish' : 'mark';
       const lost = { ...withActor(claimed, name, { ...actor, step: 'read' }), faults: world.faults - 1 };
       return [
@@ -224,18 +233,25 @@ function publishesOf(world: World, name: Name, rules: Rules): readonly Next[] {
 
 function marksOf(world: World, name: Name, rules: Rules): readonly Next[] {
   const actor = world.actors[name];
-  const marked =
-    isOwner(world, name) && world.record
-      ? { ...world, record: { ...world.record, state: 'published' as const, version: world.record.version + 1 } }
-      : world;
+  const marked = markedBy(world, name, rules);
   if (!rules.publishesFirst)
     return [{ what: `${name} marks`, world: withActor(marked, name, { ...actor, step: 'publish' }) }];
   const answered = {
     what: `${name} marks: 200`,
-    world: acknowledgeBy(end(marked, name, 0), name, world.actors[name].brings),
+    world: acknowledgeBy(end(marked, name, 0), name, actor.brings),
   };
   const lost = { ...end(marked, name, 0), faults: world.faults - 1 };
   return [answered, ...(world.faults > 0 ? [{ what: `${name} marks, and the answer is lost: 503`, world: lost }] : [])];
+}
+
+function markedBy(world: World, name: Name, { recordsFirst }: Rules): World {
+  const { record, actors } = world;
+  const version = (record?.version ?? 0) + 1;
+  if (!recordsFirst) {
+    const { brings: content } = actors[name];
+    return { ...world, record: { state: 'published', content, owner: '', lease: 0, version } };
+  }
+  return record && isOwner(world, name) ? { ...world, record: { ...record, state: 'published', version } } : world;
 }
 
 function isOwner({ record, actors }: World, name: Name): boolean {

@@ -154,8 +154,8 @@ const TRUST: Readonly<Record<string, Disaster>> = {
 /** Each with how many pauses stand between two: an instance that is never alive for long proves nothing. */
 const DECKS = [
   { name: 'processes', disasters: PROCESSES, pauses: 3 },
-  { name: 'backends', disasters: BACKENDS, pauses: 3 },
-  { name: 'trust', disasters: TRUST, pauses: 3 },
+  { name: 'backends', disasters: BACKENDS, pauses: 4 },
+  { name: 'trust', disasters: TRUST, pauses: 20 },
 ];
 
 /** What is waited for longer than a short run lasts: leases of submissions, the next look for keys, connections given up. */

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isFinal, type JobState, stateOf } from '../../functions/model/job.ts';
+import { jobDocumentId } from '../../functions/model/jobName.ts';
 import { eventually } from '../support/process.ts';
 import type { Ledger } from '../simulator/ledger.ts';
 import type { World } from './world.ts';
@@ -40,7 +42,8 @@ const AT_ONCE = 20;
 /** Of each of those, so that a machine is busy and not choked. */
 const EMIT_PAUSE_MILLIS = 500;
 /** Deliveries that wait for their next attempt; while there are more, nothing new is sent. */
-const MOST_WAITING = 200;
+const MOST_WAITING = 100;
+const TELL_EVERY = 1_000;
 const SUBMITTERS = 6;
 /** A job that an instance whose clock is 250 s ahead has written of is not silent before that, and may have been dropped. */
 const SETTLED_MILLIS = 400_000;
@@ -48,12 +51,18 @@ const SETTLED_MILLIS = 400_000;
 const SUBMITTED_MILLIS = 400_000;
 
 /** Events of made-up jobs, half of them by the registered webhook and half by URLs of their own. */
-export async function emitAll(world: World, { deliveries }: Size, random: () => number): Promise<void> {
+export async function emitAll(
+  world: World,
+  { deliveries }: Size,
+  random: () => number,
+  tell: (text: string) => void,
+): Promise<void> {
   const jobs = Math.ceil(deliveries / EVENTS_PER_JOB);
   let next = 0;
   const worker = async () => {
     while (next < deliveries) {
       const n = next++;
+      if (n > 0 && n % TELL_EVERY === 0) tell(`  ${n} of ${deliveries} deliveries are sent`);
       await room(world);
       const type = TYPES[Math.floor(random() * TYPES.length)] ?? '';
       const jobName = `${type.startsWith('interaction') ? 'interactions' : 'batches'}/made-up-${Math.floor(random() * jobs)}`;
@@ -85,7 +94,7 @@ function countOfWaiting(ledger: Ledger): number {
 export async function submitJobs(
   world: World,
   { deliveries, jobs, isShort = false }: Size,
-  then: (job: number, jobId: string) => Promise<void> = async () => {},
+  then: (job: number, jobId: string) => void = () => {},
 ): Promise<Submitted> {
   // As long as the deliveries take, so that faults meet both.
   const millis = isShort ? 0 : (deliveries / AT_ONCE) * EMIT_PAUSE_MILLIS;
@@ -98,7 +107,7 @@ export async function submitJobs(
       const key = `proof-${job}`;
       const [first, second] = [await submitted(world, key), await submitted(world, key)];
       receipts.set(job, [first, second]);
-      await then(job, first.jobId);
+      then(job, first.jobId);
       if (next < jobs) await sleep(pauseMillis);
     }
   };
@@ -107,8 +116,8 @@ export async function submitJobs(
 }
 
 /** Ends a job, whose results are to come. */
-export async function finish({ simulator }: World, job: number, jobId: string): Promise<void> {
-  await simulator.finish(jobId, { output: { lines: linesOf(job), lineBytes: 300, errorEvery: 10 } });
+export function end({ simulator }: World, job: number, jobId: string): void {
+  simulator.end(jobId, { output: { lines: linesOf(job), lineBytes: 300, errorEvery: 10 } });
 }
 
 /** A caller that asks again under the same key until it is answered. */
@@ -157,6 +166,34 @@ export async function reconcileUntil({ fleets }: World, until: AbortSignal): Pro
     );
     await sleep(2_000, undefined, { signal: until }).catch(() => {});
   }
+}
+
+/**
+ * Looks again and again for jobs whose end was acknowledged before, and which are not in a final state now. Following
+ * them as they change would cost an emulator more than all that it is there for.
+ */
+export async function watchUntil(world: World, until: AbortSignal, left: (change: string) => void): Promise<void> {
+  const open = world.project.firestore.collection('jobs').where('state', 'in', NOT_FINAL).select('state');
+  while (!until.aborted) {
+    const askedAt = Date.now();
+    const { docs } = await open.get().catch(() => ({ docs: [] }));
+    const ended = endedBefore(world, askedAt);
+    for (const job of docs) if (ended.has(job.id)) left(`${job.id}: ${job.get('state')} after its end`);
+    await sleep(1_000, undefined, { signal: until }).catch(() => {});
+  }
+}
+
+const NOT_FINAL: readonly JobState[] = ['submitted', 'running', 'requires_action', 'unknown'];
+
+/** The records of jobs whose end a function has acknowledged by then. */
+function endedBefore({ simulator, fleets }: World, millis: number): ReadonlySet<string> {
+  const ends = simulator.ledger.deliveries.filter(
+    ({ webhookId, jobName, eventType }) =>
+      jobName !== undefined &&
+      isFinal(stateOf(eventType)) &&
+      (fleets.callback.acceptedAt.get(webhookId) ?? Infinity) < millis,
+  );
+  return new Set(ends.map(({ jobName = '' }) => jobDocumentId(jobName)));
 }
 
 /** Until every delivery that was sent is accepted, nothing is pending, and the results of every job are out. */

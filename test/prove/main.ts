@@ -8,7 +8,7 @@ import { type Proof, prove } from './prove.ts';
 
 /** `npm run prove`: the long run, by a seed; it writes what it has found to docs/reliability.md. */
 const ROOT = join(import.meta.dirname, '../..');
-const PAUSE_MILLIS = 1_000;
+const PAUSE_MILLIS = 2_000;
 
 const { values } = parseArgs({
   options: {

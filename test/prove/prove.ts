@@ -1,5 +1,5 @@
 import { rage } from './chaos.ts';
-import { emitAll, finish, forge, reconcileUntil, settle, type Size, submitJobs } from './load.ts';
+import { emitAll, end, forge, reconcileUntil, settle, type Size, submitJobs, watchUntil } from './load.ts';
 import { seeded } from '../support/random.ts';
 import { type Found, judge } from './verdict.ts';
 import { World } from './world.ts';
@@ -28,15 +28,13 @@ export async function prove(
     const early = size.isShort ? await submitJobs(world, size) : undefined;
     world.beginFaults();
     const left: string[] = [];
-    world.watch((change) => left.push(change));
+    const watching = watchUntil(world, settled.signal, (change) => left.push(change));
     const raging = rage(world, seed, { pauseMillis, isShort: size.isShort }, over.signal);
     const reconciling = reconcileUntil(world, settled.signal);
     const forging = forge(world, settled.signal);
-    const end = async (job: number, jobId: string) => await finish(world, job, jobId);
-    const ending = early
-      ? Promise.all([...early].map(async ([job, [receipt]]) => await end(job, receipt?.jobId ?? ''))).then(() => early)
-      : submitJobs(world, size, end);
-    const [submitted] = await Promise.all([ending, emitAll(world, size, seeded(`${seed} load`))]);
+    for (const [job, [receipt]] of early ?? []) end(world, job, receipt?.jobId ?? '');
+    const submitting = early ?? submitJobs(world, size, (job, jobId) => end(world, job, jobId));
+    const [submitted] = await Promise.all([submitting, emitAll(world, size, seeded(`${seed} load`), tell)]);
     tell('everything is sent; the faults end');
     over.abort();
     const disasters = await raging;
@@ -46,7 +44,7 @@ export async function prove(
       (error: unknown) => [String(error)],
     );
     settled.abort();
-    await Promise.all([reconciling, forging]);
+    await Promise.all([reconciling, forging, watching]);
     const found = await judge(world, submitted, { left, unsettled });
     return {
       ...found,

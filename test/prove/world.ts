@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GoogleGenAI } from '@google/genai';
-import { isFinal, type JobState } from '../../functions/model/job.ts';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
 import { clockAhead } from '../support/functions.ts';
 import { seeded } from '../support/random.ts';
@@ -49,7 +48,6 @@ export class World {
   readonly fleets: Readonly<Record<'callback' | 'results' | 'reconcile' | 'submit', Fleet>>;
   readonly ai: GoogleGenAI;
   readonly #folder = mkdtempSync(join(tmpdir(), 'prove-'));
-  #stopWatching: () => void = () => {};
   #webhookId = '';
   #secrets: readonly string[] = [];
 
@@ -74,7 +72,7 @@ export class World {
       settings: {
         jobs: { pendingMillis: 100, runningMillis: null },
         deliveries: {
-          retryDelaysMillis: [0, ...Array.from({ length: 300 }, () => 1_000)],
+          retryDelaysMillis: [0, 1_000, 2_000, ...Array.from({ length: 300 }, () => 4_000)],
           disableAfterGivenUp: 1_000_000,
           // What nothing tells about the wire is one way in one run and another in the next.
           userMetadata: oneOf(['user_metadata', 'data.user_metadata', 'metadata.user_metadata', 'none']),
@@ -152,30 +150,12 @@ export class World {
     this.#keep(revokes === 'immediately' ? [secret] : [secret, ...this.#secrets].slice(0, 5));
   }
 
-  /** Follows every job's state, and tells of those that leave a final one. */
-  watch(left: (change: string) => void): void {
-    const states = new Map<string, JobState>();
-    const listen = (): (() => void) =>
-      this.project.firestore.collection('jobs').onSnapshot(
-        (snapshot) => {
-          for (const { doc } of snapshot.docChanges()) {
-            const [before, state] = [states.get(doc.id), doc.get('state') as JobState];
-            if (before !== undefined && isFinal(before) && !isFinal(state)) left(`${doc.id}: ${before} to ${state}`);
-            states.set(doc.id, state);
-          }
-        },
-        () => (this.#stopWatching = listen()),
-      );
-    this.#stopWatching = listen();
-  }
-
   async restartPubsub(): Promise<void> {
     await this.backends.restartPubsub(this.project);
     await this.#push();
   }
 
   async close(): Promise<void> {
-    this.#stopWatching();
     await Promise.all(Object.values(this.fleets).map(async (fleet) => await fleet.close()));
     await Promise.all([this.firestore.refuse(), this.pubsub.refuse(), this.simulator.close(), this.project.close()]);
     await this.backends.stop();

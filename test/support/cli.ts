@@ -4,6 +4,9 @@ import { startTied, type TiedProcess } from './process.ts';
 
 const MAIN = join(import.meta.dirname, '../../cli/main.ts');
 
+/** A file takes no byte more: to a process the same as a full disk, but for the name of the error. */
+const DISK_FULL = ['/bin/sh', '-c', 'trap "" XFSZ; ulimit -f 0; exec "$@"', 'sh'];
+
 export interface CliRun {
   readonly exitCode: number;
   readonly stdout: string;
@@ -14,11 +17,12 @@ export interface CliRun {
 export async function cli(
   args: readonly string[],
   env: NodeJS.ProcessEnv,
-  { cwd = process.cwd() }: { cwd?: string } = {},
+  { cwd = process.cwd(), isDiskFull = false }: { cwd?: string; isDiskFull?: boolean } = {},
 ): Promise<CliRun> {
   const options = { cwd, env: around(env) };
+  const command = [...(isDiskFull ? DISK_FULL : []), process.execPath, MAIN, ...args];
   return await new Promise((resolve) => {
-    const child = execFile(process.execPath, [MAIN, ...args], options, (_error, stdout, stderr) => {
+    const child = execFile(command[0] ?? '', command.slice(1), options, (_error, stdout, stderr) => {
       resolve({ exitCode: child.exitCode ?? -1, stdout, stderr });
     });
   });
