@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { prove } from './prove.ts';
 
 test('with every fault at once, what must hold holds', async ({ annotate }) => {
-  const proof = await prove('short', { deliveries: 450, jobs: 6, isShort: true }, 600, () => {});
+  const proof = await prove('short', { deliveries: 550, jobs: 6, isShort: true }, 400, () => {});
   await annotate(
     `${proof.attempts} attempts, ${proof.kills} kills, ${proof.doubled} doubled in ${Math.round(proof.seconds)} s`,
   );
