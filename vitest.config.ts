@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 /** Those that mostly wait, until what has failed is given up or has recovered: they would hold the others' places. */
-const PATIENT = ['test/**/faults.test.ts'];
+const PATIENT = ['test/**/faults.test.ts', 'test/results/many.test.ts', 'test/callback/contract/rotation.test.ts'];
 
 /** Those that load a function with all that two cores give. */
 const ALONE = [
@@ -24,7 +24,7 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: 'patient', include: PATIENT, maxWorkers: 2, sequence: { groupOrder: 1 } },
+        test: { name: 'patient', include: PATIENT, maxWorkers: 3, sequence: { groupOrder: 1 } },
       },
       {
         extends: true,

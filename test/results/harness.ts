@@ -124,3 +124,9 @@ export async function deliver({ url }: Pick<RunningFunction, 'url'>, message: Pu
     return 0;
   }
 }
+
+/** When so many different messages have come, in whatever order. */
+export function allOf(count: number): (message: { attributes: Readonly<Record<string, string>> }) => boolean {
+  const ids = new Set<string | undefined>();
+  return ({ attributes }) => ids.add(attributes['ce-id']).size === count;
+}
