@@ -80,6 +80,13 @@ async function endLease(stage: Stage, ageMillis?: number): Promise<void> {
   await submission?.update({ leaseUntil: Timestamp.fromMillis(0), ...asked });
 }
 
+/** For how long from now the submission is held. */
+async function leaseMillis(stage: Stage): Promise<number> {
+  const { docs } = await stage.project.firestore.collection('submissions').get();
+  const until = docs[0]?.get('leaseUntil') as Timestamp | undefined;
+  return (until?.toMillis() ?? Infinity) - Date.now();
+}
+
 describe('a submission', () => {
   test('of a batch starts it with our webhook, and records it before it answers', async () => {
     const stage = await Stage.open();
@@ -496,6 +503,8 @@ describe('an instance that is killed', () => {
     await submitting;
     const running = await start(stage);
     expect((await submit(running, interaction, 'key')).status).toBe(409);
+    // Shorter than that of somebody who may be asking.
+    expect(await leaseMillis(stage)).toBeLessThanOrEqual(20_000);
     await endLease(stage);
     expect((await submit(running, interaction, 'key')).status).toBe(202);
     expect(started(stage)).toHaveLength(1);
