@@ -11,7 +11,7 @@ export interface Size {
   readonly deliveries: number;
   /** Batches that are submitted, started, finished and read. */
   readonly jobs: number;
-  /** Whether it has no time for what keeps others waiting: for 40 s or longer. */
+  /** Whether it has no time for what keeps others waiting for half a minute or longer. */
   readonly isShort?: boolean;
 }
 

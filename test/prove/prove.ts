@@ -24,7 +24,7 @@ export async function prove(
   const startedAt = performance.now();
   const [over, settled] = [new AbortController(), new AbortController()];
   try {
-    // Whoever is disturbed while it submits keeps its key for 40 s.
+    // Whoever is disturbed while it submits keeps its key for 20 s, or for 40 s.
     const early = size.isShort ? await submitJobs(world, size) : undefined;
     world.beginFaults();
     const left: string[] = [];

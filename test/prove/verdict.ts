@@ -85,8 +85,10 @@ export async function judge(
       }),
       verdict('each further message has a crash or a lost answer of its own that explains it', doubled, (id) => {
         const further = (times.get(id) ?? 0) - 1;
-        const explained = (fleets.callback.disturbed.get(id) ?? 0) + (fleets.reconcile.kills > 0 ? 1 : 0);
-        return OWN_IDS.test(id) || (fleets.callback.disturbed.has(id) && further <= explained) ? undefined : id;
+        const disturbed = fleets.callback.disturbed.get(id) ?? 0;
+        // Whoever was disturbed may have been relieved by a reconciler, which is killed too.
+        const explained = disturbed > 0 && fleets.reconcile.kills > 0 ? disturbed + 1 : disturbed;
+        return OWN_IDS.test(id) || further <= explained ? undefined : id;
       }),
       verdict('second messages are below 1 %', [doubled.length], (count) =>
         count > times.size * MAX_DOUBLED ? `${count} of ${times.size}` : undefined,
