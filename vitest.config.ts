@@ -1,34 +1,47 @@
 import { defineConfig } from 'vitest/config';
 
-/** Those that mostly wait, until what has failed is given up or has recovered: they would hold the others' places. */
-const PATIENT = ['test/**/faults.test.ts', 'test/results/many.test.ts', 'test/callback/contract/rotation.test.ts'];
+/** Starts the backends once for all tiers that need them. */
+const globalSetup = ['test/support/global-setup.ts'];
 
-/** Those that load a function with all that two cores give. */
-const ALONE = [
-  'test/callback/faults-load.test.ts',
-  'test/callback/simulator.test.ts',
-  'test/simulator/page.test.ts',
-  'test/prove/*.test.ts',
-];
-
+/** One project for each tier, which is a folder of `test/`; tiers of one `groupOrder` run at the same time. */
 export default defineConfig({
   test: {
-    globalSetup: ['test/support/global-setup.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     expect: { poll: { timeout: 10_000 } },
     projects: [
+      { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'], maxWorkers: 2 } },
       {
         extends: true,
-        test: { name: 'together', include: ['test/**/*.test.ts'], exclude: [...PATIENT, ...ALONE], maxWorkers: 2 },
+        test: {
+          name: 'contract',
+          include: ['test/{contract,protocol}/**/*.test.ts'],
+          globalSetup,
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+        },
       },
+      // These mostly wait for a deadline or a recovery.
       {
         extends: true,
-        test: { name: 'patient', include: PATIENT, maxWorkers: 3, sequence: { groupOrder: 1 } },
+        test: {
+          name: 'faults',
+          include: ['test/faults/**/*.test.ts'],
+          globalSetup,
+          maxWorkers: 3,
+          sequence: { groupOrder: 2 },
+        },
       },
+      // These load a function with all that two cores give, or measure time.
       {
         extends: true,
-        test: { name: 'alone', include: ALONE, maxWorkers: 1, sequence: { groupOrder: 2 } },
+        test: {
+          name: 'load',
+          include: ['test/{attacks,load,prove}/**/*.test.ts'],
+          globalSetup,
+          maxWorkers: 1,
+          sequence: { groupOrder: 3 },
+        },
       },
     ],
   },

@@ -1,7 +1,7 @@
 import type { GoogleGenAI } from '@google/genai';
 import { connectGemini } from '../functions/gemini/client.ts';
-import { Environment } from '../functions/platform/config.ts';
-import { geminiSettings } from '../functions/platform/settings.ts';
+import { Environment } from '../functions/config/environment.ts';
+import { geminiSettings } from '../functions/config/settings.ts';
 
 /** @throws {ConfigError} where the environment names no API key, or a base URL that cannot be used. */
 export function connect(variables: NodeJS.ProcessEnv): { ai: GoogleGenAI; baseUrl: URL } {

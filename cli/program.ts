@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander';
-import { ConfigError } from '../functions/platform/config.ts';
+import { ConfigError } from '../functions/config/environment.ts';
 import { CliError, EXIT, reasonOf } from './errors.ts';
 import { requireGiven } from './options.ts';
 import { Terminal } from './terminal.ts';

@@ -4,10 +4,10 @@ import { factsOf, publishClaimed } from '../../functions/messaging/publishClaime
 import { Publisher } from '../../functions/messaging/publisher.ts';
 import type { QuarantineReason } from '../../functions/model/delivery.ts';
 import { eventMessage } from '../../functions/model/message.ts';
-import { Environment } from '../../functions/platform/config.ts';
-import { Deadline } from '../../functions/platform/deadline.ts';
-import { Log } from '../../functions/platform/log.ts';
-import { projectSettings } from '../../functions/platform/settings.ts';
+import { Environment } from '../../functions/config/environment.ts';
+import { Deadline } from '../../functions/runtime/deadline.ts';
+import { Log } from '../../functions/observability/log.ts';
+import { projectSettings } from '../../functions/config/settings.ts';
 import { Deliveries } from '../../functions/store/deliveries.ts';
 import { CliError, usageError } from '../errors.ts';
 import type { Terminal } from '../terminal.ts';

@@ -4,7 +4,7 @@ import { EVENT_TYPES } from '../webhooks/validation.ts';
 import { type Check, ok, type Outcome, problem, skipped } from './finding.ts';
 import type { Installation } from './setting.ts';
 import { connectGemini } from '../../functions/gemini/client.ts';
-import type { SecretSource } from '../../functions/platform/config.ts';
+import type { SecretSource } from '../../functions/config/environment.ts';
 
 const REQUEST_MILLIS = 10_000;
 const STORED_SECRET = 'what is stored: $(gcloud secrets versions access latest --secret=webhook-signing-secret)';

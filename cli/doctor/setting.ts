@@ -1,4 +1,4 @@
-import { Environment, type SecretSource } from '../../functions/platform/config.ts';
+import { Environment, type SecretSource } from '../../functions/config/environment.ts';
 import {
   callbackUrlSetting,
   geminiSettings,
@@ -7,7 +7,7 @@ import {
   type ProjectSettings,
   routeKeys,
   signingSecrets,
-} from '../../functions/platform/settings.ts';
+} from '../../functions/config/settings.ts';
 
 /** What the doctor looks at: the settings of all functions together. */
 export interface Installation extends ProjectSettings {

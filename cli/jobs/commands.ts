@@ -70,7 +70,7 @@ export function addJobCommands(program: Command, terminal: () => Terminal, varia
       const [{ readReconcileConfig }, { connectReconciler }, { Log }] = await Promise.all([
         import('../../functions/reconcile/config.ts'),
         import('../../functions/reconcile/runtime.ts'),
-        import('../../functions/platform/log.ts'),
+        import('../../functions/observability/log.ts'),
       ]);
       const log = new Log(undefined, (line) => terminal().note(line.trimEnd()));
       const run = connectReconciler(readReconcileConfig(variables), log);

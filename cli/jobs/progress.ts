@@ -2,7 +2,7 @@ import { createLogUpdate } from 'log-update';
 import { safe, type Terminal } from '../terminal.ts';
 import { resultsText } from './describe.ts';
 import type { JobRecord, JobResults } from './records.ts';
-import { resultsOf } from './standing.ts';
+import { resultsOf } from './watchOutcome.ts';
 
 const BAR_WIDTH = 30;
 

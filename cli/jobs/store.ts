@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Firestore } from '@google-cloud/firestore';
-import { ConfigError, Environment } from '../../functions/platform/config.ts';
-import { CallbackError } from '../../functions/platform/errors.ts';
-import { projectSettings } from '../../functions/platform/settings.ts';
+import { ConfigError, Environment } from '../../functions/config/environment.ts';
+import { ServiceError } from '../../functions/runtime/serviceError.ts';
+import { projectSettings } from '../../functions/config/settings.ts';
 import { connectFirestore } from '../../functions/store/firestore.ts';
 import { CliError, reasonOf } from '../errors.ts';
 
@@ -68,9 +68,9 @@ export async function answered<T>(answer: Promise<T>): Promise<T> {
 /** What a failure of Firestore's is to the command line; any other stays what it is. */
 export function storeError(error: unknown, { FIRESTORE_EMULATOR_HOST: emulator }: NodeJS.ProcessEnv): Error {
   if (error instanceof CliError || error instanceof ConfigError) return error;
-  if (error instanceof CallbackError && error.reason !== 'STORE_UNAVAILABLE')
+  if (error instanceof ServiceError && error.reason !== 'STORE_UNAVAILABLE')
     return new CliError(error.reason, error.message, { cause: error });
-  const reason = error instanceof CallbackError ? (error.cause ?? new NoAnswer()) : error;
+  const reason = error instanceof ServiceError ? (error.cause ?? new NoAnswer()) : error;
   const code = reason instanceof Error && 'code' in reason ? Number(reason.code) : Number.NaN;
   if (!(reason instanceof NoAnswer || code === UNAVAILABLE || code === DEADLINE_EXCEEDED)) {
     return new CliError('STORE_FAILED', `Firestore: ${reasonOf(reason)} ${ADVICE[code] ?? ''}`.trim(), {

@@ -2,7 +2,7 @@ import { CliError } from '../errors.ts';
 import type { Terminal } from '../terminal.ts';
 import { type Progress, progressOn } from './progress.ts';
 import { type FoundJob, JobRecords } from './records.ts';
-import { standingOf } from './standing.ts';
+import { watchOutcomeOf } from './watchOutcome.ts';
 import { answered, withStore } from './store.ts';
 
 /** What shells give for a program that Ctrl-C ended: 128 and the number of the signal. */
@@ -83,7 +83,7 @@ class Watch {
 
   #onRecord(found: FoundJob): void {
     this.#progress.job(found.record);
-    const standing = standingOf(found);
+    const standing = watchOutcomeOf(found);
     if (standing.isOver) this.#ended.resolve({ ...standing, found });
     else if (standing.forMillis !== undefined) this.#lookAgain(found, standing.forMillis);
   }

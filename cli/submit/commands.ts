@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { SubmitConfig } from '../../functions/submit/config.ts';
-import type { Receipt } from '../../functions/submit/handler.ts';
+import type { Receipt } from '../../functions/submit/pipeline.ts';
 import { CliError, reasonOf, usageError } from '../errors.ts';
 import { fields, type Terminal } from '../terminal.ts';
 import type { Output } from './output.ts';
@@ -85,7 +85,7 @@ async function check(
 ): Promise<SubmitConfig> {
   const [{ readSubmitConfig }, { recordIdOf }, { parseSubmission }] = await Promise.all([
     import('../../functions/submit/config.ts'),
-    import('../../functions/submit/handler.ts'),
+    import('../../functions/submit/pipeline.ts'),
     import('../../functions/submit/submission.ts'),
   ]);
   try {
@@ -117,7 +117,7 @@ async function run(
 async function submit(submission: object, key: string | undefined, config: SubmitConfig): Promise<Receipt> {
   const [{ connectSubmit }, { Log }] = await Promise.all([
     import('../../functions/submit/runtime.ts'),
-    import('../../functions/platform/log.ts'),
+    import('../../functions/observability/log.ts'),
   ]);
   const silent = new Log(undefined, () => {});
   try {

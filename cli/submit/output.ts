@@ -1,11 +1,11 @@
 import { geminiByKey } from '../../functions/gemini/client.ts';
 import { GeminiError } from '../../functions/gemini/errors.ts';
 import { isJsonObject, type JsonObject, stringAt, textOf } from '../../functions/model/json.ts';
-import { Log } from '../../functions/platform/log.ts';
-import type { GeminiSettings } from '../../functions/platform/settings.ts';
-import { batchResults } from '../../functions/results/batch.ts';
-import { readInteraction } from '../../functions/results/interaction.ts';
-import type { Receipt } from '../../functions/submit/handler.ts';
+import { Log } from '../../functions/observability/log.ts';
+import type { GeminiSettings } from '../../functions/config/settings.ts';
+import { batchResults } from '../../functions/results/sources/batch.ts';
+import { readInteraction } from '../../functions/results/sources/interaction.ts';
+import type { Receipt } from '../../functions/submit/pipeline.ts';
 import { CliError } from '../errors.ts';
 
 /** A batch can have millions, which nobody reads on a terminal. */

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { isRoute, routeUrl } from '../../functions/model/route.ts';
-import { Environment } from '../../functions/platform/config.ts';
-import { callbackUrlSetting, firstOf, signingRouteKeys } from '../../functions/platform/settings.ts';
+import { Environment } from '../../functions/config/environment.ts';
+import { callbackUrlSetting, firstOf, signingRouteKeys } from '../../functions/config/settings.ts';
 import { usageError } from '../errors.ts';
 import { table, type Terminal } from '../terminal.ts';
 import { connectWebhooks, type Webhook, type WebhookChange } from './administration.ts';

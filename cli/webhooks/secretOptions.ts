@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { Environment } from '../../functions/platform/config.ts';
+import { Environment } from '../../functions/config/environment.ts';
 import { CliError, reasonOf, usageError } from '../errors.ts';
 import { FileStore, SecretManagerStore, type SecretStore } from './secretStores.ts';
 

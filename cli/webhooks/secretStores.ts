@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { SecretManagerServiceClient } from '@google-cloud/secret-manager';
 import { PassThroughClient } from 'google-auth-library';
-import { splitSecrets } from '../../functions/platform/config.ts';
+import { splitSecrets } from '../../functions/config/environment.ts';
 import { CliError, reasonOf } from '../errors.ts';
 import { quoted } from '../terminal.ts';
 

@@ -1,5 +1,5 @@
-import { Environment, type SecretSource } from '../platform/config.ts';
-import { projectSettings, type ProjectSettings, routeKeys, signingSecrets } from '../platform/settings.ts';
+import { Environment, type SecretSource } from '../config/environment.ts';
+import { projectSettings, type ProjectSettings, routeKeys, signingSecrets } from '../config/settings.ts';
 
 /** The settings of `geminiCallback`, read once when it starts. */
 export interface CallbackConfig extends ProjectSettings {

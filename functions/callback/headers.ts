@@ -1,4 +1,4 @@
-import { CallbackError } from '../platform/errors.ts';
+import { ServiceError } from '../runtime/serviceError.ts';
 
 /** The headers of Standard Webhooks, well-formed; nothing about them is proved yet. */
 export interface WebhookHeaders {
@@ -15,7 +15,7 @@ const WEBHOOK_ID = /^(?!__.*__$)[A-Za-z0-9_-]{1,256}$/;
 
 const DIGITS = /^\d+$/;
 
-/** @throws {CallbackError} `MISSING_HEADER` naming all that are missing, `INVALID_HEADER` */
+/** @throws {ServiceError} `MISSING_HEADER` naming all that are missing, `INVALID_HEADER` */
 export function readWebhookHeaders(headers: IncomingHeaders): WebhookHeaders {
   const { 'webhook-id': webhookId, 'webhook-timestamp': timestamp, 'webhook-signature': signature } = headers;
   if (typeof webhookId !== 'string' || typeof timestamp !== 'string' || typeof signature !== 'string') {
@@ -26,19 +26,19 @@ export function readWebhookHeaders(headers: IncomingHeaders): WebhookHeaders {
     })
       .filter(([, value]) => typeof value !== 'string')
       .map(([name]) => name);
-    throw new CallbackError(
+    throw new ServiceError(
       'MISSING_HEADER',
       `Missing: ${missing.join(', ')}. Send the three headers of Standard Webhooks.`,
     );
   }
   if (!isWebhookId(webhookId)) {
-    throw new CallbackError(
+    throw new ServiceError(
       'INVALID_HEADER',
       'webhook-id must be 1 to 256 of A-Z, a-z, 0-9, _ and -, and not of the form __…__.',
     );
   }
   if (!DIGITS.test(timestamp)) {
-    throw new CallbackError('INVALID_HEADER', 'webhook-timestamp must be Unix seconds, digits only.');
+    throw new ServiceError('INVALID_HEADER', 'webhook-timestamp must be Unix seconds, digits only.');
   }
   return { webhookId, timestamp, signature };
 }

@@ -1,6 +1,6 @@
 import type { RequestListener } from 'node:http';
-import { readBytes, sendJson } from '../platform/body.ts';
-import type { CallbackAnswer, CallbackRequest } from './handler.ts';
+import { readBytes, sendJson } from '../http/body.ts';
+import type { CallbackAnswer, CallbackRequest } from './pipeline.ts';
 
 /** Serves a handler over Node's own HTTP types, which are also those of the Functions Framework. */
 export function listener(handle: (request: CallbackRequest) => Promise<CallbackAnswer>): RequestListener {

@@ -2,13 +2,13 @@ import type { RequestListener } from 'node:http';
 import { connectFirestore } from '../store/firestore.ts';
 import { Deliveries } from '../store/deliveries.ts';
 import { Publisher } from '../messaging/publisher.ts';
-import { Log } from '../platform/log.ts';
+import { Log } from '../observability/log.ts';
 import { readCallbackConfig } from './config.ts';
-import { handleCallback } from './handler.ts';
+import { handleCallback } from './pipeline.ts';
 import { listener } from './http.ts';
 import { KeySet } from './keys.ts';
-import { boundYoungGeneration } from '../platform/memory.ts';
-import { Secrets } from '../platform/secrets.ts';
+import { boundYoungGeneration } from '../runtime/memory.ts';
+import { Secrets } from '../config/secrets.ts';
 import { v1Signer } from './v1.ts';
 
 /** 80 requests at once leave that much between two collections; more of it saves no processor time (npm run bench). */

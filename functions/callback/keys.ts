@@ -1,8 +1,8 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createRemoteJWKSet, type JWK } from 'jose';
-import { CallbackError } from '../platform/errors.ts';
-import type { Log } from '../platform/log.ts';
+import { ServiceError } from '../runtime/serviceError.ts';
+import type { Log } from '../observability/log.ts';
 
 /** A key of Gemini's that signs dynamic webhooks. */
 export interface PublicKey {
@@ -49,7 +49,7 @@ export class KeySet {
   /**
    * The keys as they are known.
    *
-   * @throws {CallbackError} `KEYS_UNAVAILABLE` where none could ever be had.
+   * @throws {ServiceError} `KEYS_UNAVAILABLE` where none could ever be had.
    */
   async current(): Promise<readonly PublicKey[]> {
     if (this.#keys === undefined) await this.#fetchFirst();
@@ -81,7 +81,7 @@ export class KeySet {
     try {
       await this.#fetch();
     } catch (cause) {
-      throw new CallbackError(
+      throw new ServiceError(
         'KEYS_UNAVAILABLE',
         'The public keys of Gemini could not be fetched; check GEMINI_JWKS_URL and send it again.',
         { cause },

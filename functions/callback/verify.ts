@@ -3,7 +3,7 @@ import { isUtf8 } from 'node:buffer';
 import type { Webhook } from 'standardwebhooks';
 import type { Scheme } from '../model/delivery.ts';
 import { isStorableTime } from '../model/time.ts';
-import { CallbackError } from '../platform/errors.ts';
+import { ServiceError } from '../runtime/serviceError.ts';
 import { verifyJwt } from './jwt.ts';
 import type { PublicKey } from './keys.ts';
 import { verifyRoute } from '../model/route.ts';
@@ -12,7 +12,7 @@ import { matchesV1 } from './v1.ts';
 import { matchesV1a } from './v1a.ts';
 
 /** Made once, for it is thrown at whatever rate strangers like. */
-const SIGNATURE_INVALID = new CallbackError(
+const SIGNATURE_INVALID = new ServiceError(
   'SIGNATURE_INVALID',
   'No entry of webhook-signature matches. Check that WEBHOOK_SIGNING_SECRET holds the secret that Gemini showed when ' +
     'the webhook was created or rotated, that WEBHOOK_AUDIENCE is set where Gemini sends JWTs, and that no proxy ' +
@@ -61,7 +61,7 @@ export interface Verified {
 /**
  * Whether a callback is genuine, and what is thereby proved. One matching entry of the signature header is enough.
  *
- * @throws {CallbackError} `SIGNATURE_INVALID`, `ROUTE_INVALID`, `KEYS_UNAVAILABLE`
+ * @throws {ServiceError} `SIGNATURE_INVALID`, `ROUTE_INVALID`, `KEYS_UNAVAILABLE`
  */
 export async function verify(request: SignedRequest, trust: Trust, now: Date): Promise<Verified> {
   const signatures = parseSignatures(request.signature);
@@ -123,8 +123,8 @@ function timeOr(time: Date, now: Date): Date {
   return isStorableTime(time) ? time : now;
 }
 
-function routeInvalid(): CallbackError {
-  return new CallbackError(
+function routeInvalid(): ServiceError {
+  return new ServiceError(
     'ROUTE_INVALID',
     'The signature is that of a dynamic webhook, but the path does not end in /dynamic/<route>/<mac> with a mac by a ' +
       'key of DYNAMIC_ROUTE_KEY. Take the callback URL from the command line: webhooks route-url --route NAME.',

@@ -1,8 +1,8 @@
 import { GoogleGenAI } from '@google/genai';
-import type { Log } from '../platform/log.ts';
-import { hide } from '../platform/redaction.ts';
-import { Secrets } from '../platform/secrets.ts';
-import { firstOf, type GeminiSettings } from '../platform/settings.ts';
+import type { Log } from '../observability/log.ts';
+import { redactSecret } from '../observability/redaction.ts';
+import { Secrets } from '../config/secrets.ts';
+import { firstOf, type GeminiSettings } from '../config/settings.ts';
 import type { Exchange } from './exchange.ts';
 import { GeminiHttp } from './http.ts';
 
@@ -47,7 +47,7 @@ function connect(access: Access): Gemini {
 }
 
 function connectSdk({ apiKey, baseUrl, apiVersion }: Access, exchange?: Exchange): GoogleGenAI {
-  hide(apiKey);
+  redactSecret(apiKey);
   const httpOptions = { baseUrl: baseUrl.href, apiVersion, fetch: exchange?.over(fetchAtHome) ?? fetchAtHome };
   return new GoogleGenAI({ apiKey, enterprise: false, vertexai: false, httpOptions });
 }

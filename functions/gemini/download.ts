@@ -1,4 +1,4 @@
-import { Backoff } from '../platform/retry.ts';
+import { Backoff } from '../runtime/retry.ts';
 import { GeminiError, toGeminiError } from './errors.ts';
 import type { GeminiHttp, OpenAnswer } from './http.ts';
 

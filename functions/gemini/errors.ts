@@ -1,5 +1,5 @@
 import { isJsonObject, type JsonObject, stringAt } from '../model/json.ts';
-import { redacted } from '../platform/redaction.ts';
+import { redacted } from '../observability/redaction.ts';
 
 /** Time-outs, too many requests, and Gemini's own failures: another try can end otherwise. */
 const TRANSIENT_STATUSES = new Set([408, 429]);

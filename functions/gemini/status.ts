@@ -1,7 +1,7 @@
 import { GenerateVideosOperation, type GoogleGenAI } from '@google/genai';
 import type { JobKind } from '../model/jobName.ts';
 import { isJsonObject, type JsonObject, stringAt, textOf } from '../model/json.ts';
-import { raced } from '../platform/retry.ts';
+import { withSignal } from '../runtime/retry.ts';
 import { partsOf, stateName } from './batchOperation.ts';
 import { isBatchName, isInteractionName, isOperationName } from './names.ts';
 import { toGeminiError } from './errors.ts';
@@ -36,7 +36,7 @@ export async function askStatus(
   signal: AbortSignal,
 ): Promise<JobStatus> {
   try {
-    return await raced(statusOf(access, kind, jobName, signal), signal);
+    return await withSignal(statusOf(access, kind, jobName, signal), signal);
   } catch (error) {
     throw toGeminiError(error);
   }

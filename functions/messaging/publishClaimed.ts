@@ -1,7 +1,7 @@
 import type { ClaimResult, Delivery, Settlement } from '../model/delivery.ts';
 import { deadLetterMessage, eventMessage, type Message } from '../model/message.ts';
-import type { Deadline } from '../platform/deadline.ts';
-import type { DeliveryFacts, Log } from '../platform/log.ts';
+import type { Deadline } from '../runtime/deadline.ts';
+import type { DeliveryFacts, Log } from '../observability/log.ts';
 
 export interface Settling<Claim> {
   settle(claim: Claim, settlement: Settlement, deadline: Deadline): Promise<boolean>;
@@ -29,7 +29,7 @@ const RELEASE_MILLIS = 1_000;
  * Publishes a claimed delivery and settles it; where that fails, whoever comes next may take it on at once.
  *
  * @returns what the delivery's record says now.
- * @throws {CallbackError} `PUBLISH_UNAVAILABLE` or `STORE_UNAVAILABLE`
+ * @throws {ServiceError} `PUBLISH_UNAVAILABLE` or `STORE_UNAVAILABLE`
  */
 export async function publishClaimed<Claim>(
   delivery: Delivery,
@@ -41,7 +41,7 @@ export async function publishClaimed<Claim>(
   const state = event ? 'published' : 'quarantined';
   const message = event ? eventMessage({ ...delivery, event }, claimed) : deadLetterMessage(delivery, 'NOT_AN_EVENT');
   try {
-    const publishing = deadline.sparing(RELEASE_MILLIS).atMost(PUBLISH_MILLIS);
+    const publishing = deadline.reserving(RELEASE_MILLIS).atMost(PUBLISH_MILLIS);
     facts.messageId = await publisher.publish(event ? 'events' : 'deadLetter', message, publishing);
   } catch (error) {
     await deliveries

@@ -1,9 +1,9 @@
 import { PublisherClient } from '@google-cloud/pubsub-api/build/src/v1/publisher_client.js';
 import { grpc } from 'google-gax';
 import type { Message } from '../model/message.ts';
-import { CHANNEL_OPTIONS } from '../platform/channel.ts';
-import type { Deadline } from '../platform/deadline.ts';
-import { together } from '../platform/together.ts';
+import { CHANNEL_OPTIONS } from '../runtime/grpcChannel.ts';
+import type { Deadline } from '../runtime/deadline.ts';
+import { coalesce } from '../runtime/coalesce.ts';
 
 export interface PublisherOptions<Topic extends string> {
   readonly projectId: string | undefined;
@@ -40,7 +40,7 @@ export class Publisher<Topic extends string> {
    * Publishes a message, in one call with others of the same moment.
    *
    * @returns Pub/Sub's id of the message, which Pub/Sub has accepted.
-   * @throws {CallbackError} `PUBLISH_UNAVAILABLE`; the message may have been accepted all the same.
+   * @throws {ServiceError} `PUBLISH_UNAVAILABLE`; the message may have been accepted all the same.
    */
   async publish(topic: Topic, message: Message, deadline: Deadline): Promise<string> {
     return await deadline.wait(this.#singlesOf(this.#options.topics[topic])({ message, deadline }), ...NOT_ACCEPTED);
@@ -49,7 +49,7 @@ export class Publisher<Topic extends string> {
   /**
    * The same for several, at most 1,000 and 10 MB together: all are accepted, or none.
    *
-   * @throws {CallbackError} `PUBLISH_UNAVAILABLE`; they may have been accepted all the same.
+   * @throws {ServiceError} `PUBLISH_UNAVAILABLE`; they may have been accepted all the same.
    */
   async publishAll(topic: Topic, messages: readonly Message[], deadline: Deadline): Promise<readonly string[]> {
     const publishing = this.#publish(this.#options.topics[topic], messages, deadline.remainingMillis);
@@ -59,7 +59,7 @@ export class Publisher<Topic extends string> {
   /** A call ends before anybody's time does. */
   #singlesOf(topicId: string): (single: Single) => Promise<string> {
     let singles = this.#singles.get(topicId);
-    singles ??= together(async (all) => {
+    singles ??= coalesce(async (all) => {
       const millis = Math.min(...all.map(({ deadline }) => deadline.remainingMillis));
       const messages = all.map(({ message }) => message);
       return await this.#publish(topicId, messages, millis);

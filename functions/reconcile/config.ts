@@ -1,11 +1,11 @@
-import { Environment } from '../platform/config.ts';
+import { Environment } from '../config/environment.ts';
 import {
   callbackUrlSetting,
   type GeminiSettings,
   geminiSettings,
   projectSettings,
   type ProjectSettings,
-} from '../platform/settings.ts';
+} from '../config/settings.ts';
 
 /** The settings of `reconcileJobs`, read once when it starts. */
 export interface ReconcileConfig extends ProjectSettings {

@@ -1,6 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import { sendJson } from '../platform/body.ts';
-import { CallbackError } from '../platform/errors.ts';
+import { sendJson } from '../http/body.ts';
+import { ServiceError } from '../runtime/serviceError.ts';
 import { readReconcileConfig } from './config.ts';
 
 /**
@@ -19,10 +19,10 @@ export function createReconcileJobs(variables: NodeJS.ProcessEnv): RequestListen
 
 async function answer(request: IncomingMessage, response: ServerResponse, run: () => Promise<object>): Promise<void> {
   try {
-    if (request.method !== 'POST') throw new CallbackError('METHOD_NOT_ALLOWED', 'Runs are asked for with POST.');
+    if (request.method !== 'POST') throw new ServiceError('METHOD_NOT_ALLOWED', 'Runs are asked for with POST.');
     sendJson(request, response, 200, {}, await run());
   } catch (error) {
-    const failure = CallbackError.of(error);
+    const failure = ServiceError.of(error);
     sendJson(request, response, failure.kind.http, failure.headers, failure);
   }
 }

@@ -1,12 +1,12 @@
 import { geminiByKey } from '../gemini/client.ts';
 import { Publisher } from '../messaging/publisher.ts';
-import { Deadline } from '../platform/deadline.ts';
-import { Log } from '../platform/log.ts';
+import { Deadline } from '../runtime/deadline.ts';
+import { Log } from '../observability/log.ts';
 import { Deliveries } from '../store/deliveries.ts';
 import { connectFirestore } from '../store/firestore.ts';
-import { JobRegistry } from '../store/registry.ts';
+import { ReconcilableJobs } from '../store/reconcilableJobs.ts';
 import type { ReconcileConfig } from './config.ts';
-import { reconcile, type Summary } from './reconcile.ts';
+import { reconcile, type Summary } from './run.ts';
 
 /** The platform's default for a function is 60 s; the rest is for the next run. */
 const BUDGET_MILLIS = 50_000;
@@ -18,7 +18,7 @@ export function connectReconciler(config: ReconcileConfig, log = new Log(config.
   const dependencies = {
     config,
     deliveries: new Deliveries(firestore, { ttlDays: config.ttlDays }),
-    jobs: new JobRegistry(firestore),
+    jobs: new ReconcilableJobs(firestore),
     publisher: new Publisher(config),
     log,
     now: () => new Date(),

@@ -1,5 +1,5 @@
-import { Environment } from '../platform/config.ts';
-import { type GeminiSettings, geminiSettings, projectSettings, type ProjectSettings } from '../platform/settings.ts';
+import { Environment } from '../config/environment.ts';
+import { type GeminiSettings, geminiSettings, projectSettings, type ProjectSettings } from '../config/settings.ts';
 
 /** The settings of `fetchResults`, read once when it starts. */
 export interface ResultsConfig extends ProjectSettings {

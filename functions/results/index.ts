@@ -1,5 +1,5 @@
-import type { EventHandler } from '../platform/events.ts';
-import { favourMemory } from '../platform/memory.ts';
+import type { EventHandler } from '../http/push.ts';
+import { favourMemory } from '../runtime/memory.ts';
 import { readResultsConfig } from './config.ts';
 
 /**

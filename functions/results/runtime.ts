@@ -1,13 +1,13 @@
 import { geminiByKey } from '../gemini/client.ts';
 import { Publisher } from '../messaging/publisher.ts';
-import type { EventHandler } from '../platform/events.ts';
-import { Log } from '../platform/log.ts';
-import { stopping } from '../platform/server.ts';
+import type { EventHandler } from '../http/push.ts';
+import { Log } from '../observability/log.ts';
+import { stopping } from '../http/server.ts';
 import { connectFirestore } from '../store/firestore.ts';
 import { JobResults } from '../store/results.ts';
-import { Bucket } from './bucket.ts';
+import { Bucket } from './publishing/bucket.ts';
 import type { ResultsConfig } from './config.ts';
-import { fetchResults } from './fetchResults.ts';
+import { fetchResults } from './pipeline.ts';
 
 export function connectResults(config: ResultsConfig): EventHandler {
   const { projectId, bucket, budgetMillis } = config;

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Deadline } from '../platform/deadline.ts';
+import type { Deadline } from '../runtime/deadline.ts';
 import { isContention } from './grpc.ts';
 
 /**
  * An optimistic transaction: where a document has changed between reading and writing, it is read and decided again.
  *
- * @throws {CallbackError} `STORE_UNAVAILABLE` when the time is over.
+ * @throws {ServiceError} `STORE_UNAVAILABLE` when the time is over.
  */
 export async function untilDecided<T>(deadline: Deadline, attempt: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {

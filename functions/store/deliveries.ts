@@ -22,14 +22,14 @@ import { type GeminiEvent, parseEvent } from '../model/event.ts';
 import { applyEvent, type JobChange } from '../model/job.ts';
 import { type JobKind, jobDocumentId } from '../model/jobName.ts';
 import { fitsFirestore, type JsonObject } from '../model/json.ts';
-import { Deadline } from '../platform/deadline.ts';
+import { Deadline } from '../runtime/deadline.ts';
 import { untilDecided } from './contention.ts';
 import { isFailedPrecondition, isAlreadyExists } from './grpc.ts';
 import { readJob, writeJob } from './jobs.ts';
 import { type PageStart, QUERIES, queryOf } from './queries.ts';
 import { announcedResults } from './results.ts';
-import { together } from '../platform/together.ts';
-import { Turns } from './turns.ts';
+import { coalesce } from '../runtime/coalesce.ts';
+import { KeyedMutex } from '../runtime/keyedMutex.ts';
 
 /**
  * How long one owner may work on a delivery. Longer than a request may take (8 s from before the claim), so that an
@@ -94,7 +94,7 @@ export class Deliveries {
   readonly #firestore: Firestore;
   readonly #ttlMillis: number;
   readonly #receives: boolean;
-  readonly #turns = new Turns();
+  readonly #turns = new KeyedMutex();
   /** Reads and updates of the same moment, each kind in one call. */
   readonly #read: (documents: readonly DocumentReference[]) => Promise<readonly DocumentSnapshot[]>;
   readonly #update: (update: Update) => Promise<Timestamp>;
@@ -104,14 +104,14 @@ export class Deliveries {
     this.#firestore = firestore;
     this.#ttlMillis = ttlDays * DAY_MILLIS;
     this.#receives = receives;
-    this.#read = together(async (asked) => await readAll(firestore, asked));
-    this.#update = together(async (updates) => await updateAll(firestore, updates));
+    this.#read = coalesce(async (asked) => await readAll(firestore, asked));
+    this.#update = coalesce(async (updates) => await updateAll(firestore, updates));
   }
 
   /**
    * Decides, once for all simultaneous copies of a delivery, what becomes of this one.
    *
-   * @throws {CallbackError} `STORE_UNAVAILABLE` where Firestore has not answered by the deadline.
+   * @throws {ServiceError} `STORE_UNAVAILABLE` where Firestore has not answered by the deadline.
    */
   async claim(delivery: Delivery, deadline: Deadline): Promise<ClaimResult<Claim>> {
     const owner = randomUUID();

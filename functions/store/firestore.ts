@@ -1,5 +1,5 @@
 import { Firestore } from '@google-cloud/firestore';
-import { CHANNEL_OPTIONS } from '../platform/channel.ts';
+import { CHANNEL_OPTIONS } from '../runtime/grpcChannel.ts';
 
 const SERVICE = 'google.firestore.v1.Firestore';
 

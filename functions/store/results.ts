@@ -10,7 +10,7 @@ import {
 import { stateOf } from '../model/job.ts';
 import { type JobKind, jobDocumentId } from '../model/jobName.ts';
 import { announcesResults, decideResults, type Progress, type ResultsRecord } from '../model/progress.ts';
-import type { Deadline } from '../platform/deadline.ts';
+import type { Deadline } from '../runtime/deadline.ts';
 import { untilDecided } from './contention.ts';
 
 /** An instance that is gone is noticed after so long; one that works renews it much more often. */
@@ -42,7 +42,7 @@ export class JobResults {
     this.#firestore = firestore;
   }
 
-  /** @throws {CallbackError} `STORE_UNAVAILABLE` */
+  /** @throws {ServiceError} `STORE_UNAVAILABLE` */
   async claim(
     job: { readonly name: string; readonly kind: JobKind },
     eventType: string,

@@ -8,11 +8,11 @@ import {
 } from '@google-cloud/firestore';
 import { jobDocumentId } from '../model/jobName.ts';
 import type { JsonObject } from '../model/json.ts';
-import type { Deadline } from '../platform/deadline.ts';
-import { CallbackError } from '../platform/errors.ts';
+import type { Deadline } from '../runtime/deadline.ts';
+import { ServiceError } from '../runtime/serviceError.ts';
 import { untilDecided } from './contention.ts';
 import { jobOfSubmission } from './queries.ts';
-import { Turns } from './turns.ts';
+import { KeyedMutex } from '../runtime/keyedMutex.ts';
 
 /** As long as the same key gives the same answer. */
 const KEPT_MILLIS = 86_400_000;
@@ -72,7 +72,7 @@ const UNAVAILABLE = ['STORE_UNAVAILABLE', 'Firestore did not answer in time; sen
 /** The idempotency records of submissions, `submissions/{record id}`, and the jobs' records that come of them. */
 export class Submissions {
   readonly #firestore: Firestore;
-  readonly #turns = new Turns();
+  readonly #turns = new KeyedMutex();
 
   constructor(firestore: Firestore) {
     this.#firestore = firestore;
@@ -89,7 +89,7 @@ export class Submissions {
   /**
    * Records that Gemini is asked from now on, and renews the lease for that.
    *
-   * @throws {CallbackError} `SUBMISSION_IN_PROGRESS` where somebody else has taken the submission over.
+   * @throws {ServiceError} `SUBMISSION_IN_PROGRESS` where somebody else has taken the submission over.
    */
   async ask(claim: SubmissionClaim, deadline: Deadline): Promise<void> {
     const isOurs = await this.#change(claim, deadline, async ({ ref, readTime }, lastUpdateTime) => {
@@ -97,7 +97,7 @@ export class Submissions {
       await ref.update({ ...lease, startedAt: readTime }, { lastUpdateTime });
     });
     if (isOurs) return;
-    throw new CallbackError('SUBMISSION_IN_PROGRESS', 'Another request under this Idempotency-Key has taken over.');
+    throw new ServiceError('SUBMISSION_IN_PROGRESS', 'Another request under this Idempotency-Key has taken over.');
   }
 
   /** Nothing was started: the key is free again. */

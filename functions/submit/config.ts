@@ -1,4 +1,4 @@
-import { Environment, type SecretSource } from '../platform/config.ts';
+import { Environment, type SecretSource } from '../config/environment.ts';
 import {
   callbackUrlSetting,
   type GeminiSettings,
@@ -6,7 +6,7 @@ import {
   projectSettings,
   type ProjectSettings,
   signingRouteKeys,
-} from '../platform/settings.ts';
+} from '../config/settings.ts';
 
 /** The settings of `submitJob`, read once when it starts. */
 export interface SubmitConfig extends ProjectSettings {

@@ -1,8 +1,8 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import { readBytes, sendJson } from '../platform/body.ts';
-import { CallbackError } from '../platform/errors.ts';
+import { readBytes, sendJson } from '../http/body.ts';
+import { ServiceError } from '../runtime/serviceError.ts';
 import { readSubmitConfig } from './config.ts';
-import type { Receipt } from './handler.ts';
+import type { Receipt } from './pipeline.ts';
 
 /** Gemini takes 20 MB inline; what stands around it is ours. */
 const MAX_BODY_BYTES = 20_971_520;
@@ -25,12 +25,12 @@ export function createSubmitJob(variables: NodeJS.ProcessEnv): RequestListener {
 
 async function answer(request: IncomingMessage, response: ServerResponse, submit: Submit): Promise<void> {
   try {
-    if (request.method !== 'POST') throw new CallbackError('METHOD_NOT_ALLOWED', 'Jobs are submitted with POST.');
+    if (request.method !== 'POST') throw new ServiceError('METHOD_NOT_ALLOWED', 'Jobs are submitted with POST.');
     const body = await readBody(request);
     const key = request.headers['idempotency-key'];
     sendJson(request, response, 202, {}, await submit(body, Array.isArray(key) ? key.join() : key));
   } catch (error) {
-    const failure = CallbackError.of(error);
+    const failure = ServiceError.of(error);
     sendJson(request, response, failure.kind.http, failure.headers, failure);
   }
 }
@@ -39,8 +39,8 @@ async function readBody(request: IncomingMessage): Promise<Buffer> {
   try {
     return await readBytes(request, MAX_BODY_BYTES);
   } catch (cause) {
-    if (!(cause instanceof CallbackError && cause.reason === 'BODY_TOO_LARGE')) throw cause;
+    if (!(cause instanceof ServiceError && cause.reason === 'BODY_TOO_LARGE')) throw cause;
     const message = 'The request is over 20 MB. Upload the prompts with the Files API and give src as files/<id>.';
-    throw new CallbackError('REQUEST_TOO_LARGE', message);
+    throw new ServiceError('REQUEST_TOO_LARGE', message);
   }
 }

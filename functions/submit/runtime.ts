@@ -1,11 +1,11 @@
 import { geminiByKey } from '../gemini/client.ts';
 import { routeUrl } from '../model/route.ts';
-import { Log } from '../platform/log.ts';
-import { Secrets } from '../platform/secrets.ts';
+import { Log } from '../observability/log.ts';
+import { Secrets } from '../config/secrets.ts';
 import { connectFirestore } from '../store/firestore.ts';
 import { Submissions } from '../store/submissions.ts';
 import type { SubmitConfig } from './config.ts';
-import { type Receipt, submitJob } from './handler.ts';
+import { type Receipt, submitJob } from './pipeline.ts';
 import { Starter } from './starter.ts';
 
 export function connectSubmit(

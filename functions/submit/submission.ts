@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { MAX_METADATA_BYTES } from '../model/job.ts';
 import { fitsFirestore, type JsonObject } from '../model/json.ts';
-import { CallbackError, type FieldViolation } from '../platform/errors.ts';
+import { ServiceError, type FieldViolation } from '../runtime/serviceError.ts';
 
 /** A long job that somebody wants started, checked. */
 export interface Submission {
@@ -104,7 +104,7 @@ const Envelope = z.strictObject({
 /**
  * Checks what was asked for, before anything is sent.
  *
- * @throws {CallbackError} `INVALID_ARGUMENT`, with a violation for each field that is wrong.
+ * @throws {ServiceError} `INVALID_ARGUMENT`, with a violation for each field that is wrong.
  */
 export function parseSubmission(body: Buffer): Submission {
   const envelope = checked(Envelope, parseJson(body), '');
@@ -132,7 +132,7 @@ function checked<T>(schema: z.ZodType<T>, value: unknown, prefix: string): T {
   );
 }
 
-function invalid(violations: readonly FieldViolation[], cause?: unknown): CallbackError {
+function invalid(violations: readonly FieldViolation[], cause?: unknown): ServiceError {
   const text = violations.map(({ field, description }) => `${field || 'the request'}: ${description}`).join('; ');
-  return new CallbackError('INVALID_ARGUMENT', `The submission cannot be used. ${text}`, { violations, cause });
+  return new ServiceError('INVALID_ARGUMENT', `The submission cannot be used. ${text}`, { violations, cause });
 }

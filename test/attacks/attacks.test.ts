@@ -17,8 +17,8 @@ import {
   SECRET,
   shown,
   verdict,
-} from '../callback/contract/support.ts';
-import { publicJwk, signV1a } from '../simulator/signing.ts';
+} from '../contract/callback/support.ts';
+import { publicJwk, signV1a } from '../../simulator/signing.ts';
 import { type JwksServer, startJwks } from '../support/jwks.ts';
 import { type Attack, type Fill, filling, type Genuine, genuineOf, requestOf } from './forgery.ts';
 import { exchange } from './raw.ts';

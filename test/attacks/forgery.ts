@@ -13,8 +13,8 @@ import {
   ROUTE_KEY,
   RSA,
   SECRET,
-} from '../callback/contract/support.ts';
-import { publicJwk, signV1, signV1a } from '../simulator/signing.ts';
+} from '../contract/callback/support.ts';
+import { publicJwk, signV1, signV1a } from '../../simulator/signing.ts';
 import type { Pace } from './raw.ts';
 
 /** A token of Gemini's, but for what is said here. */

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Answer } from '../callback/contract/support.ts';
+import type { Answer } from '../contract/callback/support.ts';
 
 /** How much goes out at a time, with a pause behind it. */
 export interface Pace {

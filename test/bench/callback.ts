@@ -2,8 +2,8 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { Agent, request } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort, startTied } from '../support/process.ts';
-import { TestProject } from '../support/project.ts';
+import { freePort, startTied } from '../../local/process.ts';
+import { LocalProject } from '../../local/project.ts';
 import { type Figure, type Section, usageOf } from './measure.ts';
 import { straightforward } from './straightforward.ts';
 
@@ -74,7 +74,7 @@ async function send(port: number, { headers, body }: Sent, agent?: Agent): Promi
 
 /** Lets one version live once, in a project of its own. */
 export async function live(version: Version, memoryMiB = 512): Promise<Life> {
-  const project = await TestProject.create({ ordered: false });
+  const project = await LocalProject.create({ ordered: false });
   const port = await freePort();
   const { PATH, HOME } = process.env;
   const platform = { NODE_ENV: 'production', NODE_OPTIONS: heapOf(memoryMiB), PORT: String(port) };

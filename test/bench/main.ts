@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { startEmulators } from '../support/emulators.ts';
+import { startEmulators } from '../../local/backends/official.ts';
 import { benchCallback } from './callback.ts';
 import { lineOf, regressions, type Section } from './measure.ts';
 import { benchColdStarts, benchVerification, countParts } from './parts.ts';

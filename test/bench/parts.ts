@@ -16,14 +16,14 @@ import { v1Signer } from '../../functions/callback/v1.ts';
 import { type SignedRequest, type Trust, verify } from '../../functions/callback/verify.ts';
 import { publishClaimed } from '../../functions/messaging/publishClaimed.ts';
 import { Publisher } from '../../functions/messaging/publisher.ts';
-import { foundDelivery } from '../../functions/model/finding.ts';
+import { foundDelivery } from '../../functions/model/reconciledDelivery.ts';
 import { signRoute } from '../../functions/model/route.ts';
-import { Deadline } from '../../functions/platform/deadline.ts';
-import { Log } from '../../functions/platform/log.ts';
+import { Deadline } from '../../functions/runtime/deadline.ts';
+import { Log } from '../../functions/observability/log.ts';
 import { Deliveries } from '../../functions/store/deliveries.ts';
 import { connectFirestore } from '../../functions/store/firestore.ts';
-import { startFunction } from '../support/functions.ts';
-import { TestProject } from '../support/project.ts';
+import { startFunction } from '../../local/functions.ts';
+import { LocalProject } from '../../local/project.ts';
 import type { Figure, Section } from './measure.ts';
 import { straightforward } from './straightforward.ts';
 
@@ -120,7 +120,7 @@ const ENVIRONMENTS: Readonly<Record<string, NodeJS.ProcessEnv>> = {
 
 /** From the start of the process to the first answer of any kind, beside the Framework with an empty function. */
 export async function benchColdStarts(rounds: number): Promise<Section> {
-  const project = await TestProject.create();
+  const project = await LocalProject.create();
   const empty = { target: 'empty', source: straightforward('empty') };
   const functions = Object.entries(ENVIRONMENTS).map(([target, env]) => ({ target, env, ours: [] as number[] }));
   const theirs: number[] = [];
@@ -162,7 +162,7 @@ type Calls = Record<string, (...args: unknown[]) => unknown>;
 
 /** Calls to Firestore and Pub/Sub for one delivery; three are the least: to record it, to publish it, to mark it. */
 async function roundTrips(): Promise<Figure> {
-  const project = await TestProject.create();
+  const project = await LocalProject.create();
   const { projectId } = project;
   const calls: string[] = [];
   const count = (prototype: object, name: string, nameOf: (method: unknown) => string) => {

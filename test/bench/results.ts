@@ -1,9 +1,9 @@
 import { PubSub } from '@google-cloud/pubsub';
 import { GoogleGenAI } from '@google/genai';
-import { type Simulator, startSimulator } from '../simulator/simulator.ts';
-import { deliver, eventMessage } from '../results/harness.ts';
-import { type RunningFunction, startFunction } from '../support/functions.ts';
-import { eventually, freePort, startTied } from '../support/process.ts';
+import { type Simulator, startSimulator } from '../../simulator/simulator.ts';
+import { deliver, eventMessage } from '../contract/results/harness.ts';
+import { type RunningFunction, startFunction } from '../../local/functions.ts';
+import { eventually, freePort, startTied } from '../../local/process.ts';
 import { type Section, type Usage, usageOf } from './measure.ts';
 import { straightforward } from './straightforward.ts';
 

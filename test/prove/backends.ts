@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Emulator, startFirestore, startPubsub } from '../support/emulators.ts';
-import { type ReceivedMessage, type TestProject, type Topic, TOPICS } from '../support/project.ts';
+import { type Emulator, startFirestore, startPubsub } from '../../local/backends/official.ts';
+import { type ReceivedMessage, type LocalProject, type Topic, TOPICS } from '../../local/project.ts';
 
 /** Emulators of the proof's own, which it can end and start again where they were. */
 export class Backends {
@@ -31,7 +31,7 @@ export class Backends {
   }
 
   /** Firestore ends and comes back with all documents, each of another version: only their content is the same. */
-  async restartFirestore({ projectId }: TestProject): Promise<void> {
+  async restartFirestore({ projectId }: LocalProject): Promise<void> {
     const name = `restart-${(this.#restarts += 1)}`;
     const database = `projects/${projectId}/databases/(default)`;
     const response = await fetch(`http://${this.#firestore.host}/emulator/v1/projects/${projectId}:export`, {
@@ -46,7 +46,7 @@ export class Backends {
   }
 
   /** Pub/Sub ends and comes back without what was on its way to subscribers that are pushed to. */
-  async restartPubsub(project: TestProject): Promise<void> {
+  async restartPubsub(project: LocalProject): Promise<void> {
     for (const topic of TOPICS) this.#kept[topic].push(...(await project.messages(topic)));
     await this.#pubsub.stop();
     this.#pubsub = await startPubsub(this.#pubsub.port);
@@ -54,7 +54,7 @@ export class Backends {
   }
 
   /** All messages of a topic, whatever has ended in between. */
-  async messages(project: TestProject, topic: Topic): Promise<readonly ReceivedMessage[]> {
+  async messages(project: LocalProject, topic: Topic): Promise<readonly ReceivedMessage[]> {
     const all = [...this.#kept[topic]];
     for (;;) {
       const more = await project.messages(topic);

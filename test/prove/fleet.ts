@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
-import { type RunningFunction, startFunction } from '../support/functions.ts';
-import { freePort } from '../support/process.ts';
+import { type RunningFunction, startFunction } from '../../local/functions.ts';
+import { freePort } from '../../local/process.ts';
 
 /** A request on its way. */
 interface Attempt {

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isFinal, type JobState, stateOf } from '../../functions/model/job.ts';
 import { jobDocumentId } from '../../functions/model/jobName.ts';
-import { eventually } from '../support/process.ts';
-import type { Ledger } from '../simulator/ledger.ts';
+import { eventually } from '../../local/process.ts';
+import type { Ledger } from '../../simulator/ledger.ts';
 import type { World } from './world.ts';
 
 export interface Size {

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isFinal, type JobState, stateOf } from '../../functions/model/job.ts';
 import { jobDocumentId } from '../../functions/model/jobName.ts';
-import type { DeliveryRecord } from '../simulator/ledger.ts';
-import type { ReceivedMessage } from '../support/project.ts';
+import type { DeliveryRecord } from '../../simulator/ledger.ts';
+import type { ReceivedMessage } from '../../local/project.ts';
 import { FORGED, linesOf, type Submitted } from './load.ts';
 import type { World } from './world.ts';
 

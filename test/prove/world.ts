@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GoogleGenAI } from '@google/genai';
-import { type Simulator, startSimulator } from '../simulator/simulator.ts';
-import { clockAhead } from '../support/functions.ts';
+import { type Simulator, startSimulator } from '../../simulator/simulator.ts';
+import { clockAhead } from '../../local/functions.ts';
 import { seeded } from '../support/random.ts';
-import { TestProject } from '../support/project.ts';
+import { LocalProject } from '../../local/project.ts';
 import { Proxy } from '../support/proxy.ts';
 import { Backends } from './backends.ts';
 import { Fleet } from './fleet.ts';
@@ -41,7 +41,7 @@ const API_FAULTS = [
 /** Everything: the four functions, several instances of each, a Gemini and two backends that can be made to fail. */
 export class World {
   readonly backends: Backends;
-  readonly project: TestProject;
+  readonly project: LocalProject;
   readonly simulator: Simulator;
   readonly firestore: Proxy;
   readonly pubsub: Proxy;
@@ -65,7 +65,7 @@ export class World {
     const random = seeded(`${seed} world`);
     const oneOf = <T>(forms: readonly T[]) => forms[Math.floor(random() * forms.length)] as T;
     const backends = await Backends.start();
-    const project = await TestProject.create({ ordered: false });
+    const project = await LocalProject.create({ ordered: false });
     const { FIRESTORE_EMULATOR_HOST = '', PUBSUB_EMULATOR_HOST = '' } = project.env;
     const simulator = await startSimulator({
       seed,

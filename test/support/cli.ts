@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
-import { startTied, type TiedProcess } from './process.ts';
+import { startTied, type TiedProcess } from '../../local/process.ts';
 
 const MAIN = join(import.meta.dirname, '../../cli/main.ts');
 

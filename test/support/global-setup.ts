@@ -1,5 +1,5 @@
-import { startEmulators } from './emulators.ts';
-import { TestProject } from './project.ts';
+import { startEmulators } from '../../local/backends/official.ts';
+import { LocalProject } from '../../local/project.ts';
 
 /** One pair of emulators for the whole run; each test file takes projects of its own. */
 export default async function setup(): Promise<() => Promise<void>> {
@@ -11,7 +11,7 @@ export default async function setup(): Promise<() => Promise<void>> {
 
 /** On a machine that has just booted, an emulator's first calls take longer than a function waits for its store. */
 async function warmUp(): Promise<void> {
-  const project = await TestProject.create();
+  const project = await LocalProject.create();
   const document = project.firestore.doc('warm/up');
   await project.firestore.runTransaction(async (transaction) => {
     await transaction.get(document);

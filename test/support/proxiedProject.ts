@@ -1,8 +1,8 @@
 import type { DocumentData } from '@google-cloud/firestore';
-import { newSecret, signV1 } from '../simulator/signing.ts';
-import { type RunningFunction, startFunction } from './functions.ts';
-import { eventually } from './process.ts';
-import { TestProject } from './project.ts';
+import { newSecret, signV1 } from '../../simulator/signing.ts';
+import { type RunningFunction, startFunction } from '../../local/functions.ts';
+import { eventually } from '../../local/process.ts';
+import { LocalProject } from '../../local/project.ts';
 import { Proxy } from './proxy.ts';
 
 /** A signed callback, the same on every attempt but for its time. */
@@ -22,20 +22,20 @@ export interface Answer {
 
 /** A project of a test's own whose functions reach both backends through proxies only; the test itself looks directly. */
 export class ProxiedProject {
-  readonly project: TestProject;
+  readonly project: LocalProject;
   readonly firestore: Proxy;
   readonly pubsub: Proxy;
   readonly #secret = newSecret();
   readonly #running = new Set<RunningFunction>();
 
-  private constructor(project: TestProject, firestore: Proxy, pubsub: Proxy) {
+  private constructor(project: LocalProject, firestore: Proxy, pubsub: Proxy) {
     this.project = project;
     this.firestore = firestore;
     this.pubsub = pubsub;
   }
 
   static async create(): Promise<ProxiedProject> {
-    const project = await TestProject.create();
+    const project = await LocalProject.create();
     const { FIRESTORE_EMULATOR_HOST = '', PUBSUB_EMULATOR_HOST = '' } = project.env;
     return new ProxiedProject(
       project,

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort } from './process.ts';
+import { freePort } from '../../local/process.ts';
 
 /** `up`: towards the backend; `down`: its answers. */
 export type Direction = 'up' | 'down';

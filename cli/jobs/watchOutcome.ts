@@ -1,0 +1,60 @@
+import { isFinal, type JobState, stateOf } from '../../functions/model/job.ts';
+import { CliError } from '../errors.ts';
+import { errorText } from './describe.ts';
+import type { FoundJob, JobRecord, JobResults } from './records.ts';
+
+/** Whether there is more to wait for, and whether what has come is what was wished for. */
+export type WatchOutcome =
+  | { readonly isOver: false; readonly forMillis?: number }
+  | { readonly isOver: true; readonly failure?: CliError; readonly remark?: string };
+
+/** How soon after its success the results of a job begin, with a function that starts cold. */
+const RESULTS_BEGIN_MILLIS = 15_000;
+
+const ON_THE_WAY: WatchOutcome = { isOver: false };
+
+export function watchOutcomeOf(found: FoundJob): WatchOutcome {
+  const { record } = found;
+  const results = resultsOf(record);
+  if (!results || results.state === 'pending') return withoutResults(found);
+  if (!isFinal(record.state) && record.state !== 'requires_action') return ON_THE_WAY;
+  return results.state === 'complete' || results.state === 'failed' ? over(record, results) : ON_THE_WAY;
+}
+
+/** Those of the job's present state: an interaction that has gone on may still show those of its last halt. */
+export function resultsOf({ results, state }: JobRecord): JobResults | undefined {
+  const isPresent = results?.event === undefined || stateOf(results.event) === state || !hasEnded(results);
+  return isPresent ? results : undefined;
+}
+
+function withoutResults({ record, readAt }: FoundJob): WatchOutcome {
+  if (!isFinal(record.state)) return ON_THE_WAY;
+  if (record.state !== 'succeeded') return over(record);
+  const changedAt = Date.parse(record.updatedAt ?? '') || 0;
+  const forMillis = changedAt + RESULTS_BEGIN_MILLIS - readAt.getTime();
+  if (forMillis > 0) return { isOver: false, forMillis };
+  return { isOver: true, remark: 'No results were fetched for it.' };
+}
+
+function over(record: JobRecord, results?: JobResults): WatchOutcome {
+  const failure = failureOf(record, results);
+  return failure ? { isOver: true, failure } : { isOver: true };
+}
+
+function failureOf({ jobId, state, error }: JobRecord, results?: JobResults): CliError | undefined {
+  if (results?.state === 'failed' && !isFailure(state)) {
+    const reason = errorText(results.error) || 'The reason was not recorded.';
+    return new CliError('RESULTS_FAILED', `The results of ${jobId} cannot be fetched. ${reason}`);
+  }
+  if (state === 'succeeded') return undefined;
+  if (state === 'requires_action') return new CliError('JOB_REQUIRES_ACTION', `${jobId} waits for function results.`);
+  return new CliError('JOB_FAILED', [`${jobId} ended as ${state}.`, errorText(error)].join(' ').trim());
+}
+
+function isFailure(state: JobState): boolean {
+  return isFinal(state) && state !== 'succeeded';
+}
+
+function hasEnded({ state }: JobResults): boolean {
+  return state === 'complete' || state === 'failed';
+}

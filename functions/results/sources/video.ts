@@ -1,0 +1,141 @@
+import { type File, FileState, GenerateVideosOperation, type GoogleGenAI } from '@google/genai';
+import { callWithRetry } from '../../gemini/callWithRetry.ts';
+import { download } from '../../gemini/download.ts';
+import { GeminiError } from '../../gemini/errors.ts';
+import type { GeminiHttp } from '../../gemini/http.ts';
+import { isOperationName } from '../../gemini/names.ts';
+import { jobDocumentId } from '../../model/jobName.ts';
+import type { JsonObject } from '../../model/json.ts';
+import { errorResult, type JobResult } from '../../model/result.ts';
+import { fileNameIn } from './batch.ts';
+import type { Bucket } from '../publishing/bucket.ts';
+import type { VideoPart } from './interaction.ts';
+
+/** Where videos are read from and copied to. */
+export interface VideoSources {
+  readonly ai: GoogleGenAI;
+  readonly gemini: GeminiHttp;
+  readonly bucket: Bucket | undefined;
+}
+
+/** A video, or why Gemini has held it back. */
+export type Video = VideoPart | { readonly withheld: string };
+
+const MIME_TYPE = 'video/mp4';
+
+/**
+ * The videos of an operation, which may be several (G 10.2). Where that cannot be read, or names none, and of any other
+ * job: the one that its event names.
+ *
+ * @throws {GeminiError} that is final, or the signal's reason.
+ */
+export async function videosOfJob(
+  ai: GoogleGenAI,
+  job: { readonly name: string; readonly pointer: string | undefined },
+  signal: AbortSignal,
+): Promise<readonly Video[]> {
+  const named = job.pointer ? [{ uri: uriOf(job.pointer), mimeType: MIME_TYPE }] : undefined;
+  try {
+    if (!isOperationName(job.name)) throw noVideo();
+    return await callWithRetry(async (attempt) => await videosOfOperation(ai, job.name, attempt), signal);
+  } catch (error) {
+    if (named && error instanceof GeminiError && error.isRefusal) return named;
+    throw error;
+  }
+}
+
+/** A video as a result: a copy of it in the bucket, where there is one, or where Gemini keeps it for two days. */
+export async function videoResult(
+  sources: VideoSources,
+  jobName: string,
+  video: Video,
+  index: number,
+  signal: AbortSignal,
+): Promise<JobResult> {
+  if ('withheld' in video) return errorResult(index, 'FILTERED', video.withheld);
+  const { uri, mimeType } = video;
+  const path = `${jobDocumentId(jobName)}/${index}.${mimeType.split('/').at(-1)}`;
+  try {
+    return { index, status: 'ok', fields: await placeVideo(sources, path, video, signal) };
+  } catch (error) {
+    if (error instanceof GeminiError && error.isRefusal)
+      return errorResult(index, error.status, error.message, { uri, mimeType });
+    throw error;
+  }
+}
+
+async function placeVideo(
+  { ai, gemini, bucket }: VideoSources,
+  path: string,
+  { uri, data, mimeType }: VideoPart,
+  signal: AbortSignal,
+): Promise<JsonObject> {
+  if (uri === undefined && data !== undefined) {
+    if (bucket) return { ...(await bucket.save(path, Buffer.from(data, 'base64'), mimeType)), mimeType };
+    return { response: { type: 'video', mime_type: mimeType, data } };
+  }
+  const name = fileNameIn(uri);
+  if (name === undefined) return { uri, mimeType };
+  const file = await processedFile(ai, name, signal);
+  if (file?.state === FileState.FAILED) throw failedFile(file);
+  if (bucket) return { ...(await bucket.copy(path, download(gemini, name, 0, signal), mimeType)), mimeType };
+  if (file === undefined) await requireReadable(gemini, name, signal);
+  return { uri, ...(file?.sizeBytes === undefined ? {} : { bytes: Number(file.sizeBytes) }), mimeType };
+}
+
+async function videosOfOperation(ai: GoogleGenAI, name: string, signal: AbortSignal): Promise<readonly Video[]> {
+  const operation = new GenerateVideosOperation();
+  operation.name = name;
+  const config = { abortSignal: signal };
+  const { response, error, done } = await ai.operations.getVideosOperation({ operation, config });
+  if (error) throw new GeminiError(String(error['message']), { httpStatus: 400, status: 'FAILED_PRECONDITION' });
+  if (!done) throw new GeminiError('Gemini says that the operation is running, though its event has come.');
+  const { generatedVideos = [], raiMediaFilteredCount = 0, raiMediaFilteredReasons = [] } = response ?? {};
+  const videos = generatedVideos.flatMap(({ video }) => (video?.uri ? { uri: video.uri, mimeType: MIME_TYPE } : []));
+  const withheld = `Gemini held videos back: ${raiMediaFilteredReasons.join('; ')}`;
+  if (videos.length > 0) return [...videos, ...Array.from({ length: raiMediaFilteredCount }, () => ({ withheld }))];
+  throw raiMediaFilteredCount > 0 ? new GeminiError(withheld, { httpStatus: 400, status: 'FILTERED' }) : noVideo();
+}
+
+/**
+ * What Gemini says of a file, once it is processed (G 10.3); nothing where it will not speak of it, as of those whose ids
+ * are too long (G 1.9): they may be there all the same.
+ */
+async function processedFile(ai: GoogleGenAI, name: string, signal: AbortSignal): Promise<File | undefined> {
+  try {
+    return await callWithRetry(
+      async (abortSignal) => requireProcessed(await ai.files.get({ name, config: { abortSignal } })),
+      signal,
+    );
+  } catch (error) {
+    if (error instanceof GeminiError && error.isRefusal) return undefined;
+    throw error;
+  }
+}
+
+function requireProcessed(file: File): File {
+  if (file.state === FileState.PROCESSING) throw new GeminiError(`${file.name} is still being processed.`);
+  return file;
+}
+
+function failedFile({ name, error }: File): GeminiError {
+  const message = error?.message ?? `Gemini could not process ${name}.`;
+  return new GeminiError(message, { httpStatus: 400, status: 'FAILED_PRECONDITION' });
+}
+
+/** @throws {GeminiError} where not even the first bytes are to be had. */
+async function requireReadable(gemini: GeminiHttp, name: string, signal: AbortSignal): Promise<void> {
+  const bytes = download(gemini, name, 0, signal);
+  await bytes.next();
+  await bytes.return(undefined);
+}
+
+/** The address that an event gives; of a name, the one at Gemini. */
+function uriOf(pointer: string): string {
+  const [, id] = /^(?:files\/)?([\w-]+)$/.exec(pointer) ?? [];
+  return id === undefined ? pointer : `https://generativelanguage.googleapis.com/v1/files/${id}:download?alt=media`;
+}
+
+function noVideo(): GeminiError {
+  return new GeminiError('The job has ended, and names no video.', { httpStatus: 404, status: 'NO_OUTPUT' });
+}

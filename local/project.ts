@@ -1,0 +1,123 @@
+import { randomBytes } from 'node:crypto';
+import { type DocumentData, Firestore } from '@google-cloud/firestore';
+import { PubSub, v1 } from '@google-cloud/pubsub';
+import { eventually } from './process.ts';
+
+export interface ReceivedMessage {
+  readonly data: Buffer;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly orderingKey: string;
+  /** When Pub/Sub accepted it, Unix milliseconds. */
+  readonly publishedMillis: number;
+}
+
+export const TOPICS = ['gemini-events', 'gemini-results', 'gemini-dead-letter'] as const;
+export type Topic = (typeof TOPICS)[number];
+
+/** A Google Cloud project of a test's own: the emulators keep each apart from all others. */
+export class LocalProject {
+  readonly projectId: string;
+  readonly firestore: Firestore;
+  readonly #pubsub: PubSub;
+  /** Messages that were pulled, by topic and id. */
+  readonly #seen = new Set<string>();
+  readonly #subscriber: InstanceType<typeof v1.SubscriberClient>;
+
+  private constructor(projectId: string, pubsub: PubSub, subscriber: InstanceType<typeof v1.SubscriberClient>) {
+    this.projectId = projectId;
+    this.firestore = new Firestore({ projectId });
+    this.#pubsub = pubsub;
+    this.#subscriber = subscriber;
+  }
+
+  /**
+   * Makes the topics, each with a subscription of the same name. The emulators are those that the environment names.
+   *
+   * @param ordered whether messages come in their order, which takes the emulator about a millisecond for each.
+   */
+  static async create({ ordered = true }: { ordered?: boolean } = {}): Promise<LocalProject> {
+    const projectId = `demo-${randomBytes(6).toString('hex')}`;
+    const pubsub = new PubSub({ projectId });
+    const subscriber = new v1.SubscriberClient({ ...(await pubsub.getClientConfig()) });
+    const project = new LocalProject(projectId, pubsub, subscriber);
+    await project.createTopics({ ordered });
+    return project;
+  }
+
+  async createTopics({ ordered }: { ordered: boolean }): Promise<void> {
+    this.#seen.clear();
+    for (const topic of TOPICS) {
+      await this.#pubsub.createTopic(topic);
+      await this.#pubsub.createSubscription(topic, topic, { enableMessageOrdering: ordered });
+    }
+  }
+
+  /** What a function needs to find this project. */
+  get env(): NodeJS.ProcessEnv {
+    const { FIRESTORE_EMULATOR_HOST, PUBSUB_EMULATOR_HOST } = process.env;
+    return { GOOGLE_CLOUD_PROJECT: this.projectId, FIRESTORE_EMULATOR_HOST, PUBSUB_EMULATOR_HOST };
+  }
+
+  /** Pushes each message of a topic to a function, as Eventarc does. */
+  async push(topic: Topic, url: string): Promise<void> {
+    const pushEndpoint = `${url}/projects/${this.projectId}/topics/${topic}`;
+    await this.#pubsub.createSubscription(topic, `${topic}-push`, { pushEndpoint, ackDeadlineSeconds: 600 });
+  }
+
+  async document(path: string): Promise<DocumentData | undefined> {
+    return (await this.firestore.doc(path).get()).data();
+  }
+
+  async documentIds(collection: string): Promise<readonly string[]> {
+    return (await this.firestore.collection(collection).listDocuments()).map(({ id }) => id);
+  }
+
+  /**
+   * All messages that a topic was given since the last call. A marker published now is the last of them, so that "none"
+   * is an observation and not a time-out.
+   */
+  async messages(topic: Topic): Promise<readonly ReceivedMessage[]> {
+    const marker = randomBytes(8).toString('hex');
+    await this.#pubsub.topic(topic).publishMessage({ attributes: { marker } });
+    const received: ReceivedMessage[] = [];
+    return await eventually(`the messages of ${topic}`, 15_000, async () => {
+      received.push(...(await this.#pull(topic)));
+      const seen = received.some(({ attributes }) => attributes['marker'] === marker);
+      return seen ? received.filter(({ attributes }) => attributes['marker'] === undefined) : undefined;
+    });
+  }
+
+  /** The messages of a topic since the last call up to one that ends them, however many there are. */
+  async messagesUntil(
+    topic: Topic,
+    isLast: (message: ReceivedMessage) => boolean,
+    millis = 110_000,
+  ): Promise<readonly ReceivedMessage[]> {
+    const received: ReceivedMessage[] = [];
+    return await eventually(`the last message of ${topic}`, millis, async () => {
+      const pulled = await this.#pull(topic);
+      received.push(...pulled);
+      return pulled.some(isLast) ? received : undefined;
+    });
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.firestore.terminate(), this.#subscriber.close(), this.#pubsub.close()]);
+  }
+
+  async #pull(topic: Topic): Promise<readonly ReceivedMessage[]> {
+    const subscription = `projects/${this.projectId}/subscriptions/${topic}`;
+    const [{ receivedMessages = [] }] = await this.#subscriber.pull({ subscription, maxMessages: 1_000 });
+    const ackIds = (receivedMessages ?? []).flatMap(({ ackId }) => ackId ?? []);
+    if (ackIds.length > 0) await this.#subscriber.acknowledge({ subscription, ackIds });
+    // One that comes again because it was acknowledged too late is the same message.
+    const known = (id: string) => this.#seen.has(id) || !this.#seen.add(id);
+    const fresh = (receivedMessages ?? []).filter(({ message }) => !known(`${topic} ${message?.messageId}`));
+    return fresh.map(({ message }) => ({
+      data: Buffer.from((message?.data ?? '') as Uint8Array),
+      attributes: message?.attributes ?? {},
+      orderingKey: message?.orderingKey ?? '',
+      publishedMillis: Number(message?.publishTime?.seconds ?? 0) * 1_000 + (message?.publishTime?.nanos ?? 0) / 1e6,
+    }));
+  }
+}

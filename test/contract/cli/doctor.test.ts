@@ -1,0 +1,141 @@
+import { GoogleGenAI } from '@google/genai';
+import { PubSub } from '@google-cloud/pubsub';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { EVENT_TYPES } from '../../../cli/webhooks/validation.ts';
+import { startReceiver } from '../../unit/simulator/harness.ts';
+import { newSecret } from '../../../simulator/signing.ts';
+import { type Simulator, startSimulator } from '../../../simulator/simulator.ts';
+import { cli } from '../../support/cli.ts';
+import { type RunningFunction, startFunction } from '../../../local/functions.ts';
+import { freePort } from '../../../local/process.ts';
+import { LocalProject } from '../../../local/project.ts';
+
+interface Finding {
+  readonly check: string;
+  readonly status: string;
+  readonly detail: string;
+  readonly fix?: string;
+}
+
+let project: LocalProject;
+let simulator: Simulator;
+let callback: RunningFunction;
+let ai: GoogleGenAI;
+let webhook: string;
+let env: NodeJS.ProcessEnv;
+
+beforeAll(async () => {
+  [project, simulator] = await Promise.all([LocalProject.create(), startSimulator()]);
+  ai = new GoogleGenAI({ apiKey: 'any-key', httpOptions: { baseUrl: simulator.url } });
+  const port = await freePort();
+  const events = EVENT_TYPES.filter((type) => !type.endsWith('.cancelled'));
+  const created = await ai.webhooks.create({ uri: `http://127.0.0.1:${port}/`, subscribed_events: events });
+  webhook = created.id ?? '';
+  env = {
+    ...project.env,
+    WEBHOOK_SIGNING_SECRET: created.new_signing_secret,
+    GEMINI_API_KEY: 'any-key',
+    GOOGLE_GEMINI_BASE_URL: simulator.url,
+    GEMINI_JWKS_URL: `${simulator.url}/.well-known/jwks.json`,
+    CALLBACK_URL: `http://127.0.0.1:${port}`,
+  };
+  callback = await startFunction('geminiCallback', env, { port });
+});
+
+afterAll(async () => {
+  await callback.end();
+  await Promise.all([project.close(), simulator.close()]);
+});
+
+async function doctor(changed: NodeJS.ProcessEnv = {}): Promise<{ exitCode: number; problems: readonly Finding[] }> {
+  const { exitCode, stdout } = await cli(['doctor', '--json'], { ...env, ...changed });
+  const { findings } = JSON.parse(stdout) as { findings: readonly Finding[] };
+  expect(findings.length).toBeGreaterThan(8);
+  return { exitCode, problems: findings.filter(({ status }) => status === 'problem') };
+}
+
+test('a healthy installation has nothing to mend', async () => {
+  expect(await doctor()).toEqual({ exitCode: 0, problems: [] });
+  const { stdout } = await cli(['doctor'], env);
+  expect(stdout).toMatch(/^✓ +callback URL/m);
+  expect(stdout).toMatch(/^– +TTL policy +the emulator has none/m);
+});
+
+test('a webhook that is disabled, or gets too little, is told with the command that mends it', async () => {
+  await ai.webhooks.update(webhook, { state: 'disabled', subscribed_events: ['batch.succeeded'] });
+  const { exitCode, problems } = await doctor();
+  await ai.webhooks.update(webhook, { state: 'enabled', subscribed_events: [...EVENT_TYPES] });
+  expect(exitCode).toBe(1);
+  expect(problems).toEqual([
+    expect.objectContaining({ check: 'webhook', fix: `npm run -s cli -- webhooks update ${webhook} --enable` }),
+    expect.objectContaining({ check: 'webhook', detail: expect.stringContaining('video.generated') }),
+  ]);
+});
+
+test('a secret that is not the one that Gemini signs with is told', async () => {
+  const { exitCode, problems } = await doctor({ WEBHOOK_SIGNING_SECRET: newSecret() });
+  expect(exitCode).toBe(1);
+  expect(problems).toEqual([
+    expect.objectContaining({
+      check: 'webhook',
+      fix: `npm run -s cli -- webhooks rotate ${webhook} --secret=webhook-signing-secret`,
+    }),
+  ]);
+});
+
+test('a wall in front of the function, and another function behind the URL, are told apart', async () => {
+  const wall = await startReceiver();
+  wall.answer = 403;
+  const walled = await doctor({ CALLBACK_URL: wall.url });
+  wall.answer = 200;
+  const other = await doctor({ CALLBACK_URL: wall.url });
+  await wall.close();
+  expect(walled.problems).toContainEqual(
+    expect.objectContaining({ check: 'callback URL', fix: expect.stringContaining('--member=allUsers') }),
+  );
+  expect(other.problems).toContainEqual(
+    expect.objectContaining({ check: 'callback URL', detail: expect.stringContaining('is not geminiCallback') }),
+  );
+  expect(other.problems).toContainEqual(expect.objectContaining({ check: 'webhook' }));
+});
+
+test('topics that are missing, and those whose messages nobody keeps, are told', async () => {
+  await new PubSub({ projectId: project.projectId }).createTopic('lonely');
+  const { problems } = await doctor({ EVENTS_TOPIC: 'nowhere', RESULTS_TOPIC: 'lonely' });
+  expect(problems).toEqual([
+    expect.objectContaining({ check: 'topic for events', fix: 'gcloud pubsub topics create nowhere' }),
+    expect.objectContaining({ check: 'topic for results', detail: expect.stringContaining('are lost') }),
+  ]);
+});
+
+test.for([
+  ['public keys', { GEMINI_JWKS_URL: 'http://127.0.0.1:1/' }],
+  ['webhook', { GOOGLE_GEMINI_BASE_URL: 'http://127.0.0.1:1/' }],
+  ['topic for events', { PUBSUB_EMULATOR_HOST: '127.0.0.1:1' }],
+] as const)(
+  'where there is no answer, %s is a problem, and all else is checked',
+  { timeout: 60_000 },
+  async ([check, changed]) => {
+    const { exitCode, problems } = await doctor(changed);
+    expect(exitCode).toBe(1);
+    expect(problems).toContainEqual(
+      expect.objectContaining({ check, detail: expect.stringContaining('not be checked') }),
+    );
+  },
+);
+
+test('settings without which there is nothing to look at are named, all of them', async () => {
+  const run = await cli(['doctor'], { ...env, CALLBACK_URL: '', GEMINI_API_KEY: '' });
+  expect(run.exitCode).toBe(2);
+  for (const name of ['CALLBACK_URL', 'GEMINI_API_KEY']) expect(run.stderr).toContain(name);
+});
+
+test('a secret that is malformed is a problem among the others, and is not shown', async () => {
+  const { exitCode, problems } = await doctor({ WEBHOOK_SIGNING_SECRET: 'whsec_canary', EVENTS_TOPIC: 'nowhere' });
+  expect(exitCode).toBe(1);
+  expect(problems).toContainEqual(
+    expect.objectContaining({ check: 'secrets', detail: expect.stringContaining('WEBHOOK_SIGNING_SECRET must be') }),
+  );
+  expect(problems).toContainEqual(expect.objectContaining({ check: 'topic for events' }));
+  expect(JSON.stringify(problems)).not.toContain('canary');
+});

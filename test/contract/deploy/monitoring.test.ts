@@ -1,0 +1,42 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+
+const ROOT = join(import.meta.dirname, '../../..');
+const FOLDER = join(ROOT, 'deploy/monitoring');
+const CATALOGUE = readFileSync(join(ROOT, 'functions/observability/log.ts'), 'utf8');
+
+const read = (path: string) => readFileSync(join(FOLDER, path), 'utf8');
+const metrics = readdirSync(join(FOLDER, 'metrics'));
+const alerts = readdirSync(join(FOLDER, 'alerts'));
+
+const metricsIn = (text: string) => [...text.matchAll(/gemini-callbacks-([a-z-]+)\\"/g)].map(([, name = '']) => name);
+
+test.each(metrics)('the metric %s counts an event that the log has, by fields that it has', (file) => {
+  const { filter, labelExtractors = {} } = JSON.parse(read(`metrics/${file}`)) as {
+    filter: string;
+    labelExtractors?: Record<string, string>;
+  };
+  const events = [...filter.matchAll(/"([a-z]+_[a-z_]+)"/g)].map(([, event = '']) => event);
+  const known = [...events, 'reconciled'].filter((event) => CATALOGUE.includes(`'${event}'`));
+  expect(known.length).toBeGreaterThan(0);
+  expect(events.filter((event) => event !== 'cloud_run_revision' && !known.includes(event))).toEqual([]);
+  const fields = Object.values(labelExtractors).map((text) => /^EXTRACT\(jsonPayload\.(\w+)/.exec(text)?.[1]);
+  for (const field of fields) expect(CATALOGUE).toMatch(new RegExp(`\\b${field}\\b`));
+});
+
+test.each([...alerts.map((file) => `alerts/${file}`), 'dashboard.json'])(
+  '%s looks at metrics that there are',
+  (file) => {
+    const named = metricsIn(read(file));
+    expect(named.filter((name) => !metrics.includes(`${name}.json`))).toEqual([]);
+    expect(named.length > 0 || read(file).includes('pubsub.googleapis.com/')).toBe(true);
+  },
+);
+
+test('every metric is on the dashboard or in an alert', () => {
+  const used = new Set(
+    [...alerts.map((file) => `alerts/${file}`), 'dashboard.json'].flatMap((file) => metricsIn(read(file))),
+  );
+  expect(metrics.filter((file) => !used.has(file.replace('.json', '')))).toEqual([]);
+});

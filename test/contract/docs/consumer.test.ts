@@ -1,0 +1,49 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PubSub } from '@google-cloud/pubsub';
+import { expect, onTestFinished, test } from 'vitest';
+import { deliver, eventMessage, Stage } from '../results/harness.ts';
+import { startTied } from '../../../local/process.ts';
+import type { ReceivedMessage } from '../../../local/project.ts';
+
+const README = readFileSync(join(import.meta.dirname, '../../../README.md'), 'utf8');
+const examples = [...README.matchAll(/^```ts\n([^]*?)^```/gm)].map(([, code = '']) => code);
+
+/** What Firestore would not hold as a map: an array in an array, a name of its own, more than 20 levels. */
+const DEEP = Array.from({ length: 25 }).reduce<object>((inner) => ({ inner }), {});
+const UNFIT = { rows: [[1, 2], [3]], __name__: 'taken', deep: DEEP };
+
+test("README's consumer brings each result into Firestore once, however often it is sent, and what is too large nowhere", async () => {
+  const stage = await Stage.open();
+  const { projectId, env } = stage.project;
+  const deadLetterTopic = `projects/${projectId}/topics/gemini-dead-letter`;
+  const deadLetterPolicy = { deadLetterTopic, maxDeliveryAttempts: 5 };
+  await new PubSub({ projectId }).createSubscription('gemini-results', 'answers', { deadLetterPolicy });
+  const consumer = examples.find((code) => code.includes("subscription('answers')")) ?? '';
+  const { PATH, HOME } = process.env;
+  const surroundings = { PATH, HOME, METADATA_SERVER_DETECTION: 'none', ...env };
+  const running = await startTied(process.execPath, ['--input-type=module', '--eval', consumer], surroundings);
+  onTestFinished(async () => void (await running.end()));
+
+  const results = await stage.start();
+  const batch = await stage.batch();
+  const responses = [UNFIT, { text: 'x'.repeat(1_500_000) }];
+  const lines = responses.map((response, index) => JSON.stringify({ key: `r${index}`, response }));
+  await stage.simulator.finish(batch, { output: { text: lines.join('\n') } });
+  const message = eventMessage('batch.succeeded', batch);
+  expect(await deliver(results, message)).toBe(204);
+  await stage.project.firestore.doc(`jobs/${batch.replace('/', '~')}`).update({ results: { state: 'pending' } });
+  expect(await deliver(results, message)).toBe(204);
+  expect(await stage.results()).toHaveLength(6);
+  // What is nobody's result must not stop the others.
+  await new PubSub({ projectId }).topic('gemini-results').publishMessage({ attributes: { from: 'somebody' } });
+
+  const isTooLarge = ({ attributes }: ReceivedMessage) => attributes['ce-id'] === `${batch}/1`;
+  await stage.project.messagesUntil('gemini-dead-letter', isTooLarge, 20_000);
+  await expect
+    .poll(async () => await stage.project.documentIds('answers'), { timeout: 15_000 })
+    .toEqual(['0', 'job.results.completed'].map((end) => `${batch.replace('/', '~')}~${end}`));
+  const answer = await stage.project.document(`answers/${batch.replace('/', '~')}~0`);
+  expect(answer).toMatchObject({ index: '0', key: 'r0' });
+  expect(JSON.parse(String(answer?.['data']))).toEqual({ jobId: batch, index: 0, key: 'r0', response: UNFIT });
+});

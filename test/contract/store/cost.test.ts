@@ -1,0 +1,74 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Firestore } from '@google-cloud/firestore';
+import { afterEach, expect, test, vi } from 'vitest';
+import { publishClaimed } from '../../../functions/messaging/publishClaimed.ts';
+import { Publisher } from '../../../functions/messaging/publisher.ts';
+import { foundDelivery } from '../../../functions/model/reconciledDelivery.ts';
+import { Deadline } from '../../../functions/runtime/deadline.ts';
+import { Log } from '../../../functions/observability/log.ts';
+import { Deliveries } from '../../../functions/store/deliveries.ts';
+import { connectFirestore } from '../../../functions/store/firestore.ts';
+import { LocalProject } from '../../../local/project.ts';
+
+const README = readFileSync(join(import.meta.dirname, '../../../README.md'), 'utf8');
+
+afterEach(() => vi.restoreAllMocks());
+
+/** The two ways on which the client sends everything that is asked of it; neither is public. */
+type Client = Record<'request' | 'requestStream', (method: string, ...rest: readonly unknown[]) => unknown>;
+
+/** What Firestore bills: each document that is read or written. */
+function countDocuments() {
+  const counts = { reads: 0, writes: 0 };
+  const client = Firestore.prototype as unknown as Client;
+  const { request, requestStream } = client;
+  vi.spyOn(client, 'request').mockImplementation(function (this: unknown, method, ...rest) {
+    counts.writes += lengthAt(rest[0], 'writes');
+    return request.call(this, method, ...rest);
+  });
+  vi.spyOn(client, 'requestStream').mockImplementation(function (this: unknown, method, ...rest) {
+    counts.reads += lengthAt(rest[1], 'documents');
+    return requestStream.call(this, method, ...rest);
+  });
+  return counts;
+}
+
+function lengthAt(message: unknown, field: string): number {
+  const list = (message as Record<string, unknown> | undefined)?.[field];
+  return Array.isArray(list) ? list.length : 0;
+}
+
+test('an event costs what the README says, and so does a copy of it', async () => {
+  const project = await LocalProject.create();
+  const { projectId } = project;
+  const firestore = connectFirestore({ projectId, database: '(default)' });
+  const deliveries = new Deliveries(firestore, { ttlDays: 30 });
+  const topics = { events: 'gemini-events', deadLetter: 'gemini-dead-letter' };
+  const dependencies = {
+    deliveries,
+    publisher: new Publisher({ projectId, pubsubEmulator: process.env['PUBSUB_EMULATOR_HOST'], topics }),
+    log: new Log(undefined, () => {}),
+    now: () => new Date(),
+    facts: {},
+  };
+  const status = { name: 'succeeded', data: {} };
+  const delivery = foundDelivery({ name: 'batches/cost', kind: 'batch' }, status, new Date());
+  const soon = () => Deadline.inMillis(5_000);
+
+  const counts = countDocuments();
+  const claimed = await deliveries.claim(delivery, soon());
+  if (claimed.status !== 'claimed') throw new Error('The first copy is to be claimed.');
+  await publishClaimed(delivery, claimed, dependencies, soon());
+  const event = { ...counts, messages: (await project.messages('gemini-events')).length };
+  const before = { ...counts };
+  expect(await deliveries.claim(delivery, soon())).toEqual({ status: 'published' });
+  const copy = { reads: counts.reads - before.reads, writes: counts.writes - before.writes };
+  await Promise.all([firestore.terminate(), project.close()]);
+
+  const of100k = (count: number) => (count * 100_000).toLocaleString('en');
+  expect(README).toContain(
+    `100,000 events cost ${of100k(event.reads)} reads, ${of100k(event.writes)} writes and ${of100k(event.messages)} messages`,
+  );
+  expect(README).toContain(`each copy ${copy.reads} reads and ${copy.writes} write`);
+});

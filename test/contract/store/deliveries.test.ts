@@ -1,0 +1,315 @@
+import { createHash } from 'node:crypto';
+import { Timestamp } from '@google-cloud/firestore';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { decide, type Delivery, type DeliveryRecord } from '../../../functions/model/delivery.ts';
+import { parseEvent } from '../../../functions/model/event.ts';
+import { Deadline } from '../../../functions/runtime/deadline.ts';
+import { ServiceError } from '../../../functions/runtime/serviceError.ts';
+import { type Claim, Deliveries, LEASE_MILLIS } from '../../../functions/store/deliveries.ts';
+import { connectFirestore } from '../../../functions/store/firestore.ts';
+import { LocalProject } from '../../../local/project.ts';
+
+const TTL_DAYS = 30;
+const PUBLISHED_AT = new Date('2026-05-28T20:00:05Z');
+
+let project: LocalProject;
+let deliveries: Deliveries;
+let firestore: ReturnType<typeof connectFirestore>;
+let ids = 0;
+
+beforeAll(async () => {
+  project = await LocalProject.create();
+  firestore = connectFirestore({ projectId: project.projectId, database: '(default)' });
+  deliveries = new Deliveries(firestore, { ttlDays: TTL_DAYS });
+});
+
+afterAll(async () => {
+  await Promise.all([firestore.terminate(), project.close()]);
+});
+
+const soon = () => Deadline.inMillis(5_000);
+
+function newDelivery(fields: object = {}, webhookId = `msg_${++ids}`): Delivery {
+  const body = { type: 'batch.succeeded', timestamp: '2026-05-28T20:00:00Z', data: { id: `batches/${webhookId}` } };
+  const payload = Buffer.from(JSON.stringify({ ...body, ...fields }));
+  const receivedAt = new Date('2026-05-28T20:00:01.234Z');
+  const event = parseEvent(payload, receivedAt);
+  const bodySha256 = createHash('sha256').update(payload).digest('hex');
+  return { webhookId, scheme: 'v1', payload, bodySha256, receivedAt, ...(event ? { event } : {}) };
+}
+
+async function claimed(delivery: Delivery): Promise<Claim> {
+  const result = await deliveries.claim(delivery, soon());
+  if (result.status !== 'claimed') throw new Error(`Not claimed, but ${result.status}.`);
+  return result.claim;
+}
+
+const settlement = (messageId: string) => ({ state: 'published', messageId, publishedAt: PUBLISHED_AT }) as const;
+
+const recordOf = async ({ webhookId }: Delivery) => (await project.document(`deliveries/${webhookId}`)) ?? {};
+
+/** As if its owner had been killed a lease ago. */
+async function endLease({ webhookId }: Delivery): Promise<void> {
+  await project.firestore.doc(`deliveries/${webhookId}`).update({ leaseUntil: Timestamp.fromMillis(Date.now() - 1) });
+}
+
+test('a copy that is turned away leaves the owner’s claim as it was', async () => {
+  const delivery = newDelivery();
+  const claim = await claimed(delivery);
+  const before = await recordOf(delivery);
+  expect(await deliveries.claim(delivery, soon())).toMatchObject({ status: 'in_progress' });
+  const { attempts, ...after } = await recordOf(delivery);
+  expect({ ...after, attempts: 1 }).toEqual(before);
+  expect(attempts).toBe(2);
+  expect(await deliveries.settle(claim, settlement('m1'), soon())).toBe(true);
+  expect(await recordOf(delivery)).toMatchObject({ state: 'published', messageId: 'm1', attempts: 2 });
+});
+
+test('of a hundred simultaneous copies one is claimed, and the owner can still settle', async () => {
+  const delivery = newDelivery();
+  const results = await Promise.all(Array.from({ length: 100 }, () => deliveries.claim(delivery, soon())));
+  const claims = results.flatMap((result) => (result.status === 'claimed' ? [result.claim] : []));
+  expect(claims).toHaveLength(1);
+  expect(results.filter(({ status }) => status === 'in_progress')).toHaveLength(99);
+  expect(await Promise.all(claims.map((claim) => deliveries.settle(claim, settlement('m1'), soon())))).toEqual([true]);
+  expect(await recordOf(delivery)).toMatchObject({ state: 'published', attempts: 100 });
+});
+
+test('a settlement goes to the document that was claimed, whatever became of the event meanwhile', async () => {
+  const delivery = newDelivery();
+  const claim = await claimed(delivery);
+  Object.assign(delivery, { webhookId: 'msg_other', bodySha256: 'other' });
+  Object.assign(delivery.event ?? {}, { type: 'batch.failed', job: { name: 'batches/other', kind: 'batch' } });
+  expect(await deliveries.settle(claim, settlement('m1'), soon())).toBe(true);
+  expect((await claim.document.get()).data()).toMatchObject({ state: 'published', type: 'batch.succeeded' });
+  expect(await project.document('deliveries/msg_other')).toBeUndefined();
+});
+
+describe('an owner whose lease is over', () => {
+  test('cannot settle or release what another has taken over', async () => {
+    const delivery = newDelivery();
+    const stale = await claimed(delivery);
+    await endLease(delivery);
+    const claim = await claimed(delivery);
+    const before = await recordOf(delivery);
+    expect(await deliveries.settle(stale, settlement('stale'), soon())).toBe(false);
+    expect(await deliveries.release(stale, soon())).toBe(false);
+    expect(await recordOf(delivery)).toEqual(before);
+    expect(await deliveries.settle(claim, settlement('m2'), soon())).toBe(true);
+    expect(await recordOf(delivery)).toMatchObject({ state: 'published', messageId: 'm2' });
+  });
+
+  test('cannot settle, release or claim what another has finished', async () => {
+    const delivery = newDelivery();
+    const stale = await claimed(delivery);
+    await endLease(delivery);
+    await deliveries.settle(await claimed(delivery), settlement('m2'), soon());
+    const { attempts: _, ...before } = await recordOf(delivery);
+    expect(await deliveries.settle(stale, settlement('stale'), soon())).toBe(false);
+    expect(await deliveries.release(stale, soon())).toBe(false);
+    expect(await deliveries.claim(delivery, soon())).toEqual({ status: 'published' });
+    expect(await recordOf(delivery)).toMatchObject(before);
+  });
+
+  test('is followed by one of many who try at the same moment', async () => {
+    const delivery = newDelivery();
+    await claimed(delivery);
+    await endLease(delivery);
+    const results = await Promise.all(Array.from({ length: 30 }, () => deliveries.claim(delivery, soon())));
+    expect(results.filter(({ status }) => status === 'claimed')).toHaveLength(1);
+    expect(results.filter(({ status }) => status === 'in_progress')).toHaveLength(29);
+  });
+
+  test('may still settle while nobody has taken over', async () => {
+    const delivery = newDelivery();
+    const claim = await claimed(delivery);
+    await endLease(delivery);
+    expect(await deliveries.settle(claim, settlement('m1'), soon())).toBe(true);
+    expect(await recordOf(delivery)).toMatchObject({ state: 'published' });
+  });
+});
+
+test('a claim that is given back can be taken on at once, and not by its former owner again', async () => {
+  const delivery = newDelivery();
+  const first = await claimed(delivery);
+  expect(await deliveries.release(first, soon())).toBe(true);
+  const second = await claimed(delivery);
+  expect(second.owner).not.toBe(first.owner);
+  expect(await deliveries.settle(first, settlement('m1'), soon())).toBe(false);
+  expect(await deliveries.settle(second, settlement('m2'), soon())).toBe(true);
+});
+
+test('a claim that is given back after it was settled stays settled', async () => {
+  const delivery = newDelivery();
+  const claim = await claimed(delivery);
+  await deliveries.settle(claim, settlement('m1'), soon());
+  const before = await recordOf(delivery);
+  await deliveries.release(claim, soon());
+  expect(await recordOf(delivery)).toEqual(before);
+  expect(await deliveries.claim(delivery, soon())).toEqual({ status: 'published' });
+});
+
+test('a record without an end of its lease counts as held', async () => {
+  const delivery = newDelivery();
+  const { document } = await claimed(delivery);
+  const { leaseUntil: _, ...fields } = await recordOf(delivery);
+  await document.set(fields);
+  expect(await deliveries.claim(delivery, soon())).toEqual({ status: 'in_progress', retryAfterSeconds: 10 });
+});
+
+test('no time left is not the same as no deadline: nothing is written', async () => {
+  const delivery = newDelivery();
+  await expect(deliveries.claim(delivery, Deadline.inMillis(0))).rejects.toBeInstanceOf(ServiceError);
+  // Another claim shows that the first one, had it gone on, would have been written by now.
+  await claimed(newDelivery());
+  expect(await project.document(`deliveries/${delivery.webhookId}`)).toBeUndefined();
+});
+
+test('every field lives through claim, take-over and settlement', async () => {
+  const delivery: Delivery = {
+    ...newDelivery({ user_metadata: { team: 'a', n: 1 } }),
+    route: 'nightly',
+    scheme: 'v1a',
+  };
+  const { webhookId, event, bodySha256, receivedAt } = delivery;
+  const first = await deliveries.claim(delivery, soon());
+  expect(first).toMatchObject({ status: 'claimed', userMetadata: { team: 'a', n: 1 } });
+  const atClaim = await recordOf(delivery);
+  expect(atClaim['payload']).toEqual(delivery.payload);
+  await endLease(delivery);
+  const second = await deliveries.claim(delivery, soon());
+  if (second.status !== 'claimed') throw new Error('The take-over failed.');
+  expect(second).toMatchObject({ repeatOf: undefined, userMetadata: { team: 'a', n: 1 } });
+  await deliveries.settle(second.claim, settlement('m1'), soon());
+
+  const { leaseUntil, leaseOwner, ...record } = await recordOf(delivery);
+  expect(leaseUntil).toBeInstanceOf(Timestamp);
+  expect(leaseOwner).toBe(second.claim.owner);
+  expect(record).toEqual({
+    webhookId,
+    type: 'batch.succeeded',
+    jobId: `batches/${webhookId}`,
+    jobKind: 'batch',
+    scheme: 'v1a',
+    route: 'nightly',
+    state: 'published',
+    event: event?.fields,
+    payload: delivery.payload,
+    bodySha256,
+    eventTime: Timestamp.fromDate(new Date('2026-05-28T20:00:00Z')),
+    firstReceivedAt: Timestamp.fromDate(receivedAt),
+    lastReceivedAt: Timestamp.fromDate(receivedAt),
+    expireAt: Timestamp.fromMillis(receivedAt.getTime() + TTL_DAYS * 86_400_000),
+    publishedAt: Timestamp.fromDate(PUBLISHED_AT),
+    attempts: 2,
+    messageId: 'm1',
+  });
+  expect(Object.keys({ ...record, leaseUntil, leaseOwner })).toEqual(expect.arrayContaining(Object.keys(atClaim)));
+});
+
+describe('the results of a job', () => {
+  const resultsOf = async (id: string) => (await project.document(`jobs/interactions~${id}`))?.['results'] as unknown;
+  const announce = async (id: string, type: string) =>
+    await deliveries.claim(newDelivery({ type: `interaction.${type}`, data: { id } }), soon());
+  const pending = (type: string) => ({
+    state: 'pending',
+    event: `interaction.${type}`,
+    updatedAt: expect.any(Timestamp) as Timestamp,
+  });
+
+  test('are pending from the event on that announces them', async () => {
+    await announce('new', 'completed');
+    expect(await resultsOf('new')).toEqual(pending('completed'));
+    await announce('cancelled', 'cancelled');
+    expect(await resultsOf('cancelled')).toBeUndefined();
+    await project.firestore
+      .doc('jobs/interactions~submitted')
+      .set({ jobId: 'interactions/submitted', kind: 'unknown' });
+    await announce('submitted', 'completed');
+    expect(await resultsOf('submitted')).toEqual(pending('completed'));
+  });
+
+  test('stay as they are whatever is told again, or late', async () => {
+    const results = { state: 'running', position: 7, published: 7, failed: 1, leaseOwner: 'somebody' };
+    await announce('read', 'completed');
+    const stored = { ...results, event: 'interaction.completed' };
+    await project.firestore.doc('jobs/interactions~read').update({ results: stored });
+    await announce('read', 'completed');
+    await announce('read', 'requires_action');
+    expect(await resultsOf('read')).toEqual(stored);
+  });
+
+  test('are pending again with the end of an interaction that had halted, whoever reads its halt', async () => {
+    await announce('halted', 'requires_action');
+    expect(await resultsOf('halted')).toEqual(pending('requires_action'));
+    await project.firestore.doc('jobs/interactions~halted').update({ 'results.leaseOwner': 'somebody' });
+    await announce('halted', 'completed');
+    expect(await resultsOf('halted')).toEqual(pending('completed'));
+  });
+});
+
+test('what repeats another event says so again when it is taken over', async () => {
+  const job = { data: { id: `batches/repeated_${ids}` } };
+  const original = newDelivery(job);
+  await claimed(original);
+  const delivery = newDelivery(job);
+  expect(await deliveries.claim(delivery, soon())).toMatchObject({ repeatOf: original.webhookId });
+  await endLease(delivery);
+  expect(await deliveries.claim(delivery, soon())).toMatchObject({ status: 'claimed', repeatOf: original.webhookId });
+});
+
+test('other content under the same id is a conflict, and the first stays', async () => {
+  const delivery = newDelivery();
+  const claim = await claimed(delivery);
+  const { attempts: _, ...before } = await recordOf(delivery);
+  const other = newDelivery({ type: 'batch.failed' }, delivery.webhookId);
+  expect(await deliveries.claim(other, soon())).toEqual({ status: 'conflict' });
+  expect(await recordOf(delivery)).toMatchObject(before);
+  await deliveries.settle(claim, settlement('m1'), soon());
+  expect(await deliveries.claim(other, soon())).toEqual({ status: 'conflict' });
+  expect(await recordOf(delivery)).toMatchObject({ state: 'published', bodySha256: delivery.bodySha256, attempts: 3 });
+  const jobRecord = await project.document(`jobs/batches~${delivery.webhookId}`);
+  expect(jobRecord).toMatchObject({ state: 'succeeded', timeline: [{ webhookId: delivery.webhookId }] });
+});
+
+describe('a decision', () => {
+  const delivery: Delivery = {
+    webhookId: 'msg_1',
+    scheme: 'v1',
+    payload: Buffer.from('{}'),
+    bodySha256: 'same',
+    receivedAt: new Date('2026-05-28T20:00:00Z'),
+  };
+  const leaseUntil = new Date('2026-05-28T20:00:10.000Z');
+  const pending: DeliveryRecord = { state: 'pending', bodySha256: 'same', leaseOwner: 'a', leaseUntil };
+
+  test.each([
+    ['the moment of the claim', leaseUntil.getTime() - LEASE_MILLIS, 'wait'],
+    ['a millisecond before the lease ends', leaseUntil.getTime() - 1, 'wait'],
+    ['the moment it ends', leaseUntil.getTime(), 'resume'],
+    ['a millisecond after', leaseUntil.getTime() + 1, 'resume'],
+    ['a thousandth of the time, as if seconds were meant', leaseUntil.getTime() / 1_000, 'wait'],
+  ])('at %s', (_name, now, decision) => {
+    expect(decide(pending, delivery, 'b', new Date(now))).toBe(decision);
+  });
+
+  test.each([
+    ['a lease that ended at the epoch is over', new Date(0), 'resume'],
+    ['a lease without an end is held', undefined, 'wait'],
+  ])('%s', (_name, end, decision) => {
+    expect(decide({ ...pending, leaseUntil: end }, delivery, 'b', leaseUntil)).toBe(decision);
+  });
+
+  test.each([
+    ['nothing is stored', undefined, 'record'],
+    ['our own claim, whose answer was lost', { ...pending, leaseOwner: 'b' }, 'resume'],
+    ['our own claim that we have finished', { ...pending, leaseOwner: 'b', state: 'published' }, 'done'],
+    ['other content, at work', { ...pending, bodySha256: 'other' }, 'conflict'],
+    ['other content, published', { ...pending, bodySha256: 'other', state: 'published' }, 'conflict'],
+    ['published, with a lease that has not ended', { ...pending, state: 'published' }, 'done'],
+    ['no event', { ...pending, state: 'quarantined', quarantineReason: 'NOT_AN_EVENT' }, 'done'],
+    ['too late then', { ...pending, state: 'quarantined', quarantineReason: 'TIMESTAMP_OUT_OF_TOLERANCE' }, 'record'],
+  ] as const)('%s', (_name, stored, decision) => {
+    expect(decide(stored, delivery, 'b', new Date(leaseUntil.getTime() - 1))).toBe(decision);
+  });
+});

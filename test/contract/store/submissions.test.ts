@@ -1,0 +1,61 @@
+import { Timestamp } from '@google-cloud/firestore';
+import { expect, onTestFinished, test } from 'vitest';
+import { Deadline } from '../../../functions/runtime/deadline.ts';
+import { connectFirestore } from '../../../functions/store/firestore.ts';
+import { type SubmissionClaim, Submissions } from '../../../functions/store/submissions.ts';
+import { LocalProject } from '../../../local/project.ts';
+
+const KEY = { recordId: 'sub_1', fingerprint: 'f' };
+const JOB = { jobId: 'batches/a', kind: 'batch', route: 'nightly', root: undefined, metadata: {} } as const;
+const soon = () => Deadline.inMillis(10_000);
+
+async function openStore() {
+  const project = await LocalProject.create();
+  const firestore = connectFirestore({ projectId: project.projectId, database: '(default)' });
+  onTestFinished(async () => void (await Promise.all([firestore.terminate(), project.close()])));
+  const submissions = new Submissions(firestore);
+  const record = firestore.doc(`submissions/${KEY.recordId}`);
+
+  async function claim(): Promise<SubmissionClaim> {
+    const claimed = await submissions.claim(KEY, soon());
+    if (!('claim' in claimed)) throw new Error(`The submission is ${claimed.status}.`);
+    return claimed.claim;
+  }
+
+  /** One whose lease has ended, and who has taken over. */
+  async function handOver(): Promise<readonly [SubmissionClaim, SubmissionClaim]> {
+    const before = await claim();
+    await record.update({ leaseUntil: Timestamp.fromMillis(0) });
+    return [before, await claim()];
+  }
+  return { submissions, record, handOver };
+}
+
+test('whoever has been taken over neither asks Gemini nor touches the record of the other', async () => {
+  const { submissions, record, handOver } = await openStore();
+  const [before, now] = await handOver();
+  expect(before.submissionId).toBe(now.submissionId);
+  const stored = (await record.get()).data();
+  await expect(submissions.ask(before, soon())).rejects.toMatchObject({ reason: 'SUBMISSION_IN_PROGRESS' });
+  await submissions.leaveOff(before, soon());
+  await submissions.forget(before, soon());
+  expect((await record.get()).data()).toEqual(stored);
+  await submissions.ask(now, soon());
+  expect((await record.get()).get('startedAt')).toBeInstanceOf(Timestamp);
+});
+
+test('a job that was started by one who has been taken over is not started by the other', async () => {
+  const { submissions, handOver } = await openStore();
+  const [before, now] = await handOver();
+  await submissions.settle(before, JOB, new Date(), soon());
+  await expect(submissions.ask(now, soon())).rejects.toMatchObject({ reason: 'SUBMISSION_IN_PROGRESS' });
+  expect(await submissions.claim(KEY, soon())).toMatchObject({ status: 'done', jobId: JOB.jobId });
+});
+
+test('asking renews the lease, so that it lasts until the answer is recorded', async () => {
+  const { submissions, record, handOver } = await openStore();
+  const [, now] = await handOver();
+  await record.update({ leaseUntil: Timestamp.fromMillis(0) });
+  await submissions.ask(now, soon());
+  expect(await submissions.claim(KEY, soon())).toEqual({ status: 'busy' });
+});

@@ -1,0 +1,198 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { eventually } from '../../local/process.ts';
+import { Proxy } from '../support/proxy.ts';
+import { allOf, deliver, eventMessage, type Result, Stage } from '../contract/results/harness.ts';
+
+const indexesOf = (results: readonly Result[]) =>
+  results.flatMap(({ data, attributes }) => (attributes['ce-type'] === 'job.result' ? [Number(data['index'])] : []));
+
+const upTo = (count: number) => Array.from({ length: count }, (_, index) => index);
+
+test('where ranges are ignored, refused or answered in part a cut download loses nothing and repeats nothing', async () => {
+  const stage = await Stage.open();
+  const running = await stage.start();
+  const method = 'files.download';
+  const cut = { method, cutAfterBytes: 300_000, times: 2 };
+  for (const settings of [
+    { files: { ranges: false }, api: { faults: [cut] } },
+    { files: { ranges: true }, api: { faults: [{ method, ranged: true, status: 416 }, cut] } },
+    { files: { partBytes: 200_000 }, api: { faults: [cut] } },
+  ]) {
+    stage.simulator.settings.patch(settings);
+    const batch = await stage.batch();
+    await stage.simulator.finish(batch, { output: { lines: 400, lineBytes: 2_000 } });
+    expect(await deliver(running, eventMessage('batch.succeeded', batch))).toBe(204);
+    expect(indexesOf(await stage.resultsToTheEnd())).toEqual(upTo(400));
+  }
+});
+
+test('an output that only the event names goes on where it was', async () => {
+  const stage = await Stage.open();
+  const ending = await stage.start();
+  const batch = await stage.batch();
+  await stage.simulator.finish(batch, { output: { lines: 1_500, lineBytes: 1_000 } });
+  const operation = { method: 'batches.get', body: JSON.stringify({ metadata: { state: 'BATCH_STATE_SUCCEEDED' } }) };
+  const cut = { method: 'files.download', cutAfterBytes: 1_200_000 };
+  const unavailable = { method: 'files.download', ranged: true, status: 503 };
+  stage.simulator.settings.patch({ api: { faults: [operation, unavailable, cut] } });
+  const message = eventMessage('batch.succeeded', batch, { output_file_uri: `files/batch-${batch.split('/')[1]}` });
+  const ended = deliver(ending, message);
+  await eventually('it has begun', 20_000, async () => {
+    const { published = 0 } = (await stage.record(batch))?.['results'] ?? {};
+    return published > 0 || undefined;
+  });
+  await ending.end('SIGTERM');
+  expect(await ended).toBe(503);
+  stage.simulator.settings.patch({ api: { faults: [operation] } });
+  expect(await deliver(await stage.start(), message)).toBe(204);
+  const results = await stage.resultsToTheEnd();
+  expect([...new Set(indexesOf(results))]).toEqual(upTo(1_500));
+  expect(results.at(-1)?.data).toMatchObject({ total: 1_500 });
+});
+
+test('an operation that is answered in part, or without its end, is asked for again', async () => {
+  const stage = await Stage.open();
+  const running = await stage.start();
+  const batch = await stage.batch(upTo(5).map((n) => `prompt ${n}`));
+  await stage.simulator.finish(batch);
+  const answer = await fetch(`${stage.simulator.url}/v1/${batch}`, { headers: { 'x-goog-api-key': 'any-key' } });
+  const whole = await answer.text();
+  const bodies = [
+    '',
+    '{}',
+    whole.slice(0, whole.indexOf('prompt 2')),
+    whole.replace('BATCH_STATE_SUCCEEDED', 'BATCH_STATE_CANCELLING'),
+  ];
+  const faults = bodies.map((body) => ({ method: 'batches.get', body, times: 1 }));
+  stage.simulator.settings.patch({ api: { faults } });
+  expect(await deliver(running, eventMessage('batch.succeeded', batch))).toBe(204);
+  const results = await stage.resultsToTheEnd();
+  expect(indexesOf(results)).toEqual(upTo(5));
+  expect(results.at(-1)?.data).toMatchObject({ total: 5, ok: 5 });
+});
+
+test('a cut inline answer is asked for again, and goes on', async () => {
+  const stage = await Stage.open({
+    settings: { api: { faults: [{ method: 'batches.get', cutAfterBytes: 60_000, times: 1 }] } },
+  });
+  const running = await stage.start();
+  const batch = await stage.batch(upTo(300).map((n) => `prompt ${n}`));
+  await stage.simulator.finish(batch);
+  expect(await deliver(running, eventMessage('batch.succeeded', batch))).toBe(204);
+  expect(indexesOf(await stage.resultsToTheEnd())).toEqual(upTo(300));
+});
+
+test('429 and 5xx are waited for, as long as they ask', async () => {
+  const stage = await Stage.open({
+    settings: {
+      api: {
+        faults: [
+          { method: 'batches.get', status: 429, retryAfterSeconds: 1, times: 1 },
+          { method: 'batches.get', status: 503, times: 2 },
+          { method: 'files.download', status: 500, times: 1 },
+          { method: 'interactions.get', status: 503, times: 1 },
+        ],
+      },
+    },
+  });
+  const running = await stage.start();
+  const batch = await stage.batch();
+  await stage.simulator.finish(batch, { output: { lines: 2, lineBytes: 300 } });
+  const startedAt = performance.now();
+  expect(await deliver(running, eventMessage('batch.succeeded', batch))).toBe(204);
+  expect(performance.now() - startedAt).toBeGreaterThan(1_000);
+  expect(indexesOf(await stage.resultsToTheEnd())).toEqual([0, 1]);
+  const { id } = await stage.ai.interactions.create({ model: 'gemini-3.8-flash', input: 'hi', background: true });
+  await stage.simulator.finish(id);
+  expect(await deliver(running, eventMessage('interaction.completed', `interactions/${id}`))).toBe(204);
+});
+
+test.for([403, 404])('%s for the file is final', async (status) => {
+  const stage = await Stage.open({ settings: { api: { faults: [{ method: 'files.download', status }] } } });
+  const running = await stage.start();
+  const batch = await stage.batch();
+  await stage.simulator.finish(batch, { output: { lines: 2, lineBytes: 300 } });
+  expect(await deliver(running, eventMessage('batch.succeeded', batch))).toBe(204);
+  expect((await stage.results()).map(({ attributes }) => attributes['ce-type'])).toEqual(['job.results.failed']);
+});
+
+test('a refused API key fails no job: its event comes again until the key is right', async () => {
+  const stage = await Stage.open();
+  const batch = await stage.batch();
+  await stage.simulator.finish(batch);
+  stage.simulator.settings.patch({ api: { key: 'right' } });
+  const wrong = await stage.start({ GEMINI_API_KEY: 'wrong' });
+  expect(await deliver(wrong, eventMessage('batch.succeeded', batch))).toBe(503);
+  expect(wrong.log).toContainEqual(expect.objectContaining({ event: 'results_interrupted' }));
+  expect(wrong.output()).not.toContain('wrong');
+  const right = await stage.start({ GEMINI_API_KEY: 'right' });
+  expect(await deliver(right, eventMessage('batch.succeeded', batch))).toBe(204);
+  expect(indexesOf(await stage.results())).toEqual([0]);
+});
+
+test('a second instance leaves at once while the first is at work', async () => {
+  const stage = await Stage.open({
+    settings: { api: { faults: [{ method: 'files.download', latencyMillis: 5_000, times: 1 }] } },
+  });
+  const [first, second] = [await stage.start(), await stage.start()];
+  const batch = await stage.batch();
+  await stage.simulator.finish(batch, { output: { lines: 3, lineBytes: 300 } });
+  const message = eventMessage('batch.succeeded', batch);
+  const working = deliver(first, message);
+  await eventually('it is claimed', 5_000, async () => (await stage.record(batch))?.['results'] as object | undefined);
+  const startedAt = performance.now();
+  expect(await deliver(second, message)).toBe(503);
+  expect(performance.now() - startedAt).toBeLessThan(2_000);
+  expect(await working).toBe(204);
+  expect(await deliver(second, message)).toBe(204);
+  expect(indexesOf(await stage.results())).toEqual([0, 1, 2]);
+});
+
+test('when the instance or the time ends the progress is kept, the lease given back, and another goes on', async () => {
+  const lines = 40_000;
+  const stage = await Stage.open({ ordered: false });
+  const batch = await stage.batch();
+  await stage.simulator.finish(batch, { output: { lines, lineBytes: 400 } });
+  const message = eventMessage('batch.succeeded', batch);
+  const reading = stage.project.messagesUntil('gemini-results', allOf(lines + 1));
+
+  const ending = await stage.start();
+  const ended = deliver(ending, message);
+  await eventually('it has begun', 20_000, async () => {
+    const { published = 0 } = (await stage.record(batch))?.['results'] ?? {};
+    return published > 0 || undefined;
+  });
+  expect(await ending.end('SIGTERM')).toBe(0);
+  expect(await ended).toBe(503);
+  const { results } = (await stage.record(batch)) ?? {};
+  expect(results).toMatchObject({ state: 'running', published: expect.any(Number) });
+  expect(results).not.toHaveProperty('leaseOwner');
+
+  const hurried = await stage.start({ CLOUD_RUN_TIMEOUT_SECONDS: '1' });
+  expect(await deliver(hurried, message)).toBe(503);
+  expect(await deliver(await stage.start(), message)).toBe(204);
+  const ids = (await reading).map(({ attributes }) => attributes['ce-id']);
+  expect(new Set(ids).size).toBe(lines + 1);
+}, 60_000);
+
+test('Pub/Sub goes away and comes back: nothing is lost, order is kept', async () => {
+  const stage = await Stage.open();
+  const pubsub = await Proxy.start(stage.project.env['PUBSUB_EMULATOR_HOST'] ?? '');
+  const running = await stage.start({ PUBSUB_EMULATOR_HOST: pubsub.host });
+  const batch = await stage.batch();
+  await stage.simulator.finish(batch, { output: { lines: 4_000, lineBytes: 8_000 } });
+  const working = deliver(running, eventMessage('batch.succeeded', batch));
+  await eventually('it has begun', 20_000, async () => {
+    const { published = 0 } = (await stage.record(batch))?.['results'] ?? {};
+    return published > 0 || undefined;
+  });
+  await pubsub.refuse();
+  await sleep(2_000);
+  await pubsub.pass();
+  expect(await working).toBe(204);
+  const indexes = indexesOf(await stage.resultsToTheEnd());
+  const firsts = [...new Set(indexes)];
+  expect(firsts).toEqual(upTo(4_000));
+  await pubsub.refuse();
+}, 60_000);

@@ -1,0 +1,40 @@
+import { describe, expect, test } from 'vitest';
+import { lineOf, median, regressions } from '../../bench/measure.ts';
+
+const figure = (ours: number[], theirs?: number[]) => ({
+  name: 'latency',
+  unit: 'ms',
+  ours,
+  ...(theirs && { theirs }),
+});
+
+describe('a regression', () => {
+  test('is a ratio that has doubled, whatever the machine', () => {
+    expect(regressions([figure([30, 50, 40], [100, 100, 100])], { latency: 0.21 })).toEqual([]);
+    expect(regressions([figure([30, 50, 40], [100, 100, 100])], { latency: 0.2 })).toEqual([
+      'latency: was 0.2, is 0.4',
+    ]);
+  });
+
+  test('is a figure that has doubled, where it stands beside nothing', () => {
+    expect(regressions([figure([199])], { latency: 100 })).toEqual([]);
+    expect(regressions([figure([200])], { latency: 100 })).toHaveLength(1);
+  });
+
+  test('is a rate that has halved', () => {
+    const rate = { ...figure([50], [10]), isRate: true };
+    expect(regressions([rate], { latency: 9.9 })).toEqual([]);
+    expect(regressions([rate], { latency: 10 })).toHaveLength(1);
+  });
+
+  test('cannot be told of a figure that was never written down', () => {
+    expect(regressions([figure([1])], {})).toEqual([expect.stringContaining('--write')]);
+  });
+});
+
+test('a ratio is that of each round, and the middle one counts', () => {
+  expect(median([3, 1, 2, 10])).toBe(2.5);
+  const line = lineOf({ ...figure([1, 2, 9], [10, 10, 10]), goal: 0.15 });
+  expect(line).toContain('ratio 0.2 (0.1 to 0.9)');
+  expect(line).toContain('goal ≤ 0.15  MISSED');
+});

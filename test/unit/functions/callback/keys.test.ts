@@ -1,0 +1,111 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { KeySet } from '../../../../functions/callback/keys.ts';
+import { Log } from '../../../../functions/observability/log.ts';
+import { publicJwk, rsaKey } from '../../../../simulator/signing.ts';
+import { jwks as published, rsaPrivateJwk } from '../../../../simulator/vectors.ts';
+import { type JwksServer, startJwks } from '../../../support/jwks.ts';
+
+let server: JwksServer;
+let now: number;
+let keySet: KeySet;
+
+beforeEach(async () => {
+  server = await startJwks(published.keys);
+  now = 1_000_000;
+  keySet = new KeySet({ url: server.url, log: new Log(undefined, () => {}), now: () => now });
+});
+
+afterEach(() => server.close());
+
+const kids = (keys: readonly { kid: string | undefined }[] | undefined) => keys?.map(({ kid }) => kid);
+
+test('many who ask at once share one fetch, and later ones the keys it brought', async () => {
+  server.delayMillis = 50;
+  const asked = await Promise.all(Array.from({ length: 100 }, () => keySet.current()));
+  expect(kids(asked[99])).toEqual(['sim-ed-1', 'sim-ed-2', 'sim-ed-3']);
+  now += 599_000;
+  expect(await keySet.current()).toBe(asked[0]);
+  expect(server.requests()).toBe(1);
+});
+
+test('a storm of unknown signatures causes one refetch in 30 s', async () => {
+  for (let second = 0; second < 90; second++) {
+    const known = await keySet.current();
+    await Promise.all([keySet.refresh(known), keySet.refresh(known), keySet.refresh(known)]);
+    now += 1_000;
+  }
+  expect(server.requests()).toBe(1 + 2);
+});
+
+test('a key that is added is found within a minute', async () => {
+  server.keys = published.keys.slice(0, 2);
+  const known = await keySet.current();
+  server.keys = published.keys;
+  expect(await keySet.refresh(known)).toBeUndefined();
+  now += 30_000;
+  expect(kids(await keySet.refresh(known))).toContain('sim-ed-3');
+  expect(kids(await keySet.current())).toContain('sim-ed-3');
+});
+
+test('whoever tried older keys gets those that another has fetched meanwhile', async () => {
+  const known = await keySet.current();
+  now += 30_000;
+  const refreshed = await keySet.refresh(known);
+  expect(await keySet.refresh(known)).toBe(refreshed);
+  expect(server.requests()).toBe(2);
+});
+
+test('a key that is withdrawn is gone after ten minutes', async () => {
+  await keySet.current();
+  server.keys = published.keys.slice(1);
+  now += 600_001;
+  expect(kids(await keySet.current())).toEqual(['sim-ed-2', 'sim-ed-3']);
+});
+
+test.each([
+  ['answers an error', () => void (server.status = 500)],
+  ['is no key set', () => void (server.keys = 'no' as never)],
+  ['holds no key', () => void (server.keys = [])],
+  ['holds no key that could have signed', () => void (server.keys = [{ kty: 'oct', k: 'c2VjcmV0' }])],
+  ['is out of reach', () => server.close()],
+])('known keys go on serving while the URL %s', async (_name, breakServer) => {
+  const known = await keySet.current();
+  await breakServer();
+  now += 700_000;
+  expect(await keySet.current()).toBe(known);
+  expect(await keySet.refresh(known)).toBeUndefined();
+  if (_name === 'is out of reach') server = await startJwks([]);
+});
+
+test('keys that were never had are an error of their own, and are had as soon as they can be', async () => {
+  server.status = 503;
+  await expect(keySet.current()).rejects.toMatchObject({ reason: 'KEYS_UNAVAILABLE', cause: expect.any(Error) });
+  server.status = 200;
+  expect(await keySet.current()).toHaveLength(3);
+});
+
+test('a redirect is not followed: the keys come from the configured URL', async () => {
+  server.status = 302;
+  await expect(keySet.current()).rejects.toMatchObject({ reason: 'KEYS_UNAVAILABLE' });
+});
+
+test('a server that hangs is given up', async () => {
+  server.delayMillis = 10_000;
+  await expect(keySet.current()).rejects.toMatchObject({ reason: 'KEYS_UNAVAILABLE' });
+}, 5_000);
+
+test('keys that do not serve are passed over, the others are not', async () => {
+  const [first] = published.keys;
+  const rsa = publicJwk(rsaKey(rsaPrivateJwk, 'rsa'));
+  server.keys = [
+    { kty: 'oct', k: 'c2VjcmV0' },
+    { kty: 'OKP', crv: 'X25519', x: first.x },
+    { kty: 'OKP', crv: 'Ed25519', x: 'short' },
+    { ...first, use: 'enc' },
+    { ...rsa, alg: 'RS512' },
+    {},
+    rsa,
+    first,
+  ];
+  expect(kids(await keySet.current())).toEqual(['rsa', 'sim-ed-1']);
+});

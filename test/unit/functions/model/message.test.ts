@@ -1,0 +1,107 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { Delivery } from '../../../../functions/model/delivery.ts';
+import { parseEvent } from '../../../../functions/model/event.ts';
+import { deadLetterMessage, eventMessage } from '../../../../functions/model/message.ts';
+
+const NOW = new Date('2026-05-28T20:26:40Z');
+
+function deliveryOf(fields: object, rest: Partial<Delivery> = {}) {
+  const payload = Buffer.from(JSON.stringify(fields));
+  const event = parseEvent(payload, NOW);
+  if (event === undefined) throw new Error('The test wants an event.');
+  return { webhookId: 'msg_1', scheme: 'v1' as const, payload, bodySha256: '', receivedAt: NOW, ...rest, event };
+}
+
+test('a message carries the event as it came and what subscriptions filter by', () => {
+  const delivery = deliveryOf(
+    { type: 'batch.succeeded', timestamp: '2026-05-28T20:26:40Z', data: { id: 'abc' } },
+    { route: 'nightly' },
+  );
+  expect(
+    eventMessage(delivery, { repeatOf: 'msg_0', userMetadata: { team: 'search', n: 1.5, dry: false, deep: {} } }),
+  ).toEqual({
+    data: delivery.payload,
+    orderingKey: 'batches/abc',
+    attributes: {
+      'ce-specversion': '1.0',
+      'ce-id': 'msg_1',
+      'ce-type': 'batch.succeeded',
+      'ce-source': '//generativelanguage.googleapis.com/batches/abc',
+      'ce-time': '2026-05-28T20:26:40Z',
+      'content-type': 'application/json',
+      webhook_id: 'msg_1',
+      event_type: 'batch.succeeded',
+      job_id: 'batches/abc',
+      job_kind: 'batch',
+      route: 'nightly',
+      repeat_of: 'msg_0',
+      meta_team: 'search',
+      meta_n: '1.5',
+      meta_dry: 'false',
+    },
+  });
+});
+
+test('an event without a job has neither job attributes nor an ordering key', () => {
+  const message = eventMessage(deliveryOf({ type: 'webhook.ping', user_metadata: { a: 'b' } }), {});
+  expect(message).not.toHaveProperty('orderingKey');
+  expect(Object.keys(message.attributes)).not.toEqual(expect.arrayContaining([expect.stringMatching(/^job_/)]));
+  expect(message.attributes).toMatchObject({ 'ce-source': '//generativelanguage.googleapis.com/', meta_a: 'b' });
+});
+
+test.each([
+  [1_024, true],
+  [1_025, false],
+])('a job name of %i bytes is an attribute and the ordering key: %s', (length, kept) => {
+  const name = `batches/${'x'.repeat(length - 8)}`;
+  const { attributes, orderingKey } = eventMessage(deliveryOf({ type: 'batch.succeeded', data: { id: name } }), {});
+  expect(attributes['job_id']).toBe(kept ? name : undefined);
+  expect(orderingKey).toBe(kept ? name : undefined);
+});
+
+test('whatever the metadata, the message is within the limits of Pub/Sub and keeps the attributes of its own', () => {
+  const values = fc.oneof(
+    fc.string({ unit: 'binary', maxLength: 1_100 }),
+    fc.double(),
+    fc.boolean(),
+    fc.constant(null),
+    fc.object(),
+  );
+  const metadata = fc.dictionary(fc.string({ unit: 'binary', maxLength: 300 }), values, {
+    maxKeys: 150,
+    noNullPrototype: true,
+  });
+  fc.assert(
+    fc.property(metadata, (userMetadata) => {
+      const delivery = deliveryOf({ type: 'batch.succeeded', data: { id: 'a' } });
+      const { attributes } = eventMessage(delivery, { userMetadata, replay: 'results' });
+      const entries = Object.entries(attributes);
+      expect(entries.length).toBeLessThanOrEqual(100);
+      for (const [key, value] of entries) {
+        expect(Buffer.byteLength(key)).toBeLessThanOrEqual(256);
+        expect(Buffer.byteLength(value)).toBeLessThanOrEqual(1_024);
+        expect(key.startsWith('goog')).toBe(false);
+        expect(key.isWellFormed() && value.isWellFormed()).toBe(true);
+      }
+      expect(attributes).toMatchObject({ webhook_id: 'msg_1', job_id: 'batches/a', replay: 'results' });
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test('what the record could not hold of the metadata is an attribute all the same, unless it is another number by now', () => {
+  const metadata = { __team__: 'search', count: 3, huge: 2 ** 60 };
+  const delivery = deliveryOf({ type: 'batch.succeeded', data: { id: 'a' }, user_metadata: metadata });
+  const { attributes } = eventMessage(delivery, { userMetadata: { count: 3 } });
+  expect(attributes).toMatchObject({ meta___team__: 'search', meta_count: '3' });
+  expect(attributes).not.toHaveProperty('meta_huge');
+});
+
+test('a dead letter says why, of which delivery and which job', () => {
+  const delivery = deliveryOf({ type: 'batch.succeeded', data: { id: 'abc' } });
+  expect(deadLetterMessage(delivery, 'BODY_MISMATCH')).toEqual({
+    data: delivery.payload,
+    attributes: { reason: 'BODY_MISMATCH', webhook_id: 'msg_1', job_id: 'batches/abc' },
+  });
+});

@@ -1,0 +1,43 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+import { eventually, startTied } from '../../../local/process.ts';
+
+const isAlive = (pid: number) => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+test('a program tells its exit code, and the signal that ended it', async () => {
+  expect(await (await startTied('sh', ['-c', 'exit 7'])).exited).toBe(7);
+  expect(await (await startTied('sleep', ['60'])).end('SIGKILL')).toBe(128 + 9);
+});
+
+test('a program ends with the one that started it, even when that is killed', async () => {
+  const script = `import { startTied } from ${JSON.stringify(join(import.meta.dirname, '../../../local/process.ts'))};
+    console.log((await startTied('sleep', ['60'])).pid);
+    setInterval(() => {}, 1000);`;
+  const starter = spawn(process.execPath, ['--input-type=module-typescript', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [chunk] = (await once(starter.stdout, 'data')) as [Buffer];
+  const pid = Number(String(chunk));
+  expect(isAlive(pid)).toBe(true);
+  starter.kill('SIGKILL');
+  await eventually('the program ends', 5_000, async () => !isAlive(pid) || undefined);
+});
+
+test('without Java, and without the emulators, one says what to install', async () => {
+  const emulators = JSON.stringify(join(import.meta.dirname, '../../../local/backends/official.ts'));
+  const script = `import { startEmulators } from ${emulators}; await startEmulators();`;
+  const run = promisify(execFile)(process.execPath, ['--input-type=module-typescript', '-e', script], {
+    env: { PATH: '/nowhere' },
+  });
+  await expect(run).rejects.toMatchObject({ stderr: expect.stringMatching(/Java was not found[^]*apt-get install/) });
+});

@@ -1,0 +1,83 @@
+import { describe, expect, test } from 'vitest';
+import { given, JOB_MILLIS, prompt, setUp } from './harness.ts';
+import type { Simulator } from '../../../simulator/simulator.ts';
+
+async function admin(simulator: Simulator, request: string, body?: object): Promise<{ status: number; body: unknown }> {
+  const [method = '', path = ''] = request.split(' ');
+  const headers = { 'content-type': 'application/json' };
+  const init = body === undefined ? { method } : { method, headers, body: JSON.stringify(body) };
+  const response = await fetch(`${simulator.url}/admin${path}`, init);
+  return { status: response.status, body: await response.json() };
+}
+
+describe('the admin API', () => {
+  test('describes every request with a JSON schema', async () => {
+    const { simulator } = await setUp();
+    const { body } = await admin(simulator, 'GET ');
+    expect(body).toMatchObject({
+      'PATCH /admin/settings': { properties: { faults: { properties: { duplicate: { maximum: 1 } } } } },
+      'POST /admin/clock/advance': { required: ['millis'] },
+    });
+  });
+
+  test('shows and changes settings, and refuses bad ones', async () => {
+    const { simulator } = await setUp();
+    expect((await admin(simulator, 'GET /settings')).body).toEqual(simulator.settings.get());
+    await admin(simulator, 'PATCH /settings', { faults: { stale: 0.5 } });
+    expect(simulator.settings.get().faults.stale).toBe(0.5);
+    const refused = await admin(simulator, 'PATCH /settings', { faults: { stale: 2 } });
+    expect(refused).toMatchObject({
+      status: 400,
+      body: { error: { message: expect.stringContaining('stale') as string } },
+    });
+  });
+
+  test('moves the clock, finishes jobs, redelivers, pings and emits', async () => {
+    const { simulator, ai, receiver } = await setUp();
+    const config = { webhookConfig: { uris: [receiver.url] } };
+    const create = async () => given((await ai.batches.create({ model: 'm', src: [prompt('hello')], config })).name);
+    await create();
+    expect((await admin(simulator, 'POST /clock/advance', { millis: JOB_MILLIS })).body).toEqual({
+      now: '2026-05-28T20:26:42.000Z',
+    });
+    await admin(simulator, 'POST /jobs/finish', { name: await create(), outcome: { state: 'expired' } });
+    const { webhookId } = given(simulator.ledger.deliveries[0]);
+    await admin(simulator, 'POST /deliveries/redeliver', { webhookId });
+    const { id = '' } = await ai.webhooks.create({ uri: receiver.url, subscribed_events: ['batch.failed'] });
+    await admin(simulator, 'POST /webhooks/ping', { id });
+    await admin(simulator, 'POST /events', { type: 'tuna.caught', webhookConfig: { uris: [receiver.url] } });
+    const types = receiver.received.map(({ body }) => (JSON.parse(body) as { type: string }).type);
+    expect(types).toEqual(['batch.succeeded', 'batch.expired', 'batch.succeeded', 'webhook.ping', 'tuna.caught']);
+  });
+
+  test('registers a generated file and controls the keys', async () => {
+    const { simulator } = await setUp();
+    const file = await admin(simulator, 'POST /files', { lines: 4, lineBytes: 300, name: 'files/batch-mine' });
+    expect(file.body).toMatchObject({ name: 'files/batch-mine', sizeBytes: '1200', source: 'GENERATED' });
+    expect((await admin(simulator, 'POST /jwks/rotate', {})).body).toEqual({ kid: 'sim-ed-4' });
+    await admin(simulator, 'POST /jwks/remove', { kid: 'sim-ed-4' });
+    expect(simulator.jwks.jwks().keys.map(({ kid }) => kid)).toEqual(['sim-ed-2', 'sim-ed-3']);
+  });
+
+  test('gives the ledger and the seed that repeats it', async () => {
+    const { simulator } = await setUp();
+    await simulator.emit({ type: 'batch.failed', data: {} });
+    expect((await admin(simulator, 'GET /ledger')).body).toMatchObject({
+      seed: 'test',
+      events: [{ type: 'batch.failed' }],
+    });
+  });
+
+  test('refuses what another site could send without asking', async () => {
+    const { simulator } = await setUp();
+    const init = { method: 'POST', headers: { 'content-type': 'text/plain' }, body: '{"millis":1}' };
+    expect((await fetch(`${simulator.url}/admin/clock/advance`, init)).status).toBe(400);
+  });
+
+  test('refuses what does not exist', async () => {
+    const { simulator } = await setUp();
+    expect((await admin(simulator, 'POST /jobs/finish', { name: 'batches/x' })).status).toBe(404);
+    expect((await admin(simulator, 'POST /deliveries/redeliver', { webhookId: 'x' })).status).toBe(404);
+    expect((await admin(simulator, 'POST /jwks/remove', { kid: 'x' })).status).toBe(404);
+  });
+});

@@ -1,0 +1,182 @@
+import { createHash } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import { call, given, HOUR_MILLIS, setUp } from './harness.ts';
+import type { Simulator } from '../../../simulator/simulator.ts';
+
+const MEBIBYTE = 1024 * 1024;
+
+function bytesOf(size: number): Buffer {
+  return Buffer.from(Uint8Array.from({ length: size }, (_, index) => index % 251));
+}
+
+async function startUpload(simulator: Simulator, size: string): Promise<string> {
+  const headers = {
+    'x-goog-upload-protocol': 'resumable',
+    'x-goog-upload-command': 'start',
+    'x-goog-upload-header-content-length': size,
+  };
+  const response = await call(simulator, '/upload/v1beta/files', { method: 'POST', headers, body: '{"file":{}}' });
+  const url = new URL(given(response.headers.get('x-goog-upload-url')));
+  return url.pathname + url.search;
+}
+
+async function sendChunk(simulator: Simulator, path: string, command: string, offset: number, body: string) {
+  const headers = { 'x-goog-upload-command': command, 'x-goog-upload-offset': String(offset) };
+  return await call(simulator, path, { method: 'POST', headers, body });
+}
+
+describe('files by the SDK', () => {
+  test('upload keeps name, type, size and hash', async () => {
+    const { ai } = await setUp();
+    const bytes = bytesOf(1_000);
+    const config = { name: 'my-input', displayName: 'Mine', mimeType: 'jsonl' };
+    const file = await ai.files.upload({ file: new Blob([bytes]), config });
+    expect(file).toMatchObject({
+      name: 'files/my-input',
+      displayName: 'Mine',
+      mimeType: 'jsonl',
+      sizeBytes: '1000',
+      sha256Hash: createHash('sha256').update(bytes).digest('base64'),
+      state: 'ACTIVE',
+      source: 'UPLOADED',
+      uri: 'https://generativelanguage.googleapis.com/v1beta/files/my-input',
+    });
+    expect(await ai.files.get({ name: 'files/my-input' })).toEqual(file);
+  });
+
+  test('upload in more than one chunk arrives whole', async () => {
+    const { simulator, ai } = await setUp();
+    const bytes = bytesOf(9 * MEBIBYTE);
+    const file = await ai.files.upload({ file: new Blob([bytes]), config: { mimeType: 'video/mp4' } });
+    expect(file.sha256Hash).toBe(createHash('sha256').update(bytes).digest('base64'));
+    expect(file.name).toMatch(/^files\/[a-z0-9]{12}$/);
+    expect(simulator.ledger.requests.map(({ method }) => method)).toEqual(Array(3).fill('files.upload'));
+  });
+
+  test('list comes in pages, delete makes it unknown', async () => {
+    const { ai } = await setUp();
+    for (const name of ['a', 'b', 'c']) {
+      await ai.files.upload({ file: new Blob([name]), config: { name, mimeType: 'text/plain' } });
+    }
+    await ai.files.delete({ name: 'files/b' });
+    const names: (string | undefined)[] = [];
+    for await (const { name } of await ai.files.list({ config: { pageSize: 1 } })) names.push(name);
+    expect(names).toEqual(['files/a', 'files/c']);
+    await expect(ai.files.get({ name: 'files/b' })).rejects.toMatchObject({ status: 403 });
+  });
+
+  test('a file is gone after 48 h', async () => {
+    const { simulator, ai } = await setUp();
+    await ai.files.upload({ file: new Blob(['x']), config: { name: 'old', mimeType: 'text/plain' } });
+    await simulator.clock.advance(48 * HOUR_MILLIS - 1);
+    await expect(ai.files.get({ name: 'old' })).resolves.toMatchObject({ name: 'files/old' });
+    await simulator.clock.advance(1);
+    await expect(ai.files.get({ name: 'old' })).rejects.toMatchObject({ status: 403 });
+    expect((await ai.files.list()).page).toEqual([]);
+  });
+
+  test('an uploaded file cannot be downloaded, a name cannot be used twice', async () => {
+    const { simulator, ai } = await setUp();
+    const upload = async () =>
+      await ai.files.upload({ file: new Blob(['x']), config: { name: 'mine', mimeType: 'text/plain' } });
+    await upload();
+    expect((await call(simulator, '/v1/files/mine:download?alt=media')).status).toBe(400);
+    await expect(upload()).rejects.toThrow('ALREADY_EXISTS');
+  });
+});
+
+describe('a resumable upload', () => {
+  test('takes chunks at the right offset only', async () => {
+    const { simulator } = await setUp();
+    const path = await startUpload(simulator, '6');
+    const first = await sendChunk(simulator, path, 'upload', 0, 'abc');
+    expect(first.headers.get('x-goog-upload-status')).toBe('active');
+    expect((await sendChunk(simulator, path, 'upload', 0, 'abc')).status).toBe(400);
+    expect((await sendChunk(simulator, path, 'upload', 4, 'def')).status).toBe(400);
+    expect((await sendChunk(simulator, path, 'upload', 3, 'too long')).status).toBe(400);
+    const query = await sendChunk(simulator, path, 'query', 0, '');
+    expect(query.headers.get('x-goog-upload-size-received')).toBe('3');
+    const last = await sendChunk(simulator, path, 'upload, finalize', 3, 'def');
+    expect(last.headers.get('x-goog-upload-status')).toBe('final');
+    expect(await last.json()).toMatchObject({ file: { sizeBytes: '6' } });
+    expect((await sendChunk(simulator, path, 'query', 0, '')).status).toBe(404);
+  });
+
+  test('ends only with all bytes that were declared', async () => {
+    const { simulator } = await setUp();
+    const path = await startUpload(simulator, '4');
+    expect((await sendChunk(simulator, path, 'upload, finalize', 0, 'abc')).status).toBe(400);
+  });
+
+  test('can be cancelled', async () => {
+    const { simulator } = await setUp();
+    const path = await startUpload(simulator, '4');
+    expect((await sendChunk(simulator, path, 'cancel', 0, '')).status).toBe(200);
+    expect((await sendChunk(simulator, path, 'upload', 0, 'abc')).status).toBe(404);
+  });
+
+  test.each(['x', '-1', String(2 ** 31 + 1)])('refuses the declared size %s', async (size) => {
+    const { simulator } = await setUp();
+    const headers = {
+      'x-goog-upload-protocol': 'resumable',
+      'x-goog-upload-command': 'start',
+      'x-goog-upload-header-content-length': size,
+    };
+    expect((await call(simulator, '/upload/v1/files', { method: 'POST', headers })).status).toBe(400);
+  });
+});
+
+describe('a download', () => {
+  const spec = { lines: 1_000, lineBytes: 500 };
+
+  test('by range is that part of the whole, under both paths', async () => {
+    const { simulator } = await setUp();
+    const path = `/v1beta/${simulator.generateFile(spec)}:download?alt=media`;
+    const whole = Buffer.from(await (await call(simulator, path)).arrayBuffer());
+    expect(whole).toHaveLength(500_000);
+    const part = await call(simulator, `/download${path}`, { headers: { range: 'bytes=123456-234567' } });
+    expect(part.status).toBe(206);
+    expect(part.headers.get('content-range')).toBe('bytes 123456-234567/500000');
+    expect(whole.subarray(123_456, 234_568).equals(Buffer.from(await part.arrayBuffer()))).toBe(true);
+  });
+
+  test('of a range behind the end is 416', async () => {
+    const { simulator } = await setUp();
+    const path = `/v1/${simulator.generateFile(spec)}:download?alt=media`;
+    const response = await call(simulator, path, { headers: { range: 'bytes=500000-' } });
+    expect(response.status).toBe(416);
+    expect(response.headers.get('content-range')).toBe('bytes */500000');
+  });
+
+  test('ignores ranges when told so', async () => {
+    const { simulator } = await setUp({ settings: { files: { ranges: false } } });
+    const path = `/v1/${simulator.generateFile(spec)}:download?alt=media`;
+    const response = await call(simulator, path, { headers: { range: 'bytes=0-9' } });
+    expect(response.status).toBe(200);
+    expect((await response.arrayBuffer()).byteLength).toBe(500_000);
+  });
+
+  test('is cut off after as many bytes as told, once', async () => {
+    const fault = { method: 'files.download', cutAfterBytes: 100_000, times: 1 };
+    const { simulator } = await setUp({ settings: { api: { faults: [fault] } } });
+    const path = `/v1/${simulator.generateFile(spec)}:download?alt=media`;
+    const response = await call(simulator, path);
+    let received = 0;
+    const readAll = async () => {
+      for await (const chunk of given(response.body)) received += (chunk as Uint8Array).length;
+    };
+    await expect(readAll()).rejects.toThrow('terminated');
+    expect(received).toBe(100_000);
+    expect((await (await call(simulator, path)).arrayBuffer()).byteLength).toBe(500_000);
+  });
+
+  test('of a file far larger than memory starts at once and can be left', async () => {
+    const { simulator } = await setUp();
+    const path = `/v1/${simulator.generateFile({ lines: 1e9, lineBytes: 4_096 })}:download?alt=media`;
+    const response = await call(simulator, path);
+    expect(response.headers.get('content-length')).toBe('4096000000000');
+    const reader = given(response.body).getReader();
+    expect((await reader.read()).done).toBe(false);
+    await reader.cancel();
+  });
+});

@@ -1,0 +1,94 @@
+import { createServer } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { GoogleGenAI } from '@google/genai';
+import { onTestFinished } from 'vitest';
+import { startSimulator } from '../../../simulator/simulator.ts';
+import type { Simulator, SimulatorOptions } from '../../../simulator/simulator.ts';
+
+export interface Received {
+  readonly path: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+/** An endpoint that keeps what it gets. */
+export interface Receiver {
+  readonly url: string;
+  readonly received: Received[];
+  /** Status of its answers; `hang` lets the connection wait. */
+  answer: number | 'hang';
+  close(): Promise<void>;
+}
+
+export const HOUR_MILLIS = 3_600_000;
+/** Long enough for a job of the default settings. */
+export const JOB_MILLIS = 2_000;
+/** 2026-05-28T20:26:40Z */
+export const START_MILLIS = 1_780_000_000_000;
+
+export async function startReceiver(): Promise<Receiver> {
+  const received: Received[] = [];
+  const server = createServer((request, response) => {
+    void receive(request, response);
+  });
+  const receive = async (request: IncomingMessage, response: ServerResponse) => {
+    received.push({ path: request.url ?? '', headers: request.headers, body: await text(request) });
+    if (receiver.answer !== 'hang') response.writeHead(receiver.answer).end('noted');
+  };
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const receiver: Receiver = {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    received,
+    answer: 200,
+    close: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => {
+        server.close(resolve);
+      });
+    },
+  };
+  return receiver;
+}
+
+/**
+ * A simulator on a manual clock that starts at `START_MILLIS` and signs its time, with the seed `test`; a client and an
+ * endpoint; all for one test, which ends them.
+ */
+export async function setUp(options: SimulatorOptions = {}) {
+  const clock = { manual: true, startMillis: START_MILLIS };
+  const deliveries = { timestamp: 'clock' as const, ...options.settings?.deliveries };
+  const settings = { ...options.settings, deliveries };
+  const [simulator, receiver] = await Promise.all([
+    startSimulator({ seed: 'test', clock, ...options, settings }),
+    startReceiver(),
+  ]);
+  onTestFinished(async () => {
+    await Promise.all([simulator.close(), receiver.close()]);
+  });
+  return { simulator, receiver, ai: client(simulator) };
+}
+
+export function client({ url }: Simulator, apiVersion = 'v1'): GoogleGenAI {
+  return new GoogleGenAI({ apiKey: 'any-key', apiVersion, httpOptions: { baseUrl: url } });
+}
+
+/** A request past the SDK, with an API key. */
+export async function call(simulator: Simulator, path: string, init: RequestInit = {}): Promise<Response> {
+  const headers = new Headers(init.headers);
+  if (!headers.has('x-goog-api-key')) headers.set('x-goog-api-key', 'any-key');
+  return await fetch(simulator.url + path, { ...init, headers });
+}
+
+/** The given value, or a failed test where there is none. */
+export function given<T>(value: T | null | undefined): T {
+  if (value === undefined || value === null) throw new TypeError('expected a value');
+  return value;
+}
+
+export function prompt(words: string): { contents: { role: string; parts: { text: string }[] }[] } {
+  return { contents: [{ role: 'user', parts: [{ text: words }] }] };
+}
