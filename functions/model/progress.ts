@@ -47,7 +47,8 @@ export function decideResults(
   if (isSuperseded(stored.event, eventType)) return { action: 'read', from: NOTHING_YET };
   const isOver = stored.state === 'complete' || stored.state === 'failed';
   if (isOver || isSuperseded(eventType, stored.event)) return { action: 'done' };
-  return { action: 'read', from: stored };
+  const { position, published, failed, total } = stored;
+  return { action: 'read', from: { position, published, failed, total } };
 }
 
 /** Calls that an interaction waited for are not its output; a late event of less weight changes nothing. */
