@@ -73,9 +73,17 @@ export function toGeminiError(error: unknown, headers?: Headers): GeminiError {
   return fromAnswer(httpStatus, body, answered, error);
 }
 
+/** Statuses of answers in Google's error model that leave the status out. */
+const STATUS_BY_HTTP: ReadonlyMap<number, string> = new Map([
+  [400, 'INVALID_ARGUMENT'],
+  [401, 'UNAUTHENTICATED'],
+  [403, 'PERMISSION_DENIED'],
+  [404, 'NOT_FOUND'],
+]);
+
 /** Converts an answer in Google's error model, or any other body. */
 export function fromAnswer(httpStatus: number, body: string, headers?: Headers, cause?: unknown): GeminiError {
-  const { message, status, reason } = parseError(body);
+  const { message, status = message && STATUS_BY_HTTP.get(httpStatus), reason } = parseError(body);
   return new GeminiError(message ?? `Gemini answered ${httpStatus}.`, {
     httpStatus,
     status,

@@ -50,7 +50,7 @@ const RULES: readonly Rule[] = [
   { disposition: 'defer', reason: /^(API_KEY|ACCESS_TOKEN|CREDENTIALS|ACCOUNT_STATE)_/, advice: CHECK_KEY },
   {
     disposition: 'defer',
-    reason: /^(CONSUMER|USER|ORG|RESOURCE|IAM|SECURITY|GCP|TLS|RATE)_/,
+    reason: /^(CONSUMER|USER|ORG|IAM|SECURITY|GCP|TLS|RATE|RESOURCE_(PROJECT|USAGE|QUOTA))_/,
     advice: CHECK_PROJECT,
   },
   {
