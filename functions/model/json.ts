@@ -52,6 +52,8 @@ export function fitsFirestore(value: JsonObject, maxBytes: number): boolean {
   return fits(value, 0, false) && bytesLeft >= 0;
 }
 
+const EXACT = JSON as unknown as ExactJson;
+
 /**
  * Parses JSON so that `JSON.stringify` writes every number with the digits that it had: those that JavaScript would
  * write otherwise become `JSON.rawJSON` values.
@@ -60,9 +62,9 @@ export function fitsFirestore(value: JsonObject, maxBytes: number): boolean {
  * @throws {RangeError} where the value is some thousand levels deep.
  */
 export function parseExact(text: string): unknown {
-  return (JSON as ExactJson).parse(text, (_name, value, context) =>
+  return EXACT.parse(text, (_name, value, context) =>
     typeof value === 'number' && context.source !== undefined && String(value) !== context.source
-      ? (JSON as ExactJson).rawJSON(context.source)
+      ? EXACT.rawJSON(context.source)
       : value,
   );
 }

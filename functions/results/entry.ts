@@ -1,15 +1,6 @@
+import { type Entry, MAX_ENTRY_BYTES } from '../model/entry.ts';
 import { errorResult, type JobResult, MAX_MESSAGE_BYTES, resultJson } from '../model/result.ts';
 import { type EntryField, type EntryFields, readEntryFields } from './entryFields.ts';
-
-/** A line of an output file or an inline response, as it came. */
-export interface Entry {
-  /** `undefined` where it is longer than {@link MAX_ENTRY_BYTES}. */
-  readonly bytes: Buffer | undefined;
-  readonly length: number;
-}
-
-/** Two entries must fit into the memory of a small function; an image of 2K is 8 MB (docs/gemini-wire.md 7.4). */
-export const MAX_ENTRY_BYTES = 67_108_864;
 
 /** Deeper JSON exhausts the stack of many consumers' parsers: Python's allows 1,000 calls. */
 const MAX_DEPTH = 512;

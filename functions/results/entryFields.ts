@@ -1,7 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { compilePatterns } from '../model/jsonPatterns.ts';
-import { JsonScanner, type ScannedValue } from '../model/jsonScanner.ts';
+import { compilePatterns } from '../model/scanner/patterns.ts';
+import { JsonScanner } from '../model/scanner/jsonScanner.ts';
+import type { ScannedValue } from '../model/scanner/options.ts';
 import { readTokenUsage, type TokenUsage } from '../model/tokenUsage.ts';
 
 /** The bytes of a JSON object and where its members are. */

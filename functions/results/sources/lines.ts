@@ -1,4 +1,4 @@
-import { type Entry, MAX_ENTRY_BYTES } from '../entry.ts';
+import { type Entry, MAX_ENTRY_BYTES } from '../../model/entry.ts';
 
 /** A line of an output file, without its line ending. */
 export interface Line extends Entry {

@@ -1,27 +1,10 @@
-import { OpenContainers } from './jsonDepth.ts';
-import { JsonName } from './jsonName.ts';
-import { isWholeNumber, numberNext, numberStart, type NumberState } from './jsonNumber.ts';
-import type { PatternNode } from './jsonPatterns.ts';
-import { OpaqueValue } from './jsonOpaque.ts';
-
-/** A value that matches a pattern. Offsets count bytes from the start of the input. */
-export interface ScannedValue {
-  readonly pattern: string;
-  /** The member's name, or the element's index. A very long name is an empty string (see `JsonName`). */
-  readonly key: string | number;
-  /** The first byte of the member's name; of an element, the same as `start`. */
-  readonly memberStart: number;
-  readonly start: number;
-  readonly end: number;
-}
-
-export interface ScannerOptions {
-  /** Places to report, such as `metadata.state` or `items.*`; where two match, the one without `*`. See `compilePatterns`. */
-  readonly patterns: PatternNode;
-  /** Patterns whose values are delimited by brackets, strings and commas only; their grammar is not checked. */
-  readonly opaque?: ReadonlySet<string>;
-  readonly onValue: (value: ScannedValue) => void;
-}
+import { OpenContainers } from './openContainers.ts';
+import { Literal } from './literal.ts';
+import { JsonName } from './name.ts';
+import { isWholeNumber, numberNext, numberStart, type NumberState } from './number.ts';
+import type { ScannedValue, ScannerOptions } from './options.ts';
+import type { PatternNode } from './patterns.ts';
+import { OpaqueValue } from './opaque.ts';
 
 interface OpenValue extends Omit<ScannedValue, 'end'> {
   /** The number of containers around it. */
@@ -48,7 +31,6 @@ const [QUOTE, BACKSLASH, COMMA, COLON, LETTER_U, SPACE] = [0x22, 0x5c, 0x2c, 0x3
 const [OPEN_OBJECT, CLOSE_OBJECT, OPEN_ARRAY, CLOSE_ARRAY] = [0x7b, 0x7d, 0x5b, 0x5d];
 const HEX_DIGITS = new Set(Buffer.from('0123456789abcdefABCDEF'));
 const ESCAPED = new Set(Buffer.from('"\\/bfnrt'));
-const LITERALS = new Map(['true', 'false', 'null'].map((text) => [text.charCodeAt(0), Buffer.from(text)]));
 
 /**
  * Reads one JSON object in pieces and reports where the wanted values are. It checks the grammar as strictly as
@@ -70,8 +52,7 @@ export class JsonScanner {
   readonly #name = new JsonName();
   #hexDigits = 0;
   #number: NumberState = 0;
-  #literal: Buffer = Buffer.alloc(0);
-  #literalAt = 0;
+  readonly #literal = new Literal();
   readonly #opaque = new OpaqueValue();
 
   constructor(options: ScannerOptions) {
@@ -90,7 +71,8 @@ export class JsonScanner {
 
   /** The offset from which the input is still needed: the start of a reported value that has not ended. */
   get neededFrom(): number {
-    return this.#open[0]?.memberStart ?? this.#offset;
+    const needed = this.#open.find(({ pattern }) => !this.#options.marks?.has(pattern));
+    return needed?.start ?? this.#offset;
   }
 
   /** @throws {SyntaxError} where the input is no JSON object. */
@@ -173,9 +155,8 @@ export class JsonScanner {
       this.#state = 'number';
       return at + 1;
     }
-    const literal = LITERALS.get(byte);
-    if (literal === undefined) throw unexpected();
-    [this.#state, this.#literal, this.#literalAt] = ['literal', literal, 0];
+    if (!this.#literal.begin(byte)) throw unexpected();
+    this.#state = 'literal';
     return at;
   }
 
@@ -286,12 +267,10 @@ export class JsonScanner {
   }
 
   #readLiteral(piece: Buffer, from: number): number {
-    let at = from;
-    for (; at < piece.length && this.#literalAt < this.#literal.length; at += 1, this.#literalAt += 1) {
-      if (piece[at] !== this.#literal[this.#literalAt]) throw unexpected();
-    }
-    if (this.#literalAt === this.#literal.length) this.#endValue(at);
-    return at;
+    const end = this.#literal.endIn(piece, from);
+    if (end === undefined) return piece.length;
+    this.#endValue(end);
+    return end;
   }
 
   #readOpaque(piece: Buffer, from: number): number {
