@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import type { JobState } from '../../functions/model/job.ts';
+import type { JobState } from '../../functions/model/eventTypes.ts';
 import type { JobKind } from '../../functions/model/jobName.ts';
 import { CliError } from '../errors.ts';
 import { requireWhole } from '../options.ts';

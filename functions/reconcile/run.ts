@@ -4,7 +4,8 @@ import { askStatus, canBeAsked, type GeminiAccess, type JobStatus } from '../gem
 import { factsOf, publishClaimed } from '../messaging/publishClaimed.ts';
 import type { Publisher } from '../messaging/publisher.ts';
 import type { Delivery } from '../model/delivery.ts';
-import { foundDelivery, hasEnded, overdueDelivery } from '../model/reconciledDelivery.ts';
+import { announcementOf } from '../model/eventTypes.ts';
+import { overdueDelivery, reconciledDelivery } from '../model/reconciledDelivery.ts';
 import { eventMessage } from '../model/message.ts';
 import type { Deadline } from '../runtime/deadline.ts';
 import type { Log } from '../observability/log.ts';
@@ -153,8 +154,9 @@ class Reconciliation {
     const status = await this.#statusOf(claimed);
     if (status === undefined) return await jobs.markGone(claimed, this.#in(GONE_PAUSE_MILLIS), this.#forStore());
     log.jobAsked(job.name, status.name);
-    if (!hasEnded(status.name)) return await jobs.markRunning(claimed, this.#forStore());
-    if (await this.#announce(foundDelivery(job, status, now()))) this.#summary.recovered += 1;
+    const type = announcementOf(job.kind, status.name);
+    if (type === undefined) return await jobs.markRunning(claimed, this.#forStore());
+    if (await this.#announce(reconciledDelivery(job, type, status, now()))) this.#summary.recovered += 1;
     return undefined;
   }
 

@@ -1,6 +1,7 @@
 import { GeminiError } from '../gemini/errors.ts';
 import type { Message } from '../model/message.ts';
-import { canHaveOutput, type Progress } from '../model/progress.ts';
+import { canHaveOutput } from '../model/eventTypes.ts';
+import { type Progress } from '../model/progress.ts';
 import { type FunctionCall, MAX_MESSAGE_BYTES, ResultMessages } from '../model/result.ts';
 import { Deadline } from '../runtime/deadline.ts';
 import { ServiceError } from '../runtime/serviceError.ts';

@@ -1,6 +1,6 @@
 import { type DocumentData, FieldValue, type Firestore, Timestamp } from '@google-cloud/firestore';
 import type { KnownJob } from '../model/reconciledDelivery.ts';
-import type { JobState } from '../model/job.ts';
+import type { JobState } from '../model/eventTypes.ts';
 import type { Deadline } from '../runtime/deadline.ts';
 import { isContention } from './grpc.ts';
 import { readJob } from './jobs.ts';

@@ -7,7 +7,7 @@ import {
   type Firestore,
   Timestamp,
 } from '@google-cloud/firestore';
-import { stateOf } from '../model/job.ts';
+import { stateOf } from '../model/eventTypes.ts';
 import { type JobKind, jobDocumentId } from '../model/jobName.ts';
 import { announcesResults, decideResults, type Progress, type ResultsRecord } from '../model/progress.ts';
 import type { Deadline } from '../runtime/deadline.ts';

@@ -3,7 +3,7 @@ import { isBatchName } from '../../gemini/names.ts';
 import { download } from '../../gemini/download.ts';
 import { GeminiError, toGeminiError } from '../../gemini/errors.ts';
 import type { GeminiHttp } from '../../gemini/http.ts';
-import { hasEnded } from '../../model/reconciledDelivery.ts';
+import { announcementOf } from '../../model/eventTypes.ts';
 import { type JsonObject, stringAt } from '../../model/json.ts';
 import { Backoff } from '../../runtime/retry.ts';
 import { inlineResult, lineResult } from './entries.ts';
@@ -70,7 +70,7 @@ export async function* batchResults(
 
 function requireEnded(state = ''): void {
   const name = stateName(state);
-  if (!hasEnded(name.toLowerCase()))
+  if (announcementOf('batch', name.toLowerCase()) === undefined)
     throw new GeminiError(`Gemini says that the batch is ${name || 'in no state'}, though its event has come.`);
 }
 

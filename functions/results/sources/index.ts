@@ -1,5 +1,5 @@
 import { GeminiError } from '../../gemini/errors.ts';
-import { stateOf } from '../../model/job.ts';
+import { stateOf } from '../../model/eventTypes.ts';
 import type { FunctionCall } from '../../model/result.ts';
 import { batchResults, pointerIn } from './batch.ts';
 import { callsOf, type Interaction, interactionResult, readInteraction, videosOf } from './interaction.ts';
