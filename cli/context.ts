@@ -44,6 +44,15 @@ export class Context {
     return settings;
   }
 
+  /** A command of this program for a message, with the flags that name the installation. */
+  command(words: string): string {
+    const { project, region, prefix, local } = this.#flags;
+    const flags = Object.entries({ project, region, prefix }).flatMap(([name, value]) =>
+      value === undefined ? [] : [` --${name}=${value}`],
+    );
+    return `gemini-callbacks ${words}${flags.join('')}${local ? ' --local' : ''}`;
+  }
+
   /**
    * Asks before something is changed; `--yes` answers.
    *

@@ -12,11 +12,9 @@ interface Group {
 
 /** The first words of all commands; each group is loaded when it is named. */
 export const GROUPS = {
-  status: { load: async () => (await import('./status/commands.ts')).addStatusCommand },
   doctor: { load: async () => (await import('./doctor/commands.ts')).addDoctorCommand },
   jobs: { load: async () => (await import('./jobs/commands.ts')).addJobCommands },
   deliveries: { load: async () => (await import('./deliveries/commands.ts')).addDeliveryCommands },
-  events: { load: async () => (await import('./events/commands.ts')).addEventCommands },
   webhooks: { load: async () => (await import('./webhooks/commands.ts')).addWebhookCommands },
   submit: { load: async () => (await import('./submit/commands.ts')).addSubmitCommands },
   config: { load: async () => (await import('./config/commands.ts')).addConfigCommand },

@@ -1,4 +1,4 @@
-import { CliError, reasonOf } from '../errors.ts';
+import { CliError, EXIT, reasonOf } from '../errors.ts';
 
 /** The command that makes Application Default Credentials. */
 export const SIGN_IN = 'gcloud auth application-default login';
@@ -25,6 +25,7 @@ export function credentialsError(error: unknown): CliError | undefined {
 }
 
 export function noProject(cause?: unknown): CliError {
-  const message = 'No Google Cloud project is named. Add --project=PROJECT, or run: export GOOGLE_CLOUD_PROJECT=PROJECT';
-  return new CliError('NO_PROJECT', message, { cause });
+  const message =
+    'No Google Cloud project is named. Add --project=PROJECT, or run: export GOOGLE_CLOUD_PROJECT=PROJECT';
+  return new CliError('NO_PROJECT', message, { cause, exitCode: EXIT.usage });
 }

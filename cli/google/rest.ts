@@ -48,9 +48,15 @@ function refusal({ name, host, role }: GoogleApi, project: string, status: numbe
   if (status === 401)
     return new CliError('CREDENTIALS_EXPIRED', `${name} refuses the credentials of this machine. Run: ${SIGN_IN}`);
   if (status === 403 && /has not been used|is disabled|SERVICE_DISABLED/.test(JSON.stringify(error)))
-    return new CliError('API_DISABLED', `${name} is not enabled. Run: gcloud services enable ${host} --project=${project}`);
+    return new CliError(
+      'API_DISABLED',
+      `${name} is not enabled. Run: gcloud services enable ${host} --project=${project}`,
+    );
   if (status === 403 && /'?locations\//.test(message))
-    return new CliError('WRONG_REGION', `${name}: ${message} Check --region: gcloud run regions list --project=${project}`);
+    return new CliError(
+      'WRONG_REGION',
+      `${name}: ${message} Check --region: gcloud run regions list --project=${project}`,
+    );
   if (status === 403)
     return new CliError(
       'NO_PERMISSION',

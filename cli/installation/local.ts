@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CliError } from '../errors.ts';
 import { findUp } from './place.ts';
@@ -16,16 +15,13 @@ interface LocalInstallation {
   readonly variables: Readonly<Record<string, string>>;
 }
 
-/** Publishes what runs locally to the command line until {@link forgetLocal}. */
-export async function rememberLocal(folder: string, variables: Readonly<Record<string, string>>): Promise<void> {
+/** Publishes what runs locally to the command line, until this process exits. */
+export function rememberLocal(folder: string, variables: Readonly<Record<string, string>>): void {
   const path = join(folder, FILE);
-  await rm(path, { force: true });
   const content: LocalInstallation = { pid: process.pid, variables };
-  await writeFile(path, `${JSON.stringify(content, null, 2)}\n`, { mode: MODE, flag: 'wx' });
-}
-
-export async function forgetLocal(folder: string): Promise<void> {
-  await rm(join(folder, FILE), { force: true });
+  rmSync(path, { force: true });
+  writeFileSync(path, `${JSON.stringify(content, null, 2)}\n`, { mode: MODE, flag: 'wx' });
+  process.once('exit', () => rmSync(path, { force: true }));
 }
 
 /**
