@@ -7,5 +7,5 @@ export function addConfigCommand(program: Command, context: () => Context): void
     .command('config')
     .description('show the settings of the installation and the source of each; secrets are never printed')
     .addHelpText('after', '\nExample:\n  gemini-callbacks config --project=my-project --region=europe-west1')
-    .action(async () => (await import('./config.ts')).configCommand(context()));
+    .action(async () => await (await import('./config.ts')).configCommand(context()));
 }

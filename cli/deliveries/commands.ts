@@ -25,7 +25,7 @@ export function addDeliveryCommands(program: Command, context: () => Context): v
   deliveries
     .command('show <id>')
     .description('show the record of a delivery')
-    .action(async (id: string) => (await import('./list.ts')).showCommand(id, context()));
+    .action(async (id: string) => await (await import('./list.ts')).showCommand(id, context()));
 
   withFilters(deliveries.command('replay [id]'), STATES)
     .description('publish a delivery again, with an attribute "replay" beside the same ce-id')
@@ -34,8 +34,9 @@ export function addDeliveryCommands(program: Command, context: () => Context): v
       'after',
       '\nExamples:\n  gemini-callbacks deliveries replay msg_1\n  gemini-callbacks deliveries replay --all --route=nightly --since=2h',
     )
-    .action(async (id: string | undefined, flags: BulkFlags) =>
-      (await import('./bulk.ts')).replayCommand(id, flags, context()),
+    .action(
+      async (id: string | undefined, flags: BulkFlags) =>
+        await (await import('./bulk.ts')).replayCommand(id, flags, context()),
     );
 
   withFilters(deliveries.command('release [id]'), STATES)
@@ -45,7 +46,8 @@ export function addDeliveryCommands(program: Command, context: () => Context): v
       'after',
       '\nExamples:\n  gemini-callbacks deliveries release msg_1\n  gemini-callbacks deliveries release --all --since=24h',
     )
-    .action(async (id: string | undefined, flags: BulkFlags) =>
-      (await import('./bulk.ts')).releaseCommand(id, flags, context()),
+    .action(
+      async (id: string | undefined, flags: BulkFlags) =>
+        await (await import('./bulk.ts')).releaseCommand(id, flags, context()),
     );
 }

@@ -15,7 +15,7 @@ export function callbackChecks(settings: DoctorSettings, command: (words: string
     { name: 'callback URL', run: async () => [await publicCallback(settings)] },
     { name: 'secrets', run: async () => await secrets(settings) },
     { name: 'public keys', run: async () => [await publicKeys(settings)] },
-    { name: 'webhook', run: async () => await webhook(settings, command) },
+    { name: 'webhook', run: async () => await registration(settings, command) },
     { name: 'clock', run: async () => [await clock(settings)] },
   ];
 }
@@ -71,7 +71,7 @@ async function publicKeys({ jwksUrl }: DoctorSettings): Promise<Outcome> {
 }
 
 /** Static deliveries need a registered webhook; dynamic ones name their URL in each job. */
-async function webhook(
+async function registration(
   { gemini, callbackUrl, signingSecrets }: DoctorSettings,
   command: (words: string) => string,
 ): Promise<readonly Outcome[]> {

@@ -7,5 +7,5 @@ export function addDoctorCommand(program: Command, context: () => Context): void
     .command('doctor')
     .description('check everything that fails silently, and print the command that fixes each problem')
     .addHelpText('after', '\nExample:\n  gemini-callbacks doctor --project=my-project --region=europe-west1')
-    .action(async () => (await import('./doctor.ts')).doctorCommand(context()));
+    .action(async () => await (await import('./doctor.ts')).doctorCommand(context()));
 }

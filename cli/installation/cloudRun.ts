@@ -44,10 +44,13 @@ function cloudRun(variables: NodeJS.ProcessEnv): GoogleApi {
 function notDeployed(place: Place, name: string, listed: JsonObject | undefined): CliError {
   const { project, region } = place;
   const names = objectsIn(listed?.['services']).map((one) => (stringAt(one, 'name') ?? '').split('/').at(-1) ?? '');
-  const prefixes = names.flatMap((one) => /^(?:(.+)-)?gemini-callback$/.exec(one)?.slice(1, 2) ?? []);
+  const prefixes = names.flatMap((one) => {
+    const found = /^(?:(.+)-)?gemini-callback$/.exec(one);
+    return found ? [found[1] ?? ''] : [];
+  });
   const advice =
     prefixes.length > 0
-      ? `This region has ${prefixes.map((prefix = '') => (prefix ? `--prefix=${prefix}` : 'one without --prefix')).join(', ')}.`
+      ? `This region has ${prefixes.map((prefix) => (prefix ? `--prefix=${prefix}` : 'one without --prefix')).join(', ')}.`
       : `Check --project and --region (gcloud run services list --project=${project}), or run: npm run deploy -- ${flagsOf(place)}`;
   return new CliError('NOT_DEPLOYED', `Nothing is deployed as ${name} in ${region} of ${project}. ${advice}`);
 }

@@ -41,7 +41,7 @@ export function addJobCommands(program: Command, context: () => Context): void {
     .command('show')
     .description('show the record of a job and its timeline')
     .argument('<id>', ID)
-    .action(async (id: string) => (await import('./list.ts')).showCommand(id, context()));
+    .action(async (id: string) => await (await import('./list.ts')).showCommand(id, context()));
 
   jobs
     .command('watch')
@@ -57,5 +57,5 @@ export function addJobCommands(program: Command, context: () => Context): void {
   jobs
     .command('reconcile')
     .description('recover missed callbacks and stuck deliveries once, as reconcileJobs does')
-    .action(async () => (await import('./reconcile.ts')).reconcileCommand(context()));
+    .action(async () => await (await import('./reconcile.ts')).reconcileCommand(context()));
 }

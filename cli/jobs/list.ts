@@ -7,8 +7,9 @@ import { linesOf, tableOf } from './describe.ts';
 import { type FoundJob, type JobFilter, JobRecords } from './records.ts';
 
 export async function listCommand(filter: JobFilter, page: Page, context: Context): Promise<void> {
-  const { items, nextPageToken } = await withStore(context, async (firestore) =>
-    new JobRecords(firestore).list(filter, page),
+  const { items, nextPageToken } = await withStore(
+    context,
+    async (firestore) => await new JobRecords(firestore).list(filter, page),
   );
   context.terminal.result({ jobs: items, nextPageToken }, () => (items.length === 0 ? 'No jobs.' : tableOf(items)));
   nextPage(nextPageToken, context.terminal);

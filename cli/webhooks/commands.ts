@@ -23,19 +23,19 @@ export function addWebhookCommands(program: Command, context: () => Context): vo
       'after',
       '\nExample:\n  gemini-callbacks webhooks create --uri=https://… --events=batch.succeeded,batch.failed --secret=webhook-signing-secret',
     );
-  withSecretOptions(create).action(async (options: CreateOptions) =>
-    (await import('./create.ts')).createCommand(options, context()),
+  withSecretOptions(create).action(
+    async (options: CreateOptions) => await (await import('./create.ts')).createCommand(options, context()),
   );
 
   webhooks
     .command('list')
     .description('list all registered webhooks')
-    .action(async () => (await import('./list.ts')).listCommand(context()));
+    .action(async () => await (await import('./list.ts')).listCommand(context()));
 
   webhooks
     .command('show <id>')
     .description('show a webhook')
-    .action(async (id: string) => (await import('./list.ts')).showCommand(id, context()));
+    .action(async (id: string) => await (await import('./list.ts')).showCommand(id, context()));
 
   webhooks
     .command('update <id>')
@@ -46,19 +46,20 @@ export function addWebhookCommands(program: Command, context: () => Context): vo
     .addOption(new Option('--enable', 'deliver again, also after failures').conflicts('disable'))
     .option('--disable', 'deliver nothing')
     .option('--force', 'allow event types that Gemini is not known to accept')
-    .action(async (id: string, options: UpdateOptions) =>
-      (await import('./update.ts')).updateCommand(id, options, context()),
+    .action(
+      async (id: string, options: UpdateOptions) =>
+        await (await import('./update.ts')).updateCommand(id, options, context()),
     );
 
   webhooks
     .command('delete <id>')
     .description('delete a webhook: Gemini delivers nothing to it any more')
-    .action(async (id: string) => (await import('./update.ts')).deleteCommand(id, context()));
+    .action(async (id: string) => await (await import('./update.ts')).deleteCommand(id, context()));
 
   webhooks
     .command('ping <id>')
     .description('make Gemini send a ping to a webhook')
-    .action(async (id: string) => (await import('./ping.ts')).pingCommand(id, context()));
+    .action(async (id: string) => await (await import('./ping.ts')).pingCommand(id, context()));
 
   const rotate = webhooks
     .command('rotate <id>')
@@ -71,8 +72,9 @@ export function addWebhookCommands(program: Command, context: () => Context): vo
     )
     .option('--drop-unlisted', 'remove stored secrets that no webhook of this API key signs with')
     .option('--wait <seconds>', 'time for geminiCallback to read the new secret', '90');
-  withSecretOptions(rotate).action(async (id: string, options: RotateOptions) =>
-    (await import('./rotate.ts')).rotateCommand(id, options, context()),
+  withSecretOptions(rotate).action(
+    async (id: string, options: RotateOptions) =>
+      await (await import('./rotate.ts')).rotateCommand(id, options, context()),
   );
 
   webhooks
@@ -80,5 +82,7 @@ export function addWebhookCommands(program: Command, context: () => Context): vo
     .description("print the callback URL for a job's webhook config")
     .requiredOption('--route <name>', 'name of the pipeline: 1 to 64 of A-Z a-z 0-9 _ -')
     .addHelpText('after', '\nExample:\n  gemini-callbacks webhooks route-url --route=nightly')
-    .action(async ({ route }: { route: string }) => (await import('./routeUrl.ts')).routeUrlCommand(route, context()));
+    .action(
+      async ({ route }: { route: string }) => await (await import('./routeUrl.ts')).routeUrlCommand(route, context()),
+    );
 }
