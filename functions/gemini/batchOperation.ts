@@ -15,10 +15,15 @@ export type Part =
 /** The output stands at both places, or at either (docs/gemini-wire.md 7.4). */
 const METADATA_OUTPUT = '$.metadata.output';
 const RESPONSE_OUTPUT = '$.response';
-const INLINE = 'inlinedResponses.inlinedResponses.*';
-const PATHS = [
-  `${METADATA_OUTPUT}.${INLINE}`,
-  `${RESPONSE_OUTPUT}.${INLINE}`,
+
+/**
+ * The two forms of inline responses: an object that holds the list, or the list itself. They cannot be read in one pass,
+ * because the path of the second would hold the whole list of the first in memory.
+ */
+const INLINE = { nested: 'inlinedResponses.inlinedResponses.*', flat: 'inlinedResponses.*' };
+export type InlineForm = keyof typeof INLINE;
+
+const COMMON_PATHS = [
   `${METADATA_OUTPUT}.responsesFile`,
   `${RESPONSE_OUTPUT}.responsesFile`,
   '$.metadata.state',
@@ -27,10 +32,6 @@ const PATHS = [
   '$.done',
   '$.error',
 ];
-
-/** Depths of inline responses below the root. */
-const METADATA_DEPTH = depthOf(METADATA_OUTPUT);
-const RESPONSE_DEPTH = depthOf(RESPONSE_OUTPUT);
 
 /** Returns a state without its prefix: the guide writes `JOB_STATE_…`, the wire `BATCH_STATE_…`. */
 export function stateName(state: string): string {
@@ -54,16 +55,22 @@ export function batchState({ state, isDone, error }: BatchEnd): string {
 /**
  * Yields the parts of the operation from its bytes, holding one of them at a time.
  *
+ * @param form of the inline responses; those of the other form are skipped.
  * @throws {GeminiError} where the bytes end before the operation does. The parts until then are good.
  */
-export async function* partsOf(body: AsyncIterable<Uint8Array>): AsyncGenerator<Part> {
-  const parser = new JSONParser({ keepStack: false, paths: PATHS });
+export async function* partsOf(body: AsyncIterable<Uint8Array>, form: InlineForm = 'nested'): AsyncGenerator<Part> {
+  const inline = [METADATA_OUTPUT, RESPONSE_OUTPUT].map((output) => `${output}.${INLINE[form]}`);
+  const parser = new JSONParser({ keepStack: false, paths: [...inline, ...COMMON_PATHS] });
+  const [metadataDepth, responseDepth] = inline.map((path) => path.split('.').length - 1);
   const parts: Part[] = [];
   let isInMetadata = false;
   parser.onValue = ({ value, key, stack }) => {
-    const part = toPart(value, key, stack.length, isInMetadata);
-    if (part?.kind === 'inline' && stack.length === METADATA_DEPTH) isInMetadata = true;
-    if (part) parts.push(part);
+    if (typeof key !== 'number') parts.push(...namedPart(value, key));
+    else if (stack.length === metadataDepth || stack.length === responseDepth) {
+      const isResponse = stack.length === responseDepth;
+      parts.push({ kind: 'inline', index: key, entry: value, isRepeat: isInMetadata && isResponse });
+      isInMetadata ||= !isResponse;
+    }
   };
   for await (const chunk of body) {
     parser.write(chunk);
@@ -72,27 +79,14 @@ export async function* partsOf(body: AsyncIterable<Uint8Array>): AsyncGenerator<
   if (!parser.isEnded) throw new GeminiError('Gemini answered with only a part of the operation.');
 }
 
-function toPart(
-  value: unknown,
-  key: string | number | undefined,
-  depth: number,
-  isInMetadata: boolean,
-): Part | undefined {
-  if (typeof key === 'number') {
-    if (depth !== METADATA_DEPTH && depth !== RESPONSE_DEPTH) return undefined;
-    return { kind: 'inline', index: key, entry: value, isRepeat: isInMetadata && depth === RESPONSE_DEPTH };
-  }
-  if (key === 'done') return value === true ? { kind: 'done' } : undefined;
+function namedPart(value: unknown, key: string | undefined): readonly Part[] {
+  if (key === 'done') return value === true ? [{ kind: 'done' }] : [];
   if (key === 'error' && isJsonObject(value))
-    return { kind: 'error', code: textOf(value['code']), message: textOf(value['message']) };
+    return [{ kind: 'error', code: textOf(value['code']), message: textOf(value['message']) }];
   if (key === 'requestCount')
-    return Number.isSafeInteger(Number(value)) ? { kind: 'total', total: Number(value) } : undefined;
-  if (typeof value !== 'string') return undefined;
-  if (key === 'responsesFile') return { kind: 'file', name: value };
-  if (key === 'state') return { kind: 'state', state: value };
-  return key === 'endTime' ? { kind: 'end', time: value } : undefined;
-}
-
-function depthOf(output: string): number {
-  return `${output}.${INLINE}`.split('.').length - 1;
+    return Number.isSafeInteger(Number(value)) ? [{ kind: 'total', total: Number(value) }] : [];
+  if (typeof value !== 'string') return [];
+  if (key === 'responsesFile') return [{ kind: 'file', name: value }];
+  if (key === 'state') return [{ kind: 'state', state: value }];
+  return key === 'endTime' ? [{ kind: 'end', time: value }] : [];
 }

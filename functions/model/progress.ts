@@ -14,7 +14,7 @@ export interface Progress {
 
 export const NOTHING_YET: Progress = { position: 0, published: 0, failed: 0 };
 
-/** What a decision needs of the results in a job's record. */
+/** The results in a job's record, as far as they decide about an attempt. */
 export interface ResultsRecord extends Progress {
   readonly state: 'pending' | 'running' | 'complete' | 'failed';
   /** The type of the event whose results these are. */
@@ -23,18 +23,22 @@ export interface ResultsRecord extends Progress {
   readonly leaseOwner?: string | undefined;
 }
 
-/** What to do about a job's results: read them from there, leave them to somebody who is at it, or nothing any more. */
+/** The decision about an attempt: read on from a point, wait for another instance, or nothing because it is done. */
 export type ResultsDecision =
   | { readonly action: 'read'; readonly from: Progress }
   | { readonly action: 'wait'; readonly until: Date }
   | { readonly action: 'done' };
 
-/** Whether results are still to come with an event, beside those that are there or to come already. */
+/** Returns true where an event announces results that the record does not have or await yet. */
 export function announcesResults(stored: ResultsRecord | undefined, eventType: string): boolean {
   return canHaveOutput(eventType) && (stored === undefined || isSuperseded(stored.event, eventType));
 }
 
-/** @param now by the clock that `leaseUntil` was written by. */
+/**
+ * Decides about an attempt to read results.
+ *
+ * @param now by the clock that wrote `leaseUntil`.
+ */
 export function decideResults(
   stored: ResultsRecord | undefined,
   eventType: string,
@@ -51,7 +55,7 @@ export function decideResults(
   return { action: 'read', from: { position, published, failed, total } };
 }
 
-/** Calls that an interaction waited for are not its output; a late event of less weight changes nothing. */
+/** Function calls are not an interaction's output, so its final event replaces them; the reverse is a late event. */
 function isSuperseded(before: string | undefined, after: string | undefined): boolean {
   if (before === undefined || after === undefined) return false;
   return !isFinal(stateOf(before)) && isFinal(stateOf(after));

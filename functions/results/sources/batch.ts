@@ -1,4 +1,4 @@
-import { type BatchEnd, batchState, partsOf } from '../../gemini/batchOperation.ts';
+import { type BatchEnd, batchState, type InlineForm, partsOf } from '../../gemini/batchOperation.ts';
 import { isBatchName } from '../../gemini/names.ts';
 import { pauseAfter } from '../../gemini/callWithRetry.ts';
 import { download } from '../../gemini/download.ts';
@@ -20,6 +20,8 @@ interface Seen extends BatchEnd {
   /** The index of the next inline response. */
   next: number;
   hasInline: boolean;
+  /** The form in which inline responses are looked for. */
+  form: InlineForm;
   file?: string;
   total?: number;
 }
@@ -52,11 +54,11 @@ export async function* batchResults(
     throw GeminiError.final('INVALID_ARGUMENT', `${batch.name} is not the name of a batch.`);
   const backoff = new Backoff();
   const outputWaitEnds = performance.now() + OUTPUT_WAIT_MILLIS;
-  const seen: Seen = { next: start.published, hasInline: false };
+  const seen: Seen = { next: start.published, hasInline: false, form: 'nested' };
   for (;;) {
     try {
       const { body } = await gemini.open(batch.name, signal);
-      for await (const part of partsOf(body)) {
+      for await (const part of partsOf(body, seen.form)) {
         if (part.kind === 'file') seen.file = part.name;
         if (part.kind === 'state') seen.state = part.state;
         if (part.kind === 'done') seen.isDone = true;
@@ -72,8 +74,14 @@ export async function* batchResults(
         }
       }
       requireEnded(seen);
-      if (batch.hasSucceeded) requireOutput(seen, batch);
-      break;
+      if (namesOutput(seen, batch)) break;
+      if (seen.form === 'nested') {
+        seen.form = 'flat';
+        continue;
+      }
+      if (!batch.hasSucceeded) break;
+      seen.form = 'nested';
+      throw missingOutput(seen, batch);
     } catch (error) {
       signal.throwIfAborted();
       const failure = toGeminiError(error);
@@ -96,13 +104,16 @@ function requireEnded(seen: Seen): void {
     throw new GeminiError(`The batch is ${state || 'in no state'} at Gemini, although its event has arrived.`);
 }
 
+function namesOutput({ hasInline, file }: Seen, { pointer }: BatchSource): boolean {
+  return hasInline || (fileNameIn(file) ?? fileNameIn(pointer)) !== undefined;
+}
+
 /** A batch that has not succeeded at Gemini never names an output; one that has names it soon. */
-function requireOutput(seen: Seen, { pointer, eventTime }: BatchSource): void {
-  if (seen.hasInline || (fileNameIn(seen.file) ?? fileNameIn(pointer)) !== undefined) return;
+function missingOutput(seen: Seen, { eventTime }: BatchSource): GeminiError {
   const state = batchState(seen);
   const reason = seen.error ? `: ${seen.error.message}` : '';
   const message = `The batch has ended as ${state} and names no output at Gemini${reason}.`;
-  throw announcementOf('batch', state.toLowerCase()) === 'batch.succeeded'
+  return announcementOf('batch', state.toLowerCase()) === 'batch.succeeded'
     ? noOutput(message, eventTime)
     : GeminiError.final(NO_OUTPUT, message);
 }
