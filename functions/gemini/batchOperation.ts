@@ -1,10 +1,14 @@
-import { JSONParser } from '@streamparser/json';
+import { type Entry, MAX_ENTRY_BYTES } from '../model/entry.ts';
 import { isJsonObject, textOf } from '../model/json.ts';
+import { compilePatterns } from '../model/scanner/patterns.ts';
+import { type StreamedValue, streamValues } from '../model/scanner/jsonStream.ts';
 import { GeminiError } from './errors.ts';
 
 /** A part of a batch's operation (docs/gemini-wire.md 7.3), in the order of the answer. */
 export type Part =
-  | { readonly kind: 'inline'; readonly index: number; readonly entry: unknown; readonly isRepeat: boolean }
+  | ({ readonly kind: 'inline'; readonly isRepeat: boolean } & Entry)
+  /** The end of the list, which may be empty. */
+  | { readonly kind: 'inlineEnd' }
   | { readonly kind: 'file'; readonly name: string }
   | { readonly kind: 'state'; readonly state: string }
   | { readonly kind: 'total'; readonly total: number }
@@ -13,25 +17,23 @@ export type Part =
   | { readonly kind: 'error'; readonly code: string; readonly message: string };
 
 /** The output stands at both places, or at either (docs/gemini-wire.md 7.4). */
-const METADATA_OUTPUT = '$.metadata.output';
-const RESPONSE_OUTPUT = '$.response';
-
-/**
- * The two forms of inline responses: an object that holds the list, or the list itself. They cannot be read in one pass,
- * because the path of the second would hold the whole list of the first in memory.
- */
-const INLINE = { nested: 'inlinedResponses.inlinedResponses.*', flat: 'inlinedResponses.*' };
-export type InlineForm = keyof typeof INLINE;
-
-const COMMON_PATHS = [
-  `${METADATA_OUTPUT}.responsesFile`,
-  `${RESPONSE_OUTPUT}.responsesFile`,
-  '$.metadata.state',
-  '$.metadata.batchStats.requestCount',
-  '$.metadata.endTime',
-  '$.done',
-  '$.error',
-];
+const LISTS = ['metadata.output.inlinedResponses', 'response.inlinedResponses'];
+/** The list of inline responses stands in an object, as documented, or directly. */
+const IN_METADATA = ['metadata.output.inlinedResponses.inlinedResponses.*', 'metadata.output.inlinedResponses.[]'];
+const IN_RESPONSE = ['response.inlinedResponses.inlinedResponses.*', 'response.inlinedResponses.[]'];
+const INLINE = [...IN_METADATA, ...IN_RESPONSE];
+const STREAM = { opaque: new Set(INLINE), marks: new Set(LISTS), maxBytes: MAX_ENTRY_BYTES };
+const PATTERNS = compilePatterns([
+  ...LISTS,
+  ...INLINE,
+  'metadata.output.responsesFile',
+  'response.responsesFile',
+  'metadata.state',
+  'metadata.batchStats.requestCount',
+  'metadata.endTime',
+  'done',
+  'error',
+]);
 
 /** Returns a state without its prefix: the guide writes `JOB_STATE_…`, the wire `BATCH_STATE_…`. */
 export function stateName(state: string): string {
@@ -55,38 +57,50 @@ export function batchState({ state, isDone, error }: BatchEnd): string {
 /**
  * Yields the parts of the operation from its bytes, holding one of them at a time.
  *
- * @param form of the inline responses; those of the other form are skipped.
- * @throws {GeminiError} where the bytes end before the operation does. The parts until then are good.
+ * @throws {GeminiError} where the bytes end before the operation does, or are no JSON. The parts until then are good.
  */
-export async function* partsOf(body: AsyncIterable<Uint8Array>, form: InlineForm = 'nested'): AsyncGenerator<Part> {
-  const inline = [METADATA_OUTPUT, RESPONSE_OUTPUT].map((output) => `${output}.${INLINE[form]}`);
-  const parser = new JSONParser({ keepStack: false, paths: [...inline, ...COMMON_PATHS] });
-  const [metadataDepth, responseDepth] = inline.map((path) => path.split('.').length - 1);
-  const parts: Part[] = [];
+export async function* partsOf(body: AsyncIterable<Uint8Array>): AsyncGenerator<Part> {
   let isInMetadata = false;
-  parser.onValue = ({ value, key, stack }) => {
-    if (typeof key !== 'number') parts.push(...namedPart(value, key));
-    else if (stack.length === metadataDepth || stack.length === responseDepth) {
-      const isResponse = stack.length === responseDepth;
-      parts.push({ kind: 'inline', index: key, entry: value, isRepeat: isInMetadata && isResponse });
-      isInMetadata ||= !isResponse;
+  try {
+    for await (const value of streamValues(body, { ...STREAM, patterns: PATTERNS })) {
+      isInMetadata ||= IN_METADATA.includes(value.pattern);
+      const part = toPart(value, isInMetadata);
+      if (part) yield part;
     }
-  };
-  for await (const chunk of body) {
-    parser.write(chunk);
-    yield* parts.splice(0);
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError)) throw cause;
+    throw new GeminiError('Gemini answered with only a part of the operation.', { cause });
   }
-  if (!parser.isEnded) throw new GeminiError('Gemini answered with only a part of the operation.');
 }
 
-function namedPart(value: unknown, key: string | undefined): readonly Part[] {
-  if (key === 'done') return value === true ? [{ kind: 'done' }] : [];
-  if (key === 'error' && isJsonObject(value))
-    return [{ kind: 'error', code: textOf(value['code']), message: textOf(value['message']) }];
-  if (key === 'requestCount')
-    return Number.isSafeInteger(Number(value)) ? [{ kind: 'total', total: Number(value) }] : [];
-  if (typeof value !== 'string') return [];
-  if (key === 'responsesFile') return [{ kind: 'file', name: value }];
-  if (key === 'state') return [{ kind: 'state', state: value }];
-  return key === 'endTime' ? [{ kind: 'end', time: value }] : [];
+function toPart(value: StreamedValue, isInMetadata: boolean): Part | undefined {
+  const { pattern, key, bytes, length } = value;
+  if (INLINE.includes(pattern))
+    return {
+      kind: 'inline',
+      bytes: bytes && trimmed(bytes),
+      length,
+      isRepeat: isInMetadata && IN_RESPONSE.includes(pattern),
+    };
+  if (LISTS.includes(pattern)) return { kind: 'inlineEnd' };
+  return bytes && toFact(String(key), JSON.parse(bytes.toString()));
+}
+
+function toFact(name: string, value: unknown): Part | undefined {
+  if (name === 'done') return value === true ? { kind: 'done' } : undefined;
+  if (name === 'error' && isJsonObject(value))
+    return { kind: 'error', code: textOf(value['code']), message: textOf(value['message']) };
+  if (name === 'requestCount')
+    return Number.isSafeInteger(Number(value)) ? { kind: 'total', total: Number(value) } : undefined;
+  if (typeof value !== 'string') return undefined;
+  if (name === 'responsesFile') return { kind: 'file', name: value };
+  if (name === 'state') return { kind: 'state', state: value };
+  return name === 'endTime' ? { kind: 'end', time: value } : undefined;
+}
+
+/** Removes the white space between the value and the comma or bracket behind it. */
+function trimmed(json: Buffer): Buffer {
+  let end = json.length;
+  while (end > 0 && (json[end - 1] ?? 0) <= 0x20) end -= 1;
+  return json.subarray(0, end);
 }

@@ -21,6 +21,7 @@ interface ResultsProgress {
   readonly published: number;
   readonly failed: number;
   readonly total?: number | undefined;
+  readonly expected?: number | undefined;
 }
 
 export type Outcome = 'published' | 'duplicate' | 'conflict' | 'quarantined';
@@ -101,6 +102,13 @@ export class Log {
 
   resultsCompleted(facts: ResultsFacts, progress: ResultsProgress): void {
     this.#line('INFO', 'results_completed', `${progress.published} results are out`, { ...facts, ...progress });
+  }
+
+  /** Gemini gave fewer results than the job had requests. */
+  resultsMissing(facts: ResultsFacts, progress: ResultsProgress, missing: number): void {
+    const { published, failed, expected } = progress;
+    const message = `Gemini gave ${published} results for ${expected} requests: ${missing} are missing`;
+    this.#line('WARNING', 'results_missing', message, { ...facts, published, failed, expected, missing });
   }
 
   /** An alert reads this line: the job or its file is missing, foreign or blocked. */
