@@ -108,7 +108,7 @@ export class Batches {
   /** The operation as G 7.3 shows it; lists leave inline results out. */
   resource(batch: Batch, inLists = false): object {
     const { job, model, displayName, input } = batch;
-    const output = inLists && batch.output?.responsesFile === undefined ? undefined : batch.output;
+    const output = inLists && batch.output?.responsesFile === undefined ? undefined : this.#inOrder(batch.output);
     const metadata = {
       '@type': `${PACKAGE}.GenerateContentBatch`,
       model,
@@ -126,12 +126,21 @@ export class Batches {
     return { name: job.name, metadata, done: isFinal(job) ? true : undefined, error: job.error, response };
   }
 
+  #inOrder(output: Output | undefined): Output | undefined {
+    const responses = output?.inlinedResponses?.inlinedResponses;
+    if (responses === undefined || this.#settings.get().jobs.inlineOrder === 'requests') return output;
+    const label = this.#random.next('inline-order');
+    const places = new Map(responses.map((response, index) => [response, this.#random.fraction(`${label}/${index}`)]));
+    const shuffled = responses.toSorted((a, b) => (places.get(a) ?? 0) - (places.get(b) ?? 0));
+    return { inlinedResponses: { inlinedResponses: shuffled } };
+  }
+
   #conclude(batch: Batch, { state, output }: Outcome): string | undefined {
     const { fileName, requests } = batch.input;
     if (state !== 'succeeded' && state !== 'partially_succeeded') return undefined;
     if (output !== undefined && 'text' in output) {
       const lines = output.text.split('\n').filter((line) => line !== '').length;
-      return this.#keepFile(batch, bytesContent(Buffer.from(output.text)), lines, 0);
+      return this.#keepFile(batch, bytesContent(Buffer.from(output.text)), output.requests ?? lines, 0);
     }
     if (output !== undefined) {
       const content = linesContent(output, this.#random);
