@@ -7,7 +7,7 @@ interface GeminiErrorOptions {
   readonly status?: string | undefined;
   readonly reason?: string | undefined;
   readonly retryAfterSeconds?: number | undefined;
-  /** For an error that the code itself finds; otherwise the answer decides. */
+  /** Set for an error that the code detects; otherwise the answer decides. */
   readonly disposition?: Disposition | undefined;
   readonly cause?: unknown;
 }
@@ -22,7 +22,7 @@ export class GeminiError extends Error {
   readonly reason: string | undefined;
   readonly retryAfterSeconds: number | undefined;
   readonly disposition: Disposition;
-  /** What an operator can do about it, a sentence. */
+  /** The operator's fix, a sentence. */
   readonly advice: string | undefined;
 
   constructor(message: string, options: GeminiErrorOptions = {}) {
@@ -73,9 +73,17 @@ export function toGeminiError(error: unknown, headers?: Headers): GeminiError {
   return fromAnswer(httpStatus, body, answered, error);
 }
 
+/** Statuses of answers in Google's error model that leave the status out. */
+const STATUS_BY_HTTP: ReadonlyMap<number, string> = new Map([
+  [400, 'INVALID_ARGUMENT'],
+  [401, 'UNAUTHENTICATED'],
+  [403, 'PERMISSION_DENIED'],
+  [404, 'NOT_FOUND'],
+]);
+
 /** Converts an answer in Google's error model, or any other body. */
 export function fromAnswer(httpStatus: number, body: string, headers?: Headers, cause?: unknown): GeminiError {
-  const { message, status, reason } = parseError(body);
+  const { message, status = message && STATUS_BY_HTTP.get(httpStatus), reason } = parseError(body);
   return new GeminiError(message ?? `Gemini answered ${httpStatus}.`, {
     httpStatus,
     status,
