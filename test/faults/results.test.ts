@@ -83,6 +83,46 @@ test('a cut inline answer is read again and resumed', async () => {
   expect(indexesOf(await stage.resultsToTheEnd())).toEqual(upTo(300));
 });
 
+test('inline responses in another order on each read arrive once, also after a cut and a killed instance', async () => {
+  const count = 600;
+  const cut = { method: 'batches.get', cutAfterBytes: 100_000 };
+  const stage = await Stage.open({ settings: { jobs: { inlineOrder: 'changing' } } });
+  const batch = await stage.batch(upTo(count).map((n) => `prompt ${n}`));
+  await stage.simulator.finish(batch);
+  const doomed = await stage.start();
+  stage.simulator.settings.patch({
+    api: {
+      faults: [
+        { ...cut, times: 2 },
+        { method: 'batches.get', status: 503 },
+      ],
+    },
+  });
+  const delivering = deliver(doomed, eventMessage('batch.succeeded', batch));
+  await eventually('it has published two parts', 20_000, async () => {
+    const { published = 0 } = (await stage.record(batch))?.['results'] ?? {};
+    return published > 0 || undefined;
+  });
+  await doomed.end('SIGKILL');
+  expect(await delivering).toBe(0);
+  const { leaseUntil } = (await stage.record(batch))?.['results'] ?? {};
+  await sleep(leaseUntil.toMillis() - Date.now());
+  stage.simulator.settings.patch({ api: { faults: [{ ...cut, times: 1 }] } });
+  expect(await deliver(await stage.start(), eventMessage('batch.succeeded', batch))).toBe(204);
+  const results = await stage.resultsToTheEnd();
+  const keys = new Map<unknown, unknown>();
+  for (const { data, attributes } of results) {
+    if (attributes['ce-type'] !== 'job.result') continue;
+    const key = keys.get(data['index']) ?? data['key'];
+    expect(data['key']).toBe(key);
+    keys.set(data['index'], key);
+  }
+  expect(new Set(keys.values()).size).toBe(count);
+  expect([...keys.keys()].map(Number).toSorted((a, b) => a - b)).toEqual(upTo(count));
+  expect(results.at(-1)?.data).toMatchObject({ total: count, ok: count, error: 0, usage: { results: count } });
+  expect((await stage.record(batch))?.['results']).not.toHaveProperty('order');
+}, 60_000);
+
 test('429 and 5xx are retried after the pause that they ask for', async () => {
   const stage = await Stage.open({
     settings: {

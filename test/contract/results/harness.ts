@@ -49,6 +49,10 @@ export class Stage {
     };
   }
 
+  get running(): ReadonlySet<RunningFunction> {
+    return this.#running;
+  }
+
   async start(env: NodeJS.ProcessEnv = {}, target = 'fetchResults'): Promise<RunningFunction> {
     const running = await startFunction(target, { ...this.env, ...env });
     this.#running.add(running);
