@@ -1,0 +1,38 @@
+import { status } from '@grpc/grpc-js';
+import { loadService, type LocalServer, serve } from '../grpc.ts';
+import { Broker } from './broker.ts';
+import { RpcError } from './errors.ts';
+import { publisherMethods } from './publisher.ts';
+import { Store } from './store.ts';
+import { subscriberMethods } from './subscriber.ts';
+
+export { Store } from './store.ts';
+
+const PROTOS = '@google-cloud/pubsub-api/build/protos/protos.json';
+
+/** Requests beyond Pub/Sub's own limit are read, so that they are refused with INVALID_ARGUMENT, which no client retries. */
+const MAX_REQUEST_BYTES = -1;
+
+/**
+ * Starts an embedded stand-in of Pub/Sub on 127.0.0.1, for clients that PUBSUB_EMULATOR_HOST points to it.
+ *
+ * @param port 0 takes a free one.
+ * @param store a stopped server's, to continue with its topics, subscriptions and unacknowledged messages.
+ */
+export async function startPubsub({ port = 0, store = new Store() } = {}): Promise<LocalServer> {
+  const broker = new Broker(store);
+  const server = await serve(
+    [
+      [loadService(PROTOS, 'google.pubsub.v1.Publisher'), publisherMethods(broker)],
+      [loadService(PROTOS, 'google.pubsub.v1.Subscriber'), subscriberMethods(broker)],
+    ],
+    { port, maxRequestBytes: MAX_REQUEST_BYTES },
+  );
+  return {
+    ...server,
+    stop: async () => {
+      broker.stop(new RpcError(status.UNAVAILABLE, 'The server is stopping.'));
+      await server.stop();
+    },
+  };
+}
