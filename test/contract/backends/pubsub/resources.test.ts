@@ -1,0 +1,158 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  ALREADY_EXISTS,
+  BACKENDS,
+  Clients,
+  INVALID_ARGUMENT,
+  NOT_FOUND,
+  OUT_OF_RANGE,
+  UNIMPLEMENTED,
+} from './support.ts';
+
+/** Where the two differ, a test names both: docs/local.md lists the differences. */
+describe.each(BACKENDS)('Pub/Sub, $name', ({ name, start }) => {
+  let backend: Awaited<ReturnType<typeof start>>;
+  const isEmbedded = name === 'embedded';
+  beforeAll(async () => void (backend = await start()));
+  afterAll(async () => void (await backend.stop()));
+
+  describe('topics and subscriptions', () => {
+    test('are created once, found, listed and deleted', async () => {
+      const { pubsub, projectId } = new Clients(backend.host);
+      await pubsub.createTopic('first');
+      await pubsub.createTopic('second');
+      await expect(pubsub.createTopic('first')).rejects.toMatchObject({ code: ALREADY_EXISTS });
+      await pubsub.createSubscription('first', 'sub', { labels: { a: 'b' } });
+      await expect(pubsub.createSubscription('first', 'sub')).rejects.toMatchObject({ code: ALREADY_EXISTS });
+      await expect(pubsub.createSubscription('none', 'other')).rejects.toMatchObject({ code: NOT_FOUND });
+
+      const named = (kind: string, ...ids: string[]) => ids.map((id) => `projects/${projectId}/${kind}/${id}`);
+      expect((await pubsub.getTopics())[0].map((topic) => topic.name)).toEqual(named('topics', 'first', 'second'));
+      const [ofTopic] = await pubsub.topic('first').getSubscriptions();
+      expect(ofTopic.map((subscription) => subscription.name)).toEqual(named('subscriptions', 'sub'));
+      expect((await pubsub.getSubscriptions())[0].map((each) => each.name)).toEqual(named('subscriptions', 'sub'));
+
+      await pubsub.topic('first').delete();
+      expect(await pubsub.topic('first').exists()).toEqual([false]);
+      expect((await pubsub.subscription('sub').getMetadata())[0].topic).toBe('_deleted-topic_');
+      await pubsub.subscription('sub').delete();
+      expect(await pubsub.subscription('sub').exists()).toEqual([false]);
+      await expect(pubsub.subscription('sub').delete()).rejects.toMatchObject({ code: NOT_FOUND });
+    });
+
+    test('are listed page by page', async () => {
+      const { pubsub, publisher, projectId } = new Clients(backend.host);
+      for (const id of ['one', 'two', 'three']) await pubsub.createTopic(id);
+      const list = async (pageToken: string) => {
+        const request = { project: `projects/${projectId}`, pageSize: 2, pageToken };
+        const [topics, , response] = await publisher.listTopics(request, { autoPaginate: false });
+        return { count: topics.length, next: response?.nextPageToken ?? '' };
+      };
+      const first = await list('');
+      expect(first.count).toBe(2);
+      expect(await list(first.next)).toEqual({ count: 1, next: '' });
+    });
+
+    test.each(['1topic', 'ab', 'goog-topic', 'a b c', 'a'.repeat(256)])('are not named %s', async (id) => {
+      const { publisher, projectId } = new Clients(backend.host);
+      const creation = publisher.createTopic({ name: `projects/${projectId}/topics/${id}` });
+      await expect(creation).rejects.toMatchObject({ code: INVALID_ARGUMENT });
+    });
+
+    test('of projects are kept apart', async () => {
+      const [one, other] = [new Clients(backend.host), new Clients(backend.host)];
+      await one.create();
+      await other.create();
+      await one.publish({ text: 'to one' });
+      expect(await other.pull()).toEqual([]);
+      expect((await one.pullSome(1)).map(({ text }) => text)).toEqual(['to one']);
+    });
+
+    test('have the defaults of the service', async () => {
+      const clients = new Clients(backend.host);
+      await clients.create({ retryPolicy: { minimumBackoff: { seconds: 12 } } });
+      const [metadata] = await clients.pubsub.subscription('sub').getMetadata();
+      expect(metadata).toMatchObject({ topic: clients.topic(), ackDeadlineSeconds: 10, filter: '' });
+      expect(Number(metadata.messageRetentionDuration?.seconds)).toBe(7 * 86_400);
+      expect(Number(metadata.retryPolicy?.minimumBackoff?.seconds)).toBe(12);
+    });
+
+    test('change the fields of an update mask and no others', async () => {
+      const clients = new Clients(backend.host);
+      await clients.create({ labels: { kept: 'yes' }, filter: 'attributes:a' });
+      const { subscriber } = clients;
+      const change = { name: clients.subscription(), ackDeadlineSeconds: 60, labels: { kept: 'no' } };
+      const updateMask = { paths: ['ack_deadline_seconds'] };
+      const [updated] = await subscriber.updateSubscription({ subscription: change, updateMask });
+      expect(updated).toMatchObject({ ackDeadlineSeconds: 60, labels: { kept: 'yes' }, filter: 'attributes:a' });
+      const fixed = subscriber.updateSubscription({
+        subscription: { name: clients.subscription(), filter: 'attributes:b' },
+        updateMask: { paths: ['filter'] },
+      });
+      await expect(fixed).rejects.toMatchObject({ code: INVALID_ARGUMENT });
+    });
+
+    test('refuse settings beyond the limits', async () => {
+      const clients = new Clients(backend.host);
+      await clients.create();
+      const creation = (options: object) => clients.pubsub.createSubscription('topic', 'refused', options);
+      await expect(creation({ ackDeadlineSeconds: 601 })).rejects.toMatchObject({ code: INVALID_ARGUMENT });
+      const tooFew = { deadLetterPolicy: { deadLetterTopic: clients.topic(), maxDeliveryAttempts: 4 } };
+      await expect(creation(tooFew)).rejects.toMatchObject({ code: isEmbedded ? INVALID_ARGUMENT : OUT_OF_RANGE });
+      const noTopic = { deadLetterPolicy: { deadLetterTopic: clients.topic('none'), maxDeliveryAttempts: 5 } };
+      await expect(creation(noTopic)).rejects.toMatchObject({ code: NOT_FOUND });
+      const tooLong = { retryPolicy: { maximumBackoff: { seconds: 601 } } };
+      await expect(creation(tooLong)).rejects.toMatchObject({ code: INVALID_ARGUMENT });
+    });
+  });
+
+  describe('publishing', () => {
+    test('gives each message an id of its own', async () => {
+      const clients = new Clients(backend.host);
+      await clients.create();
+      const batches = await Promise.all([1, 2, 3].map(() => clients.publish({ text: 'a' }, { text: 'a' })));
+      expect(new Set(batches.flat()).size).toBe(6);
+    });
+
+    test('refuses what no subscriber could receive', async () => {
+      const clients = new Clients(backend.host);
+      await expect(clients.publish({ text: 'a' })).rejects.toMatchObject({ code: NOT_FOUND });
+      await clients.create();
+      await expect(clients.publish({ text: 'good' }, {})).rejects.toMatchObject({ code: INVALID_ARGUMENT });
+      const many = Array.from({ length: 1_001 }, () => ({ text: 'a' }));
+      await expect(clients.publish(...many)).rejects.toMatchObject({ code: INVALID_ARGUMENT });
+      expect(await clients.pull()).toEqual([]);
+    });
+
+    test.each([
+      ['101 attributes', { attributes: Object.fromEntries(Array.from({ length: 101 }, (_, i) => [`k${i}`, ''])) }],
+      ['a key of 257 bytes', { attributes: { ['é'.repeat(128) + 'k']: 'v' } }],
+      ['a value of 1,025 bytes', { attributes: { key: 'é'.repeat(512) + 'v' } }],
+      ['a reserved key', { attributes: { 'goog-key': 'v' } }],
+      ['an ordering key of 1,025 bytes', { text: 'a', orderingKey: 'k'.repeat(1_025) }],
+    ])('of %s is refused by the embedded one only', async (_, message) => {
+      const clients = new Clients(backend.host);
+      await clients.create();
+      if (isEmbedded) await expect(clients.publish(message)).rejects.toMatchObject({ code: INVALID_ARGUMENT });
+      else expect(await clients.publish(message)).toHaveLength(1);
+    });
+
+    test('carries messages of megabytes; beyond 10 MB the official emulator never answers', async () => {
+      const clients = new Clients(backend.host);
+      await clients.create();
+      const text = 'x'.repeat(9_900_000);
+      await clients.publish({ text });
+      expect((await clients.pullSome(1))[0]?.text.length).toBe(text.length);
+      if (!isEmbedded) return;
+      await expect(clients.publish({ text }, { text })).rejects.toMatchObject({ code: INVALID_ARGUMENT });
+    });
+  });
+
+  test('methods that the embedded one does not have are UNIMPLEMENTED, and named', async () => {
+    const clients = new Clients(backend.host);
+    await clients.create();
+    const seek = clients.subscriber.seek({ subscription: clients.subscription(), time: { seconds: 1 } });
+    if (isEmbedded) await expect(seek).rejects.toMatchObject({ code: UNIMPLEMENTED, message: /Subscriber\/Seek/ });
+    else await expect(seek).resolves.toBeDefined();
+  });
+});
