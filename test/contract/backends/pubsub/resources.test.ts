@@ -137,6 +137,16 @@ describe.each(BACKENDS)('Pub/Sub, $name', ({ name, start }) => {
       else expect(await clients.publish(message)).toHaveLength(1);
     });
 
+    test('accepts nothing after the deadline of the call', async () => {
+      const clients = new Clients(backend.host);
+      await clients.create();
+      const request = { topic: clients.topic(), messages: [{ data: Buffer.from('late') }] };
+      await expect(clients.publisher.publish(request, { timeout: 0, maxRetries: 0 })).rejects.toBeDefined();
+      await clients.publish({ text: 'in time' });
+      expect((await clients.pullSome(1)).map(({ text }) => text)).toEqual(['in time']);
+      expect(await clients.pull()).toEqual([]);
+    });
+
     test('carries messages of megabytes; beyond 10 MB the official emulator never answers', async () => {
       const clients = new Clients(backend.host);
       await clients.create();
