@@ -51,11 +51,12 @@ export class Broker {
 
   /** Pushes to the subscription's endpoint, where it has one, and no longer to a former one. */
   connect({ name, config }: Subscription): void {
-    this.#endpoints.get(name)?.stop();
+    const url = config.pushConfig?.pushEndpoint ?? '';
+    const current = this.#endpoints.get(name);
+    if (current?.url === url) return;
+    current?.stop();
     this.#endpoints.delete(name);
-    if (config.pushConfig?.pushEndpoint) {
-      this.#endpoints.set(name, new PushEndpoint(this.queue(name), config.pushConfig.pushEndpoint));
-    }
+    if (url) this.#endpoints.set(name, new PushEndpoint(this.queue(name), url));
   }
 
   close(name: string, reason: RpcError): void {

@@ -1,8 +1,9 @@
-import { status } from '@grpc/grpc-js';
-import { loadService, type LocalServer, serve } from '../grpc.ts';
+import { status, type UntypedServiceImplementation } from '@grpc/grpc-js';
+import { loadService, type LocalServer, serve, type ServedService } from '../grpc.ts';
 import { Broker } from './broker.ts';
-import { RpcError } from './errors.ts';
+import { RpcError, unimplemented } from './errors.ts';
 import { publisherMethods } from './publisher.ts';
+import { unary } from './rpc.ts';
 import { Store } from './store.ts';
 import { subscriberMethods } from './subscriber.ts';
 
@@ -21,18 +22,32 @@ const MAX_REQUEST_BYTES = -1;
  */
 export async function startPubsub({ port = 0, store = new Store() } = {}): Promise<LocalServer> {
   const broker = new Broker(store);
-  const server = await serve(
-    [
-      [loadService(PROTOS, 'google.pubsub.v1.Publisher'), publisherMethods(broker)],
-      [loadService(PROTOS, 'google.pubsub.v1.Subscriber'), subscriberMethods(broker)],
-    ],
-    { port, maxRequestBytes: MAX_REQUEST_BYTES },
-  );
-  return {
-    ...server,
-    stop: async () => {
-      broker.stop(new RpcError(status.UNAVAILABLE, 'The server is stopping.'));
+  const services = [
+    served('google.pubsub.v1.Publisher', publisherMethods(broker)),
+    served('google.pubsub.v1.Subscriber', subscriberMethods(broker)),
+  ];
+  const stopDelivery = () => broker.stop(new RpcError(status.UNAVAILABLE, 'The server is stopping.'));
+  try {
+    const server = await serve(services, { port, maxRequestBytes: MAX_REQUEST_BYTES });
+    const stop = async () => {
+      stopDelivery();
       await server.stop();
-    },
-  };
+    };
+    return { ...server, stop };
+  } catch (error) {
+    stopDelivery();
+    throw error;
+  }
+}
+
+/** Answers the methods that are not implemented with an error that says what to run instead. */
+function served(service: string, methods: UntypedServiceImplementation): ServedService {
+  const definition = loadService(PROTOS, service);
+  const all = { ...methods };
+  for (const { originalName = '', path } of Object.values(definition)) {
+    all[originalName] ??= unary(() => {
+      throw unimplemented(path);
+    });
+  }
+  return [definition, all];
 }

@@ -3,7 +3,7 @@ import type { Consumer, Demand, Lease, Queue } from './queue.ts';
 /**
  * Waits until a queue has messages.
  *
- * @param signal ends the wait when the caller is gone, so that nothing is leased to it.
+ * @param signal ends the wait when the caller disconnects, so that nothing is leased to it.
  * @returns no lease when `millis` have passed.
  */
 export async function pull(

@@ -10,14 +10,14 @@ const ACKNOWLEDGING: ReadonlySet<number> = new Set([102, 200, 201, 202, 204]);
 
 /** Posts a queue's messages to an endpoint; its answers acknowledge them. */
 export class PushEndpoint implements Consumer {
+  readonly url: string;
   readonly #queue: Queue;
-  readonly #url: string;
   readonly #stopping = new AbortController();
   #requests = 0;
 
   constructor(queue: Queue, url: string) {
     this.#queue = queue;
-    this.#url = url;
+    this.url = url;
     queue.attach(this);
   }
 
@@ -53,7 +53,7 @@ export class PushEndpoint implements Consumer {
     const { name, config } = this.#queue.subscription;
     const deadline = AbortSignal.timeout((config.ackDeadlineSeconds ?? 0) * 1_000);
     try {
-      const response = await fetch(this.#url, {
+      const response = await fetch(this.url, {
         method: 'POST',
         headers: { 'content-type': 'application/json', 'user-agent': 'CloudPubSub-Google' },
         body: JSON.stringify(wrapped(lease, name)),

@@ -55,7 +55,7 @@ interface Lane {
  */
 export class Queue {
   readonly subscription: Subscription;
-  /** Publishes to the dead-letter topic; false where that topic is gone. */
+  /** Publishes to the dead-letter topic; false where that topic does not exist. */
   readonly #deadLetter: (entry: Entry) => boolean;
   #consumers: readonly Consumer[] = [];
   readonly #lanes = new Map<string, Lane>();

@@ -26,8 +26,8 @@ export class Stream implements Consumer {
     this.#call = call;
     this.#queue = queue;
     this.#room = {
-      messages: Number(first.maxOutstandingMessages ?? 0) || Number.POSITIVE_INFINITY,
-      bytes: Number(first.maxOutstandingBytes ?? 0) || Number.POSITIVE_INFINITY,
+      messages: limit(first.maxOutstandingMessages),
+      bytes: limit(first.maxOutstandingBytes),
     };
     if (!first.streamAckDeadlineSeconds) throw invalidArgument('stream_ack_deadline_seconds is not set.');
     this.receive(first);
@@ -73,6 +73,11 @@ export class Stream implements Consumer {
     this.#messages += sign;
     this.#bytes += sign * bytes;
   }
+}
+
+/** A limit that is not positive limits nothing. */
+function limit(value: Request['maxOutstandingBytes']): number {
+  return Number(value ?? 0) > 0 ? Number(value) : Number.POSITIVE_INFINITY;
 }
 
 /** Serves StreamingPull: the first request names the subscription. */

@@ -1,17 +1,17 @@
-import { createServer } from 'node:http';
 import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { BACKENDS, Clients, FAILED_PRECONDITION, INVALID_ARGUMENT } from './support.ts';
+import { BACKENDS, Clients, statusOf } from './support.ts';
 
 interface Push {
   readonly contentType: string | undefined;
   readonly body: {
     readonly subscription: string;
     readonly deliveryAttempt?: number;
-    readonly message: Readonly<Record<string, unknown>>;
+    readonly message: Readonly<Record<string, unknown> & { data?: string; publishTime?: string }>;
   };
   readonly data: string;
   readonly millis: number;
@@ -23,20 +23,12 @@ class Endpoint {
   url = '';
   /** Requests answered at the same time, at most. */
   most = 0;
+  #open = 0;
 
   static async start(...statuses: readonly [number, ...number[]]): Promise<Endpoint> {
     const endpoint = new Endpoint();
-    let open = 0;
-    const server = createServer(async (request, response) => {
-      endpoint.most = Math.max(endpoint.most, (open += 1));
-      const body = JSON.parse(await text(request)) as Push['body'];
-      const data = Buffer.from(String(body.message['data'] ?? ''), 'base64').toString();
-      endpoint.pushes.push({ contentType: request.headers['content-type'], body, data, millis: performance.now() });
-      const status = statuses[endpoint.pushes.length - 1] ?? statuses.at(-1) ?? 500;
-      await sleep(20);
-      open -= 1;
-      response.writeHead(status).end();
-    }).listen(0, '127.0.0.1');
+    const server = createServer((request, response) => void endpoint.#answer(statuses, request, response));
+    server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     onTestFinished(() => {
       server.closeAllConnections();
@@ -45,9 +37,20 @@ class Endpoint {
     endpoint.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/projects/p/topics/t`;
     return endpoint;
   }
+
+  async #answer(statuses: readonly number[], request: IncomingMessage, response: ServerResponse): Promise<void> {
+    this.most = Math.max(this.most, (this.#open += 1));
+    const body = JSON.parse(await text(request)) as Push['body'];
+    const data = Buffer.from(body.message.data ?? '', 'base64').toString();
+    this.pushes.push({ contentType: request.headers['content-type'], body, data, millis: performance.now() });
+    const status = statuses[this.pushes.length - 1] ?? statuses.at(-1) ?? 500;
+    await sleep(20);
+    this.#open -= 1;
+    response.writeHead(status).end();
+  }
 }
 
-/** Where the two differ, a test names both: docs/local.md lists the differences. */
+/** A test whose result depends on the backend names both results; docs/local.md lists the differences. */
 describe.each(BACKENDS)('Push, $name', ({ name, start }) => {
   let backend: Awaited<ReturnType<typeof start>>;
   const isEmbedded = name === 'embedded';
@@ -62,9 +65,9 @@ describe.each(BACKENDS)('Push, $name', ({ name, start }) => {
     await clients.create({ pushEndpoint: endpoint.url, deadLetterPolicy });
     const [messageId] = await clients.publish({ text: '{"a":1}', attributes: { a: '1' }, orderingKey: 'key' });
     await expect.poll(() => endpoint.pushes).toHaveLength(1);
-    const time = endpoint.pushes[0]?.body.message['publishTime'];
+    const time = endpoint.pushes[0]?.body.message.publishTime ?? '';
     expect(endpoint.pushes[0]).toMatchObject({ contentType: expect.stringMatching(/^application\/json/) as unknown });
-    expect(new Date(String(time)).toISOString()).toBe(time);
+    expect(new Date(time).toISOString()).toBe(time);
     expect(endpoint.pushes[0]?.body).toEqual({
       subscription: clients.subscription(),
       message: {
@@ -166,7 +169,7 @@ describe.each(BACKENDS)('Push, $name', ({ name, start }) => {
     const clients = new Clients(backend.host);
     const endpoint = await Endpoint.start(204);
     await clients.create({ pushEndpoint: endpoint.url });
-    if (isEmbedded) await expect(clients.pull()).rejects.toMatchObject({ code: FAILED_PRECONDITION });
+    expect(await statusOf(clients.pull())).toBe(isEmbedded ? 'FAILED_PRECONDITION' : 'OK');
     await clients.pubsub.subscription('sub').modifyPushConfig({});
     await clients.publish({ text: 'pulled' });
     expect((await clients.pullSome(1))[0]?.text).toBe('pulled');
@@ -175,7 +178,6 @@ describe.each(BACKENDS)('Push, $name', ({ name, start }) => {
 
   test('needs the URL of an endpoint', async () => {
     const creation = new Clients(backend.host).create({ pushEndpoint: 'nowhere' });
-    if (isEmbedded) await expect(creation).rejects.toMatchObject({ code: INVALID_ARGUMENT });
-    else await creation.catch(() => {});
+    expect(await statusOf(creation)).toBe('INVALID_ARGUMENT');
   });
 });

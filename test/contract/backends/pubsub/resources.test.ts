@@ -1,15 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  ALREADY_EXISTS,
-  BACKENDS,
-  Clients,
-  INVALID_ARGUMENT,
-  NOT_FOUND,
-  OUT_OF_RANGE,
-  UNIMPLEMENTED,
-} from './support.ts';
+import { BACKENDS, Clients, statusOf } from './support.ts';
 
-/** Where the two differ, a test names both: docs/local.md lists the differences. */
+/** A test whose result depends on the backend names both results; docs/local.md lists the differences. */
 describe.each(BACKENDS)('Pub/Sub, $name', ({ name, start }) => {
   let backend: Awaited<ReturnType<typeof start>>;
   const isEmbedded = name === 'embedded';
@@ -21,10 +13,10 @@ describe.each(BACKENDS)('Pub/Sub, $name', ({ name, start }) => {
       const { pubsub, projectId } = new Clients(backend.host);
       await pubsub.createTopic('first');
       await pubsub.createTopic('second');
-      await expect(pubsub.createTopic('first')).rejects.toMatchObject({ code: ALREADY_EXISTS });
+      expect(await statusOf(pubsub.createTopic('first'))).toBe('ALREADY_EXISTS');
       await pubsub.createSubscription('first', 'sub', { labels: { a: 'b' } });
-      await expect(pubsub.createSubscription('first', 'sub')).rejects.toMatchObject({ code: ALREADY_EXISTS });
-      await expect(pubsub.createSubscription('none', 'other')).rejects.toMatchObject({ code: NOT_FOUND });
+      expect(await statusOf(pubsub.createSubscription('first', 'sub'))).toBe('ALREADY_EXISTS');
+      expect(await statusOf(pubsub.createSubscription('none', 'other'))).toBe('NOT_FOUND');
 
       const named = (kind: string, ...ids: string[]) => ids.map((id) => `projects/${projectId}/${kind}/${id}`);
       expect((await pubsub.getTopics())[0].map((topic) => topic.name)).toEqual(named('topics', 'first', 'second'));
@@ -37,7 +29,7 @@ describe.each(BACKENDS)('Pub/Sub, $name', ({ name, start }) => {
       expect((await pubsub.subscription('sub').getMetadata())[0].topic).toBe('_deleted-topic_');
       await pubsub.subscription('sub').delete();
       expect(await pubsub.subscription('sub').exists()).toEqual([false]);
-      await expect(pubsub.subscription('sub').delete()).rejects.toMatchObject({ code: NOT_FOUND });
+      expect(await statusOf(pubsub.subscription('sub').delete())).toBe('NOT_FOUND');
     });
 
     test('are listed page by page', async () => {
@@ -56,7 +48,7 @@ describe.each(BACKENDS)('Pub/Sub, $name', ({ name, start }) => {
     test.each(['1topic', 'ab', 'goog-topic', 'a b c', 'a'.repeat(256)])('are not named %s', async (id) => {
       const { publisher, projectId } = new Clients(backend.host);
       const creation = publisher.createTopic({ name: `projects/${projectId}/topics/${id}` });
-      await expect(creation).rejects.toMatchObject({ code: INVALID_ARGUMENT });
+      expect(await statusOf(creation)).toBe('INVALID_ARGUMENT');
     });
 
     test('of projects are kept apart', async () => {
@@ -89,25 +81,26 @@ describe.each(BACKENDS)('Pub/Sub, $name', ({ name, start }) => {
         subscription: { name: clients.subscription(), filter: 'attributes:b' },
         updateMask: { paths: ['filter'] },
       });
-      await expect(fixed).rejects.toMatchObject({ code: INVALID_ARGUMENT });
+      expect(await statusOf(fixed)).toBe('INVALID_ARGUMENT');
     });
 
     test('refuse settings beyond the limits', async () => {
       const clients = new Clients(backend.host);
       await clients.create();
       const creation = (options: object) => clients.pubsub.createSubscription('topic', 'refused', options);
-      await expect(creation({ ackDeadlineSeconds: 601 })).rejects.toMatchObject({ code: INVALID_ARGUMENT });
+      expect(await statusOf(creation({ ackDeadlineSeconds: 601 }))).toBe('INVALID_ARGUMENT');
       const tooFew = { deadLetterPolicy: { deadLetterTopic: clients.topic(), maxDeliveryAttempts: 4 } };
-      await expect(creation(tooFew)).rejects.toMatchObject({ code: isEmbedded ? INVALID_ARGUMENT : OUT_OF_RANGE });
+      expect(await statusOf(creation(tooFew))).toBe(isEmbedded ? 'INVALID_ARGUMENT' : 'OUT_OF_RANGE');
       const noTopic = { deadLetterPolicy: { deadLetterTopic: clients.topic('none'), maxDeliveryAttempts: 5 } };
-      await expect(creation(noTopic)).rejects.toMatchObject({ code: NOT_FOUND });
+      expect(await statusOf(creation(noTopic))).toBe('NOT_FOUND');
       const tooLong = { retryPolicy: { maximumBackoff: { seconds: 601 } } };
-      await expect(creation(tooLong)).rejects.toMatchObject({ code: INVALID_ARGUMENT });
+      expect(await statusOf(creation(tooLong))).toBe('INVALID_ARGUMENT');
+      expect(await statusOf(creation({ ackDeadlineSeconds: 9 }))).toBe(isEmbedded ? 'INVALID_ARGUMENT' : 'OK');
     });
   });
 
   describe('publishing', () => {
-    test('gives each message an id of its own', async () => {
+    test('gives each message a unique id', async () => {
       const clients = new Clients(backend.host);
       await clients.create();
       const batches = await Promise.all([1, 2, 3].map(() => clients.publish({ text: 'a' }, { text: 'a' })));
@@ -116,11 +109,11 @@ describe.each(BACKENDS)('Pub/Sub, $name', ({ name, start }) => {
 
     test('refuses what no subscriber could receive', async () => {
       const clients = new Clients(backend.host);
-      await expect(clients.publish({ text: 'a' })).rejects.toMatchObject({ code: NOT_FOUND });
+      expect(await statusOf(clients.publish({ text: 'a' }))).toBe('NOT_FOUND');
       await clients.create();
-      await expect(clients.publish({ text: 'good' }, {})).rejects.toMatchObject({ code: INVALID_ARGUMENT });
+      expect(await statusOf(clients.publish({ text: 'good' }, {}))).toBe('INVALID_ARGUMENT');
       const many = Array.from({ length: 1_001 }, () => ({ text: 'a' }));
-      await expect(clients.publish(...many)).rejects.toMatchObject({ code: INVALID_ARGUMENT });
+      expect(await statusOf(clients.publish(...many))).toBe('INVALID_ARGUMENT');
       expect(await clients.pull()).toEqual([]);
     });
 
@@ -133,8 +126,7 @@ describe.each(BACKENDS)('Pub/Sub, $name', ({ name, start }) => {
     ])('of %s is refused by the embedded one only', async (_, message) => {
       const clients = new Clients(backend.host);
       await clients.create();
-      if (isEmbedded) await expect(clients.publish(message)).rejects.toMatchObject({ code: INVALID_ARGUMENT });
-      else expect(await clients.publish(message)).toHaveLength(1);
+      expect(await statusOf(clients.publish(message))).toBe(isEmbedded ? 'INVALID_ARGUMENT' : 'OK');
     });
 
     test('accepts nothing after the deadline of the call', async () => {
@@ -147,22 +139,19 @@ describe.each(BACKENDS)('Pub/Sub, $name', ({ name, start }) => {
       expect(await clients.pull()).toEqual([]);
     });
 
-    test('carries messages of megabytes; beyond 10 MB the official emulator never answers', async () => {
+    test('carries messages of megabytes', async () => {
       const clients = new Clients(backend.host);
       await clients.create();
       const text = 'x'.repeat(9_900_000);
       await clients.publish({ text });
       expect((await clients.pullSome(1))[0]?.text.length).toBe(text.length);
-      if (!isEmbedded) return;
-      await expect(clients.publish({ text }, { text })).rejects.toMatchObject({ code: INVALID_ARGUMENT });
     });
   });
 
-  test('methods that the embedded one does not have are UNIMPLEMENTED, and named', async () => {
+  test('seek is UNIMPLEMENTED by the embedded one', async () => {
     const clients = new Clients(backend.host);
     await clients.create();
     const seek = clients.subscriber.seek({ subscription: clients.subscription(), time: { seconds: 1 } });
-    if (isEmbedded) await expect(seek).rejects.toMatchObject({ code: UNIMPLEMENTED, message: /Subscriber\/Seek/ });
-    else await expect(seek).resolves.toBeDefined();
+    expect(await statusOf(seek)).toBe(isEmbedded ? 'UNIMPLEMENTED' : 'OK');
   });
 });

@@ -9,7 +9,7 @@ import { eventually } from '../../../../local/process.ts';
 
 export interface Backend {
   readonly name: 'official' | 'embedded';
-  start(): Promise<{ readonly host: string; stop(): Promise<unknown> }>;
+  readonly start: () => Promise<{ readonly host: string; stop(): Promise<unknown> }>;
 }
 
 export const BACKENDS: readonly Backend[] = [
@@ -17,9 +17,16 @@ export const BACKENDS: readonly Backend[] = [
   { name: 'embedded', start: () => embedded.startPubsub() },
 ];
 
-/** gRPC status codes that the tests expect. */
-export const { INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, FAILED_PRECONDITION, OUT_OF_RANGE, UNIMPLEMENTED } =
-  grpc.status;
+/** Returns the name of the gRPC status that a call ends with. */
+export async function statusOf(call: Promise<unknown>): Promise<string> {
+  try {
+    await call;
+    return 'OK';
+  } catch (error) {
+    const { code = grpc.status.UNKNOWN } = error as { code?: grpc.status };
+    return grpc.status[code] ?? String(code);
+  }
+}
 
 /** A message as a unary pull returns it. */
 export interface Pulled {
@@ -62,7 +69,9 @@ export class Clients {
   async publish(
     ...messages: readonly { text?: string; attributes?: Record<string, string>; orderingKey?: string }[]
   ): Promise<readonly string[]> {
-    const encoded = messages.map(({ text = '', ...rest }) => ({ data: Buffer.from(text), ...rest }));
+    const encoded = messages.map(({ text = '', attributes = {}, orderingKey = '' }) => {
+      return { data: Buffer.from(text), attributes, orderingKey };
+    });
     const [{ messageIds }] = await this.publisher.publish({ topic: this.topic(), messages: encoded });
     return messageIds ?? [];
   }

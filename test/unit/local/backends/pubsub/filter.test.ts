@@ -112,37 +112,24 @@ test('every filter of the syntax decides as it reads', () => {
   fc.assert(
     fc.property(expression, messages, ({ text, matches }, message) => {
       fc.pre(Buffer.byteLength(text) <= 256);
-      expect(parseFilter(text)(message), text).toBe(matches(message));
+      expect(parseFilter(text)(message)).toBe(matches(message));
     }),
     { numRuns: 2_000 },
   );
 });
 
 test('any other text is refused with INVALID_ARGUMENT and nothing else', () => {
-  const fragments = fc.constantFrom(
-    'attributes',
-    ':',
-    '.',
-    'a',
-    '"a"',
-    '=',
-    '!=',
-    '(',
-    ')',
-    'AND',
-    'OR',
-    'NOT',
-    '-',
-    ' ',
-    '\\',
-  );
+  const parts = ['attributes', ':', '.', 'a', '"a"', '=', '!=', '(', ')', 'AND', 'OR', 'NOT', '-', ' ', '\\'];
+  const outcome = (text: string): unknown => {
+    try {
+      return typeof parseFilter(text)({ a: 'a' });
+    } catch (error) {
+      return (error as { code?: status }).code;
+    }
+  };
   fc.assert(
-    fc.property(fc.array(fragments, { maxLength: 12 }), (parts) => {
-      try {
-        expect(typeof parseFilter(parts.join(''))({ a: 'a' })).toBe('boolean');
-      } catch (error) {
-        expect(error).toMatchObject({ code: status.INVALID_ARGUMENT });
-      }
+    fc.property(fc.array(fc.constantFrom(...parts), { maxLength: 12 }), (text) => {
+      expect(['boolean', status.INVALID_ARGUMENT]).toContain(outcome(text.join('')));
     }),
     { numRuns: 2_000 },
   );
