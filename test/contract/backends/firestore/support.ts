@@ -35,7 +35,9 @@ export function describeBackends(title: string, suite: (backend: Backend) => voi
       opened.push(firestore);
       return firestore;
     };
-    describe.skipIf(!isThere)('is installed', () => suite({ name, open }));
+    describe.skipIf(!isThere)('is installed', () => {
+      suite({ name, open });
+    });
   });
 }
 
