@@ -1,16 +1,13 @@
 import { Webhooks } from '../webhooks/administration.ts';
 import { canVerify } from '../webhooks/ownership.ts';
-import { EVENT_TYPES } from '../webhooks/validation.ts';
 import { type Check, ok, type Outcome, problem, skipped } from './finding.ts';
 import type { Installation } from './setting.ts';
 import { connectGemini } from '../../functions/gemini/client.ts';
+import { SUBSCRIBABLE_TYPES } from '../../functions/model/eventTypes.ts';
 import type { SecretSource } from '../../functions/config/environment.ts';
 
 const REQUEST_MILLIS = 10_000;
 const STORED_SECRET = 'what is stored: $(gcloud secrets versions access latest --secret=webhook-signing-secret)';
-
-/** Events that a subscription of registered webhooks can name; the cancelled ones are in Gemini's guide only (G 1.5). */
-export const SUBSCRIBABLE = EVENT_TYPES.filter((type) => !type.endsWith('.cancelled'));
 
 /** Checks of everything between Gemini and the function. */
 export function callbackChecks(installation: Installation): readonly Check[] {
@@ -79,12 +76,12 @@ async function webhook({ gemini, callbackUrl, signingSecrets }: Installation): P
   if (ours.length === 0 && valuesOf(signingSecrets).length === 0)
     return [skipped('no signing secret is set, so none is needed')];
   if (ours.length === 0) {
-    const fix = `npm run -s cli -- webhooks create --uri=${callbackUrl.href} --events=${SUBSCRIBABLE.join(',')} --secret=webhook-signing-secret`;
+    const fix = `npm run -s cli -- webhooks create --uri=${callbackUrl.href} --events=${SUBSCRIBABLE_TYPES.join(',')} --secret=webhook-signing-secret`;
     return [problem(`no webhook of this API key is registered to ${callbackUrl.href}`, fix)];
   }
   return ours.flatMap((each) => {
     const { id, state, subscribed_events: events } = each;
-    const missing = SUBSCRIBABLE.filter((type) => !events.includes(type));
+    const missing = SUBSCRIBABLE_TYPES.filter((type) => !events.includes(type));
     const update = `npm run -s cli -- webhooks update ${id}`;
     return [
       state === 'enabled' ? ok(`${id} is enabled`) : problem(`${id} is ${state}`, `${update} --enable`),

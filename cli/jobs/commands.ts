@@ -1,10 +1,11 @@
 import { type Command, Option } from 'commander';
-import type { JobState } from '../../functions/model/job.ts';
+import type { JobState } from '../../functions/model/eventTypes.ts';
 import type { JobKind } from '../../functions/model/jobName.ts';
 import { CliError } from '../errors.ts';
 import { requireWhole } from '../options.ts';
 import { fields, type Terminal } from '../terminal.ts';
 import { linesOf, tableOf } from './describe.ts';
+import { addRetryCommand } from './retry.ts';
 import { type FoundJob, JobRecords } from './records.ts';
 import { answered, storeError, withStore } from './store.ts';
 import { watchJob } from './watch.ts';
@@ -84,6 +85,8 @@ export function addJobCommands(program: Command, terminal: () => Terminal, varia
           `${summary.errors} could not be finished; the next run tries again.`,
         );
     });
+
+  addRetryCommand(jobs, terminal, variables);
 
   jobs
     .command('watch')

@@ -1,5 +1,6 @@
 import { DocumentReference, type Firestore, type QuerySnapshot, Timestamp } from '@google-cloud/firestore';
-import type { JobError, JobState } from '../../functions/model/job.ts';
+import type { JobState } from '../../functions/model/eventTypes.ts';
+import type { JobError } from '../../functions/model/job.ts';
 import { canonicalJobName, type JobKind, jobDocumentId } from '../../functions/model/jobName.ts';
 import { isJsonObject, type JsonObject } from '../../functions/model/json.ts';
 import type { ResultsRecord } from '../../functions/model/progress.ts';

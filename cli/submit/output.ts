@@ -47,7 +47,7 @@ async function* resultsOf({ jobId, kind }: Finished, settings: GeminiSettings): 
     yield { index: 0, response: (await readInteraction(ai, jobId, signal)).fields };
     return;
   }
-  const batch = { name: jobId, pointer: undefined, hasSucceeded: true };
+  const batch = { name: jobId, pointer: undefined, hasSucceeded: true, eventTime: new Date() };
   const start = { position: 0, published: 0 };
   for await (const { result } of batchResults(gemini, batch, start, signal)) {
     yield { index: result.index, ...result.fields };

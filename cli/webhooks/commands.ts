@@ -9,7 +9,8 @@ import { type CreateOptions, createWebhook, type WebhookOptions } from './create
 import { linesOf } from './describe.ts';
 import { type RotateOptions, rotateSecret } from './rotate.ts';
 import { withSecretOptions } from './secretOptions.ts';
-import { EVENT_TYPES, requireEndpoint, requireEvents } from './validation.ts';
+import { SUBSCRIBABLE_TYPES } from '../../functions/model/eventTypes.ts';
+import { requireEndpoint, requireEvents } from './validation.ts';
 
 /** Adds `webhooks …`: the registered webhooks of the API key's project, and the URLs of dynamic ones. */
 export function addWebhookCommands(program: Command, terminal: () => Terminal, variables: NodeJS.ProcessEnv): void {
@@ -19,7 +20,7 @@ export function addWebhookCommands(program: Command, terminal: () => Terminal, v
     .command('create')
     .description('register an endpoint for all jobs of the project, keep its signing secret, and ping it')
     .requiredOption('--uri <url>', 'where events go: the URL of geminiCallback')
-    .requiredOption('--events <types>', `separated by commas: ${EVENT_TYPES.join(', ')}`)
+    .requiredOption('--events <types>', `separated by commas: ${SUBSCRIBABLE_TYPES.join(', ')}`)
     .option('--name <label>', 'a label of your own')
     .option('--force', 'allow event types that are not known');
   withSecretOptions(create).action(async (options: CreateOptions) => {

@@ -1,9 +1,7 @@
 import { dataOf, type GeminiEvent } from './event.ts';
+import { isFinal, isRemark, type JobState, stateOf } from './eventTypes.ts';
 import type { JobKind } from './jobName.ts';
 import { fitsFirestore, type JsonObject, stringAt, textOf } from './json.ts';
-
-export type JobState =
-  'submitted' | 'running' | 'requires_action' | 'succeeded' | 'failed' | 'cancelled' | 'expired' | 'unknown';
 
 export interface TimelineEntry {
   readonly webhookId: string;
@@ -54,35 +52,6 @@ const TIMELINE_LENGTH = 50;
 const MAX_TEXT_LENGTH = 8_192;
 const MAX_TYPE_LENGTH = 256;
 export const MAX_METADATA_BYTES = 262_144;
-
-/** The last part of an event's type says the state; `batch.succeeded`, `interaction.completed`, `video.generated`. */
-const STATES: Readonly<Record<string, JobState>> = {
-  running: 'running',
-  requires_action: 'requires_action',
-  succeeded: 'succeeded',
-  completed: 'succeeded',
-  generated: 'succeeded',
-  failed: 'failed',
-  cancelled: 'cancelled',
-  expired: 'expired',
-  // Ends that no event tells (G 9.3): an answer that was cut short is none.
-  incomplete: 'failed',
-  budget_exceeded: 'failed',
-};
-
-/** What is said of a job beside its states; it changes none. */
-const REMARKS: ReadonlySet<string> = new Set(['job.overdue']);
-
-const FINAL_STATES: ReadonlySet<JobState> = new Set(['succeeded', 'failed', 'cancelled', 'expired']);
-
-export function stateOf(eventType: string): JobState {
-  const verb = eventType.slice(eventType.lastIndexOf('.') + 1);
-  return Object.hasOwn(STATES, verb) ? (STATES[verb] ?? 'unknown') : 'unknown';
-}
-
-export function isFinal(state: JobState): boolean {
-  return FINAL_STATES.has(state);
-}
 
 /**
  * Applies an event to a job's record, which may not exist yet.
@@ -147,7 +116,7 @@ function latestEnd(ends: Job['ends'] = {}): readonly [JobState, End] | undefined
 
 function ongoingState(known: Job | undefined, timeline: readonly TimelineEntry[]): JobState {
   if (known && isFinal(known.state)) return known.state;
-  const last = timeline.findLast(({ type }) => !REMARKS.has(type));
+  const last = timeline.findLast(({ type }) => !isRemark(type));
   return last ? stateOf(last.type) : (known?.state ?? 'unknown');
 }
 

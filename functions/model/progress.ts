@@ -1,4 +1,4 @@
-import { isFinal, stateOf } from './job.ts';
+import { canHaveOutput, isFinal, stateOf } from './eventTypes.ts';
 
 /** How far the results of a job have been published. */
 export interface Progress {
@@ -13,22 +13,6 @@ export interface Progress {
 }
 
 export const NOTHING_YET: Progress = { position: 0, published: 0, failed: 0 };
-
-/** The events whose jobs can have an output; an expired batch has none (G 7.3). */
-const EVENTS_WITH_OUTPUT: ReadonlySet<string> = new Set([
-  'batch.succeeded',
-  'batch.failed',
-  'batch.cancelled',
-  'interaction.completed',
-  'interaction.requires_action',
-  'interaction.incomplete',
-  'interaction.budget_exceeded',
-  'video.generated',
-]);
-
-export function canHaveOutput(eventType: string): boolean {
-  return EVENTS_WITH_OUTPUT.has(eventType);
-}
 
 /** What a decision needs of the results in a job's record. */
 export interface ResultsRecord extends Progress {
@@ -63,7 +47,8 @@ export function decideResults(
   if (isSuperseded(stored.event, eventType)) return { action: 'read', from: NOTHING_YET };
   const isOver = stored.state === 'complete' || stored.state === 'failed';
   if (isOver || isSuperseded(eventType, stored.event)) return { action: 'done' };
-  return { action: 'read', from: stored };
+  const { position, published, failed, total } = stored;
+  return { action: 'read', from: { position, published, failed, total } };
 }
 
 /** Calls that an interaction waited for are not its output; a late event of less weight changes nothing. */

@@ -1,23 +1,35 @@
-import { partsOf, stateName } from '../../gemini/batchOperation.ts';
+import { type BatchEnd, batchState, partsOf } from '../../gemini/batchOperation.ts';
 import { isBatchName } from '../../gemini/names.ts';
+import { pauseAfter } from '../../gemini/callWithRetry.ts';
 import { download } from '../../gemini/download.ts';
 import { GeminiError, toGeminiError } from '../../gemini/errors.ts';
 import type { GeminiHttp } from '../../gemini/http.ts';
-import { hasEnded } from '../../model/reconciledDelivery.ts';
+import { announcementOf } from '../../model/eventTypes.ts';
 import { type JsonObject, stringAt } from '../../model/json.ts';
 import { Backoff } from '../../runtime/retry.ts';
 import { inlineResult, lineResult } from './entries.ts';
 import { readLines } from './lines.ts';
+import { NO_OUTPUT, noOutput } from './noOutput.ts';
 import type { Found, Start } from './source.ts';
 
-/** What the operation has said so far, over as many answers as it took. */
-interface Seen {
+/** An output that is not named yet is asked for again within the same attempt for so long. */
+const OUTPUT_WAIT_MILLIS = 4_000;
+
+/** The operation as far as it has been read, over all answers. */
+interface Seen extends BatchEnd {
   /** The index of the next inline response. */
   next: number;
   hasInline: boolean;
   file?: string;
-  state?: string;
   total?: number;
+}
+
+/** A batch whose results are read. */
+interface BatchSource {
+  readonly name: string;
+  readonly pointer: string | undefined;
+  readonly hasSucceeded: boolean;
+  readonly eventTime: Date;
 }
 
 /**
@@ -25,19 +37,21 @@ interface Seen {
  *
  * The operation is read as a stream, since it holds all inline responses, and holds them twice (G 7.4).
  *
- * @param batch.pointer the output as the event names it, for a batch that names none itself.
- * @param batch.hasSucceeded as the event says: then there is an output.
- * @throws {GeminiError} that is final, or the signal's reason.
+ * @param batch.pointer the output that the event names, for a batch that names none itself.
+ * @param batch.hasSucceeded set where the event announces success: then there is an output.
+ * @param batch.eventTime decides from when on a missing output is final.
+ * @throws {GeminiError} or the signal's reason.
  */
 export async function* batchResults(
   gemini: GeminiHttp,
-  batch: { readonly name: string; readonly pointer: string | undefined; readonly hasSucceeded: boolean },
+  batch: BatchSource,
   start: Start,
   signal: AbortSignal,
 ): AsyncGenerator<Found> {
   if (!isBatchName(batch.name))
-    throw new GeminiError('This is no name of a batch.', { httpStatus: 400, status: 'INVALID_ARGUMENT' });
+    throw GeminiError.final('INVALID_ARGUMENT', `${batch.name} is not the name of a batch.`);
   const backoff = new Backoff();
+  const outputWaitEnds = performance.now() + OUTPUT_WAIT_MILLIS;
   const seen: Seen = { next: start.published, hasInline: false };
   for (;;) {
     try {
@@ -45,38 +59,52 @@ export async function* batchResults(
       for await (const part of partsOf(body)) {
         if (part.kind === 'file') seen.file = part.name;
         if (part.kind === 'state') seen.state = part.state;
+        if (part.kind === 'done') seen.isDone = true;
+        if (part.kind === 'error') seen.error = part;
         if (part.kind === 'total') seen.total = part.total;
         if (part.kind === 'inline') seen.hasInline = true;
+        // The second copy of the inline responses follows all that decides.
+        if (part.kind === 'inline' && part.isRepeat && seen.state !== undefined) break;
         if (part.kind === 'inline' && part.index === seen.next) {
           seen.next += 1;
           yield { result: inlineResult(part.entry, part.index), position: seen.next, total: seen.total };
           backoff.reset();
         }
       }
-      requireEnded(seen.state);
+      requireEnded(seen);
+      if (batch.hasSucceeded) requireOutput(seen, batch);
       break;
     } catch (error) {
       signal.throwIfAborted();
       const failure = toGeminiError(error);
-      if (!failure.isTransient) throw failure;
-      await backoff.pause(signal, failure.retryAfterSeconds);
+      const isLate = failure.status === NO_OUTPUT && !failure.isFinal && performance.now() < outputWaitEnds;
+      await pauseAfter(
+        isLate ? new GeminiError(failure.message, { status: NO_OUTPUT, disposition: 'retry' }) : failure,
+        backoff,
+        signal,
+      );
     }
   }
   if (seen.hasInline) return;
   const file = fileNameIn(seen.file) ?? fileNameIn(batch.pointer);
   if (file !== undefined) yield* fileResults(gemini, file, start, signal, seen.total);
-  else if (batch.hasSucceeded) throw noOutput(seen.state);
 }
 
-function requireEnded(state = ''): void {
-  const name = stateName(state);
-  if (!hasEnded(name.toLowerCase()))
-    throw new GeminiError(`Gemini says that the batch is ${name || 'in no state'}, though its event has come.`);
+function requireEnded(seen: Seen): void {
+  const state = batchState(seen);
+  if (announcementOf('batch', state.toLowerCase()) === undefined)
+    throw new GeminiError(`The batch is ${state || 'in no state'} at Gemini, although its event has arrived.`);
 }
 
-function noOutput(state = ''): GeminiError {
-  const message = `The batch has ended as ${stateName(state)}, and names no output at Gemini.`;
-  return new GeminiError(message, { httpStatus: 404, status: 'NO_OUTPUT' });
+/** A batch that has not succeeded at Gemini never names an output; one that has names it soon. */
+function requireOutput(seen: Seen, { pointer, eventTime }: BatchSource): void {
+  if (seen.hasInline || (fileNameIn(seen.file) ?? fileNameIn(pointer)) !== undefined) return;
+  const state = batchState(seen);
+  const reason = seen.error ? `: ${seen.error.message}` : '';
+  const message = `The batch has ended as ${state} and names no output at Gemini${reason}.`;
+  throw announcementOf('batch', state.toLowerCase()) === 'batch.succeeded'
+    ? noOutput(message, eventTime)
+    : GeminiError.final(NO_OUTPUT, message);
 }
 
 /** The lines of an output file from where the last reader left off. */

@@ -1,37 +1,39 @@
-import { GeminiError } from '../../gemini/errors.ts';
-import { stateOf } from '../../model/job.ts';
+import { stateOf } from '../../model/eventTypes.ts';
 import type { FunctionCall } from '../../model/result.ts';
 import { batchResults, pointerIn } from './batch.ts';
 import { callsOf, type Interaction, interactionResult, readInteraction, videosOf } from './interaction.ts';
 import type { JobEvent } from '../jobEvent.ts';
+import { noOutput } from './noOutput.ts';
 import type { Found, Output, Start } from './source.ts';
 import { type Video, type VideoSources, videoResult, videosOfJob } from './video.ts';
 
 /**
  * Opens what a job has given.
  *
- * @throws {GeminiError} that is final, or the signal's reason; so do the results, while they are read.
+ * @throws {GeminiError} or the signal's reason; so do the results while they are read.
  */
 export async function openOutput(
-  { job, eventType, data }: JobEvent,
+  { job, eventType, timestamp, data }: JobEvent,
   start: Start,
   sources: VideoSources,
   signal: AbortSignal,
 ): Promise<Output> {
+  const eventTime = new Date(timestamp);
   switch (job.kind) {
     case 'batch': {
       const hasSucceeded = stateOf(eventType) === 'succeeded';
-      const batch = { name: job.name, pointer: pointerIn(data), hasSucceeded };
+      const batch = { name: job.name, pointer: pointerIn(data), hasSucceeded, eventTime };
       const results = batchResults(sources.gemini, batch, start, signal);
       return hasSucceeded ? { kind: 'results', results } : await orNone(results);
     }
     case 'interaction': {
       const interaction = await readInteraction(sources.ai, job.name, signal);
-      if (interaction.status === 'requires_action') return { kind: 'calls', calls: requireSome(callsOf(interaction)) };
+      if (interaction.status === 'requires_action')
+        return { kind: 'calls', calls: requireSome(callsOf(interaction), eventTime) };
       return { kind: 'results', results: interactionResults(interaction, job.name, start, sources, signal) };
     }
     case 'video': {
-      const videos = await videosOfJob(sources.ai, { name: job.name, pointer: pointerIn(data) }, signal);
+      const videos = await videosOfJob(sources.ai, { name: job.name, pointer: pointerIn(data), eventTime }, signal);
       return { kind: 'results', results: videoResults(videos, 0, job.name, start, sources, signal) };
     }
     case 'unknown':
@@ -50,10 +52,9 @@ async function orNone(results: AsyncGenerator<Found>): Promise<Output> {
   return { kind: 'results', results: all(first.value) };
 }
 
-function requireSome(calls: readonly FunctionCall[]): readonly FunctionCall[] {
+function requireSome(calls: readonly FunctionCall[], eventTime: Date): readonly FunctionCall[] {
   if (calls.length > 0) return calls;
-  const message = 'The interaction waits for function results, and names no call that has none.';
-  throw new GeminiError(message, { httpStatus: 404, status: 'NO_OUTPUT' });
+  throw noOutput('The interaction waits for function results, but names no call without one.', eventTime);
 }
 
 /** What it has come to is one result, each video of it another. */

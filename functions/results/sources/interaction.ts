@@ -36,11 +36,11 @@ const ATTEMPT_MILLIS = 120_000;
 /**
  * Reads an interaction, by the SDK.
  *
- * @throws {GeminiError} that is final, or the signal's reason.
+ * @throws {GeminiError} or the signal's reason.
  */
 export async function readInteraction(ai: GoogleGenAI, jobName: string, signal: AbortSignal): Promise<Interaction> {
   if (!isInteractionName(jobName))
-    throw new GeminiError('This is no name of an interaction.', { httpStatus: 400, status: 'INVALID_ARGUMENT' });
+    throw GeminiError.final('INVALID_ARGUMENT', `${jobName} is not the name of an interaction.`);
   const id = jobName.replace(/^interactions\//, '');
   return await callWithRetry(
     async (attempt) =>
@@ -59,7 +59,7 @@ function toInteraction(resource: JsonObject): Interaction {
 function requireEnded(interaction: Interaction): Interaction {
   const { status } = interaction;
   if (status === 'in_progress' || status === 'queued')
-    throw new GeminiError(`Gemini says that the interaction is ${status}, though its event has come.`);
+    throw new GeminiError(`The interaction is ${status} at Gemini, although its event has arrived.`);
   return interaction;
 }
 
