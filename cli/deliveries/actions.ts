@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import type { Firestore } from '@google-cloud/firestore';
-import { factsOf, publishClaimed } from '../../functions/messaging/publishClaimed.ts';
+import { publishClaimed } from '../../functions/messaging/publishClaimed.ts';
 import { Publisher } from '../../functions/messaging/publisher.ts';
 import type { QuarantineReason } from '../../functions/model/delivery.ts';
 import { eventMessage } from '../../functions/model/message.ts';
@@ -78,7 +78,7 @@ export async function release(
       'NOT_RELEASED',
       `${webhookId} is ${claimed.status.replace('_', ' ')}: somebody else was quicker.`,
     );
-  await publishClaimed(delivery, claimed, { deliveries, ...tools(variables), facts: factsOf(delivery) }, soon());
+  await publishClaimed(delivery, claimed, { deliveries, ...tools(variables) }, soon());
   return await findDelivery(firestore, webhookId);
 }
 

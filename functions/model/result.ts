@@ -1,6 +1,6 @@
 import type { JobKind } from './jobName.ts';
 import { isJsonObject, type JsonObject, textOf } from './json.ts';
-import { type Attribute, type Message, orderingBy, sourceOf, withinLimits } from './message.ts';
+import { type Attribute, type Message, messageIdOf, orderingBy, sourceOf, withinLimits } from './message.ts';
 
 /** One result of a job: a line of a batch's output, an inline response, an interaction, a video. */
 export interface JobResult {
@@ -117,7 +117,7 @@ export class ResultMessages {
 
   result(result: JobResult): SizedMessage {
     const { index, key, status } = result;
-    return this.#message('job.result', `${this.#name}/${index}`, this.#dataOf(result), [
+    return this.#message('job.result', messageIdOf(this.#name, String(index)), this.#dataOf(result), [
       ['result_index', String(index)],
       ['result_key', textOf(key) || undefined],
       ['result_status', status],
@@ -139,7 +139,7 @@ export class ResultMessages {
 
   #announcement(type: string, fields: JsonObject): SizedMessage {
     const data = Buffer.from(JSON.stringify({ jobId: this.#name, ...fields }));
-    return this.#message(type, `${this.#name}/${type}`, data, []);
+    return this.#message(type, messageIdOf(this.#name, type), data, []);
   }
 
   /** What came as JSON goes on as it came, behind our own fields. */

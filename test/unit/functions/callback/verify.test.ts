@@ -1,11 +1,11 @@
 import { createHmac, createPublicKey } from 'node:crypto';
 import fc from 'fast-check';
-import type { JWK } from 'jose';
 import { describe, expect, test } from 'vitest';
-import { importKey, type PublicKey } from '../../../../functions/callback/keys.ts';
+import { importKey, type PublicKey } from '../../../../functions/callback/publicKey.ts';
 import { signRoute } from '../../../../functions/model/route.ts';
 import { v1Signer } from '../../../../functions/callback/v1.ts';
-import { type SignedRequest, type Trust, verify } from '../../../../functions/callback/verify.ts';
+import type { SignedRequest, Trust } from '../../../../functions/callback/signedRequest.ts';
+import { verify } from '../../../../functions/callback/verify.ts';
 import { ed25519Key, newSecret, publicJwk, rsaKey, signJwt, signV1, signV1a } from '../../../../simulator/signing.ts';
 import * as vectors from '../../../../simulator/vectors.ts';
 
@@ -20,7 +20,7 @@ const ED = ed25519Key(Buffer.from(vectors.ed25519[0].seed, 'hex'), 'sim-ed-1');
 const KEYS = importAll([...vectors.jwks.keys, publicJwk(RSA)]);
 
 function importAll(jwks: readonly object[]): readonly PublicKey[] {
-  return jwks.flatMap((jwk) => importKey(jwk as JWK));
+  return jwks.flatMap((jwk) => importKey(jwk));
 }
 
 interface Surroundings {

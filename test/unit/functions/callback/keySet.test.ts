@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { KeySet } from '../../../../functions/callback/keys.ts';
+import { KeySet } from '../../../../functions/callback/keySet.ts';
 import { Log } from '../../../../functions/observability/log.ts';
 import { publicJwk, rsaKey } from '../../../../simulator/signing.ts';
 import { jwks as published, rsaPrivateJwk } from '../../../../simulator/vectors.ts';
