@@ -50,14 +50,17 @@ export class Connections {
   }
 
   /**
-   * Closes connections that had no request and no byte of one for `millis`, in the way that resets none of them: the
-   * client sees the end of the stream.
+   * Closes connections that had no request and no byte of one for some time after `since`. The client sees the end of the
+   * stream and not a reset.
+   *
+   * @param millis for connections that had a request, and for those that had none yet.
    */
-  closeIdle(millis: number, since: number): void {
+  closeIdle(millis: { readonly used: number; readonly fresh: number }, since: number): void {
     const now = performance.now();
     for (const [socket, { open, idleSince, bytesRead }] of this.#connections) {
-      const isIdle = open === 0 && socket.bytesRead === bytesRead;
-      if (isIdle && !socket.writableEnded && now - Math.max(idleSince, since) >= millis) socket.end();
+      const isIdle = open === 0 && socket.bytesRead === bytesRead && !socket.writableEnded;
+      const limit = bytesRead === 0 ? millis.fresh : millis.used;
+      if (isIdle && now - Math.max(idleSince, since) >= limit) socket.end();
     }
   }
 

@@ -11,12 +11,12 @@ const EXIT_MILLIS = 9_000;
 const ANSWER_MILLIS = 8_500;
 const CHECK_MILLIS = 20;
 
-/** No new connection for this long: the clients have noticed, and the backlog of the socket is empty. */
+/** The listener closes when no new connection has arrived for this long. */
 const QUIET_MILLIS = 100;
-/** Limits how long new connections are accepted from a client that does not notice. */
+/** Clients that keep connecting are accepted this long, and then until the kernel's backlog is empty. */
 const ACCEPT_MILLIS = 1_000;
-/** A kept-alive connection stays open this long for a request that is on its way. */
-const IDLE_MILLIS = 250;
+/** Connections stay open this long for a request that is on its way: those that had one, and new ones. */
+const IDLE_MILLIS = { used: 250, fresh: 1_000 };
 
 export const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 
@@ -50,16 +50,17 @@ export async function drain(server: Server, connections: Connections): Promise<v
   const startedAt = performance.now();
   const { promise: closed, resolve } = Promise.withResolvers<void>();
   connections.drain();
-  const check = () => {
+  const check = (pollStartedAt: number) => {
     const now = performance.now();
     const isQuiet = now - Math.max(connections.lastAcceptedAt, startedAt) >= QUIET_MILLIS;
-    if (server.listening && (isQuiet || now - startedAt >= ACCEPT_MILLIS)) {
+    const isBacklogEmpty = connections.lastAcceptedAt < pollStartedAt;
+    if (server.listening && (isQuiet || (now - startedAt >= ACCEPT_MILLIS && isBacklogEmpty))) {
       NetServer.prototype.close.call(server, () => resolve());
     }
     connections.closeIdle(IDLE_MILLIS, startedAt);
     if (now - startedAt >= ANSWER_MILLIS) connections.unanswered.forEach(abandon);
   };
-  const timer = setInterval(() => setImmediate(check), CHECK_MILLIS);
+  const timer = setInterval(() => setImmediate(check, performance.now()), CHECK_MILLIS);
   await closed;
   clearInterval(timer);
 }

@@ -192,6 +192,26 @@ describe('a JWT', () => {
     }
   });
 
+  test.each([
+    [0, true],
+    [3, true],
+    [300, true],
+    [301, false],
+    [1e300, false],
+  ])('that is valid %d s from now is genuine, and in time: %s', async (seconds, inTime) => {
+    for (const time of ['nbf', 'iat']) {
+      const early = { ...claims, [time]: seconds > 1e9 ? seconds : claims.iat + seconds, exp: claims.exp + 1_000 };
+      if (time === 'iat' && seconds > 1e9) continue;
+      const token = signJwt(ED, { alg: 'EdDSA' }, early);
+      expect(await verify(request(token), trust({}), NOW)).toMatchObject({ scheme: 'jwt', inTime });
+    }
+  });
+
+  test('that is early within the tolerance and expired is not in time', async () => {
+    const token = signJwt(ED, { alg: 'EdDSA' }, { ...claims, nbf: claims.iat + 3, exp: claims.iat });
+    expect(await verify(request(token), trust({}), NOW)).toMatchObject({ scheme: 'jwt', inTime: false });
+  });
+
   test('past its end is genuine, but not in time', async () => {
     expect(await verify(request(jwtRs256.token), trust({}), later(300))).toMatchObject({ inTime: false });
   });
@@ -205,6 +225,7 @@ describe('a JWT', () => {
     ['of the kid of a key of another type', signJwt(RSA, { alg: 'RS256', kid: 'sim-ed-1' }, claims), {}],
     ['without exp', signJwt(RSA, { alg: 'RS256' }, { ...claims, exp: undefined }), {}],
     ['without iat', signJwt(RSA, { alg: 'RS256' }, { ...claims, iat: undefined }), {}],
+    ['with an nbf that is not a number', signJwt(RSA, { alg: 'RS256' }, { ...claims, nbf: 'now' }), {}],
     ['with an iat that no clock shows', signJwt(RSA, { alg: 'RS256' }, { ...claims, iat: 1e300 }), {}],
     ['without aud', signJwt(RSA, { alg: 'RS256' }, { ...claims, aud: undefined }), {}],
     ['signed with the public key as a secret', hs256(), {}],
@@ -246,6 +267,17 @@ describe('a JWT', () => {
     const token = signJwt(ED, { alg: 'EdDSA' }, { ...claims, jti });
     const { webhookId } = await verify(request(token), trust({}), NOW);
     expect(webhookId).toMatch(/^jwt_[0-9a-f]{64}$/);
+  });
+
+  test('of other digits beyond 2^53, or of any depth, is another delivery', async () => {
+    const { rawJSON } = JSON as unknown as { rawJSON(text: string): object };
+    let nested: unknown[] = [];
+    for (let depth = 0; depth < 2_000; depth += 1) nested = [nested];
+    const hashes = [rawJSON('1234567890123456789'), rawJSON('1234567890123456788'), nested].map(async (value) => {
+      const token = signJwt(ED, { alg: 'EdDSA' }, { ...claims, value });
+      return (await verify(request(token), trust({}), NOW)).claimsSha256;
+    });
+    expect(new Set(await Promise.all(hashes)).size).toBe(3);
   });
 
   test('is the same delivery when a retry issues it anew', async () => {

@@ -1,0 +1,142 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { Agent, request } from 'node:http';
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import { type RunningFunction, startFunction } from '../../local/functions.ts';
+import { LocalProject } from '../../local/project.ts';
+import { newSecret, signV1 } from '../../simulator/signing.ts';
+
+const SECRET = newSecret();
+const REQUESTS = 40;
+const DELAYS_MILLIS = [5, 20, 40, 80];
+
+interface Answer {
+  /** The HTTP status, or the connection's error. */
+  readonly outcome: number | string;
+  readonly connection: string | undefined;
+  readonly isJson: boolean;
+}
+
+function delivery() {
+  const id = `msg_${randomUUID()}`;
+  const body = '{"type":"webhook.ping","timestamp":"2026-05-28T20:26:40Z"}';
+  const timestampSeconds = Math.floor(Date.now() / 1_000);
+  const headers = {
+    'webhook-id': id,
+    'webhook-timestamp': String(timestampSeconds),
+    'webhook-signature': signV1(SECRET, { id, timestampSeconds, body }),
+    'content-length': String(body.length),
+  };
+  return { headers, body };
+}
+
+async function send({ url }: RunningFunction, agent?: Agent): Promise<Answer> {
+  const { headers, body } = delivery();
+  const sent = request(url, { method: 'POST', headers, ...(agent ? { agent } : {}) });
+  sent.end(body);
+  try {
+    const [response] = await once(sent, 'response');
+    const chunks: Buffer[] = await response.toArray();
+    const isJson = Buffer.concat(chunks).toString().startsWith('{');
+    return { outcome: response.statusCode, connection: response.headers.connection, isJson };
+  } catch (error) {
+    return { outcome: String(error), connection: undefined, isJson: false };
+  }
+}
+
+async function withCallback(work: (instance: RunningFunction) => Promise<void>): Promise<void> {
+  const project = await LocalProject.create();
+  const instance = await startFunction('geminiCallback', { ...project.env, WEBHOOK_SIGNING_SECRET: SECRET });
+  try {
+    await send(instance);
+    await work(instance);
+  } finally {
+    await instance.end('SIGKILL');
+    await project.close();
+  }
+}
+
+const all = (outcome: number | string) => Array.from({ length: REQUESTS }, () => outcome);
+
+describe('on SIGTERM', () => {
+  test.for(DELAYS_MILLIS)(`${REQUESTS} requests that were sent %i ms before are answered`, async (delay) => {
+    await withCallback(async (instance) => {
+      const answers = Promise.all(Array.from({ length: REQUESTS }, async () => await send(instance)));
+      await sleep(delay);
+      const ended = instance.end('SIGTERM');
+      const outcomes = (await answers).map(({ outcome }) => outcome);
+      expect(outcomes).toEqual(all(200));
+      expect(await ended).toBe(0);
+    });
+  });
+
+  test.for([0, ...DELAYS_MILLIS])(
+    'requests on kept-alive connections %i ms after are answered, and close the connections',
+    async (delay) => {
+      await withCallback(async (instance) => {
+        const agent = new Agent({ keepAlive: true, maxSockets: REQUESTS });
+        const first = await Promise.all(Array.from({ length: REQUESTS }, async () => await send(instance, agent)));
+        expect(new Set(first.map(({ connection }) => connection))).toEqual(new Set(['keep-alive']));
+        const ended = instance.end('SIGTERM');
+        await sleep(delay);
+        const second = await Promise.all(Array.from({ length: REQUESTS }, async () => await send(instance, agent)));
+        expect(second.map(({ outcome }) => outcome)).toEqual(all(200));
+        expect(second.every(({ isJson }) => isJson)).toBe(true);
+        if (delay > 0) expect(new Set(second.map(({ connection }) => connection))).toEqual(new Set(['close']));
+        expect(await ended).toBe(0);
+        agent.destroy();
+      });
+    },
+  );
+
+  test('a connection that sends at the moment of its closing gets an answer or the end of the stream, never a reset', async () => {
+    await withCallback(async (instance) => {
+      const { hostname, port } = new URL(instance.url);
+      const ended = instance.end('SIGTERM');
+      const outcomes = await Promise.all(
+        Array.from({ length: REQUESTS }, async (_, n) => {
+          const socket = connect(Number(port), hostname);
+          await once(socket, 'connect');
+          const { headers, body } = delivery();
+          const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+          await sleep(200 + n * 4);
+          if (socket.readableEnded || !socket.writable) return 'closed before';
+          socket.write(`POST / HTTP/1.1\r\nhost: test\r\n${lines.join('')}\r\n${body}`);
+          return await textOf(socket);
+        }),
+      );
+      for (const outcome of outcomes)
+        expect(outcome).toMatch(/^HTTP\/1\.1 200 OK\r\n[^]*connection: close|^closed before$|^$/i);
+      expect(outcomes.filter((outcome) => outcome.startsWith('HTTP/1.1 200'))).not.toEqual([]);
+      expect(await ended).toBe(0);
+    });
+  });
+
+  test('all pipelined requests are answered, and the last response alone closes the connection', async () => {
+    await withCallback(async (instance) => {
+      const { hostname, port } = new URL(instance.url);
+      const socket = connect(Number(port), hostname);
+      await once(socket, 'connect');
+      const texts = [1, 2, 3].map(() => {
+        const { headers, body } = delivery();
+        const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+        return `POST / HTTP/1.1\r\nhost: test\r\n${lines.join('')}\r\n${body}`;
+      });
+      socket.write(texts.join(''));
+      await sleep(5);
+      const ended = instance.end('SIGTERM');
+      const text = await textOf(socket);
+      expect(text.match(/HTTP\/1\.1 200 OK/g)).toHaveLength(3);
+      expect(text.match(/connection: close/gi)).toHaveLength(1);
+      expect(await ended).toBe(0);
+    });
+  });
+});
+
+async function textOf(socket: ReturnType<typeof connect>): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of socket) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString();
+}
