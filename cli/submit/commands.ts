@@ -16,6 +16,7 @@ interface CommonOptions {
 interface BatchOptions extends CommonOptions {
   readonly file: string;
   readonly displayName?: string;
+  readonly mimeType?: string;
 }
 
 interface InteractionOptions extends CommonOptions {
@@ -32,11 +33,13 @@ export function addSubmitCommands(program: Command, terminal: () => Terminal, va
     .requiredOption('--model <name>', 'the model, for example gemini-3.8-flash')
     .requiredOption('--file <path>', 'prompts as JSON Lines: {"key": "r1", "request": {"contents": […]}}')
     .option('--display-name <name>', 'a name of your own')
-    .action(async ({ file, model, displayName, ...options }: BatchOptions) => {
+    .option('--mime-type <type>', 'the type of the uploaded file, instead of those that Gemini is known to accept')
+    .action(async ({ file, model, displayName, mimeType, ...options }: BatchOptions) => {
       const about = { kind: 'batch', displayName, ...envelopeOf(options) };
       const config = await check({ ...about, request: { model, src: 'files/to-be-uploaded' } }, options, variables);
       const { upload } = await import('./upload.ts');
-      const src = await upload(config, file, options.idempotencyKey, terminal());
+      const prompts = { path: file, idempotencyKey: options.idempotencyKey, mimeType };
+      const src = await upload(config, prompts, terminal());
       await run({ ...about, request: { model, src } }, options, config, terminal(), variables);
     });
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { Agent, request } from 'node:http';
-import { connect } from 'node:net';
+import { Agent, createServer, request } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { type RunningFunction, startFunction } from '../../local/functions.ts';
@@ -132,6 +132,46 @@ describe('on SIGTERM', () => {
       expect(text.match(/connection: close/gi)).toHaveLength(1);
       expect(await ended).toBe(0);
     });
+  });
+
+  test('signal handlers of others run as well', async () => {
+    const project = await LocalProject.create();
+    const handler = "process.on('SIGTERM',()=>console.log('another-handler'))";
+    const NODE_OPTIONS = `--import=data:text/javascript,${handler}`;
+    const instance = await startFunction('geminiCallback', {
+      ...project.env,
+      WEBHOOK_SIGNING_SECRET: SECRET,
+      NODE_OPTIONS,
+    });
+    expect(await instance.end('SIGTERM')).toBe(0);
+    expect(instance.output()).toContain('another-handler');
+    await project.close();
+  });
+
+  test('a request that cannot be finished in time gets a 503, with an entry in the log', async () => {
+    const project = await LocalProject.create();
+    const silence = createServer(() => {});
+    await once(silence.listen(0, '127.0.0.1'), 'listening');
+    const instance = await startFunction('submitJob', {
+      ...project.env,
+      GEMINI_API_KEY: 'a-key-of-a-test',
+      GOOGLE_GEMINI_BASE_URL: `http://127.0.0.1:${(silence.address() as AddressInfo).port}`,
+      CALLBACK_URL: 'https://hooks.example.test/',
+      DYNAMIC_ROUTE_KEY: 'route-key-of-a-test-with-32-characters',
+    });
+    const body = JSON.stringify({ kind: 'interaction', route: 'r', request: { model: 'm', input: 'x' } });
+    const answer = fetch(instance.url, { method: 'POST', body });
+    await once(silence, 'request');
+    const ended = instance.end('SIGTERM');
+    const response = await answer;
+    expect([response.status, response.headers.get('connection')]).toEqual([503, 'close']);
+    expect(await response.json()).toMatchObject({ error: { status: 'UNAVAILABLE' } });
+    expect(await ended).toBe(0);
+    const failures = instance.log.filter(({ event }) => event === 'request_abandoned' || event === 'request_failed');
+    expect(failures.map(({ event }) => event)).toEqual(['request_abandoned']);
+    silence.closeAllConnections();
+    silence.close();
+    await project.close();
   });
 });
 
