@@ -1,10 +1,14 @@
-import { JSONParser } from '@streamparser/json';
+import { type Entry, MAX_ENTRY_BYTES } from '../model/entry.ts';
 import { isJsonObject, textOf } from '../model/json.ts';
+import { compilePatterns } from '../model/scanner/patterns.ts';
+import { type StreamedValue, streamValues } from '../model/scanner/jsonStream.ts';
 import { GeminiError } from './errors.ts';
 
 /** A part of a batch's operation (docs/gemini-wire.md 7.3), in the order of the answer. */
 export type Part =
-  | { readonly kind: 'inline'; readonly index: number; readonly entry: unknown; readonly isRepeat: boolean }
+  | ({ readonly kind: 'inline'; readonly isRepeat: boolean } & Entry)
+  /** The end of the list, which may be empty. */
+  | { readonly kind: 'inlineEnd' }
   | { readonly kind: 'file'; readonly name: string }
   | { readonly kind: 'state'; readonly state: string }
   | { readonly kind: 'total'; readonly total: number }
@@ -13,24 +17,23 @@ export type Part =
   | { readonly kind: 'error'; readonly code: string; readonly message: string };
 
 /** The output stands at both places, or at either (docs/gemini-wire.md 7.4). */
-const METADATA_OUTPUT = '$.metadata.output';
-const RESPONSE_OUTPUT = '$.response';
-const INLINE = 'inlinedResponses.inlinedResponses.*';
-const PATHS = [
-  `${METADATA_OUTPUT}.${INLINE}`,
-  `${RESPONSE_OUTPUT}.${INLINE}`,
-  `${METADATA_OUTPUT}.responsesFile`,
-  `${RESPONSE_OUTPUT}.responsesFile`,
-  '$.metadata.state',
-  '$.metadata.batchStats.requestCount',
-  '$.metadata.endTime',
-  '$.done',
-  '$.error',
-];
-
-/** Depths of inline responses below the root. */
-const METADATA_DEPTH = depthOf(METADATA_OUTPUT);
-const RESPONSE_DEPTH = depthOf(RESPONSE_OUTPUT);
+const LISTS = ['metadata.output.inlinedResponses', 'response.inlinedResponses'];
+/** The list of inline responses stands in an object, as documented, or directly. */
+const IN_METADATA = ['metadata.output.inlinedResponses.inlinedResponses.*', 'metadata.output.inlinedResponses.[]'];
+const IN_RESPONSE = ['response.inlinedResponses.inlinedResponses.*', 'response.inlinedResponses.[]'];
+const INLINE = [...IN_METADATA, ...IN_RESPONSE];
+const STREAM = { opaque: new Set(INLINE), marks: new Set(LISTS), maxBytes: MAX_ENTRY_BYTES };
+const PATTERNS = compilePatterns([
+  ...LISTS,
+  ...INLINE,
+  'metadata.output.responsesFile',
+  'response.responsesFile',
+  'metadata.state',
+  'metadata.batchStats.requestCount',
+  'metadata.endTime',
+  'done',
+  'error',
+]);
 
 /** Returns a state without its prefix: the guide writes `JOB_STATE_…`, the wire `BATCH_STATE_…`. */
 export function stateName(state: string): string {
@@ -54,45 +57,50 @@ export function batchState({ state, isDone, error }: BatchEnd): string {
 /**
  * Yields the parts of the operation from its bytes, holding one of them at a time.
  *
- * @throws {GeminiError} where the bytes end before the operation does. The parts until then are good.
+ * @throws {GeminiError} where the bytes end before the operation does, or are no JSON. The parts until then are good.
  */
 export async function* partsOf(body: AsyncIterable<Uint8Array>): AsyncGenerator<Part> {
-  const parser = new JSONParser({ keepStack: false, paths: PATHS });
-  const parts: Part[] = [];
   let isInMetadata = false;
-  parser.onValue = ({ value, key, stack }) => {
-    const part = toPart(value, key, stack.length, isInMetadata);
-    if (part?.kind === 'inline' && stack.length === METADATA_DEPTH) isInMetadata = true;
-    if (part) parts.push(part);
-  };
-  for await (const chunk of body) {
-    parser.write(chunk);
-    yield* parts.splice(0);
+  try {
+    for await (const value of streamValues(body, { ...STREAM, patterns: PATTERNS })) {
+      isInMetadata ||= IN_METADATA.includes(value.pattern);
+      const part = toPart(value, isInMetadata);
+      if (part) yield part;
+    }
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError)) throw cause;
+    throw new GeminiError('Gemini answered with only a part of the operation.', { cause });
   }
-  if (!parser.isEnded) throw new GeminiError('Gemini answered with only a part of the operation.');
 }
 
-function toPart(
-  value: unknown,
-  key: string | number | undefined,
-  depth: number,
-  isInMetadata: boolean,
-): Part | undefined {
-  if (typeof key === 'number') {
-    if (depth !== METADATA_DEPTH && depth !== RESPONSE_DEPTH) return undefined;
-    return { kind: 'inline', index: key, entry: value, isRepeat: isInMetadata && depth === RESPONSE_DEPTH };
-  }
-  if (key === 'done') return value === true ? { kind: 'done' } : undefined;
-  if (key === 'error' && isJsonObject(value))
+function toPart(value: StreamedValue, isInMetadata: boolean): Part | undefined {
+  const { pattern, key, bytes, length } = value;
+  if (INLINE.includes(pattern))
+    return {
+      kind: 'inline',
+      bytes: bytes && trimmed(bytes),
+      length,
+      isRepeat: isInMetadata && IN_RESPONSE.includes(pattern),
+    };
+  if (LISTS.includes(pattern)) return { kind: 'inlineEnd' };
+  return bytes && toFact(String(key), JSON.parse(bytes.toString()));
+}
+
+function toFact(name: string, value: unknown): Part | undefined {
+  if (name === 'done') return value === true ? { kind: 'done' } : undefined;
+  if (name === 'error' && isJsonObject(value))
     return { kind: 'error', code: textOf(value['code']), message: textOf(value['message']) };
-  if (key === 'requestCount')
+  if (name === 'requestCount')
     return Number.isSafeInteger(Number(value)) ? { kind: 'total', total: Number(value) } : undefined;
   if (typeof value !== 'string') return undefined;
-  if (key === 'responsesFile') return { kind: 'file', name: value };
-  if (key === 'state') return { kind: 'state', state: value };
-  return key === 'endTime' ? { kind: 'end', time: value } : undefined;
+  if (name === 'responsesFile') return { kind: 'file', name: value };
+  if (name === 'state') return { kind: 'state', state: value };
+  return name === 'endTime' ? { kind: 'end', time: value } : undefined;
 }
 
-function depthOf(output: string): number {
-  return `${output}.${INLINE}`.split('.').length - 1;
+/** Removes the white space between the value and the comma or bracket behind it. */
+function trimmed(json: Buffer): Buffer {
+  let end = json.length;
+  while (end > 0 && (json[end - 1] ?? 0) <= 0x20) end -= 1;
+  return json.subarray(0, end);
 }

@@ -12,7 +12,7 @@ const ANSWER_MILLIS = 8_500;
 const CHECK_MILLIS = 20;
 
 /** The listener closes when no new connection has arrived for this long. */
-const QUIET_MILLIS = 100;
+const QUIET_MILLIS = 250;
 /** Clients that keep connecting are accepted this long, and then until the kernel's backlog is empty. */
 const ACCEPT_MILLIS = 1_000;
 /** Connections stay open this long for a request that is on its way: those that had one, and new ones. */

@@ -20,6 +20,7 @@ interface ResultsProgress {
   readonly published: number;
   readonly failed: number;
   readonly total?: number | undefined;
+  readonly expected?: number | undefined;
 }
 
 interface ReconcileCounts {
@@ -106,6 +107,13 @@ export class Log {
   resultsCompleted(facts: ResultsFacts, progress: ResultsProgress): void {
     const message = `Published ${progress.published} results`;
     this.#writer.write('INFO', 'results_completed', message, resultsOf(facts, progress));
+  }
+
+  /** Gemini gave fewer results than the job had requests. */
+  resultsMissing(facts: ResultsFacts, progress: ResultsProgress, missing: number): void {
+    const { published, expected } = progress;
+    const message = `Gemini gave ${published} results for ${expected} requests: ${missing} are missing`;
+    this.#writer.write('WARNING', 'results_missing', message, { ...resultsOf(facts, progress), expected, missing });
   }
 
   /** An alert reads this entry: the job or its file is missing, foreign or blocked. */

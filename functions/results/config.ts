@@ -6,13 +6,17 @@ export interface ResultsConfig extends ProjectSettings {
   readonly gemini: GeminiSettings;
   /** Cloud Storage bucket for results that do not fit into a message. */
   readonly bucket: string | undefined;
-  /** How long one event may be worked on before its progress is kept and the event is sent again. */
+  /** Time for one attempt; then its progress is recorded and Pub/Sub delivers the event again. */
   readonly budgetMillis: number;
 }
 
 const GRACE_MILLIS = 30_000;
 
-/** @throws {ConfigError} that names every bad variable. */
+/**
+ * Reads the settings from environment variables.
+ *
+ * @throws {ConfigError} that names every bad variable.
+ */
 export function readResultsConfig(variables: NodeJS.ProcessEnv): ResultsConfig {
   const environment = new Environment(variables);
   const timeoutMillis = environment.read('CLOUD_RUN_TIMEOUT_SECONDS') * 1_000;

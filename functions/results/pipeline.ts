@@ -2,7 +2,7 @@ import { GeminiError } from '../gemini/errors.ts';
 import type { PushedMessage } from '../http/push.ts';
 import { canHaveOutput } from '../model/eventTypes.ts';
 import type { Message } from '../model/message.ts';
-import type { Progress } from '../model/progress.ts';
+import { missingResults, type Progress } from '../model/progress.ts';
 import { type FunctionCall, MAX_MESSAGE_BYTES, ResultMessages } from '../model/result.ts';
 import type { Log } from '../observability/log.ts';
 import { Deadline } from '../runtime/deadline.ts';
@@ -14,9 +14,10 @@ import { type JobEvent, readJobEvent } from './jobEvent.ts';
 import { BatchPublisher } from './publishing/batchPublisher.ts';
 import type { Bucket } from './publishing/bucket.ts';
 import { Checkpoints } from './publishing/checkpoints.ts';
-import { place } from './publishing/resultPlacement.ts';
+import { placeResult } from './publishing/resultPlacement.ts';
+import { Tally } from './publishing/tally.ts';
 import { openOutput } from './sources/index.ts';
-import type { Found, Output } from './sources/source.ts';
+import type { Output, SourcedResult, SourceItem } from './sources/source.ts';
 import type { VideoSources } from './sources/video.ts';
 
 interface Publisher {
@@ -87,10 +88,10 @@ class Attempt {
 
   async run(): Promise<'completed' | 'failed'> {
     const { log } = this.#dependencies;
-    log.resultsStarted(this.#facts, this.#from);
+    log.resultsStarted(this.#facts, countsOf(this.#from));
     try {
       await this.#publishOutput(await this.#open());
-      log.resultsCompleted(this.#facts, this.#checkpoints.latest);
+      log.resultsCompleted(this.#facts, countsOf(this.#checkpoints.latest));
       return 'completed';
     } catch (error) {
       await this.#checkpoints.stop();
@@ -105,50 +106,75 @@ class Attempt {
   }
 
   async #open(): Promise<Output> {
-    const { position, published } = this.#from;
-    return await openOutput(this.#event, { position, published }, this.#dependencies, this.#signal);
+    return await openOutput(this.#event, this.#from, this.#dependencies, this.#signal);
   }
 
   async #publishOutput(output: Output): Promise<void> {
     if (output.kind === 'results') {
       await this.#publishResults(output.results);
-      await this.#publish([this.#messages.completed(this.#checkpoints.latest)]);
+      await this.#publishCompletion();
     }
-    if (output.kind === 'calls') await this.#publish([this.#callsMessage(output.calls)]);
+    if (output.kind === 'calls') await this.#publish([this.#callsMessage(output.calls, output.text)]);
     await this.#checkpoints.stop();
     const { store, log } = this.#dependencies;
     const held = await store.complete(this.#claim, this.#checkpoints.latest, Deadline.inMillis(STORE_MILLIS));
     if (!held) log.resultsClaimLost(this.#event.job.name);
   }
 
-  async #publishResults(results: AsyncIterable<Found>): Promise<void> {
+  async #publishResults(items: AsyncIterable<SourceItem>): Promise<void> {
+    const tally = new Tally(this.#from);
     const batches = new BatchPublisher<Progress>({
-      publish: async (messages) => await this.#publish(messages),
+      publish: async (messages, { order }) => {
+        if (order) await this.#checkpoints.recordOrder(order);
+        await this.#publish(messages);
+      },
       onPublished: async (progress) => await this.#checkpoints.reached(progress),
     });
-    let { failed } = this.#checkpoints.latest;
-    for await (const { result, position, total } of results) {
+    for await (const item of items) {
       this.#signal.throwIfAborted();
-      const placed = await place(result, this.#messages, this.#event.job.name, this.#dependencies.bucket);
-      failed += Number(placed.failed);
-      await batches.add(placed, { position, published: result.index + 1, failed, total });
+      if ('expected' in item) tally.expect(item.expected);
+      else await this.#publishResult(item, tally, batches);
     }
     await batches.end();
+    await this.#checkpoints.reached(tally.end());
+  }
+
+  async #publishResult(
+    { result, position, total, order }: SourcedResult,
+    tally: Tally,
+    batches: BatchPublisher<Progress>,
+  ): Promise<void> {
+    const placed = await placeResult(result, this.#messages, this.#event.job.name, this.#dependencies.bucket);
+    const { index, usage } = result;
+    await batches.add(placed, tally.add({ index, failed: placed.failed, usage, position, total, order }));
+  }
+
+  async #publishCompletion(): Promise<void> {
+    const progress = this.#checkpoints.latest;
+    const missing = missingResults(progress);
+    if (missing !== undefined) this.#dependencies.log.resultsMissing(this.#facts, progress, missing);
+    await this.#publish([this.#messages.completed(progress)]);
   }
 
   /** Retries as long as the attempt has time: Pub/Sub would only deliver the event again. */
   async #publish(messages: readonly Message[]): Promise<void> {
     const { publisher } = this.#dependencies;
-    await retrying(
-      async () => await publisher.publishAll('results', messages, Deadline.inMillis(PUBLISH_MILLIS)),
-      transienceOfPublishing,
-      this.#signal,
-    );
+    let failure: unknown;
+    const publishing = async () =>
+      await publisher.publishAll('results', messages, Deadline.inMillis(PUBLISH_MILLIS)).catch((error: unknown) => {
+        failure = error;
+        throw error;
+      });
+    try {
+      await retrying(publishing, transienceOfPublishing, this.#signal);
+    } catch (error) {
+      throw this.#signal.aborted ? (failure ?? error) : error;
+    }
   }
 
   /** Function calls are never placed in the bucket: an agent needs them in the message. */
-  #callsMessage(calls: readonly FunctionCall[]): Message {
-    const { message, bytes } = this.#messages.actionRequired(calls);
+  #callsMessage(calls: readonly FunctionCall[], said: string): Message {
+    const { message, bytes } = this.#messages.actionRequired(calls, said);
     if (bytes <= MAX_MESSAGE_BYTES) return message;
     const text = 'The function calls do not fit into a message of 10 MB. Read them from Gemini: interactions.get.';
     throw GeminiError.final('RESULT_TOO_LARGE', text);
@@ -169,12 +195,12 @@ class Attempt {
   async #end(stop: Stop): Promise<'failed'> {
     const { log } = this.#dependencies;
     if (stop.kind === 'failed') {
-      log.resultsFailed(this.#facts, this.#checkpoints.latest, stop.error);
+      log.resultsFailed(this.#facts, countsOf(this.#checkpoints.latest), stop.error);
       await this.#fail(stop.error);
       return 'failed';
     }
-    if (stop.kind === 'paused') log.resultsPaused(this.#facts, this.#checkpoints.latest, stop.thrown);
-    else log.resultsInterrupted(this.#facts, this.#checkpoints.latest, stop.error, stop.thrown);
+    if (stop.kind === 'paused') log.resultsPaused(this.#facts, countsOf(this.#checkpoints.latest), stop.thrown);
+    else log.resultsInterrupted(this.#facts, countsOf(this.#checkpoints.latest), stop.error, stop.thrown);
     await this.#release(stop.kind === 'paused' ? undefined : stop.error);
     throw stop.thrown;
   }
@@ -191,6 +217,11 @@ class Attempt {
     await publisher.publishAll('results', [this.#messages.failed(error)], Deadline.inMillis(PUBLISH_MILLIS));
     await store.fail(this.#claim, this.#checkpoints.latest, error, Deadline.inMillis(STORE_MILLIS));
   }
+}
+
+/** The part of the progress that log lines carry. */
+function countsOf({ published, failed, total, expected }: Progress) {
+  return { published, failed, total, expected };
 }
 
 function leaseLost(): ServiceError {

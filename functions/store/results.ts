@@ -9,7 +9,14 @@ import {
 } from '@google-cloud/firestore';
 import { stateOf } from '../model/eventTypes.ts';
 import { type JobKind, jobDocumentId } from '../model/jobName.ts';
-import { announcesResults, decideResults, type Progress, type ResultsRecord } from '../model/progress.ts';
+import {
+  announcesResults,
+  decideResults,
+  missingResults,
+  type Progress,
+  type ResultsRecord,
+} from '../model/progress.ts';
+import type { TokenUsage } from '../model/tokenUsage.ts';
 import type { Deadline } from '../runtime/deadline.ts';
 import { untilDecided } from './contention.ts';
 
@@ -109,7 +116,9 @@ export class JobResults {
   }
 
   async complete(claim: ResultsClaim, progress: Progress, deadline: Deadline): Promise<boolean> {
-    const all = { ...recordOf(progress), state: 'complete', total: progress.published };
+    const missing = missingResults(progress) ?? FieldValue.delete();
+    const order = FieldValue.delete();
+    const all = { ...recordOf(progress), state: 'complete', total: progress.published, missing, order };
     return await this.#change(claim, deadline, () => ({ ...all, ...NO_LEASE, ...ENDED }));
   }
 
@@ -178,14 +187,25 @@ async function take(
     await snapshot.ref.update(fields, { lastUpdateTime: snapshot.updateTime });
   } else {
     const times = { createdAt: FieldValue.serverTimestamp(), updatedAt: FieldValue.serverTimestamp() };
-    const record = { jobId: job.name.toWellFormed(), kind: job.kind, state: stateOf(eventType), results, ...times };
-    await snapshot.ref.create(record);
+    const fields = { jobId: job.name.toWellFormed(), kind: job.kind, state: stateOf(eventType), ...times };
+    await snapshot.ref.create({ ...fields, results: withoutRemovals(results) });
   }
 }
 
-function recordOf({ position, published, failed, total }: Progress): DocumentData {
+/** A field that an earlier attempt has left and that the progress does not have is removed. */
+function recordOf({ position, published, failed, total, expected, usage, order }: Progress): DocumentData {
+  const optional = Object.entries({ total, expected, usage, order });
+  const fields = optional.map(([name, value]) => [name, value ?? FieldValue.delete()] as const);
   const updatedAt = FieldValue.serverTimestamp();
-  return { state: 'running', position, published, failed, updatedAt, ...(total === undefined ? {} : { total }) };
+  return { state: 'running', position, published, failed, updatedAt, ...Object.fromEntries(fields) };
+}
+
+/** A new record has nothing to remove. */
+function withoutRemovals(fields: DocumentData): DocumentData {
+  const kept = Object.entries(fields).filter(
+    ([, value]) => !(value instanceof FieldValue && value.isEqual(FieldValue.delete())),
+  );
+  return Object.fromEntries(kept) as DocumentData;
 }
 
 function leaseOf({ readTime }: DocumentSnapshot, owner: string): DocumentData {
@@ -206,6 +226,9 @@ function readResults(snapshot: DocumentSnapshot): ResultsRecord | undefined {
     published: Number(results['published'] ?? 0),
     failed: Number(results['failed'] ?? 0),
     total: results['total'] as number | undefined,
+    expected: results['expected'] as number | undefined,
+    usage: results['usage'] as TokenUsage | undefined,
+    order: results['order'] as Buffer | undefined,
     event: results['event'] as string | undefined,
     leaseOwner: results['leaseOwner'] as string | undefined,
     leaseUntil: leaseUntil instanceof Timestamp ? leaseUntil.toDate() : undefined,

@@ -84,7 +84,9 @@ describe('on SIGTERM', () => {
         const second = await Promise.all(Array.from({ length: REQUESTS }, async () => await send(instance, agent)));
         expect(second.map(({ outcome }) => outcome)).toEqual(all(200));
         expect(second.every(({ isJson }) => isJson)).toBe(true);
-        if (delay > 0) expect(new Set(second.map(({ connection }) => connection))).toEqual(new Set(['close']));
+        // At 0 ms the signal may still be on its way.
+        const expected = delay > 0 ? new Set(['close']) : new Set(second.map(({ connection }) => connection));
+        expect(new Set(second.map(({ connection }) => connection))).toEqual(expected);
         expect(await ended).toBe(0);
         agent.destroy();
       });

@@ -21,7 +21,8 @@ export interface AlertCondition {
 }
 
 export function metrics(): readonly Metric[] {
-  return jsonFiles<{ filter: string; labelExtractors?: Record<string, string> }>('metrics').map(([name, metric]) => {
+  return jsonFiles('metrics').map(([name, content]) => {
+    const metric = content as { filter: string; labelExtractors?: Record<string, string> };
     const paths = Object.entries(metric.labelExtractors ?? {}).map(([label, text]) => {
       const [, path] = /^EXTRACT\((.+)\)$/.exec(text) ?? [];
       if (path === undefined) throw new Error(`This extractor is not supported: ${text}`);
@@ -33,9 +34,8 @@ export function metrics(): readonly Metric[] {
 
 /** Returns the conditions of all alerts that read a log-based metric. */
 export function alertConditions(): readonly AlertCondition[] {
-  const files = jsonFiles<{ conditions: Record<string, { filter?: string }>[] }>('alerts');
-  return files.flatMap(([alert, { conditions }]) =>
-    conditions.flatMap((condition) =>
+  return jsonFiles('alerts').flatMap(([alert, content]) =>
+    (content as { conditions: Record<string, { filter?: string }>[] }).conditions.flatMap((condition) =>
       Object.values(condition).flatMap(({ filter = '' }) => {
         const [, metric] = /"logging\.googleapis\.com\/user\/@PREFIX@gemini-callbacks-([a-z-]+)"/.exec(filter) ?? [];
         return metric === undefined ? [] : [{ alert, filter, metric }];
@@ -88,9 +88,9 @@ function valueAt(entry: object, path: string): unknown {
     .reduce<unknown>((object, name) => (object as Record<string, unknown> | undefined)?.[name], entry);
 }
 
-function jsonFiles<T>(folder: string): readonly (readonly [name: string, content: T])[] {
+function jsonFiles(folder: string): readonly (readonly [name: string, content: unknown])[] {
   return readdirSync(join(MONITORING, folder)).map((file) => [
     file.replace('.json', ''),
-    JSON.parse(readFileSync(join(MONITORING, folder, file), 'utf8')) as T,
+    JSON.parse(readFileSync(join(MONITORING, folder, file), 'utf8')),
   ]);
 }

@@ -23,7 +23,9 @@ async function serve(handle: () => Promise<JsonAnswer>, kind: 'http' | 'events' 
   return { lines, post, get: async () => await fetch(url, { headers: { connection: 'close' } }) };
 }
 
-const failing = (error: unknown) => () => Promise.reject(error);
+const failing = (error: Error) => async () => {
+  throw error;
+};
 
 test.each(['http', 'events'] as const)('each 5xx of a function for %s has one entry with its cause', async (kind) => {
   const unavailable = new ServiceError('STORE_UNAVAILABLE', 'Firestore is unreachable.', { cause: new Error('why') });

@@ -66,11 +66,11 @@ test('new connections are accepted while they keep arriving', async () => {
   const { server, connections, port } = await serve((_request, response) => response.end());
   const drained = drain(server, connections);
   const statuses = [];
-  for (let n = 0; n < 8; n += 1) {
-    await sleep(50);
+  for (let n = 0; n < 40; n += 1) {
+    await sleep(10);
     statuses.push((await answerOf(port, new Agent())).status);
   }
-  expect(statuses).toEqual(Array.from({ length: 8 }, () => 200));
+  expect(statuses).toEqual(Array.from({ length: 40 }, () => 200));
   await drained;
   expect(server.listening).toBe(false);
 });
