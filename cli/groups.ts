@@ -16,6 +16,7 @@ export const GROUPS = {
   jobs: { load: async () => (await import('./jobs/commands.ts')).addJobCommands },
   deliveries: { load: async () => (await import('./deliveries/commands.ts')).addDeliveryCommands },
   webhooks: { load: async () => (await import('./webhooks/commands.ts')).addWebhookCommands },
+  events: { load: async () => (await import('./events/commands.ts')).addEventCommands },
   submit: { load: async () => (await import('./submit/commands.ts')).addSubmitCommands },
   config: { load: async () => (await import('./config/commands.ts')).addConfigCommand },
 } as const satisfies Record<string, Group>;

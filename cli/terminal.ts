@@ -18,6 +18,12 @@ export class Terminal {
     process.stdout.write(`${this.json ? JSON.stringify(value, null, 2) : safe(forPeople())}\n`);
   }
 
+  /** Prints one line of a stream: JSON for programs, as an object or as text that is JSON already; text for people. */
+  line(value: object | string, forPeople: () => string): void {
+    const json = typeof value === 'string' ? value : JSON.stringify(value);
+    process.stdout.write(`${this.json ? json : safe(forPeople())}\n`);
+  }
+
   /** Prints progress and advice, for people only. */
   note(text: string): void {
     if (!this.json) process.stderr.write(`${safe(text)}\n`);

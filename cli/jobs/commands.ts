@@ -44,6 +44,16 @@ export function addJobCommands(program: Command, context: () => Context): void {
     .action(async (id: string) => await (await import('./list.ts')).showCommand(id, context()));
 
   jobs
+    .command('retry')
+    .description('fetch the results of a job again, or of all jobs whose results have failed or stalled')
+    .argument('[id]', ID)
+    .option('--failed', 'all jobs whose results have failed, or have not changed for an hour')
+    .addHelpText('after', '\nExample:\n  gemini-callbacks jobs retry --failed --yes')
+    .action(async (id: string | undefined, options: { failed?: true }) => {
+      await (await import('./retry.ts')).retryCommand(id, options, context());
+    });
+
+  jobs
     .command('watch')
     .description('wait until a job has ended and its results are published; exits 0 where it succeeded')
     .argument('<id>', ID)

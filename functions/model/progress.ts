@@ -1,15 +1,30 @@
 import { canHaveOutput, isFinal, stateOf } from './eventTypes.ts';
+import type { TokenUsage } from './tokenUsage.ts';
 
 /** How far the results of a job have been published. */
 export interface Progress {
-  /** Where to read on: a byte of the output file, or the number of results where there is no file. */
+  /** Where the next attempt reads on: a byte of the output file, or the number of results where there is no file. */
   readonly position: number;
-  /** How many are out, which is the index of the next. */
+  /** The number of published results. */
   readonly published: number;
-  /** Of them, errors. */
+  /** The number of errors among them. */
   readonly failed: number;
-  /** How many there are in all, as far as Gemini has said it. */
+  /** The number of all results, as far as it is known. */
   readonly total?: number | undefined;
+  /** The number of the job's requests, where Gemini gives it. */
+  readonly expected?: number | undefined;
+  /** Tokens of the published results that name them. */
+  readonly usage?: TokenUsage | undefined;
+  /**
+   * Of inline responses, 8 bytes that identify each by its index, because Gemini may give them in another order on the
+   * next read (docs/gemini-wire.md 7.4). It can be ahead of `published`: an index is recorded before it is published.
+   */
+  readonly order?: Buffer | undefined;
+}
+
+/** Returns how many requests have no result once all results are published; `undefined` where none is missing. */
+export function missingResults({ expected, published }: Progress): number | undefined {
+  return expected !== undefined && expected > published ? expected - published : undefined;
 }
 
 export const NOTHING_YET: Progress = { position: 0, published: 0, failed: 0 };
@@ -47,7 +62,8 @@ export function decideResults(
   if (isSuperseded(stored.event, eventType)) return { action: 'read', from: NOTHING_YET };
   const isOver = stored.state === 'complete' || stored.state === 'failed';
   if (isOver || isSuperseded(eventType, stored.event)) return { action: 'done' };
-  return { action: 'read', from: stored };
+  const { position, published, failed, total, expected, usage, order } = stored;
+  return { action: 'read', from: { position, published, failed, total, expected, usage, order } };
 }
 
 /** Calls that an interaction waited for are not its output; a late event of less weight changes nothing. */

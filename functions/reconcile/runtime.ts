@@ -6,7 +6,8 @@ import { Deliveries } from '../store/deliveries.ts';
 import { connectFirestore } from '../store/firestore.ts';
 import { ReconcilableJobs } from '../store/reconcilableJobs.ts';
 import type { ReconcileConfig } from './config.ts';
-import { reconcile, type Summary } from './run.ts';
+import type { Summary } from './reconcileRun.ts';
+import { reconcile } from './run.ts';
 
 /** The platform's default for a function is 60 s; the rest is for the next run. */
 const BUDGET_MILLIS = 50_000;

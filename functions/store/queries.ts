@@ -46,23 +46,36 @@ export const QUERIES = {
     orderBy: 'results.updatedAt',
     direction: 'asc',
   },
+  failedResults: {
+    collection: 'jobs',
+    field: 'results.state',
+    values: ['failed'],
+    orderBy: 'results.updatedAt',
+    direction: 'asc',
+  },
 } as const satisfies Record<string, QueryShape>;
 
 /** Where a page begins: behind the last document of the one before. */
 export type PageStart = QueryDocumentSnapshot;
 
-/** The first documents of a query, from before a time. */
+/** The part of a query that is read. */
+export interface QueryRange {
+  /** The latest time, inclusive. */
+  readonly before: Date;
+  /** The earliest time, inclusive. */
+  readonly since?: Date;
+  readonly after: PageStart | undefined;
+  readonly limit: number;
+}
+
+/** Returns the query for one page. */
 export function queryOf(
   firestore: Firestore,
   { collection, field, values, orderBy, direction }: QueryShape,
-  { before, after, limit }: { before: Date; after: PageStart | undefined; limit: number },
+  { before, since, after, limit }: QueryRange,
 ): Query {
-  const query = firestore
-    .collection(collection)
-    .where(field, 'in', values)
-    .where(orderBy, '<=', before)
-    .orderBy(orderBy, direction)
-    .limit(limit);
+  const all = firestore.collection(collection).where(field, 'in', values).where(orderBy, '<=', before);
+  const query = (since ? all.where(orderBy, '>=', since) : all).orderBy(orderBy, direction).limit(limit);
   return after ? query.startAfter(after) : query;
 }
 

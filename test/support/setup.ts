@@ -1,4 +1,4 @@
-import { afterEach, expect } from 'vitest';
+import { afterEach } from 'vitest';
 import { LocalProject, type ReceivedMessage } from '../../local/project.ts';
 import { exported, problemsOf } from './schemas.ts';
 
@@ -34,5 +34,6 @@ function note(subject: string, problems: readonly string[]): void {
 }
 
 afterEach(() => {
-  expect(found.splice(0)).toEqual([]);
+  const problems = found.splice(0);
+  if (problems.length > 0) throw new Error(`Not valid by the published schemas:\n${problems.join('\n')}`);
 });

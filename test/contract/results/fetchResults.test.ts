@@ -127,22 +127,6 @@ test.for(['batch.failed', 'batch.cancelled'])('%s without an output ends in sile
   expect(await stage.results()).toEqual([]);
 });
 
-test('a batch that has succeeded without an output that can be read has failed results', async () => {
-  const stage = await Stage.open();
-  const running = await stage.start();
-  const [failed, foreign] = [await stage.batch(), await stage.batch()];
-  await stage.simulator.finish(failed, { state: 'failed' });
-  expect(await deliver(running, eventMessage('batch.succeeded', failed))).toBe(204);
-  const metadata = { output: {}, batchStats: { requestCount: '10' }, state: 'BATCH_STATE_SUCCEEDED' };
-  stage.simulator.settings.patch({ api: { faults: [{ method: 'batches.get', body: JSON.stringify({ metadata }) }] } });
-  const elsewhere = { output_file_uri: 'gs://bucket/output' };
-  expect(await deliver(running, eventMessage('batch.succeeded', foreign, elsewhere))).toBe(204);
-  expect((await stage.results()).map(({ data }) => data)).toEqual([
-    { jobId: failed, error: { code: 'NO_OUTPUT', message: expect.stringContaining('FAILED') } },
-    { jobId: foreign, error: { code: 'NO_OUTPUT', message: expect.stringContaining('SUCCEEDED') } },
-  ]);
-});
-
 test('Gemini is asked in the version that is set, and an output that is named by its address is found', async () => {
   const stage = await Stage.open();
   const running = await stage.start({ GOOGLE_GENAI_API_VERSION: 'beta' });

@@ -92,9 +92,15 @@ function readResult({ attributes, data }: ReceivedMessage): Result {
 }
 
 /** The message of an event as `geminiCallback` publishes it. */
-export function eventMessage(type: string, jobName: string, data: object = {}, attributes: object = {}) {
+export function eventMessage(
+  type: string,
+  jobName: string,
+  data: object = {},
+  attributes: object = {},
+  timestamp = '2026-05-28T20:26:40Z',
+) {
   const [kind = ''] = type.split('.');
-  const event = { type, version: 'v1', timestamp: '2026-05-28T20:26:40Z', data: { id: jobName, ...data } };
+  const event = { type, version: 'v1', timestamp, data: { id: jobName, ...data } };
   return {
     data: Buffer.from(JSON.stringify(event)).toString('base64'),
     attributes: { webhook_id: 'msg_1', event_type: type, job_id: jobName, job_kind: kind, ...attributes },

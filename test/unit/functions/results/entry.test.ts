@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { MAX_MESSAGE_BYTES, ResultMessages } from '../../../../../functions/model/result.ts';
-import { lineResult } from '../../../../../functions/results/sources/entries.ts';
+import { MAX_MESSAGE_BYTES, ResultMessages } from '../../../../functions/model/result.ts';
+import { lineResult } from '../../../../functions/results/entry.ts';
 
 const job = { name: 'batches/b', kind: 'batch' } as const;
 const context = { job, timestamp: '', webhookId: undefined, route: undefined, traceparent: undefined, metadata: [] };
