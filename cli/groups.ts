@@ -12,6 +12,7 @@ interface Group {
 
 /** The first words of all commands; each group is loaded when it is named. */
 export const GROUPS = {
+  status: { load: async () => (await import('./status/commands.ts')).addStatusCommand },
   doctor: { load: async () => (await import('./doctor/commands.ts')).addDoctorCommand },
   jobs: { load: async () => (await import('./jobs/commands.ts')).addJobCommands },
   deliveries: { load: async () => (await import('./deliveries/commands.ts')).addDeliveryCommands },

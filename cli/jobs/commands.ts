@@ -1,20 +1,9 @@
 import { type Command, Option } from 'commander';
-import type { JobState } from '../../functions/model/eventTypes.ts';
 import type { JobKind } from '../../functions/model/jobName.ts';
 import type { Context } from '../context.ts';
 import { type FilterFlags, type PageFlags, readFilter, readPage, withFilters, withPages } from '../filters.ts';
 import { requireWhole } from '../options.ts';
-
-const STATES: readonly JobState[] = [
-  'submitted',
-  'running',
-  'requires_action',
-  'succeeded',
-  'failed',
-  'cancelled',
-  'expired',
-  'unknown',
-];
+import { JOB_STATES } from './states.ts';
 
 const KINDS: readonly JobKind[] = ['batch', 'interaction', 'video', 'unknown'];
 
@@ -27,7 +16,7 @@ const ID = 'job name (batches/abc), document id (batches~abc), or the name witho
 export function addJobCommands(program: Command, context: () => Context): void {
   const jobs = program.command('jobs').description('list, show, follow and reconcile jobs');
 
-  withPages(withFilters(jobs.command('list'), STATES))
+  withPages(withFilters(jobs.command('list'), JOB_STATES))
     .description('list jobs, the last changed first')
     .addOption(new Option('--kind <kind>', 'only of this kind').choices(KINDS))
     .addHelpText('after', '\nExample:\n  gemini-callbacks jobs list --state=running --since=2h')
