@@ -64,7 +64,7 @@ const settings = () => ({
 
 /** `webhooks …` against the simulator, in a folder of the test's own. */
 async function webhooks(...args: readonly string[]): Promise<CliRun> {
-  return await cli(['webhooks', ...args, '--yes'], settings(), { cwd: folder });
+  return await cli(['webhooks', ...args], settings(), { cwd: folder });
 }
 
 /** Its failure with `--json`, where standard error holds that and nothing else. */
@@ -196,7 +196,8 @@ describe('create', () => {
     ['two places', ['--secret', 'a', '--secret-file', 'b'], 'cannot be used with'],
     ['http', ['--uri', 'http://hooks.example.test/', '--print-secret'], 'must be https'],
     ['no URL', ['--uri', 'hooks.example.test', '--print-secret'], 'is no URL'],
-    ['an unknown event', ['--events', 'batch.done', '--print-secret'], 'subscription to batch.done'],
+    ['an unknown event', ['--events', 'batch.done', '--print-secret'], 'refuses a subscription to batch.done'],
+    ['an event that Gemini refuses', ['--events', 'batch.cancelled', '--print-secret'], 'to batch.cancelled'],
     ['no event', ['--events', ' , ', '--print-secret'], 'names no event'],
     ['what is empty', ['--name', '', '--secret-file', ''], 'Empty: --name <label>, --secret-file <path>'],
     ['a folder', ['--secret-file', 'signing/'], 'is a folder'],
@@ -242,7 +243,7 @@ describe('create', () => {
   });
 });
 
-describe('list, show, update, delete, ping', () => {
+describe('list, get, update, delete, ping', () => {
   test('work on one webhook', async () => {
     const id = await create('--print-secret', '--name', 'first');
     expect((await webhooks('list')).stdout).toMatch(new RegExp(`^${id} +first +enabled +${receiver.url}`, 'm'));
@@ -253,12 +254,12 @@ describe('list, show, update, delete, ping', () => {
       uri: receiver.url,
     });
     expect(await result('update', id, '--enable')).toMatchObject({ name: 'second', state: 'enabled' });
-    expect((await webhooks('show', id)).stdout).toMatch(/^secrets +whsec_\.\.\./m);
+    expect((await webhooks('get', id)).stdout).toMatch(/^secrets +whsec_\.\.\./m);
     const before = receiver.received.length;
     await result('ping', id);
     await expect.poll(() => receiver.received.length).toBe(before + 1);
     expect(await result('delete', id)).toEqual({ id, deleted: true });
-    expect(await webhooks('show', id)).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('not found') });
+    expect(await webhooks('get', id)).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('not found') });
   });
 
   test.for([
@@ -276,7 +277,7 @@ describe('list, show, update, delete, ping', () => {
 
   test('without it people are told the same, and of the help', async () => {
     expect((await webhooks('create')).stderr).toBe(
-      "error: required option '--uri <url>' not specified\n(add --help for usage)\n",
+      "error: required option '--uri <url>' not specified\n(add --help for what there is)\n",
     );
   });
 
@@ -358,7 +359,7 @@ describe('rotate', () => {
     const { id } = await registered();
     failing({ method: 'webhooks.rotateSigningSecret', status: 500 });
     const run = await webhooks('rotate', id, '--print-secret', '--revoke-now');
-    expect(run).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('Rotate again at once') });
+    expect(run).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('Rotate again, at once') });
   });
 
   test('tells what no webhook signs with, and takes it out only where it is told to: it may be another project’s', async () => {
@@ -403,7 +404,7 @@ describe('rotate', () => {
     const { id, secret } = await registered();
     const args = ['rotate', id, '--secret-file', join(folder, 'signing/below')];
     expect(await webhooks(...args)).toMatchObject({ exitCode: 1 });
-    expect((await webhooks('show', id)).stdout).toContain(secret.slice(-4));
+    expect((await webhooks('get', id)).stdout).toContain(secret.slice(-4));
   });
 
   /** A webhook whose secret is in the file before all others. */
