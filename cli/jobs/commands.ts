@@ -14,7 +14,7 @@ const ID = 'job name (batches/abc), document id (batches~abc), or the name witho
 
 /** Adds `jobs …`: the records of Gemini's jobs, and what an operator can do about a job. */
 export function addJobCommands(program: Command, context: () => Context): void {
-  const jobs = program.command('jobs').description('list, show, follow and reconcile jobs');
+  const jobs = program.command('jobs').description('list, show, follow, read, retry, cancel and reconcile jobs');
 
   withPages(withFilters(jobs.command('list'), JOB_STATES))
     .description('list jobs, the last changed first')
@@ -31,6 +31,24 @@ export function addJobCommands(program: Command, context: () => Context): void {
     .description('show the record of a job and its timeline')
     .argument('<id>', ID)
     .action(async (id: string) => await (await import('./list.ts')).showCommand(id, context()));
+
+  jobs
+    .command('results')
+    .description('read all results of a job from Gemini, as a table, or with --json as one line for each')
+    .argument('<id>', ID)
+    .option('--output <path>', 'write JSON Lines to this file; or into this folder, with the videos beside them')
+    .addHelpText('after', '\nExample:\n  gemini-callbacks jobs results batches/abc --output=results.jsonl')
+    .action(async (id: string, options: { output?: string }) => {
+      await (await import('./results.ts')).resultsCommand(id, options, context());
+    });
+
+  jobs
+    .command('cancel')
+    .description('cancel a job at Gemini; its record follows when Gemini has ended it')
+    .argument('<id>', ID)
+    .action(async (id: string) => {
+      await (await import('./cancel.ts')).cancelCommand(id, context());
+    });
 
   jobs
     .command('retry')
