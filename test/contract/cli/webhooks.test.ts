@@ -458,3 +458,44 @@ describe('route-url', () => {
     expect(run.stderr).not.toContain('hooks.example.test');
   });
 });
+
+describe('404', () => {
+  test.for([
+    ['list'],
+    ['show', 'hook'],
+    ['ping', 'hook'],
+    ['create', '--uri', 'https://c.example.test/', '--events', 'batch.failed', '--print-secret'],
+  ])('of every method means the API version: %s', async (...[args]) => {
+    failing({ method: 'webhooks.*', status: 404 });
+    const run = await webhooks(...args, '--json');
+    expect(run.exitCode).toBe(1);
+    expect(errorOf(run)['message']).toContain('Switch: export GOOGLE_GENAI_API_VERSION=v1beta');
+  });
+
+  test('of one webhook means that webhook', async () => {
+    const run = await webhooks('show', 'hook', '--json');
+    expect(errorOf(run)['message']).toContain('List the webhooks: gemini-callbacks webhooks list');
+  });
+
+  test('under v1beta proposes v1', async () => {
+    failing({ method: 'webhooks.*', status: 404 });
+    const run = await cli(['webhooks', 'list'], { ...settings(), GOOGLE_GENAI_API_VERSION: 'v1beta' });
+    expect(run.stderr).toContain('Switch: export GOOGLE_GENAI_API_VERSION=v1');
+  });
+});
+
+test.for(['batch.cancelled', 'interaction.cancelled'])(
+  'a subscription to %s is refused, as Gemini refuses it',
+  async (type) => {
+    const requests = simulator.ledger.requests.length;
+    for (const args of [
+      ['create', '--uri', 'https://c.example.test/', '--print-secret'],
+      ['update', 'hook'],
+    ]) {
+      const run = await webhooks(...args, '--events', `batch.failed,${type}`, '--json');
+      expect(run.exitCode).toBe(2);
+      expect(errorOf(run)['message']).toContain(`Gemini refuses a subscription to ${type}.`);
+    }
+    expect(simulator.ledger.requests).toHaveLength(requests);
+  },
+);
