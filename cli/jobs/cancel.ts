@@ -19,7 +19,7 @@ export async function cancelCommand(id: string, context: Context): Promise<void>
       const { ai } = connect(variables);
       await context.confirm(`cancel ${jobId} at Gemini`);
       const state = await cancel(ai, record).catch((error: unknown) => {
-        throw geminiFailure(error, { ifUnknown: 'The job may have been cancelled all the same.' });
+        throw geminiFailure(error, { ifUnknown: 'The job may have been cancelled.' });
       });
       context.terminal.result(
         { jobId, state },
@@ -41,7 +41,5 @@ async function cancel(ai: GoogleGenAI, { jobId, kind }: JobRecord): Promise<stri
   if (kind === 'interaction') return (await ai.interactions.cancel(jobId.replace(/^interactions\//, ''))).status;
   await ai.batches.cancel({ name: jobId });
   const { state } = await ai.batches.get({ name: jobId });
-  return String(state ?? 'unknown')
-    .replace(/^JOB_STATE_/, '')
-    .toLowerCase();
+  return (state ?? 'unknown').replace(/^JOB_STATE_/, '').toLowerCase();
 }

@@ -11,10 +11,10 @@ import { geminiFailure } from '../connect.ts';
 import { CliError } from '../errors.ts';
 import type { JobRecord } from './records.ts';
 
-/** Time without a result after which a read is given up: the sources retry what is transient. */
+/** Time without a result after which a read is given up: the sources retry transient failures. */
 const QUIET_MILLIS = 120_000;
 
-/** Aborts a read that brings nothing for a while, or at Ctrl-C. */
+/** Aborts a read without results for {@link QUIET_MILLIS}, or at Ctrl-C. */
 export class ReadLimit implements Disposable {
   readonly #controller = new AbortController();
   readonly #interrupt = () => this.#controller.abort(new CliError('INTERRUPTED', 'Stopped.', { exitCode: 130 }));

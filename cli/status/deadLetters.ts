@@ -2,10 +2,10 @@ import { PublisherClient, SubscriberClient } from '@google-cloud/pubsub-api';
 import type { ProjectSettings } from '../../functions/config/settings.ts';
 import { clientOptions } from '../google/pubsub.ts';
 
-/** Messages on the dead-letter topic, as far as a subscription of it holds them. */
+/** Messages in a subscription of the dead-letter topic. */
 export interface DeadLetters {
   readonly count: number;
-  /** Pub/Sub counts none: there may be more than were looked at. */
+  /** Pub/Sub gives no count, so at most {@link LOOKED_AT} are counted. */
   readonly hasMore: boolean;
   /** Absent where nothing keeps dead letters. */
   readonly subscription?: string | undefined;
@@ -15,7 +15,7 @@ export interface DeadLetters {
 const LOOKED_AT = 10;
 const CALL = { timeout: 5_000, retry: null } as const;
 
-/** Pulls some dead letters and returns them at once, so that they stay for whoever handles them. */
+/** Pulls some dead letters and returns them to Pub/Sub at once. */
 export async function readDeadLetters({
   projectId = '',
   topics,

@@ -5,7 +5,7 @@ import type { DeadLetters } from './deadLetters.ts';
 import { readStore } from './store.ts';
 import type { WebhookState } from './webhook.ts';
 
-/** What can be read from Firestore. */
+/** The part of the status that Firestore holds. */
 export interface StoreStatus {
   readonly lastDelivery: Pick<ShownDelivery, 'webhookId' | 'type' | 'jobId' | 'state' | 'firstReceivedAt'> | undefined;
   readonly deliveries: {
@@ -44,7 +44,7 @@ export interface Attention {
   readonly fix: string;
 }
 
-/** Older ones have been seen, or can be helped no more: Gemini keeps output for two days. */
+/** Older problems do not count: Gemini keeps output for two days, so that no retry helps. */
 const WINDOW_MILLIS = 7 * 86_400_000;
 
 /** Reads everything at the same time. */

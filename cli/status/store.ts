@@ -10,10 +10,10 @@ import type { StoreStatus } from './snapshot.ts';
 /** A delivery is published within seconds, or by the reconciler's next run. */
 const STUCK_MILLIS = 10 * 60_000;
 
-/** As for the alert of stalled results. */
+/** The age at which the alert of stalled results fires. */
 const STALLED_MILLIS = 3_600_000;
 
-/** Records that tokens are summed over: the latest. */
+/** The number of the latest records that tokens are summed over. */
 const TOKEN_JOBS = 200;
 
 /** Reads Firestore's part by counts and bounded queries, so that its time does not grow with the records. */

@@ -8,7 +8,7 @@ import type { SubmitConfig } from '../../functions/submit/config.ts';
 import { CliError, reasonOf, usageError } from '../errors.ts';
 import type { Terminal } from '../terminal.ts';
 
-/** What Gemini takes as the name of a file, beside `files/` (G 8.2). */
+/** The longest name of a file after `files/` (docs/gemini-wire.md 8.2). */
 const NAME_LENGTH = 40;
 
 /**
@@ -50,7 +50,7 @@ async function nameOf(path: string, projectId: string | undefined, idempotencyKe
   return `files/${hash.digest('hex').slice(0, NAME_LENGTH)}`;
 }
 
-/** Of a file that is not there Gemini says that one may not see it (G 8.3). */
+/** Gemini answers 403 also for a file that does not exist (docs/gemini-wire.md 8.3). */
 async function isUploaded(ai: GoogleGenAI, name: string): Promise<boolean> {
   try {
     await ai.files.get({ name });
@@ -69,7 +69,7 @@ async function send(
 ): Promise<string> {
   const file = await openAsBlob(path);
   const slice = file.slice.bind(file);
-  // The SDK takes the file piece by piece, and tells nobody how far it is.
+  // The SDK reads the file in pieces and reports no progress.
   file.slice = (start = 0, end = size, type = '') => {
     terminal.note(`Uploading ${path}: ${Math.floor((start / size) * 100)} % of ${(size / 1e6).toFixed(1)} MB`);
     return slice(start, end, type);

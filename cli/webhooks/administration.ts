@@ -106,7 +106,7 @@ export class Webhooks {
     }
   }
 
-  /** Tells a missing webhook from an API version without webhooks, under which every method answers 404. */
+  /** Distinguishes a missing webhook from an API version without webhooks, under which every method answers 404. */
   async #adviceOnMissing(): Promise<string> {
     const status = await this.#ai.webhooks.list({ page_size: 1 }, ONCE).then(
       () => 200,

@@ -22,13 +22,26 @@ async function write(project: LocalProject): Promise<void> {
   for (const [id, { state, type, jobId, route }, minutes] of DELIVERIES) {
     const event = { type, timestamp: ago(minutes).toISOString(), data: { id: jobId } };
     batch.set(project.firestore.doc(`deliveries/${id}`), {
-      ...{ webhookId: id, state, type, jobId, scheme: 'v1', attempts: 1, bodySha256: id.slice(-1).repeat(64) },
+      webhookId: id,
+      state,
+      type,
+      jobId,
+      scheme: 'v1',
+      attempts: 1,
+      bodySha256: id.slice(-1).repeat(64),
       ...(route === undefined ? {} : { route }),
       ...(state === 'quarantined' ? { quarantineReason: 'TIMESTAMP_OUT_OF_TOLERANCE' } : {}),
-      ...{ event, payload: Buffer.from(JSON.stringify(event)), firstReceivedAt: ago(minutes), eventTime: ago(minutes) },
+      event,
+      payload: Buffer.from(JSON.stringify(event)),
+      firstReceivedAt: ago(minutes),
+      eventTime: ago(minutes),
     });
     batch.set(project.firestore.doc(`jobs/${String(jobId).replace('/', '~')}`), {
-      ...{ jobId, kind: String(type).split('.')[0], state: 'running', updatedAt: ago(minutes), lastEvent: { type } },
+      jobId,
+      kind: String(type).split('.')[0],
+      state: 'running',
+      updatedAt: ago(minutes),
+      lastEvent: { type },
       ...(route === undefined ? {} : { route }),
     });
   }

@@ -158,7 +158,7 @@ describe('create', () => {
     const { copy } = errorOf(await run(folder));
     expect(copy).toBe(join(folder, ...leftovers()));
     const { message, id } = errorOf(await run('/proc'));
-    expect(message).toContain(`"webhooks rotate ${id}" brings another`);
+    expect(message).toContain(`Make another: gemini-callbacks webhooks rotate ${id}`);
     expect(message).not.toMatch(SECRET);
   });
 
