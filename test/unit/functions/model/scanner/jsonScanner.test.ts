@@ -23,8 +23,8 @@ function scan(json: string, size = Infinity, patterns = ['*'], opaque: readonly 
   try {
     for (let at = 0; at < bytes.length; at += size) scanner.write(bytes.subarray(at, at + size));
   } catch (error) {
-    expect(error).toBeInstanceOf(SyntaxError);
-    return undefined;
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
   }
   if (!scanner.isComplete) return undefined;
   return values.map(({ key, pattern, start, end }) => ({ key, pattern, text: bytes.toString('utf8', start, end) }));
