@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import type { ReceivedMessage } from '../../../local/project.ts';
 import { JSON_TEST_SUITE, jsonNumbers, nested } from '../../support/json.ts';
 import { deliver, eventMessage, Stage, tokensOf } from './harness.ts';
 
@@ -14,7 +15,8 @@ async function publish(stage: Stage, type: string, job: string, resource: string
   const [running] = [...stage.running];
   if (running === undefined) throw new Error('Start fetchResults first.');
   expect(await deliver(running, eventMessage(type, job))).toBe(204);
-  return (await stage.project.messages('gemini-results')).map(({ data }) => data.toString());
+  const isLast = ({ attributes }: ReceivedMessage) => attributes['ce-type'] !== 'job.result';
+  return (await stage.project.messagesUntil('gemini-results', isLast)).map(({ data }) => data.toString());
 }
 
 function inlineOperation(entries: readonly string[], { requests = entries.length, place = 'metadata' } = {}): string {
