@@ -11,7 +11,7 @@ interface OpenValue extends Omit<ScannedValue, 'end'> {
   readonly depth: number;
 }
 
-/** What comes next, white space aside. */
+/** States between tokens, in which white space is skipped. */
 type TokenState = 'root' | 'value' | 'firstElement' | 'firstName' | 'name' | 'colon' | 'after' | 'end';
 
 type State = TokenState | 'string' | 'escape' | 'hex' | 'number' | 'literal' | 'opaque';

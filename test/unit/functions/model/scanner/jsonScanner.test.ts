@@ -38,7 +38,7 @@ function isObject(json: string): boolean {
   }
 }
 
-test('reports every member of any object, whatever the pieces', () => {
+test('reports every member of any object in any pieces', () => {
   fc.assert(
     fc.property(objects, fc.integer({ min: 0, max: 2 }), spaces, sizes, (object, indent, space, size) => {
       const json = `${space}${JSON.stringify(object, null, indent)}${space}`;

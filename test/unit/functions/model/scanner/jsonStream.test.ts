@@ -24,7 +24,7 @@ async function read(text: string, size: number, maxBytes = 1_000_000) {
   return found;
 }
 
-test('yields values as they are, whatever the pieces', async () => {
+test('yields values as they are in any pieces', async () => {
   const texts = fc.array(jsonTexts, { minLength: 1, maxLength: 5 });
   await fc.assert(
     fc.asyncProperty(texts, fc.integer({ min: 1, max: 50 }), async (list, size) => {
