@@ -29,7 +29,7 @@ else process.stdout.write(`${JSON.stringify(await check())}\n`);
 async function check(): Promise<object | null> {
   const found = await released();
   if (found === undefined) return null;
-  return { isCurrent: essenceOf(found.content) === essenceOf(content), isOurs: found.name === FILE_NAME };
+  return { isCurrent: essenceOf(found.content) === essenceOf(content), isOwned: found.name === FILE_NAME };
 }
 
 /** What counts: neither comments nor white space. */
