@@ -46,8 +46,11 @@ async function requireGcloud(shell: Shell): Promise<void> {
 async function requireAccount(shell: Shell): Promise<string> {
   const list = line('gcloud', 'auth', 'list', '--filter=status:ACTIVE', '--format=value(account)');
   const account = (await shell.require('Account of gcloud', list)).trim();
-  if (account === '') throw new CliError('NO_ACCOUNT', 'gcloud has no active account. Run: gcloud auth login');
-  return account;
+  if (account !== '') return account;
+  // Credentials in the environment have no account.
+  const token = await shell.run(line('gcloud', 'auth', 'print-access-token'));
+  if (token.exitCode === 0) return 'the account of the environment';
+  throw new CliError('NO_ACCOUNT', 'gcloud has no active account. Run: gcloud auth login');
 }
 
 function notVisible(project: string, account: string, stderr: string): CliError {

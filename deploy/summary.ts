@@ -35,10 +35,11 @@ export async function reportDeployment(
   );
 }
 
+/** Without the right to list dashboards, returns the page of all dashboards. */
 async function dashboardUrl(installation: Installation, shell: Shell): Promise<string> {
-  const found = (await shell.find('dashboard', dashboardList(installation)).catch(() => [])) as
-    readonly { readonly name?: string }[] | undefined;
-  const id = found?.[0]?.name?.split('/').at(-1);
+  const { exitCode, stdout } = await shell.run(dashboardList(installation));
+  const [found] = exitCode === 0 ? (JSON.parse(stdout) as readonly { readonly name?: string }[]) : [];
+  const id = found?.name?.split('/').at(-1);
   const page = id === undefined ? 'dashboards' : `dashboards/builder/${id}`;
   return `https://console.cloud.google.com/monitoring/${page}?project=${installation.project}`;
 }

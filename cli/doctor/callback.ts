@@ -36,12 +36,12 @@ async function publicCallback({ callbackUrl }: Installation): Promise<Outcome> {
   if (response.status === 401 || response.status === 403) {
     return problem(
       `${callbackUrl.href} answers ${response.status}: callers without an account are kept out, and Gemini has none`,
-      'gcloud run services add-iam-policy-binding geminicallback --region=REGION --member=allUsers --role=roles/run.invoker',
+      'gcloud run services update gemini-callback --region=REGION --no-invoker-iam-check',
     );
   }
   return problem(
     `${callbackUrl.href} answers ${response.status}, and is not geminiCallback`,
-    'gcloud functions describe geminiCallback --gen2 --region=REGION --format="value(url)" shows its URL; set CALLBACK_URL to it',
+    'gcloud run services describe gemini-callback --region=REGION --format="value(status.url)" shows its URL; set CALLBACK_URL to it',
   );
 }
 

@@ -126,6 +126,8 @@ function imageFlags({ repositoryUri, project, accounts }: Installation, service:
     '--base-image=nodejs24',
     '--no-automatic-updates',
     `--image=${repositoryUri}/${service.name}`,
+    // The build needs no install script, and the package node would download a second Node.js by one.
+    '--set-build-env-vars=NPM_CONFIG_IGNORE_SCRIPTS=true',
     `--build-service-account=projects/${project}/serviceAccounts/${accounts.build}`,
   ];
 }

@@ -15,7 +15,7 @@ type Thing = Record<string, unknown>;
 type Flat = Readonly<Record<string, string>>;
 
 const VERBS =
-  /^(create|describe|delete|update|update-traffic|set-cleanup-policies|list|deploy|enable|resume|access|add|rm|version|print-access-token|list-files-for-upload|(get|add|remove)-iam-policy(-binding)?)$/;
+  /^(create|create-oidc|describe|delete|update|update-traffic|set-cleanup-policies|list|deploy|enable|resume|access|add|rm|version|print-access-token|list-files-for-upload|(get|add|remove)-iam-policy(-binding)?)$/;
 
 /**
  * A gcloud that forwards its words, each followed by a NUL, and its standard input. It uses bash alone, because a
@@ -117,7 +117,7 @@ export class Cloud {
     const words = command.args.filter((word) => !word.startsWith('--'));
     const at = words.findIndex((word) => VERBS.test(word));
     const kind = words.slice(0, at).join(' ');
-    const verb = words[at] ?? '';
+    const verb = words[at]?.replace('create-oidc', 'create') ?? '';
     const isAccount = kind === 'iam service-accounts';
     const names = words
       .slice(at + 1)
@@ -141,6 +141,8 @@ export class Cloud {
     switch (`${kind} ${verb}`) {
       case ' version':
         return OK({ 'Google Cloud SDK': this.version });
+      case 'auth print-access-token':
+        return this.account === '' ? { exitCode: 1, output: 'ERROR: no active account' } : OK('token');
       case 'auth list':
         return OK(this.account);
       case 'billing projects describe':
@@ -208,7 +210,8 @@ export class Cloud {
 
   #thing(kind: string, verb: string, names: readonly string[], flags: Flags, stdin: string): Answer {
     if (verb === 'list') return OK(this.#listed(kind, flags));
-    const sent = stdin === '' ? {} : (JSON.parse(stdin) as Thing & { readonly displayName?: string });
+    const sent =
+      stdin === '' || kind === 'secrets' ? {} : (JSON.parse(stdin) as Thing & { readonly displayName?: string });
     const displayName = sent.displayName ?? flags['display-name']?.[0];
     const fields: Thing = {
       displayName,

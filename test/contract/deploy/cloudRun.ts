@@ -64,6 +64,7 @@ export function deployService(
   service.labels = { ...service.labels, ...pairsOf(flags['labels']?.[0]) };
   service.ingress = flags['ingress']?.[0] ?? service.ingress;
   service.isPinned ||= isHeld;
+  service.isPublic ||= 'no-invoker-iam-check' in flags;
   if (isReady && !service.isPinned) service.serving = revision.name;
   const [tag] = flags['tag'] ?? [];
   if (isReady && tag !== undefined) service.tags.set(tag, revision.name);
