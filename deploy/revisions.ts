@@ -55,9 +55,9 @@ export function tagged({ status }: FoundService, tag: string): Target | undefine
   return status?.traffic?.find((target) => target.tag === tag);
 }
 
-/** Returns whether Cloud Run passes requests on without checking the caller. */
+/** Returns whether Cloud Run accepts callers without an account. gcloud writes the annotation as `True`. */
 export function isPublic({ metadata }: FoundService): boolean {
-  return metadata?.annotations?.['run.googleapis.com/invoker-iam-disabled'] === 'true';
+  return metadata?.annotations?.['run.googleapis.com/invoker-iam-disabled']?.toLowerCase() === 'true';
 }
 
 export function imageOf({ spec }: FoundService): string | undefined {
