@@ -1,5 +1,5 @@
 import { splitSecrets } from '../../functions/config/environment.ts';
-import { SUBSCRIBABLE } from '../../cli/doctor/callback.ts';
+import { SUBSCRIBABLE_TYPES } from '../../functions/model/eventTypes.ts';
 import type { Webhook } from '../../cli/webhooks/administration.ts';
 import { canVerify } from '../../cli/webhooks/ownership.ts';
 import type { Installation } from '../installation.ts';
@@ -32,7 +32,7 @@ export function registration(installation: Installation): Step {
 
 /** A webhook that signs with a secret which is not stored gets a new one: an earlier run stopped between the two. */
 function webhookOf(installation: Installation): Resource {
-  const events = `--events=${SUBSCRIBABLE.join(',')}`;
+  const events = `--events=${SUBSCRIBABLE_TYPES.join(',')}`;
   const secret = `--secret=${installation.secrets.signing}`;
   const registered = ({ webhooks }: Found, { CALLBACK_URL }: Variables) =>
     webhooks.filter(({ uri }) => uri === CALLBACK_URL);
@@ -56,11 +56,12 @@ function webhookOf(installation: Installation): Resource {
       if (webhooks.length === 0) return create;
       const [deaf, foreign] = problems(webhooks, variables);
       return [
-        ...deaf.map(({ id }) => cli('webhooks', 'update', id, events, '--enable')),
-        ...foreign.map(({ id }) => cli('webhooks', 'rotate', id, secret)),
+        ...deaf.map(({ id }) => cli('webhooks', 'update', id, events, '--enable', '--yes')),
+        ...foreign.map(({ id }) => cli('webhooks', 'rotate', id, secret, '--yes')),
       ];
     },
-    remove: (found: Found, variables) => registered(found, variables).map(({ id }) => cli('webhooks', 'delete', id)),
+    remove: (found: Found, variables) =>
+      registered(found, variables).map(({ id }) => cli('webhooks', 'delete', id, '--yes')),
   };
 }
 
@@ -74,7 +75,7 @@ function problems(webhooks: readonly Webhook[], variables: Variables) {
 }
 
 function isSubscribed({ state, subscribed_events: events }: Webhook): boolean {
-  return state === 'enabled' && SUBSCRIBABLE.every((type) => events.includes(type));
+  return state === 'enabled' && SUBSCRIBABLE_TYPES.every((type) => events.includes(type));
 }
 
 /** A last check of everything that fails silently. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { GoogleGenAI } from '@google/genai';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { SUBSCRIBABLE } from '../../../cli/doctor/callback.ts';
+import { SUBSCRIBABLE_TYPES } from '../../../functions/model/eventTypes.ts';
 import { startReceiver } from '../../unit/simulator/harness.ts';
 import type { Cloud } from './cloud.ts';
 import { openStage, refusedBy, type Run, type Stage } from './harness.ts';
@@ -183,7 +183,7 @@ describe('deploy', () => {
 
   test('rotates the secret of a webhook that signs with an unknown one', async () => {
     const receiver = await startReceiver();
-    const { id = '' } = await ai().webhooks.create({ uri: receiver.url, subscribed_events: [...SUBSCRIBABLE] });
+    const { id = '' } = await ai().webhooks.create({ uri: receiver.url, subscribed_events: [...SUBSCRIBABLE_TYPES] });
     const steps = '--only=secrets,webhook';
     const fixed = await stage.runWith({ CALLBACK_URL: receiver.url }, 'deploy', steps);
     expect(fixed.exitCode).toBe(0);

@@ -16,7 +16,7 @@ interface Target {
 interface Service {
   readonly metadata: { readonly name: string; generation?: number };
   readonly spec: {
-    readonly traffic?: readonly Target[];
+    traffic?: readonly Target[];
     readonly template: { readonly metadata?: { readonly name?: string } };
   };
   status?: object;
@@ -84,7 +84,7 @@ export class RunApi {
     service.metadata.generation = generation;
     const { name } = service.metadata;
     const latest = service.spec.template.metadata?.name ?? `${name}-0000${generation}-abc`;
-    const { traffic = [{ latestRevision: true, percent: 100 }] } = service.spec;
+    const traffic = (service.spec.traffic ??= [{ latestRevision: true, percent: 100 }]);
     service.status = {
       observedGeneration: generation,
       conditions: ['Ready', 'ConfigurationsReady', 'RoutesReady'].map((type) => ({ type, status: 'True' })),
