@@ -2,12 +2,13 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
 import { CliError } from '../cli/errors.ts';
+import type { PlaceFlags } from '../cli/installation/place.ts';
 import type { Terminal } from '../cli/terminal.ts';
 import { apply, resolve } from './apply.ts';
 import { requireReady } from './checks.ts';
 import { destroy } from './destroy.ts';
 import type { Installation } from './installation.ts';
-import { INSTALLATION_FILE, removeInstallationFile, writeInstallationFile } from './installationFile.ts';
+import { completeFlags, forgetInstallation, rememberInstallation } from './installationFile.ts';
 import { type Options, readOptions } from './options.ts';
 import type { DataFlag } from './plan.ts';
 import { rollBack } from './rollback.ts';
@@ -20,36 +21,35 @@ import { selected, type Selection, stepsOf } from './steps.ts';
 import { projectVariables } from './steps/project.ts';
 import { reportDeployment } from './summary.ts';
 
-interface DeployOptions extends Options, Selection {
+interface DeployOptions extends Options, Selection, PlaceFlags {
   readonly dryRun?: true;
   readonly rebuild?: true;
   readonly rollback?: true;
   readonly status?: true;
 }
 
-interface DestroyOptions extends Options, Selection {
+interface DestroyOptions extends Options, Selection, PlaceFlags {
   readonly withData?: true;
   readonly withDatabase?: true;
   readonly dryRun?: true;
   readonly yes?: true;
 }
 
-/** Where the commands keep their state; tests replace it. */
-export interface Place {
-  readonly file: string;
+/** The surroundings of a command; tests replace them. */
+export interface Surroundings {
+  readonly variables: NodeJS.ProcessEnv;
+  /** Folder of the remembered installation. */
+  readonly folder: string;
+  /** Length of a second of waiting. */
   readonly secondMillis: number;
 }
 
-const DEFAULT_PLACE: Place = { file: INSTALLATION_FILE, secondMillis: 1_000 };
+const PROCESS: Surroundings = { variables: process.env, folder: process.cwd(), secondMillis: 1_000 };
 
-/** Adds `deploy` and `destroy` to a program. */
-export function addDeployCommands(
-  program: Command,
-  terminal: () => Terminal,
-  variables: NodeJS.ProcessEnv,
-  place: Place = DEFAULT_PLACE,
-): void {
-  const shell = () => new Shell(variables, terminal(), place.secondMillis);
+type Context = () => { readonly terminal: Terminal };
+
+/** Adds `deploy` to a program. */
+export function addDeployCommand(program: Command, context: Context, surroundings = PROCESS): void {
   withInstallation(program.command('deploy'))
     .description('create an installation in a project, or update it')
     .option('--location <location>', 'location of the Firestore database, for example eur3 (default: the region)')
@@ -61,14 +61,22 @@ export function addDeployCommands(
     .option('--dry-run', 'print the commands for an empty project as a script')
     .option('--status', 'show revisions, digests, traffic, and differences from the plan')
     .option('--rollback', 'send all requests to the revisions before the last release')
-    .action(async (options: DeployOptions) => await runDeploy(options, shell(), terminal(), place));
+    .action(async (_options, command: Command) => {
+      await runDeploy(command.optsWithGlobals<DeployOptions>(), context().terminal, surroundings);
+    });
+}
+
+/** Adds `destroy` to a program. */
+export function addDestroyCommand(program: Command, context: Context, surroundings = PROCESS): void {
   withInstallation(program.command('destroy'))
     .description('remove an installation')
     .option('--with-data', 'also remove the secrets and the bucket; nothing restores them')
     .option('--with-database', 'also remove the database with everything in it')
     .option('--dry-run', 'print the commands')
     .option('--yes', 'do not ask')
-    .action(async (options: DestroyOptions) => await runDestroy(options, shell(), terminal(), place));
+    .action(async (_options, command: Command) => {
+      await runDestroy(command.optsWithGlobals<DestroyOptions>(), context().terminal, surroundings);
+    });
 }
 
 function withInstallation(command: Command): Command {
@@ -86,8 +94,14 @@ function collect(value: string, values: readonly string[]): readonly string[] {
   return [...values, value];
 }
 
-async function runDeploy(options: DeployOptions, shell: Shell, terminal: Terminal, { file }: Place): Promise<void> {
-  const installation = readOptions(options, file);
+async function runDeploy(
+  options: DeployOptions,
+  terminal: Terminal,
+  { variables, folder, secondMillis }: Surroundings,
+): Promise<void> {
+  const place = completeFlags(options, variables, folder);
+  const installation = readOptions(options, place);
+  const shell = new Shell(variables, terminal, secondMillis);
   const source = options.rollback ? '' : await sourceDigest(shell);
   const steps = selected(stepsOf(installation, source, options.rebuild ?? false), options);
   if (options.dryRun && !options.rollback)
@@ -100,12 +114,18 @@ async function runDeploy(options: DeployOptions, shell: Shell, terminal: Termina
   if (options.status) return await reportStatus(steps, services, shell, terminal);
   terminal.note(`Deploying to ${installation.project}, ${installation.region}, as ${account}`);
   const changes = await apply(steps, shell, terminal);
-  writeInstallationFile(flagsOf(installation), file);
+  rememberInstallation(place, folder);
   await reportDeployment(installation, changes, shell, terminal);
 }
 
-async function runDestroy(options: DestroyOptions, shell: Shell, terminal: Terminal, { file }: Place): Promise<void> {
-  const installation = readOptions({ ...options, exampleSubscription: true }, file);
+async function runDestroy(
+  options: DestroyOptions,
+  terminal: Terminal,
+  { variables, folder, secondMillis }: Surroundings,
+): Promise<void> {
+  const place = completeFlags(options, variables, folder);
+  const installation = readOptions({ ...options, exampleSubscription: true }, place);
+  const shell = new Shell(variables, terminal, secondMillis);
   const steps = selected(stepsOf(installation), options);
   const flags = new Set<DataFlag>();
   if (options.withData) flags.add('--with-data');
@@ -121,13 +141,9 @@ async function runDestroy(options: DestroyOptions, shell: Shell, terminal: Termi
   const { removed, kept, lines } = await destroy(steps, { flags, isDryRun }, shell, terminal);
   if (isDryRun) return terminal.result({ commands: lines, kept }, () => lines.join('\n'));
   const isWhole = options.only === undefined && options.skip === undefined;
-  if (isWhole) removeInstallationFile(file);
+  if (isWhole) forgetInstallation(place, folder);
   const stays = [...kept, ...(isWhole ? [`APIs, logs and the bucket ${installation.sourceBucket}`] : [])];
   terminal.result({ removed, kept: stays }, () => `Removed: ${removed.length} resources.\nKept: ${stays.join(', ')}.`);
-}
-
-function flagsOf({ project, region, prefix }: Installation) {
-  return { project, region, prefix: prefix.replace(/-$/, '') };
 }
 
 async function requireConsent(

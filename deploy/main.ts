@@ -1,13 +1,13 @@
 import { Command, CommanderError } from 'commander';
 import { CliError, EXIT, reasonOf } from '../cli/errors.ts';
 import { Terminal } from '../cli/terminal.ts';
-import { addDeployCommands } from './commands.ts';
+import { addDeployCommand, addDestroyCommand } from './commands.ts';
 
 /** `npm run deploy` and `npm run destroy`: the same as the commands of the command line, for a first use without it. */
 
 const program = new Command().option('--json', 'print one JSON object').exitOverride();
 const terminal = () => new Terminal({ json: program.opts<{ json?: true }>().json ?? false });
-addDeployCommands(program, terminal, process.env);
+for (const add of [addDeployCommand, addDestroyCommand]) add(program, () => ({ terminal: terminal() }));
 
 try {
   await program.parseAsync();

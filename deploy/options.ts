@@ -2,11 +2,11 @@ import { readCallbackConfig } from '../functions/callback/config.ts';
 import { readReconcileConfig } from '../functions/reconcile/config.ts';
 import { reasonOf, usageError } from '../cli/errors.ts';
 import { type Installation, installationOf } from './installation.ts';
-import { completeFlags, type InstallationFlags } from './installationFile.ts';
+import type { InstallationFlags } from './installationFile.ts';
 import { requireRegion } from './regions.ts';
 
 /** Options of `deploy` and `destroy` that describe an installation, as typed. */
-export interface Options extends Partial<InstallationFlags> {
+export interface Options {
   readonly location?: string;
   readonly database?: string;
   readonly resultsBucket?: string;
@@ -32,8 +32,7 @@ const MAX_ACCOUNT_ID = 30;
 const LONGEST_ACCOUNT_ID = '-gemini-reconcile'.length;
 
 /** @throws {CliError} `USAGE` where a name is malformed or too long, or a setting is unreadable. */
-export function readOptions(options: Options, file?: string): Installation {
-  const { project, region, prefix } = completeFlags(options, file);
+export function readOptions(options: Options, { project, region, prefix }: InstallationFlags): Installation {
   const { location = region, database, alertEmail, resultsBucket, set = [] } = options;
   // Loose, since older projects have other ids: a safe word of a command line.
   requireMatch('--project', project, /^\w[\w.:-]{0,127}$/, 'the id of a project, for example my-project');

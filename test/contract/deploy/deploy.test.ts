@@ -108,11 +108,13 @@ describe('deploy', () => {
   }, 60_000);
 
   test('uses the remembered installation where flags are missing', async () => {
+    const { projectId } = stage.project;
     await run('deploy', '--only=accounts', '--prefix=staging');
     cloud.changes();
-    await stage.runWith({}, 'deploy', '--project', stage.project.projectId, '--only=accounts');
-    expect(cloud.changes().some((line) => line.includes('staging'))).toBe(false);
-    cloud.changes();
+    const named = await stage.runWith({}, 'destroy', `--project=${projectId}`, '--dry-run', '--only=accounts');
+    expect(named.stdout).toMatch(/service-accounts delete staging-gemini-callback@/);
+    const other = await stage.runWith({}, 'destroy', '--project=another-project', '--only=accounts');
+    expect([other.exitCode, other.output]).toEqual([2, expect.stringContaining('--region is not set')]);
   });
 
   test('resumes where a run failed, and reports each time what to do', async () => {

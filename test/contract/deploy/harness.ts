@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { CliError, EXIT, reasonOf } from '../../../cli/errors.ts';
 import { Terminal } from '../../../cli/terminal.ts';
-import { addDeployCommands } from '../../../deploy/commands.ts';
+import { addDeployCommand, addDestroyCommand } from '../../../deploy/commands.ts';
 import { type RunningFunction, startFunction } from '../../../local/functions.ts';
 import { LocalProject } from '../../../local/project.ts';
 import { newSecret } from '../../../simulator/signing.ts';
@@ -92,7 +92,7 @@ export async function openStage(): Promise<Stage> {
   const runWith = async (variables: NodeJS.ProcessEnv, command: string, ...args: readonly string[]) => {
     const hasPlace = args.some((arg) => arg.startsWith('--project'));
     const place = hasPlace ? [] : [`--project=${project.projectId}`, '--region=europe-west1'];
-    const ended = await runCommand([command, ...place, ...args], { ...env(), ...variables }, stage.file);
+    const ended = await runCommand([command, ...place, ...args], { ...env(), ...variables }, folder);
     record();
     return ended;
   };
@@ -103,7 +103,7 @@ export async function openStage(): Promise<Stage> {
     secretManager,
     rules,
     cloud: await Cloud.open(secretManager.secrets),
-    file: join(folder, 'installation.json'),
+    file: join(folder, '.gemini-callbacks.json'),
     env,
     run: async (command, ...args) => await runWith({}, command, ...args),
     runWith,
@@ -132,11 +132,12 @@ export async function openStage(): Promise<Stage> {
 }
 
 /** Runs a command in this process, with a second of waiting shortened to a millisecond. */
-export async function runCommand(args: readonly string[], variables: NodeJS.ProcessEnv, file: string): Promise<Run> {
+export async function runCommand(args: readonly string[], variables: NodeJS.ProcessEnv, folder: string): Promise<Run> {
   const terminal = new RecordingTerminal({ json: args.includes('--json') });
   const program = new Command().option('--json').exitOverride();
   program.configureOutput({ writeErr: (text) => terminal.note(text), writeOut: (text) => terminal.note(text) });
-  addDeployCommands(program, () => terminal, variables, { file, secondMillis: 1 });
+  for (const add of [addDeployCommand, addDestroyCommand])
+    add(program, () => ({ terminal }), { variables, folder, secondMillis: 1 });
   let exitCode: number = EXIT.ok;
   try {
     await program.parseAsync(

@@ -20,8 +20,8 @@ const variables = {
   CALLBACK_URL: 'https://gemini-callback-123456789012.europe-west1.run.app',
   IMAGE: `europe-west1-docker.pkg.dev/my-project/gemini-callbacks/gemini-callback@sha256:${'0'.repeat(64)}`,
 };
-const options = { project: 'my-project', region: 'europe-west1', prefix: '', resultsBucket: 'my-results' };
-const installation = readOptions(options);
+const place = { project: 'my-project', region: 'europe-west1', prefix: '' };
+const installation = readOptions({ resultsBucket: 'my-results' }, place);
 const resources = serviceResources(installation, '0123456789abcdef');
 const [callback] = resources;
 
@@ -43,7 +43,7 @@ test.each(resources.map((resource) => [resource.service.name, resource] as const
     const names = differences(found, { ...variables, IMAGE: 'another' }).map((text) => text.split(':', 1)[0]);
     expect(names).toEqual(service.isBuilt ? [] : ['image']);
   },
-  60_000,
+  120_000,
 );
 
 test('gcloud makes the service public, keeps traffic from a candidate, and moves traffic', async () => {
@@ -60,4 +60,4 @@ test('gcloud makes the service public, keeps traffic from a candidate, and moves
   await gcloud(callback.shift(candidate, first));
   const moved = await describeService(callback.read);
   expect([servingRevision(moved), tagged(moved, 'previous')?.revisionName]).toEqual([candidate, first]);
-}, 60_000);
+}, 120_000);
