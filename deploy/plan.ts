@@ -46,7 +46,7 @@ export interface Task {
 
 export type Item = Resource | Variable | Task;
 
-/** What a step has done. */
+/** The resources that a step created and updated, by their titles. */
 export interface Changes {
   readonly created: readonly string[];
   readonly updated: readonly string[];

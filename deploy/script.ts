@@ -1,6 +1,6 @@
 import { itemsOf, type Step, type Variable } from './plan.ts';
 
-/** Returns the lines that bring an empty project to an installation, as a script to run in the project's folder. */
+/** Returns the lines that create an installation in an empty project, as a script to run in the project's folder. */
 export function scriptOf(steps: readonly Step[]): string {
   const lines = ['#!/usr/bin/env bash', 'set -euo pipefail'];
   const known = new Set<string>();

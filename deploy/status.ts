@@ -1,3 +1,4 @@
+import { reasonOf } from '../cli/errors.ts';
 import { table, type Terminal } from '../cli/terminal.ts';
 import { Reads, resolve } from './apply.ts';
 import { itemsOf, resourcesOf, type Step } from './plan.ts';
@@ -51,8 +52,10 @@ async function differencesIn(step: Step, shell: Shell): Promise<readonly Differe
   const resources = resourcesOf(step).filter(({ create }) => create !== undefined);
   const all = await Promise.all(
     resources.map(async (resource) => {
-      const found = await reads.start(resource);
-      const differences = found === undefined ? ['missing'] : resource.differences(found as never, shell.variables);
+      const differences = await reads.start(resource).then(
+        (found) => (found === undefined ? ['missing'] : resource.differences(found as never, shell.variables)),
+        (error: unknown) => [`cannot be read: ${reasonOf(error)}`],
+      );
       return { resource: resource.title, differences };
     }),
   );

@@ -20,7 +20,7 @@ interface Shape {
   readonly limits: Readonly<Record<'ingress' | 'concurrency' | 'timeout' | 'max-instances', string | number>>;
 }
 
-/** What each function needs of the platform, and why. */
+/** Account, secrets and limits of each function, with the reason for the limits. */
 const SHAPES: Readonly<Record<FunctionName, Shape>> = {
   // Mostly waits for Firestore and Pub/Sub, so one instance serves many requests; it answers within 8 s.
   geminiCallback: {

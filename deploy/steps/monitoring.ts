@@ -43,7 +43,7 @@ interface Channel {
   readonly displayName?: string;
 }
 
-/** Where alerts are sent; without an address they only show in the console. */
+/** The e-mail channel of alerts; without an address they only show in the console. */
 function channelItems(installation: Installation): readonly Item[] {
   const { alertEmail, prefix } = installation;
   const gcloud = new Gcloud(installation);

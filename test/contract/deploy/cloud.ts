@@ -136,7 +136,7 @@ export class Cloud {
     return times > 0;
   }
 
-  /** What is not simply made, shown and taken away by its name. */
+  /** Commands beside create, describe, update, list and delete. */
   #special(kind: string, verb: string, names: readonly string[], flags: Flags, stdin: string): Answer | undefined {
     switch (`${kind} ${verb}`) {
       case ' version':
@@ -353,7 +353,7 @@ export class Cloud {
   }
 }
 
-/** What gcloud says of each kind of thing that is not there. */
+/** gcloud's message about a missing resource of each kind. */
 function missing(
   key: string,
   { project: [project = ''] = [], region: [region = ''] = [], database = [] }: Flags,

@@ -27,7 +27,7 @@ export interface CloudService {
   revisions: Revision[];
 }
 
-/** Whether a deployment's revision starts, and where the URL of a service's tag leads. */
+/** How new revisions behave, and the URLs of tags. */
 export interface Behaviour {
   readonly starts: (service: string) => boolean;
   readonly tagUrl: (service: string, tag: string) => string;

@@ -43,7 +43,7 @@ export interface Stage {
   readonly secretManager: SecretManager;
   readonly rules: Awaited<ReturnType<typeof startRules>>;
   cloud: Cloud;
-  /** Where the installation is remembered. */
+  /** File of the remembered installation. */
   readonly file: string;
   /** The variables of a run. */
   readonly env: () => NodeJS.ProcessEnv;

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { readOptions } from '../../../deploy/options.ts';
 import { problemsIn } from '../../support/gcloud.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
@@ -40,6 +41,19 @@ test('every metric is on the dashboard or in an alert', () => {
     [...alerts.map((file) => `alerts/${file}`), 'dashboard.json'].flatMap((file) => metricsIn(read(file))),
   );
   expect(metrics.filter((file) => !used.has(file.replace('.json', '')))).toEqual([]);
+});
+
+test('every file names services of the installation', () => {
+  const { services } = readOptions({}, { project: 'my-project', region: 'europe-west1', prefix: '' });
+  const files = [...metrics.map((file) => `metrics/${file}`), ...alerts.map((file) => `alerts/${file}`)];
+  const named = files.flatMap((file) => {
+    const filters =
+      read(file)
+        .match(/service_name=[^A-Z]*(@PREFIX@[^)]*)/g)
+        ?.join(' ') ?? '';
+    return [...filters.matchAll(/@PREFIX@([\w-]+)/g)].map(([, name]) => name);
+  });
+  expect(new Set(named)).toEqual(new Set(Object.values(services)));
 });
 
 test("files are messages of the API's own types", () => {

@@ -19,13 +19,16 @@ beforeAll(async () => {
 beforeEach(async () => {
   await stage.clear();
   ({ cloud } = stage);
-  await deploy();
-  cloud.changes();
 });
 afterAll(async () => {
   broken.close();
   await stage.close();
 });
+
+async function deployFirst(): Promise<void> {
+  await deploy();
+  cloud.changes();
+}
 
 /** The steps up to public services. */
 const STEPS = '--only=accounts,messaging,secrets,repository,access,functions,public';
@@ -43,7 +46,8 @@ const images = () =>
 const FIRST = Array(4).fill('00001-abc');
 const SECOND = Array(4).fill('00002-abc');
 
-test('one build serves four services, by its digest', () => {
+test('one build serves four services, by its digest', async () => {
+  await deployFirst();
   expect(cloud.builds).toBe(1);
   const [image] = images();
   expect(image).toMatch(/^europe-west1-docker\.pkg\.dev\/[\w-]+\/gemini-callbacks\/gemini-callback@sha256:\d{64}$/);
@@ -58,6 +62,8 @@ test('one build serves four services, by its digest', () => {
 });
 
 describe('an update', () => {
+  beforeEach(deployFirst);
+
   test('verifies candidates before it moves the traffic of all four', async () => {
     const { exitCode, output } = await deploy('--rebuild');
     expect([exitCode, output]).toEqual([0, expect.stringContaining('Cloud Run functions: 4 updated ✓')]);
@@ -108,6 +114,8 @@ describe('an update', () => {
 });
 
 describe('--rollback', () => {
+  beforeEach(deployFirst);
+
   test('returns all four to the previous revisions, and again to the next', async () => {
     await deploy('--rebuild');
     const announced = await stage.run('deploy', '--rollback', '--dry-run');
@@ -144,6 +152,8 @@ describe('--rollback', () => {
 });
 
 describe('--status', () => {
+  beforeEach(deployFirst);
+
   test('shows revisions, digests and traffic', async () => {
     const { exitCode, stdout } = await stage.run('deploy', '--status', STEPS);
     expect(exitCode).toBe(0);
@@ -214,8 +224,6 @@ const REPORTED: readonly (readonly [RegExp, string])[] = [
 ];
 
 test.each(REPORTED)('a first deployment survives %s: %s', async (pattern, output) => {
-  await stage.clear();
-  ({ cloud } = stage);
   cloud.failing = { pattern, output, times: 3 };
   const run = await deploy();
   expect([run.exitCode, serving()]).toEqual([0, FIRST]);

@@ -91,7 +91,7 @@ export class RunApi {
       latestCreatedRevisionName: latest,
       latestReadyRevisionName: latest,
       url: `https://${name}.test`,
-      traffic: traffic.map((target) => ({ ...target, revisionName: target.revisionName ?? latest })),
+      traffic: traffic.map((target) => Object.assign({ revisionName: latest }, target)),
     };
     this.#services.set(path, service);
     return service;

@@ -24,12 +24,12 @@ const MESSAGES = [
 let lines = 0;
 
 /** A line that fails a number of times with a message, and counts its runs. */
-function failing(said: string, times: number) {
+function failing(message: string, times: number) {
   const runs = join(folder, String((lines += 1)));
   const notes: string[] = [];
   const shell = new Shell(process.env, { note: (text) => notes.push(text) }, 0.01);
-  shell.set('SAID', said);
-  const line = `echo >> ${runs}; [ $(wc -l < ${runs}) -gt ${times} ] && echo '"there"' || { echo "$SAID" >&2; exit 1; }`;
+  shell.set('MESSAGE', message);
+  const line = `echo >> ${runs}; [ $(wc -l < ${runs}) -gt ${times} ] && echo '"there"' || { echo "$MESSAGE" >&2; exit 1; }`;
   return { shell, line, notes, runs: () => readFileSync(runs, 'utf8').length };
 }
 
@@ -64,8 +64,8 @@ test.each([
   ['FAILED_PRECONDITION: invoker_iam_disabled is not currently available', 'run.managed.requireInvokerIam'],
   ['RESOURCE_EXHAUSTED: Quota exceeded.', 'Wait a minute'],
   ['INTERNAL: Something else.', 'Fix the cause that the message names'],
-])('runs once and reports what to do: %s', async (said, advice) => {
-  const { shell, line, runs } = failing(said, 1);
+])('runs once and reports what to do: %s', async (message, advice) => {
+  const { shell, line, runs } = failing(message, 1);
   await expect(shell.require('it', line)).rejects.toThrow(advice);
   expect(runs()).toBe(1);
 });
@@ -77,16 +77,16 @@ test.each([
   'gs://my-project-results not found: 404.',
   'Cannot find service [geminicallback]',
   'NOT_FOUND: Unknown service account.',
-])('finds nothing where gcloud says: %s', async (said) => {
-  const { shell, line, runs } = failing(said, 1);
+])('finds nothing where gcloud says: %s', async (message) => {
+  const { shell, line, runs } = failing(message, 1);
   expect(await shell.find('it', line)).toBeUndefined();
   expect(runs()).toBe(1);
 });
 
 test.each(['bash: gcloud: command not found', 'FAILED_PRECONDITION: Billing account for project is not found.'])(
   'fails instead of finding nothing: %s',
-  async (said) => {
-    const { shell, line } = failing(said, 1);
+  async (message) => {
+    const { shell, line } = failing(message, 1);
     await expect(shell.find('it', line)).rejects.toMatchObject({ code: 'COMMAND_FAILED' });
   },
 );
