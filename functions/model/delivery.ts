@@ -1,5 +1,6 @@
 import type { GeminiEvent } from './event.ts';
 import type { JsonObject } from './json.ts';
+import { isLeased, type Lease } from './lease.ts';
 
 /** How a delivery was proved genuine. */
 export type Scheme = 'v1' | 'v1a' | 'jwt' | 'reconciled';
@@ -27,15 +28,12 @@ export interface Delivery {
 }
 
 /** What a decision needs of a delivery's stored record. */
-export interface DeliveryRecord {
+export interface DeliveryRecord extends Lease {
   readonly state: 'pending' | 'published' | 'quarantined';
   readonly bodySha256: string;
   readonly claimsSha256?: string | undefined;
   readonly quarantineReason?: QuarantineReason | undefined;
   readonly repeatOf?: string | undefined;
-  /** Whoever took the delivery on may publish it until then. */
-  readonly leaseUntil?: Date | undefined;
-  readonly leaseOwner?: string | undefined;
 }
 
 /**
@@ -90,11 +88,6 @@ function isSettled(stored: DeliveryRecord): boolean {
 /** Our own claim, whose answer was lost on the way. */
 function isOwnedBy(stored: DeliveryRecord, owner: string): boolean {
   return stored.leaseOwner === owner;
-}
-
-/** A record without a deadline counts as leased: nothing says that its owner is gone. */
-function isLeased(stored: DeliveryRecord, now: Date): boolean {
-  return stored.leaseUntil === undefined || now.getTime() < stored.leaseUntil.getTime();
 }
 
 /** What became of the attempt to take a delivery on; a `Claim` is the right to publish it and to settle it afterwards. */

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Deadline } from '../runtime/deadline.ts';
-import { isContention } from './grpc.ts';
+import { isContention } from '../runtime/grpcStatus.ts';
 
 /**
  * An optimistic transaction: where a document has changed between reading and writing, it is read and decided again.
