@@ -111,7 +111,7 @@ export class Batches {
   resource(batch: Batch, inLists = false): object {
     const { job, model, displayName, input } = batch;
     const { outputIn, stateInMetadata } = this.#settings.get().jobs;
-    const output = this.#namedOutput(batch, inLists);
+    const output = this.#inOrder(this.#namedOutput(batch, inLists));
     const metadata = {
       '@type': `${PACKAGE}.GenerateContentBatch`,
       model,
@@ -138,12 +138,21 @@ export class Batches {
     return isNamed ? output : undefined;
   }
 
+  #inOrder(output: Output | undefined): Output | undefined {
+    const responses = output?.inlinedResponses?.inlinedResponses;
+    if (responses === undefined || this.#settings.get().jobs.inlineOrder === 'requests') return output;
+    const label = this.#random.next('inline-order');
+    const places = new Map(responses.map((response, index) => [response, this.#random.fraction(`${label}/${index}`)]));
+    const shuffled = responses.toSorted((a, b) => (places.get(a) ?? 0) - (places.get(b) ?? 0));
+    return { inlinedResponses: { inlinedResponses: shuffled } };
+  }
+
   #conclude(batch: Batch, { state, output }: Outcome): string | undefined {
     const { fileName, requests } = batch.input;
     if (state !== 'succeeded' && state !== 'partially_succeeded') return undefined;
     if (output !== undefined && 'text' in output) {
       const lines = output.text.split('\n').filter((line) => line !== '').length;
-      return this.#keepFile(batch, bytesContent(Buffer.from(output.text)), lines, 0);
+      return this.#keepFile(batch, bytesContent(Buffer.from(output.text)), output.requests ?? lines, 0);
     }
     if (output !== undefined) {
       const content = linesContent(output, this.#random);

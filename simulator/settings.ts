@@ -16,6 +16,9 @@ const Jobs = z.strictObject({
   batchExpiryMillis: duration.describe('A batch that is not final so long after its creation expires.'),
   failureRate: rate.describe('Share of jobs that fail.'),
   requestErrorRate: rate.describe('Share of requests of a batch that are answered with an error.'),
+  inlineOrder: z
+    .enum(['requests', 'changing'])
+    .describe('Order of inline responses: that of the requests, or another one in each answer (python-genai#1909).'),
   omniUriOnGet: z
     .boolean()
     .describe(
@@ -153,6 +156,7 @@ export const DEFAULT_SETTINGS: SettingsValues = {
     batchExpiryMillis: 48 * HOUR_MILLIS,
     failureRate: 0,
     requestErrorRate: 0,
+    inlineOrder: 'requests',
     omniUriOnGet: false,
     functionCalls: 1,
     outputDelayMillis: 0,

@@ -1,6 +1,4 @@
-import { createInterface } from 'node:readline/promises';
 import type { Firestore } from '@google-cloud/firestore';
-import type { Command } from 'commander';
 import { Environment } from '../../functions/config/environment.ts';
 import { projectSettings } from '../../functions/config/settings.ts';
 import { Publisher } from '../../functions/messaging/publisher.ts';
@@ -8,10 +6,13 @@ import { retryResults, type RetryStatus } from '../../functions/results/retry.ts
 import { Deadline } from '../../functions/runtime/deadline.ts';
 import { Deliveries } from '../../functions/store/deliveries.ts';
 import { RetriableResults } from '../../functions/store/resultsRetry.ts';
+import type { Context } from '../context.ts';
 import { CliError, reasonOf, usageError } from '../errors.ts';
+import { MESSAGING } from '../installation/variables.ts';
+import { withStore } from '../store.ts';
 import { table, type Terminal } from '../terminal.ts';
+import { requireJob } from './list.ts';
 import { JobRecords } from './records.ts';
-import { answered, withStore } from './store.ts';
 
 const JOB_MILLIS = 20_000;
 const LIST_MILLIS = 60_000;
@@ -38,28 +39,28 @@ const MESSAGES: Readonly<Record<RetryStatus, string>> = {
   delivery_unpublished: 'the delivery that announced the results has not been published; see "deliveries list"',
 };
 
-interface RetryOptions {
-  readonly failed?: true;
-  readonly yes?: true;
-}
-
-/** Adds `jobs retry`. */
-export function addRetryCommand(jobs: Command, terminal: () => Terminal, variables: NodeJS.ProcessEnv): void {
-  jobs
-    .command('retry')
-    .description('fetch the results of a job again, or of all jobs whose results have failed or stalled')
-    .argument('[id]', 'name of the job (batches/abc), or its record (batches~abc)')
-    .option('--failed', 'all jobs whose results have failed, or have not changed for an hour')
-    .option('--yes', 'do not ask')
-    .action(async (id: string | undefined, options: RetryOptions) => {
-      if ((id === undefined) === (options.failed === undefined))
-        throw usageError('Name one job, or add --failed for all whose results have failed.');
-      await withStore(variables, async (firestore) => {
-        const names = id === undefined ? await failedJobs(firestore) : [await jobName(firestore, id)];
-        if (names.length > 0) await requireConsent(names, options, terminal());
-        report(await retryAll(names, firestore, variables, terminal()), terminal());
-      });
-    });
+/**
+ * Fetches results again: of one job, or of all whose results have failed or stalled.
+ *
+ * @throws {CliError} `NOT_RETRIED` where some were not started.
+ */
+export async function retryCommand(
+  id: string | undefined,
+  { failed }: { failed?: true },
+  context: Context,
+): Promise<void> {
+  if ((id === undefined) === (failed === undefined))
+    throw usageError('Name one job, or add --failed for all whose results have failed.');
+  await withStore(
+    context,
+    async (firestore, variables) => {
+      const names = id === undefined ? await failedJobs(firestore) : [await jobName(firestore, id)];
+      if (names.length > 0)
+        await context.confirm(`fetch the results of ${names.length === 1 ? names[0] : `${names.length} jobs`} again`);
+      report(await retryAll(names, firestore, variables, context.terminal), context.terminal);
+    },
+    MESSAGING,
+  );
 }
 
 async function failedJobs(firestore: Firestore): Promise<readonly string[]> {
@@ -72,25 +73,7 @@ async function failedJobs(firestore: Firestore): Promise<readonly string[]> {
 }
 
 async function jobName(firestore: Firestore, id: string): Promise<string> {
-  const found = await answered(new JobRecords(firestore).find(id));
-  if (found) return found.record.jobId;
-  throw new CliError('JOB_NOT_FOUND', `There is no record of the job ${id}. Run: jobs list`);
-}
-
-async function requireConsent(names: readonly string[], { yes }: RetryOptions, terminal: Terminal): Promise<void> {
-  if (yes) return;
-  const question = `Fetch the results of ${names.length === 1 ? names[0] : `${names.length} jobs`} again? [y/N] `;
-  if (!terminal.json && process.stdin.isTTY && (await confirm(question))) return;
-  throw usageError('Nothing was changed. Add --yes to retry without being asked.');
-}
-
-async function confirm(question: string): Promise<boolean> {
-  const prompt = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return /^y(es)?$/i.test((await prompt.question(question)).trim());
-  } finally {
-    prompt.close();
-  }
+  return (await requireJob(new JobRecords(firestore), id)).record.jobId;
 }
 
 /** One job after the other; a failure does not stop the rest. */

@@ -28,8 +28,8 @@ export function registration(installation: Installation): Step {
     const unsubscribed = known.filter((webhook) => !isSubscribed(webhook));
     const unverified = known.filter((webhook) => !canVerify(stored, webhook));
     return [
-      ...unsubscribed.map(({ id }) => cli('webhooks', 'update', id, events, '--enable')),
-      ...unverified.map(({ id }) => cli('webhooks', 'rotate', id, secret)),
+      ...unsubscribed.map(({ id }) => cli('webhooks', 'update', id, events, '--enable', '--yes')),
+      ...unverified.map(({ id }) => cli('webhooks', 'rotate', id, secret, '--yes')),
     ];
   };
   return {
@@ -46,7 +46,8 @@ export function registration(installation: Installation): Step {
         isCurrent: (found: Found, variables) => linesFor(found, variables).length === 0,
         create,
         update: linesFor,
-        remove: (found: Found, variables) => ours(found, variables).map(({ id }) => cli('webhooks', 'delete', id)),
+        remove: (found: Found, variables) =>
+          ours(found, variables).map(({ id }) => cli('webhooks', 'delete', id, '--yes')),
         knownBy: 'CALLBACK_URL',
       },
     ],

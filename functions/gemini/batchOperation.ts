@@ -18,9 +18,10 @@ export type Part =
 
 /** The output stands at both places, or at either (docs/gemini-wire.md 7.4). */
 const LISTS = ['metadata.output.inlinedResponses', 'response.inlinedResponses'];
-const IN_METADATA = 'metadata.output.inlinedResponses.inlinedResponses.*';
-const IN_RESPONSE = 'response.inlinedResponses.inlinedResponses.*';
-const INLINE = [IN_METADATA, IN_RESPONSE];
+/** The list of inline responses stands in an object, as documented, or directly. */
+const IN_METADATA = ['metadata.output.inlinedResponses.inlinedResponses.*', 'metadata.output.inlinedResponses.[]'];
+const IN_RESPONSE = ['response.inlinedResponses.inlinedResponses.*', 'response.inlinedResponses.[]'];
+const INLINE = [...IN_METADATA, ...IN_RESPONSE];
 const STREAM = { opaque: new Set(INLINE), marks: new Set(LISTS), maxBytes: MAX_ENTRY_BYTES };
 const PATTERNS = compilePatterns([
   ...LISTS,
@@ -62,7 +63,7 @@ export async function* partsOf(body: AsyncIterable<Uint8Array>): AsyncGenerator<
   let isInMetadata = false;
   try {
     for await (const value of streamValues(body, { ...STREAM, patterns: PATTERNS })) {
-      isInMetadata ||= value.pattern === IN_METADATA;
+      isInMetadata ||= IN_METADATA.includes(value.pattern);
       const part = toPart(value, isInMetadata);
       if (part) yield part;
     }
@@ -79,7 +80,7 @@ function toPart(value: StreamedValue, isInMetadata: boolean): Part | undefined {
       kind: 'inline',
       bytes: bytes && trimmed(bytes),
       length,
-      isRepeat: isInMetadata && pattern === IN_RESPONSE,
+      isRepeat: isInMetadata && IN_RESPONSE.includes(pattern),
     };
   if (LISTS.includes(pattern)) return { kind: 'inlineEnd' };
   return bytes && toFact(String(key), JSON.parse(bytes.toString()));

@@ -7,7 +7,7 @@ interface GeminiErrorOptions {
   readonly status?: string | undefined;
   readonly reason?: string | undefined;
   readonly retryAfterSeconds?: number | undefined;
-  /** For an error that the code itself finds; otherwise the answer decides. */
+  /** Set for an error that the code detects; otherwise the answer decides. */
   readonly disposition?: Disposition | undefined;
   readonly cause?: unknown;
 }
@@ -22,7 +22,7 @@ export class GeminiError extends Error {
   readonly reason: string | undefined;
   readonly retryAfterSeconds: number | undefined;
   readonly disposition: Disposition;
-  /** What an operator can do about it, a sentence. */
+  /** The operator's fix, a sentence. */
   readonly advice: string | undefined;
 
   constructor(message: string, options: GeminiErrorOptions = {}) {

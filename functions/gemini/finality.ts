@@ -25,7 +25,7 @@ interface Rule {
   /** `null`: the answer gives no reason. */
   readonly reason?: RegExp | null;
   readonly message?: RegExp;
-  /** What an operator does about it. */
+  /** The operator's fix, a sentence. */
   readonly advice?: string;
 }
 
@@ -36,8 +36,8 @@ const CHECK_PROJECT = 'Check the project of GEMINI_API_KEY.';
 const MOVE = 'Run the function in a region from which the Gemini API can be used.';
 
 /**
- * The first rule that matches an answer decides. What matches none is not final, because a result that is given up by
- * mistake is lost, and one that is tried again costs a request.
+ * The rules, of which the first match decides. A refusal that matches none is not final: results that are given up by
+ * mistake are lost, while another attempt costs one request.
  *
  * Reasons: https://github.com/googleapis/googleapis/blob/master/google/api/error_reason.proto. Messages decide only where
  * Gemini is known to give no reason (docs/gemini-wire.md 7.4).
@@ -69,7 +69,7 @@ const RULES: readonly Rule[] = [
   { disposition: 'final', httpStatus: (code) => code === 400, status: /^INVALID_ARGUMENT$/, reason: null },
 ];
 
-/** Returns how to go on after a refusal, and what an operator can do about it. */
+/** Returns what follows from a refusal, and the operator's fix. */
 export function judge(refusal: Refusal): { readonly disposition: Disposition; readonly advice?: string | undefined } {
   if (refusal.httpStatus === undefined) return { disposition: 'retry' };
   return RULES.find((rule) => matches(rule, refusal)) ?? { disposition: 'defer' };

@@ -1,4 +1,5 @@
 import { canHaveOutput, isFinal, stateOf } from './eventTypes.ts';
+import { isLeased, type Lease } from './lease.ts';
 import type { TokenUsage } from './tokenUsage.ts';
 
 /** How far the results of a job have been published. */
@@ -29,27 +30,29 @@ export function missingResults({ expected, published }: Progress): number | unde
 
 export const NOTHING_YET: Progress = { position: 0, published: 0, failed: 0 };
 
-/** What a decision needs of the results in a job's record. */
-export interface ResultsRecord extends Progress {
+/** The results in a job's record, as far as they decide about an attempt. */
+export interface ResultsRecord extends Progress, Lease {
   readonly state: 'pending' | 'running' | 'complete' | 'failed';
   /** The type of the event whose results these are. */
   readonly event?: string | undefined;
-  readonly leaseUntil?: Date | undefined;
-  readonly leaseOwner?: string | undefined;
 }
 
-/** What to do about a job's results: read them from there, leave them to somebody who is at it, or nothing any more. */
+/** The decision about an attempt: read on from a point, wait for another instance, or nothing because it is done. */
 export type ResultsDecision =
   | { readonly action: 'read'; readonly from: Progress }
-  | { readonly action: 'wait'; readonly until: Date }
+  | { readonly action: 'wait' }
   | { readonly action: 'done' };
 
-/** Whether results are still to come with an event, beside those that are there or to come already. */
+/** Returns true where an event announces results that the record does not have or await yet. */
 export function announcesResults(stored: ResultsRecord | undefined, eventType: string): boolean {
   return canHaveOutput(eventType) && (stored === undefined || isSuperseded(stored.event, eventType));
 }
 
-/** @param now by the clock that `leaseUntil` was written by. */
+/**
+ * Decides about an attempt to read results.
+ *
+ * @param now by the clock that wrote `leaseUntil`.
+ */
 export function decideResults(
   stored: ResultsRecord | undefined,
   eventType: string,
@@ -57,8 +60,7 @@ export function decideResults(
   now: Date,
 ): ResultsDecision {
   if (stored === undefined) return { action: 'read', from: NOTHING_YET };
-  const { leaseUntil, leaseOwner } = stored;
-  if (leaseUntil && leaseOwner !== owner && now < leaseUntil) return { action: 'wait', until: leaseUntil };
+  if (stored.leaseOwner !== owner && isLeased(stored, now)) return { action: 'wait' };
   if (isSuperseded(stored.event, eventType)) return { action: 'read', from: NOTHING_YET };
   const isOver = stored.state === 'complete' || stored.state === 'failed';
   if (isOver || isSuperseded(eventType, stored.event)) return { action: 'done' };
@@ -66,7 +68,7 @@ export function decideResults(
   return { action: 'read', from: { position, published, failed, total, expected, usage, order } };
 }
 
-/** Calls that an interaction waited for are not its output; a late event of less weight changes nothing. */
+/** Function calls are not an interaction's output, so its final event replaces them; the reverse is a late event. */
 function isSuperseded(before: string | undefined, after: string | undefined): boolean {
   if (before === undefined || after === undefined) return false;
   return !isFinal(stateOf(before)) && isFinal(stateOf(after));

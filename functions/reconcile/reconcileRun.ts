@@ -9,7 +9,7 @@ import type { PageStart } from '../store/queries.ts';
 import type { ReconcilableJobs } from '../store/reconcilableJobs.ts';
 import type { ReconcileConfig } from './config.ts';
 
-/** What one run has done, in numbers. */
+/** Counts of one run. */
 export interface Summary {
   /** Pending deliveries that were published. */
   republished: number;

@@ -1,6 +1,6 @@
 import { type Entry, MAX_ENTRY_BYTES } from '../model/entry.ts';
 import { errorResult, type JobResult, MAX_MESSAGE_BYTES, resultJson } from '../model/result.ts';
-import { type EntryField, type EntryFields, readEntryFields } from './entryFields.ts';
+import { type EntryFields, readEntryFields } from './entryFields.ts';
 
 /** Deeper JSON exhausts the stack of many consumers' parsers: Python's allows 1,000 calls. */
 const MAX_DEPTH = 512;
@@ -72,8 +72,8 @@ export function isTooDeep({ depth }: EntryFields): boolean {
 
 function smallResult(entry: EntryFields, json: Buffer, index: number): JobResult {
   const { usage } = entry;
-  const hasError = isGiven(entry.fields.get('error'));
-  const hasResult = hasError || isGiven(entry.fields.get('response'));
+  const hasError = isGiven(entry.fields.get('error')?.value);
+  const hasResult = hasError || isGiven(entry.fields.get('response')?.value);
   const common = { index, key: keyOf(entry), usage, status: hasError || !hasResult ? 'error' : 'ok' } as const;
   if (hasResult && isUnambiguous(entry)) return { ...common, fields: {}, members: [contentsOf(json)] };
   if (!entry.hasAllFields) return rawResult(json, index, TOO_MANY_FIELDS, entry);
@@ -87,15 +87,23 @@ function largeResult(entry: EntryFields, json: Buffer, index: number): JobResult
   const { fields, usage } = entry;
   const key = keyOf(entry);
   const error = fields.get('error');
-  const given = [...fields].filter(([name, field]) => isResult(name) && isGiven(field));
+  const given = [...fields].filter(([name, field]) => isResult(name) && isGiven(field.value));
   const [name, large] = given.toSorted(([, a], [, b]) => b.value.length - a.value.length)[0] ?? [];
   const members = membersOf(entry, name);
   if (large !== undefined && entry.hasAllFields && sizeOf(members) <= MAX_BESIDE_BYTES)
-    return { index, key, usage, status: isGiven(error) ? 'error' : 'ok', fields: {}, members, content: large.value };
+    return {
+      index,
+      key,
+      usage,
+      status: isGiven(error?.value) ? 'error' : 'ok',
+      fields: {},
+      members,
+      content: large.value,
+    };
   const ownKey = keyMember(key);
   const common = { index, usage, status: 'error', content: json } as const;
   if (sizeOf(ownKey) > MAX_BESIDE_BYTES) return { ...common, fields: { error: TOO_LARGE_BESIDE } };
-  if (error !== undefined && isGiven(error) && sizeOf([...ownKey, error.member]) <= MAX_BESIDE_BYTES)
+  if (error && isGiven(error.value) && sizeOf([...ownKey, error.member]) <= MAX_BESIDE_BYTES)
     return { ...common, key, fields: {}, members: [...ownKey, error.member] };
   return { ...common, key, fields: { error: name === undefined ? NO_RESULT : TOO_LARGE_BESIDE }, members: ownKey };
 }
@@ -123,7 +131,7 @@ function rawResult(
 /** Returns the key of a line; of an inline response, the one in its metadata. */
 function keyOf({ fields, metadataKey }: EntryFields): Buffer | undefined {
   const key = fields.get('key');
-  return isGiven(key) ? key?.value : metadataKey;
+  return [key?.value, metadataKey].find(isGiven);
 }
 
 /** Returns the member `key` of a message; none where there is no key. */
@@ -139,7 +147,9 @@ function membersOf(entry: EntryFields, without?: string): readonly Buffer[] {
 
 /** Returns `true` where the entry's own members can stand in the message: none is the product's, and the key is there. */
 function isUnambiguous({ fields, metadataKey }: EntryFields): boolean {
-  return (metadataKey === undefined || isGiven(fields.get('key'))) && !RESERVED_NAMES.some((name) => fields.has(name));
+  return (
+    (!isGiven(metadataKey) || isGiven(fields.get('key')?.value)) && !RESERVED_NAMES.some((name) => fields.has(name))
+  );
 }
 
 function contentsOf(json: Buffer): Buffer {
@@ -150,8 +160,8 @@ function isResult(name: string): boolean {
   return name === 'response' || name === 'error';
 }
 
-function isGiven(field: EntryField | undefined): boolean {
-  return field !== undefined && field.value.toString('latin1', 0, 5) !== 'null';
+function isGiven(json: Buffer | undefined): json is Buffer {
+  return json !== undefined && json.toString('latin1', 0, 5) !== 'null';
 }
 
 function sizeOf(members: readonly Buffer[]): number {

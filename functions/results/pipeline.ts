@@ -159,11 +159,17 @@ class Attempt {
   /** Retries as long as the attempt has time: Pub/Sub would only deliver the event again. */
   async #publish(messages: readonly Message[]): Promise<void> {
     const { publisher } = this.#dependencies;
-    await retrying(
-      async () => await publisher.publishAll('results', messages, Deadline.inMillis(PUBLISH_MILLIS)),
-      transienceOfPublishing,
-      this.#signal,
-    );
+    let failure: unknown;
+    const publishing = async () =>
+      await publisher.publishAll('results', messages, Deadline.inMillis(PUBLISH_MILLIS)).catch((error: unknown) => {
+        failure = error;
+        throw error;
+      });
+    try {
+      await retrying(publishing, transienceOfPublishing, this.#signal);
+    } catch (error) {
+      throw this.#signal.aborted ? (failure ?? error) : error;
+    }
   }
 
   /** Function calls are never placed in the bucket: an agent needs them in the message. */

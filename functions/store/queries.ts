@@ -79,7 +79,7 @@ export function queryOf(
   return after ? query.startAfter(after) : query;
 }
 
-/** A list for people, the newest first. Firestore merges the indexes of several fields. */
+/** A list for people, newest first. For a filter by several fields Firestore merges their indexes. */
 export interface NewestShape {
   readonly collection: string;
   readonly fields: readonly string[];
@@ -87,23 +87,38 @@ export interface NewestShape {
 }
 
 export const NEWEST = {
-  jobs: { collection: 'jobs', fields: ['state', 'kind'], orderBy: 'updatedAt' },
-  deliveries: { collection: 'deliveries', fields: ['state'], orderBy: 'firstReceivedAt' },
+  jobs: { collection: 'jobs', fields: ['state', 'kind', 'jobId', 'route', 'lastEvent.type'], orderBy: 'updatedAt' },
+  deliveries: { collection: 'deliveries', fields: ['state', 'type', 'jobId', 'route'], orderBy: 'firstReceivedAt' },
+  /** Ordered by the results' own time, which every record with results has. */
+  results: { collection: 'jobs', fields: ['results.state'], orderBy: 'results.updatedAt' },
 } as const satisfies Record<string, NewestShape>;
 
-/** @param values by field; a field without a value does not filter. */
+/** One value of a field, or one of several. */
+export type FilterValue = string | readonly string[] | undefined;
+
+/**
+ * Selects records by the values of some of the shape's fields, newest first.
+ *
+ * @param since the earliest time of the field that orders them.
+ */
 export function newestOf(
   firestore: Firestore,
   { collection, fields, orderBy }: NewestShape,
-  values: Readonly<Record<string, string | undefined>>,
-  limit: number,
+  values: Readonly<Record<string, FilterValue>>,
+  since?: Date,
 ): Query {
   const all: Query = firestore.collection(collection);
-  return fields
-    .filter((field) => values[field] !== undefined)
-    .reduce((query, field) => query.where(field, '==', values[field]), all)
-    .orderBy(orderBy, 'desc')
-    .limit(limit);
+  const filtered = fields.reduce((query, field) => {
+    const value = values[field];
+    if (value === undefined) return query;
+    return typeof value === 'string' ? query.where(field, '==', value) : query.where(field, 'in', value);
+  }, all);
+  return (since === undefined ? filtered : filtered.where(orderBy, '>=', since)).orderBy(orderBy, 'desc');
+}
+
+/** Selects records that are older than a time, by the same indexes. */
+export function olderThan(query: Query, { orderBy }: NewestShape, before: Date): Query {
+  return query.where(orderBy, '<', before);
 }
 
 /** The field by which submitJob finds the job of a lost answer; the index is for this query alone. */

@@ -4,7 +4,7 @@ import { exported, problemsOf } from './schemas.ts';
 
 /** Every message that a test pulls, and every record that it reads, is valid by the published schemas. */
 LocalProject.inspect = {
-  message: (topic, message) => note(`A message on ${topic}`, problemsOfMessage(message)),
+  message: (topic, message) => note(`A message on ${topic}`, problemsOfMessage(topic, message)),
   document: (path, data) => {
     const [collection = ''] = path.split('/');
     const schema = SCHEMAS[collection];
@@ -18,11 +18,11 @@ const SCHEMAS: Readonly<Record<string, string>> = {
   submissions: 'records/submission',
 };
 
-function problemsOfMessage({ attributes, data }: ReceivedMessage): readonly string[] {
+function problemsOfMessage(topic: string, { attributes, data }: ReceivedMessage): readonly string[] {
   const problems = problemsOf('messages/attributes', attributes);
   const type = attributes['ce-type'];
   if (type === undefined) return problems;
-  const schema = type.startsWith('job.') ? `messages/${type}` : 'messages/event';
+  const schema = topic === 'gemini-events' ? 'messages/event' : `messages/${type}`;
   return [...problems, ...problemsOf(schema, JSON.parse(data.toString('utf8')))];
 }
 

@@ -164,7 +164,7 @@ export class JsonScanner {
   #report(at: number): boolean {
     const node = this.#nodes[this.#containers.depth];
     const key = this.#keys[this.#containers.depth] ?? 0;
-    const child = (typeof key === 'string' ? node?.children.get(key) : undefined) ?? node?.any;
+    const child = (typeof key === 'string' ? node?.children.get(key) : node?.element) ?? node?.any;
     this.#nodes[this.#containers.depth + 1] = child;
     const pattern = child?.pattern ?? node?.any?.pattern;
     if (pattern === undefined) return false;

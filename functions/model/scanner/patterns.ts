@@ -5,9 +5,11 @@ export interface PatternNode {
   readonly children: Map<string, PatternNode>;
   /** The step `*`: any member or element. */
   any: PatternNode | undefined;
+  /** The step `[]`: any element, but no member. */
+  element: PatternNode | undefined;
 }
 
-/** Compiles patterns such as `metadata.state` or `items.*.id` into a tree. */
+/** Compiles patterns such as `metadata.state`, `items.*.id` or `list.[]` into a tree. */
 export function compilePatterns(patterns: readonly string[]): PatternNode {
   const root = newNode();
   for (const pattern of patterns) {
@@ -19,11 +21,12 @@ export function compilePatterns(patterns: readonly string[]): PatternNode {
 
 function stepInto(node: PatternNode, step: string): PatternNode {
   if (step === '*') return (node.any ??= newNode());
+  if (step === '[]') return (node.element ??= newNode());
   const child = node.children.get(step) ?? newNode();
   node.children.set(step, child);
   return child;
 }
 
 function newNode(): PatternNode {
-  return { pattern: undefined, children: new Map(), any: undefined };
+  return { pattern: undefined, children: new Map(), any: undefined, element: undefined };
 }

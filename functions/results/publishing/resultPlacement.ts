@@ -22,7 +22,7 @@ export async function placeResult(
   result: JobResult,
   messages: ResultMessages,
   jobName: string,
-  bucket: Bucket | undefined,
+  bucket: Pick<Bucket, 'save'> | undefined,
 ): Promise<PlacedResult> {
   const { index, status, content, contentType = 'application/json', ...rest } = result;
   if (content === undefined) {

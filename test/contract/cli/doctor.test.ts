@@ -67,7 +67,7 @@ test('a webhook that is disabled, or gets too little, is told with the command t
   await ai.webhooks.update(webhook, { state: 'enabled', subscribed_events: [...SUBSCRIBABLE_TYPES] });
   expect(exitCode).toBe(1);
   expect(problems).toEqual([
-    expect.objectContaining({ check: 'webhook', fix: `npm run -s cli -- webhooks update ${webhook} --enable` }),
+    expect.objectContaining({ check: 'webhook', fix: `gemini-callbacks webhooks update ${webhook} --enable` }),
     expect.objectContaining({ check: 'webhook', detail: expect.stringContaining('video.generated') }),
   ]);
 });
@@ -78,7 +78,7 @@ test('a secret that is not the one that Gemini signs with is told', async () => 
   expect(problems).toEqual([
     expect.objectContaining({
       check: 'webhook',
-      fix: `npm run -s cli -- webhooks rotate ${webhook} --secret=webhook-signing-secret`,
+      fix: `gemini-callbacks webhooks rotate ${webhook} --secret=webhook-signing-secret`,
     }),
   ]);
 });

@@ -111,6 +111,18 @@ test.for(['metadata', 'response'] as const)('the output is read where only the %
   }
 });
 
+test.for(['metadata', 'response'])('a plain list of inline responses in %s is read', async (place) => {
+  const stage = await Stage.open();
+  const running = await stage.start();
+  const batch = await stage.batch();
+  const output = { inlinedResponses: [{ response: { text: 'one' } }, { error: { code: 3 } }] };
+  const state = 'BATCH_STATE_SUCCEEDED';
+  const operation = place === 'metadata' ? { metadata: { state, output } } : { metadata: { state }, response: output };
+  fault(stage, { body: JSON.stringify({ ...operation, done: true }) });
+  expect(await deliver(running, eventMessage('batch.succeeded', batch))).toBe(204);
+  expect((await stage.resultsToTheEnd()).at(-1)?.data).toMatchObject({ jobId: batch, total: 2, ok: 1, error: 1 });
+});
+
 test('inline responses that stand in both places are published once', async () => {
   const stage = await Stage.open();
   const running = await stage.start();

@@ -1,6 +1,6 @@
 import { GoogleGenAI } from '@google/genai';
 import type { DocumentData } from '@google-cloud/firestore';
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { jobDocumentId } from '../../../functions/model/jobName.ts';
 import { type Simulator, type SimulatorOptions, startSimulator } from '../../../simulator/simulator.ts';
 import { type RunningFunction, startFunction } from '../../../local/functions.ts';
@@ -47,6 +47,10 @@ export class Stage {
       GOOGLE_GEMINI_BASE_URL: this.simulator.url,
       STORAGE_EMULATOR_HOST: this.storage.url,
     };
+  }
+
+  get running(): ReadonlySet<RunningFunction> {
+    return this.#running;
   }
 
   async start(env: NodeJS.ProcessEnv = {}, target = 'fetchResults'): Promise<RunningFunction> {
@@ -129,6 +133,13 @@ export async function deliver({ url }: Pick<RunningFunction, 'url'>, message: Pu
   } catch {
     return 0;
   }
+}
+
+/** Matches the usage of so many results that name their tokens. */
+export function tokensOf(results: number): object {
+  const count = expect.any(Number) as number;
+  const counts = { inputTokens: count, outputTokens: count, thoughtTokens: count, cachedTokens: count };
+  return { ...counts, totalTokens: count, results };
 }
 
 /** When so many different messages have come, in whatever order. */

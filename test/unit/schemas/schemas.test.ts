@@ -7,11 +7,12 @@ import { parse as parseYaml } from 'yaml';
 import { generatedFiles } from '../../../schemas/generate.ts';
 import { problemsOf } from '../../support/schemas.ts';
 
-const FOLDER = join(import.meta.dirname, '../../../schemas');
+const ROOT = join(import.meta.dirname, '../../..');
+const FOLDER = join(ROOT, 'schemas');
 
 test('the schemas in the repository are generated from their source; otherwise run: npm run generate', async () => {
   for (const [path, text] of await generatedFiles()) {
-    expect([path, readFileSync(join(FOLDER, path), 'utf8')]).toEqual([path, text]);
+    expect([path, readFileSync(join(ROOT, path), 'utf8')]).toEqual([path, text]);
   }
 });
 

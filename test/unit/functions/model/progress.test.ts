@@ -2,48 +2,56 @@ import { expect, test } from 'vitest';
 import {
   announcesResults,
   decideResults,
+  missingResults,
   NOTHING_YET,
+  type Progress,
   type ResultsRecord,
 } from '../../../../functions/model/progress.ts';
 
 const NOW = new Date('2026-05-28T20:26:40Z');
 const LATER = new Date(NOW.getTime() + 1);
-const progress = { position: 100, published: 10, failed: 1 };
-const half: ResultsRecord = { ...progress, state: 'running', event: 'batch.succeeded' };
+const usage = { inputTokens: 1, outputTokens: 2, thoughtTokens: 3, cachedTokens: 4, totalTokens: 10, results: 5 };
+const halfway: Progress = {
+  position: 100,
+  published: 10,
+  failed: 1,
+  total: 20,
+  expected: 20,
+  usage,
+  order: Buffer.of(1),
+};
+const half: ResultsRecord = { ...halfway, state: 'running', event: 'batch.succeeded' };
 const leased = { ...half, leaseOwner: 'other', leaseUntil: LATER };
 
 test.for([
-  ['the record has no results', undefined, { action: 'read', from: NOTHING_YET }],
-  ['another instance reads them', leased, { action: 'wait', until: LATER }],
-  ['the lease of another instance has expired', { ...leased, leaseUntil: NOW }, { action: 'read', from: progress }],
-  ['the lease is the caller’s', { ...leased, leaseOwner: 'me' }, { action: 'read', from: progress }],
-  ['the lease was released', half, { action: 'read', from: progress }],
-  ['all are published', { ...half, state: 'complete' }, { action: 'done' }],
-  ['they have failed', { ...half, state: 'failed' }, { action: 'done' }],
+  ['nothing is known', undefined, { action: 'read', from: NOTHING_YET }],
+  ['another instance holds the lease', leased, { action: 'wait', until: LATER }],
+  ["another instance's lease has expired", { ...leased, leaseUntil: NOW }, { action: 'read', from: halfway }],
+  ['the lease is its own', { ...leased, leaseOwner: 'me' }, { action: 'read', from: halfway }],
+  ['the lease was released', half, { action: 'read', from: halfway }],
+  ['all results are published', { ...half, state: 'complete' }, { action: 'done' }],
+  ['the results have failed', { ...half, state: 'failed' }, { action: 'done' }],
   [
-    'its calls were published, and now it has ended',
+    'its function calls were published and the job has ended since',
     { ...half, state: 'complete', event: 'interaction.requires_action' },
     { action: 'read', from: NOTHING_YET },
   ],
-  ['another end was announced before', { ...half, state: 'complete', event: 'batch.cancelled' }, { action: 'done' }],
+  ['another final event came before', { ...half, state: 'complete', event: 'batch.cancelled' }, { action: 'done' }],
   [
-    'another instance reads the results of another event',
+    'another instance reads for another event',
     { ...leased, event: 'interaction.requires_action' },
     { action: 'wait', until: LATER },
   ],
-] as const)('decides where %s', ([, stored, decision]) => {
+] as const)('where %s', ([, stored, decision]) => {
   expect(decideResults(stored, 'batch.succeeded', 'me', NOW)).toEqual(decision);
 });
 
 const pending: ResultsRecord = { ...NOTHING_YET, state: 'pending', event: 'interaction.completed' };
 const halted: ResultsRecord = { ...NOTHING_YET, state: 'complete', event: 'interaction.requires_action' };
 
-test('a late halt has no results, also where the end is still to be read', () => {
+test('a halt that comes late is nothing any more, also where the end has yet to be read', () => {
   expect(decideResults(pending, 'interaction.requires_action', 'me', NOW)).toEqual({ action: 'done' });
-  expect(decideResults(pending, 'interaction.completed', 'me', NOW)).toEqual({
-    action: 'read',
-    from: NOTHING_YET,
-  });
+  expect(decideResults(pending, 'interaction.completed', 'me', NOW)).toEqual({ action: 'read', from: NOTHING_YET });
 });
 
 test.for([
@@ -55,6 +63,16 @@ test.for([
   ['another halt', halted, 'interaction.requires_action', false],
   ['a halt that comes late', pending, 'interaction.requires_action', false],
   ['an end without an output, after a halt', halted, 'interaction.failed', false],
-] as const)('%s announces results: %s, %s, %s', ([, stored, type, expected]) => {
+] as const)('results are to come with %s: %s, %s, %s', ([, stored, type, expected]) => {
   expect(announcesResults(stored, type)).toBe(expected);
+});
+
+test.for([
+  [undefined, 3, undefined],
+  [3, 3, undefined],
+  [2, 3, undefined],
+  [5, 3, 2],
+  [5, 0, 5],
+] as const)('of %s expected results and %s published ones %s are missing', ([expected, published, missing]) => {
+  expect(missingResults({ ...NOTHING_YET, expected, published })).toBe(missing);
 });
