@@ -10,10 +10,11 @@ export interface Lease {
 }
 
 /**
- * Returns true while an owner holds the lease. A lease without an expiry is held: nothing says that its owner is gone.
+ * Returns true until the lease expires. A lease that has an owner and no expiry is held: nothing says that its owner has
+ * stopped.
  *
- * @param now by the clock that `leaseUntil` was written by.
+ * @param now by the clock that wrote `leaseUntil`.
  */
 export function isLeased({ leaseOwner, leaseUntil }: Lease, now: Date): boolean {
-  return leaseOwner !== undefined && (leaseUntil === undefined || now.getTime() < leaseUntil.getTime());
+  return leaseUntil === undefined ? leaseOwner !== undefined : now.getTime() < leaseUntil.getTime();
 }
