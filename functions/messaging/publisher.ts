@@ -1,8 +1,8 @@
-import { PublisherClient } from '@google-cloud/pubsub-api/build/src/v1/publisher_client.js';
 import { grpc } from 'google-gax';
 import type { Message } from '../model/message.ts';
 import { CHANNEL_OPTIONS } from '../runtime/grpcChannel.ts';
 import type { Deadline } from '../runtime/deadline.ts';
+import { PublisherClient } from './publisherClient.ts';
 import { coalesce } from '../runtime/coalesce.ts';
 
 export interface PublisherOptions<Topic extends string> {
