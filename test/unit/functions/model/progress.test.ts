@@ -37,11 +37,7 @@ test.for([
     { action: 'read', from: NOTHING_YET },
   ],
   ['another final event came before', { ...half, state: 'complete', event: 'batch.cancelled' }, { action: 'done' }],
-  [
-    'another instance reads for another event',
-    { ...leased, event: 'interaction.requires_action' },
-    { action: 'wait' },
-  ],
+  ['another instance reads for another event', { ...leased, event: 'interaction.requires_action' }, { action: 'wait' }],
 ] as const)('where %s', ([, stored, decision]) => {
   expect(decideResults(stored, 'batch.succeeded', 'me', NOW)).toEqual(decision);
 });
