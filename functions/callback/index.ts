@@ -6,18 +6,14 @@ import { Log } from '../observability/log.ts';
 import { readCallbackConfig } from './config.ts';
 import { handleCallback } from './pipeline.ts';
 import { listener } from './http.ts';
-import { KeySet } from './keys.ts';
-import { boundYoungGeneration } from '../runtime/memory.ts';
+import { KeySet } from './keySet.ts';
 import { Secrets } from '../config/secrets.ts';
 import { v1Signer } from './v1.ts';
 
-/** 80 requests at once leave that much between two collections; more of it saves no processor time (npm run bench). */
-const YOUNG_GENERATION_BYTES = 32 * 1_048_576;
-
 /**
- * `geminiCallback`, put together from its environment.
+ * Composes `geminiCallback` from the environment.
  *
- * @throws {ConfigError} where the environment is not complete.
+ * @throws {ConfigError} naming every bad variable.
  */
 export function createGeminiCallback(variables: NodeJS.ProcessEnv): RequestListener {
   const config = readCallbackConfig(variables);
@@ -42,9 +38,5 @@ export function createGeminiCallback(variables: NodeJS.ProcessEnv): RequestListe
     log,
     now: () => new Date(),
   };
-  const grown = boundYoungGeneration(YOUNG_GENERATION_BYTES);
-  return listener((request) => {
-    grown();
-    return handleCallback(request, dependencies);
-  });
+  return listener(async (request) => await handleCallback(request, dependencies));
 }

@@ -1,24 +1,22 @@
-import type { ClaimResult, Delivery, Settlement } from '../model/delivery.ts';
-import { deadLetterMessage, eventMessage, type Message } from '../model/message.ts';
-import type { Deadline } from '../runtime/deadline.ts';
+import type { Delivery } from '../model/delivery.ts';
+import { deadLetterMessage, eventMessage } from '../model/message.ts';
 import type { DeliveryFacts, Log } from '../observability/log.ts';
+import type { Deadline } from '../runtime/deadline.ts';
+import type { ClaimedDelivery, Deliveries } from '../store/deliveries.ts';
+import type { Publisher } from './publisher.ts';
 
-export interface Settling<Claim> {
-  settle(claim: Claim, settlement: Settlement, deadline: Deadline): Promise<boolean>;
-  release(claim: Claim, deadline: Deadline): Promise<boolean>;
-}
-
-export interface DeliveryPublisher {
-  publish(topic: 'events' | 'deadLetter', message: Message, deadline: Deadline): Promise<string>;
-}
-
-interface Dependencies<Claim> {
-  readonly deliveries: Settling<Claim>;
-  readonly publisher: DeliveryPublisher;
+interface Dependencies {
+  readonly deliveries: Deliveries;
+  readonly publisher: Publisher<'events' | 'deadLetter'>;
   readonly log: Log;
   readonly now: () => Date;
-  /** What the log is to say of the delivery; the message's id is added. */
-  readonly facts: DeliveryFacts;
+}
+
+/** The end of a claimed delivery. */
+interface Published {
+  readonly state: 'published' | 'quarantined';
+  /** Pub/Sub's id of the message. */
+  readonly messageId: string;
 }
 
 export const PUBLISH_MILLIS = 3_500;
@@ -26,36 +24,36 @@ const SETTLE_MILLIS = 2_000;
 const RELEASE_MILLIS = 1_000;
 
 /**
- * Publishes a claimed delivery and settles it; where that fails, whoever comes next may take it on at once.
+ * Publishes a claimed delivery and records its end. Where that fails, the claim is released, so that the next attempt
+ * does not wait for the lease.
  *
- * @returns what the delivery's record says now.
  * @throws {ServiceError} `PUBLISH_UNAVAILABLE` or `STORE_UNAVAILABLE`
  */
-export async function publishClaimed<Claim>(
+export async function publishClaimed(
   delivery: Delivery,
-  claimed: ClaimResult<Claim> & { readonly status: 'claimed' },
-  { deliveries, publisher, log, now, facts }: Dependencies<Claim>,
+  claimed: ClaimedDelivery,
+  { deliveries, publisher, log, now }: Dependencies,
   deadline: Deadline,
-): Promise<'published' | 'quarantined'> {
+): Promise<Published> {
   const { event } = delivery;
   const state = event ? 'published' : 'quarantined';
   const message = event ? eventMessage({ ...delivery, event }, claimed) : deadLetterMessage(delivery, 'NOT_AN_EVENT');
-  try {
-    const publishing = deadline.reserving(RELEASE_MILLIS).atMost(PUBLISH_MILLIS);
-    facts.messageId = await publisher.publish(event ? 'events' : 'deadLetter', message, publishing);
-  } catch (error) {
-    await deliveries
-      .release(claimed.claim, deadline.atMost(RELEASE_MILLIS))
-      .catch((releaseError: unknown) => log.claimNotReleased(facts, releaseError));
-    throw error;
-  }
-  const settlement = { state, messageId: facts.messageId, publishedAt: now() } as const;
+  const publishing = deadline.reserving(RELEASE_MILLIS).atMost(PUBLISH_MILLIS);
+  const messageId = await publisher
+    .publish(event ? 'events' : 'deadLetter', message, publishing)
+    .catch(async (error: unknown) => {
+      await deliveries
+        .release(claimed.claim, deadline.atMost(RELEASE_MILLIS))
+        .catch((releaseError: unknown) => log.claimNotReleased(factsOf(delivery), releaseError));
+      throw error;
+    });
+  const settlement = { state, messageId, publishedAt: now() } as const;
   const held = await deliveries.settle(claimed.claim, settlement, deadline.atMost(SETTLE_MILLIS));
-  if (!held) log.claimLost(facts);
-  return state;
+  if (!held) log.claimLost({ ...factsOf(delivery), messageId });
+  return { state, messageId };
 }
 
-/** What the log says of a delivery: identifiers only. */
+/** Returns the identifiers of a delivery for the log. */
 export function factsOf({ webhookId, scheme, route, event }: Delivery): DeliveryFacts {
   return { webhookId, scheme, route, eventType: event?.type, jobId: event?.job?.name };
 }

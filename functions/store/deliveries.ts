@@ -1,23 +1,25 @@
 import { randomUUID } from 'node:crypto';
 import type { DocumentData, Firestore } from '@google-cloud/firestore';
-import {
-  type ClaimResult,
-  type Delivery,
-  isAbandoned,
-  type QuarantineReason,
-  type Settlement,
-} from '../model/delivery.ts';
+import { type Delivery, isAbandoned, type QuarantineReason, type Settlement } from '../model/delivery.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { Deadline } from '../runtime/deadline.ts';
 import { isStatus, Status } from '../runtime/grpcStatus.ts';
 import { untilDecided } from './contention.ts';
 import { DeliveryCalls } from './deliveries/deliveryCalls.ts';
-import { type Claim, DELIVERY_LEASE_MILLIS, DeliveryClaims } from './deliveries/deliveryClaims.ts';
+import {
+  type Claim,
+  type ClaimedDelivery,
+  type ClaimResult,
+  DELIVERY_LEASE_MILLIS,
+  DeliveryClaims,
+} from './deliveries/deliveryClaims.ts';
 import { deliveryOf, recordOf } from './deliveries/deliveryRecord.ts';
 import type { Change } from './documents/converter.ts';
 import type { DeliveryDocument } from './documents/delivery.ts';
 import { foundIn, type FoundRecord, leaseFrom, RELEASED, writeIfOwner } from './lease.ts';
 import { type PageStart, QUERIES, queryOf } from './queries.ts';
+
+export type { ClaimedDelivery } from './deliveries/deliveryClaims.ts';
 
 const DAY_MILLIS = 86_400_000;
 
@@ -26,11 +28,11 @@ const UNAVAILABLE = ['STORE_UNAVAILABLE', 'Firestore did not answer in time. Sen
 /** A delivery that was acquired after its owner's lease expired. */
 export interface TakenOver {
   readonly delivery: Delivery;
-  readonly claimed: ClaimResult<Claim> & { readonly status: 'claimed' };
+  readonly claimed: ClaimedDelivery;
 }
 
 /** A recorded delivery, and what its message says beside it. */
-export interface Recalled {
+interface Recalled {
   readonly delivery: Delivery;
   readonly repeatOf: string | undefined;
   readonly publishedAt: Date | undefined;
@@ -65,7 +67,7 @@ export class Deliveries {
   }
 
   /** Decides, once for all simultaneous copies of a delivery, which one publishes it. */
-  async claim(delivery: Delivery, deadline: Deadline): Promise<ClaimResult<Claim>> {
+  async claim(delivery: Delivery, deadline: Deadline): Promise<ClaimResult> {
     return await this.#claims.claim(delivery, deadline);
   }
 

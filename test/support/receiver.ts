@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type IncomingHttpHeaders } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { onTestFinished } from 'vitest';
@@ -21,12 +21,11 @@ export class TestReceiver {
   }
 
   static async start(): Promise<TestReceiver> {
-    const server = createServer((request, response) => {
-      void buffer(request).then((body) => {
-        receiver.received.push({ headers: request.headers, body });
-        response.writeHead(receiver.answers.shift() ?? 204).end();
-      });
-    });
+    const keep = async (request: IncomingMessage, response: ServerResponse) => {
+      receiver.received.push({ headers: request.headers, body: await buffer(request) });
+      response.writeHead(receiver.answers.shift() ?? 204).end();
+    };
+    const server = createServer((request, response) => void keep(request, response));
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const receiver = new TestReceiver(`http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`);

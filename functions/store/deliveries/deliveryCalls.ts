@@ -11,7 +11,7 @@ export interface RecordPair {
 }
 
 /** A change of one record; with `lastUpdateTime`, only of that version of it. */
-export interface Update {
+interface Update {
   readonly document: DocumentReference<DeliveryDocument>;
   readonly fields: DocumentData;
   readonly lastUpdateTime?: Timestamp;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { DocumentReference, DocumentSnapshot, Firestore, Timestamp } from '@google-cloud/firestore';
-import { type ClaimResult, type Decision, decide, type Delivery } from '../../model/delivery.ts';
+import { type Decision, decide, type Delivery } from '../../model/delivery.ts';
+import type { JsonObject } from '../../model/json.ts';
 import { Deadline } from '../../runtime/deadline.ts';
 import { KeyedMutex } from '../../runtime/keyedMutex.ts';
 import { untilDecided } from '../contention.ts';
@@ -29,7 +30,21 @@ export interface Claim {
   readonly updateTime: Timestamp;
 }
 
-export interface ClaimOptions {
+/** A claimed delivery, and what its message says beside the event. */
+export interface ClaimedDelivery {
+  readonly status: 'claimed';
+  readonly claim: Claim;
+  readonly repeatOf?: string | undefined;
+  readonly userMetadata?: JsonObject | undefined;
+}
+
+/** The outcome of claiming a delivery. */
+export type ClaimResult =
+  | ClaimedDelivery
+  | { readonly status: 'published' | 'quarantined' | 'conflict' }
+  | { readonly status: 'in_progress'; readonly retryAfterSeconds: number };
+
+interface ClaimOptions {
   readonly ttlMillis: number;
   /** Set where a claimed delivery has just arrived and counts as an attempt. */
   readonly receives: boolean;
@@ -54,7 +69,7 @@ export class DeliveryClaims {
   }
 
   /** @throws {ServiceError} `STORE_UNAVAILABLE` */
-  async claim(delivery: Delivery, deadline: Deadline): Promise<ClaimResult<Claim>> {
+  async claim(delivery: Delivery, deadline: Deadline): Promise<ClaimResult> {
     const owner = randomUUID();
     const claiming = untilDecided(deadline, async () => await this.#tryClaim(delivery, owner, deadline));
     const claimed = await deadline.wait(claiming, ...NOT_RECORDED);
@@ -63,7 +78,7 @@ export class DeliveryClaims {
   }
 
   /** Writers of one job wait for each other; a copy that writes nothing does not wait. */
-  async #tryClaim(delivery: Delivery, owner: string, deadline: Deadline): Promise<ClaimResult<Claim>> {
+  async #tryClaim(delivery: Delivery, owner: string, deadline: Deadline): Promise<ClaimResult> {
     const read = await this.#read(delivery, owner, deadline);
     if (read.decision !== 'record' && read.decision !== 'resume') return await this.#act(delivery, owner, read);
     const contended = delivery.event?.job?.name ?? delivery.webhookId;
@@ -74,7 +89,7 @@ export class DeliveryClaims {
   }
 
   /** A claim that is written after its request has ended is released, so that the next copy need not wait. */
-  async #inTime(claiming: Promise<ClaimResult<Claim>>, deadline: Deadline): Promise<ClaimResult<Claim>> {
+  async #inTime(claiming: Promise<ClaimResult>, deadline: Deadline): Promise<ClaimResult> {
     try {
       return await deadline.race(claiming, ...NOT_RECORDED);
     } catch (error) {
@@ -83,7 +98,7 @@ export class DeliveryClaims {
     }
   }
 
-  async #releaseLate(claiming: Promise<ClaimResult<Claim>>): Promise<void> {
+  async #releaseLate(claiming: Promise<ClaimResult>): Promise<void> {
     const late = await claiming.catch(() => undefined);
     if (late?.status !== 'claimed') return;
     await this.#options.release(late.claim, Deadline.inMillis(LATE_RELEASE_MILLIS)).catch(() => false);
@@ -96,7 +111,7 @@ export class DeliveryClaims {
     return { ...pair, decision };
   }
 
-  async #act(delivery: Delivery, owner: string, read: Read): Promise<ClaimResult<Claim>> {
+  async #act(delivery: Delivery, owner: string, read: Read): Promise<ClaimResult> {
     const record = read.delivery.data();
     switch (read.decision) {
       case 'record':
@@ -126,7 +141,7 @@ export class DeliveryClaims {
   }
 
   /** Writes the delivery's record and its job's change, both or neither. */
-  async #record(delivery: Delivery, owner: string, read: Read): Promise<ClaimResult<Claim>> {
+  async #record(delivery: Delivery, owner: string, read: Read): Promise<ClaimResult> {
     const { ref: document, readTime, updateTime } = read.delivery;
     const batch = this.#firestore.batch();
     const change = read.job && writeJobEvent(batch, delivery, read.job);

@@ -41,7 +41,7 @@ export interface ContentFields {
 }
 
 /** Fields that change with the state. The claim writes the first three, the settlement the last two and the state. */
-export interface StateFields {
+interface StateFields {
   readonly state: 'pending' | 'published' | 'quarantined';
   readonly quarantineReason?: QuarantineReason | undefined;
   /** The webhook-id that had announced the same final state of the job. */
@@ -51,7 +51,7 @@ export interface StateFields {
   readonly messageId?: string | undefined;
 }
 
-export const DELIVERY = converterOf<DeliveryDocument>();
+const DELIVERY = converterOf<DeliveryDocument>();
 
 export function deliveriesIn(firestore: Firestore): CollectionReference<DeliveryDocument> {
   return firestore.collection('deliveries').withConverter(DELIVERY);

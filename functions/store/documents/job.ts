@@ -70,7 +70,7 @@ export interface ReconcileFields extends Lease {
 
 export const JOB = converterOf<JobDocument>();
 
-export function jobsIn(firestore: Firestore): CollectionReference<JobDocument> {
+function jobsIn(firestore: Firestore): CollectionReference<JobDocument> {
   return firestore.collection('jobs').withConverter(JOB);
 }
 

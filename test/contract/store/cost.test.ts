@@ -50,7 +50,6 @@ test('an event costs what the README says, and so does a copy of it', async () =
     publisher: new Publisher({ projectId, pubsubEmulator: process.env['PUBSUB_EMULATOR_HOST'], topics }),
     log: new Log(undefined, () => {}),
     now: () => new Date(),
-    facts: {},
   };
   const status = { name: 'succeeded', data: {} };
   const delivery = reconciledDelivery({ name: 'batches/cost', kind: 'batch' }, 'batch.succeeded', status, new Date());
