@@ -21,7 +21,7 @@ export interface Place {
 }
 
 /** Written by `npm run deploy`, in the folder it was run in. */
-export const REMEMBERED_FILE = '.gemini-callbacks.json';
+const REMEMBERED_FILE = '.gemini-callbacks.json';
 
 const Remembered = z.object({ project: z.string(), region: z.string(), prefix: z.string().optional() });
 type Remembered = z.infer<typeof Remembered>;

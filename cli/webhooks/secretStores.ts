@@ -20,7 +20,7 @@ export interface SecretStore {
   byHand(path: string): string;
 }
 
-export const SECRET_FILE_MODE = 0o600;
+const SECRET_FILE_MODE = 0o600;
 
 /** As much as a list of secrets takes, and more: a full disk takes an empty file. */
 const TRIAL_BYTES = 4_096;

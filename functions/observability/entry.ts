@@ -19,7 +19,7 @@ export type RequestHeaders = Readonly<Record<string, string | string[] | undefin
 const MAX_TEXT_LENGTH = 4_096;
 
 /** gRPC statuses whose messages cannot echo payloads. */
-const SAFE_STATUSES: ReadonlySet<Status | undefined> = new Set([
+const SAFE_STATUSES: ReadonlySet<number> = new Set([
   Status.DEADLINE_EXCEEDED,
   Status.NOT_FOUND,
   Status.PERMISSION_DENIED,

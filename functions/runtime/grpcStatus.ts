@@ -3,16 +3,16 @@ import { Status } from 'google-gax';
 export { Status };
 
 /** Returns the gRPC status with which a client library failed; `undefined` for any other error. */
-export function grpcStatusOf(error: unknown): Status | undefined {
+export function grpcStatusOf(error: unknown): number | undefined {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   return typeof code === 'number' && code in Status ? code : undefined;
 }
 
 export function isStatus(error: unknown, status: Status): boolean {
-  return grpcStatusOf(error) === status;
+  return grpcStatusOf(error) === (status as number);
 }
 
-const CONTENTION: ReadonlySet<Status | undefined> = new Set([
+const CONTENTION: ReadonlySet<number | undefined> = new Set([
   Status.ALREADY_EXISTS,
   Status.FAILED_PRECONDITION,
   Status.ABORTED,
@@ -23,7 +23,7 @@ export function isContention(error: unknown): boolean {
   return CONTENTION.has(grpcStatusOf(error));
 }
 
-const TRANSIENT: ReadonlySet<Status | undefined> = new Set([
+const TRANSIENT: ReadonlySet<number | undefined> = new Set([
   Status.CANCELLED,
   Status.DEADLINE_EXCEEDED,
   Status.RESOURCE_EXHAUSTED,
@@ -33,6 +33,6 @@ const TRANSIENT: ReadonlySet<Status | undefined> = new Set([
 ]);
 
 /** Returns true for the statuses of failures that are not the request's fault. */
-export function isTransientStatus(status: Status | undefined): boolean {
+export function isTransientStatus(status: number): boolean {
   return TRANSIENT.has(status);
 }

@@ -4,7 +4,7 @@ const RESERVED_MIB = 64;
 /**
  * Limit of the young generation's semi-spaces. V8 doubles them while objects survive, up to tens of megabytes.
  *
- * Measured (docs/performance.md): reading 100 MB of results takes 150 MiB at its peak instead of 263 MiB, and a load of 80
+ * Measured (docs/performance.md): reading 100 MB of results takes 172 MiB at its peak instead of 263 MiB, and a load of 80
  * concurrent callbacks 159 MiB instead of 230 MiB, for the same processor time. A limit of 2 MiB costs half as much again.
  */
 const MAX_SEMI_SPACE_MIB = 16;

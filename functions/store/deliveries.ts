@@ -96,7 +96,7 @@ export class Deliveries {
       const found = foundIn(await this.#calls.documentOf(webhookId).get());
       if (found === undefined || !isAbandoned(found.record, found.readTime.toDate())) return undefined;
       const { ref: document, record, readTime, unchanged } = found;
-      const delivery = deliveryOf(record);
+      const delivery = deliveryOf(webhookId, record);
       const userMetadata = await this.#userMetadataOf(delivery);
       const { writeTime } = await document.update({ ...leaseFrom(readTime, owner, DELIVERY_LEASE_MILLIS) }, unchanged);
       const claim = { document, owner, updateTime: writeTime };
@@ -110,7 +110,7 @@ export class Deliveries {
     const reading = async () => {
       const record = (await this.#calls.documentOf(webhookId).get()).data();
       if (record === undefined) throw new Error(`There is no record of the delivery ${webhookId}.`);
-      const delivery = deliveryOf(record);
+      const delivery = deliveryOf(webhookId, record);
       const { repeatOf, publishedAt } = record;
       return { delivery, repeatOf, publishedAt, userMetadata: await this.#userMetadataOf(delivery) };
     };

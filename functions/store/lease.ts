@@ -1,4 +1,4 @@
-import { type DocumentReference, type DocumentSnapshot, FieldValue, Timestamp } from '@google-cloud/firestore';
+import { type DocumentReference, type DocumentSnapshot, FieldValue, type Timestamp } from '@google-cloud/firestore';
 import type { Lease } from '../model/lease.ts';
 import type { Deadline } from '../runtime/deadline.ts';
 import { untilDecided } from './contention.ts';

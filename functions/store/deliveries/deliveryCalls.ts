@@ -38,7 +38,7 @@ export class DeliveryCalls {
   async read(webhookId: string, jobName: string | undefined): Promise<RecordPair> {
     const document = this.documentOf(webhookId);
     const documents = jobName === undefined ? [document] : [document, jobIn(this.#firestore, jobName)];
-    const [delivery, job] = await this.#read(documents as readonly DocumentReference[]);
+    const [delivery, job] = await this.#read(documents);
     if (delivery === undefined) throw new Error('Firestore did not answer for a document that was read.');
     return { delivery, job } as RecordPair;
   }

@@ -46,17 +46,25 @@ export function copyOf({ receivedAt }: Delivery): Change<ReceivedFields> {
 }
 
 /** Returns the delivery that a record was made of. */
-export function deliveryOf(record: DeliveryDocument): Delivery {
-  const { webhookId, scheme, bodySha256, claimsSha256, route, firstReceivedAt, eventTime, jobKind } = record;
+export function deliveryOf(webhookId: string, record: DeliveryDocument): Delivery {
+  const {
+    scheme,
+    bodySha256,
+    claimsSha256,
+    route,
+    firstReceivedAt: receivedAt = new Date(0),
+    eventTime,
+    jobKind,
+  } = record;
   const payload = payloadOf(record);
-  const parsed = parseEvent(payload, eventTime ?? firstReceivedAt);
+  const parsed = parseEvent(payload, eventTime ?? receivedAt);
   const event = parsed && withKind(parsed, jobKind);
   return {
     webhookId,
     scheme,
     payload,
     bodySha256,
-    receivedAt: firstReceivedAt,
+    receivedAt,
     ...(claimsSha256 === undefined ? {} : { claimsSha256 }),
     ...(route === undefined ? {} : { route }),
     ...(event === undefined ? {} : { event }),

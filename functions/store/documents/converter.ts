@@ -4,7 +4,7 @@ import { type DocumentData, FieldValue, type FirestoreDataConverter, Timestamp }
 export type Change<Fields> = { readonly [Name in keyof Fields]?: Fields[Name] | FieldValue | undefined };
 
 /** Returns a converter whose documents have `Date` for every timestamp, also inside maps and arrays. */
-export function converterOf<Document extends object>(): FirestoreDataConverter<Document, DocumentData> {
+export function converterOf<Document extends object>(): FirestoreDataConverter<Document> {
   return {
     toFirestore: (document): DocumentData => document,
     fromFirestore: (snapshot) => withDates(snapshot.data()) as Document,
@@ -13,7 +13,7 @@ export function converterOf<Document extends object>(): FirestoreDataConverter<D
 
 /** Returns a change of a map's fields as a change of the document: fields of the map that are not named stay. */
 export function under<Fields>(map: string, change: Change<Fields>): DocumentData {
-  return Object.fromEntries(Object.entries(change).map(([name, value]) => [`${map}.${name}`, value as unknown]));
+  return Object.fromEntries(Object.entries(change).map(([name, value]) => [`${map}.${name}`, value]));
 }
 
 /** Returns a value to write, which removes the field where there is no value. */
