@@ -11,7 +11,7 @@ export interface PlaceFlags {
   readonly local?: true;
 }
 
-/** Where an installation is deployed, and what says so. */
+/** The place of a deployed installation, with the source of each part. */
 export interface Place {
   readonly project: string;
   readonly region: string | undefined;
@@ -21,7 +21,7 @@ export interface Place {
 }
 
 /** Written by `npm run deploy`, in the folder it was run in. */
-const REMEMBERED_FILE = '.gemini-callbacks.json';
+export const REMEMBERED_FILE = '.gemini-callbacks.json';
 
 const Remembered = z.object({ project: z.string(), region: z.string(), prefix: z.string().optional() });
 type Remembered = z.infer<typeof Remembered>;

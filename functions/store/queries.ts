@@ -116,6 +116,11 @@ export function newestOf(
   return (since === undefined ? filtered : filtered.where(orderBy, '>=', since)).orderBy(orderBy, 'desc');
 }
 
+/** Selects records that are older than a time, by the same indexes. */
+export function olderThan(query: Query, { orderBy }: NewestShape, before: Date): Query {
+  return query.where(orderBy, '<', before);
+}
+
 /** The field by which submitJob finds the job of a lost answer; the index is for this query alone. */
 export const SUBMISSION_FIELD = 'userMetadata.submission_id';
 

@@ -7,7 +7,6 @@ const ROOT = join(import.meta.dirname, '../../..');
 const read = (name: string) => readFileSync(join(ROOT, name), 'utf8');
 
 const PAGE = read('docs/scale.md');
-const README = read('README.md');
 
 /** The rows of the table in a section, without its head. */
 function tableOf(section: string): readonly (readonly string[])[] {
@@ -64,15 +63,15 @@ describe('the inputs are those of', () => {
   test.for(['geminiCallback', 'fetchResults'])('the deployment of %s', (name) => {
     const shapes = read('deploy/steps/functions.ts');
     const [command = ''] = new RegExp(`^  ${name}: {[^]*?^  },`, 'm').exec(shapes) ?? [];
-    const flag = (option: string) => Number(new RegExp(`--${option}=(\\d+)`).exec(command)?.[1]);
+    const flag = (option: string) => Number(new RegExp(`${option}'?: (\\d+)`).exec(command)?.[1]);
     expect([flag('concurrency'), flag('max-instances')]).toEqual([
       input(`${name}: concurrency`),
       input(`${name}: instances`),
     ]);
   });
 
-  test('the README, which says what an event costs: one of its writes goes to the job', () => {
-    const [, writes] = /100,000 events cost [\d,]+ reads, ([\d,]+) writes/.exec(README) ?? [];
+  test('the sentence that says what an event costs: one of its writes goes to the job', () => {
+    const [, writes] = /100,000 events cost [\d,]+ reads, ([\d,]+) writes/.exec(PAGE) ?? [];
     expect(deliveryWrites + 1).toBe(numberIn(writes) / 100_000);
   });
 
@@ -248,9 +247,9 @@ describe('by rate', () => {
   });
 });
 
-test('100,000 events cost what the README counts, and their results beside it', () => {
+test('100,000 events cost what the page counts, and their results beside it', () => {
   const [, reads, writes, messages] =
-    /100,000 events cost ([\d,]+) reads, ([\d,]+) writes and ([\d,]+) messages/.exec(README) ?? [];
+    /100,000 events cost ([\d,]+) reads, ([\d,]+) writes and ([\d,]+) messages/.exec(PAGE) ?? [];
   const events = numberIn(messages);
   // A result's message, and the one that says that it was the last; taking and completing are a read and a write each.
   const published = (events * (eventBytes + resultBytes + 1_000)) / 1_000;
