@@ -95,7 +95,7 @@ export const job = z
   })
   .meta({ title: 'Job', description: '`jobs/{id}`: one per Gemini job, to be read in the console.' });
 
-const submission = z
+export const submission = z
   .looseObject({
     submissionId: z.string().describe('Id that goes to Gemini with the job, so that the job can be found again.'),
     fingerprint: z.string().describe('SHA-256 of the request, in hex.'),

@@ -21,7 +21,8 @@ export interface ReceivedFields {
   readonly jobId?: string | undefined;
   readonly jobKind?: JobKind | undefined;
   readonly eventTime?: Date | undefined;
-  readonly firstReceivedAt: Date;
+  /** Every writer sets it; a record that was restored by hand can lack it. */
+  readonly firstReceivedAt?: Date | undefined;
   readonly lastReceivedAt: Date;
   /** Firestore deletes the record after this time (TTL). */
   readonly expireAt: Date;
