@@ -25,7 +25,7 @@ export function recordOf(delivery: Delivery, ttlMillis: number): ReceivedFields 
     jobId: event?.job?.name.toWellFormed(),
     jobKind: event?.job?.kind,
     eventTime: event?.time,
-    firstReceivedAt: (receivedAt = new Date(0)),
+    firstReceivedAt: receivedAt,
     lastReceivedAt: receivedAt,
     expireAt: new Date(receivedAt.getTime() + ttlMillis),
     attempts: 1,

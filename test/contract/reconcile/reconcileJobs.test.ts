@@ -211,7 +211,10 @@ test('a job that Gemini does not know is an error of that job, and does not stop
   await stage.simulator.finish(job);
   expect(await reconcile(reconciler)).toEqual({ ...NOTHING, recovered: 1, errors: 1 });
   expect(reconciler.log).toContainEqual(expect.objectContaining({ event: 'reconcile_failed', id: 'batches~gone' }));
-  expect(await stage.record('batches/gone')).toMatchObject({ state: 'unknown', reconcile: { queries: 1, unknown: true } });
+  expect(await stage.record('batches/gone')).toMatchObject({
+    state: 'unknown',
+    reconcile: { queries: 1, unknown: true },
+  });
   expect(await reconcile(reconciler)).toEqual(NOTHING);
   await stage.project.firestore.doc('jobs/batches~gone').update({ 'reconcile.nextAt': new Date() });
   expect(await reconcile(reconciler)).toEqual(NOTHING);
