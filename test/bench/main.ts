@@ -1,18 +1,18 @@
 import { randomBytes } from 'node:crypto';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { startBackends } from '../../local/backends/index.ts';
-import { benchCallback } from './callback.ts';
+import { besideFloor, besideStraightforward, type Lives, liveInTurns } from './callback.ts';
 import { lineOf, regressions, type Section } from './measure.ts';
 import { benchColdStarts, benchVerification, countParts } from './parts.ts';
 import { readBaseline, writeReport } from './report.ts';
-import { benchResults } from './results.ts';
+import { benchResults, benchResultsFloor } from './results.ts';
 
-/** Measures ours beside the straightforward version in one run, rounds alternating: ratios travel, times do not. */
+/** Measures ours beside reference versions in one run, in alternating rounds: ratios travel, times do not. */
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '7' },
-    only: { type: 'string', default: 'callback,parts,results' },
+    only: { type: 'string', default: 'callback,floor,parts,results' },
     /** Fails where a figure has doubled since the baseline. */
     check: { type: 'boolean', default: false },
     /** Writes docs/performance.md, its chart and the baseline. */
@@ -23,12 +23,27 @@ const rounds = Number(values.rounds);
 if (!Number.isInteger(rounds) || rounds < 1) throw new TypeError('--rounds must be a whole number, 7 for example.');
 const tell = (text: string) => process.stderr.write(`${text}\n`);
 
-const BENCHES: Readonly<Record<string, () => Promise<readonly Section[]>>> = {
-  callback: async () => [await benchCallback(rounds, tell)],
-  parts: async () => [await benchVerification(rounds), await benchColdStarts(rounds), await countParts()],
-  results: async () => [await benchResults(rounds, `bench-${randomBytes(4).toString('hex')}`)],
-};
 const chosen = values.only.split(',');
+let lives: Promise<Lives> | undefined;
+/** All versions that the chosen benches compare live in the same rounds. */
+const allLives = async () =>
+  await (lives ??= liveInTurns(
+    [
+      'ours',
+      ...(chosen.includes('callback') ? ['theirs' as const] : []),
+      ...(chosen.includes('floor') ? ['floor' as const] : []),
+    ],
+    rounds,
+    tell,
+  ));
+const project = (name: string) => `bench-${name}-${randomBytes(4).toString('hex')}`;
+
+const BENCHES: Readonly<Record<string, () => Promise<readonly Section[]>>> = {
+  callback: async () => [await besideStraightforward(await allLives())],
+  floor: async () => [besideFloor(await allLives()), await benchResultsFloor(rounds, project('floor'))],
+  parts: async () => [await benchVerification(rounds), await benchColdStarts(rounds), await countParts()],
+  results: async () => [await benchResults(rounds, project('results'))],
+};
 for (const name of chosen)
   if (!(name in BENCHES)) throw new TypeError(`--only takes ${Object.keys(BENCHES).join(',')}`);
 if (values.write && chosen.length < Object.keys(BENCHES).length)
@@ -39,7 +54,10 @@ const emulators = await startBackends({ LOCAL_BACKENDS: 'official', ...process.e
 Object.assign(process.env, emulators.env, { METADATA_SERVER_DETECTION: 'none' });
 const sections: Section[] = [];
 try {
-  console.log(`Node ${process.version}, ${availableParallelism()} processors, ${rounds} rounds`);
+  const load = loadavg().map((average) => average.toFixed(1));
+  console.log(
+    `Node ${process.version}, ${availableParallelism()} processors, load ${load.join(' ')}, ${rounds} rounds`,
+  );
   for (const name of chosen) {
     for (const section of (await BENCHES[name]?.()) ?? []) {
       sections.push(section);
@@ -51,11 +69,6 @@ try {
   await emulators.stop();
 }
 if (values.write) await writeReport(sections, rounds);
-const found = values.check
-  ? regressions(
-      sections.flatMap(({ figures }) => figures),
-      readBaseline(),
-    )
-  : [];
+const found = values.check ? regressions(sections, readBaseline()) : [];
 for (const regression of found) console.error(`REGRESSION  ${regression}`);
 process.exit(found.length === 0 ? 0 : 1);

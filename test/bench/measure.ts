@@ -83,26 +83,29 @@ export function lineOf(figure: Figure): string {
   return `${name.padEnd(50)} ${figures.padEnd(26)} ${compared}${verdict}`.trimEnd();
 }
 
-/** Of a figure, what a later run is compared with. */
-export type Baseline = Readonly<Record<string, number>>;
+/** The figures that a later run is compared with, by section and name. */
+export type Baseline = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
 const REGRESSION = 2;
 
 /**
- * Figures that have doubled, or rates that have halved, since the baseline was written.
+ * Returns the figures that have doubled, or rates that have halved, since the baseline was written.
  *
  * Ratios are compared where there are any: they hold on another machine too.
  */
-export function regressions(figures: readonly Figure[], baseline: Baseline): readonly string[] {
-  return figures.flatMap((figure) => {
-    const { [figure.name]: before } = baseline;
-    const { value } = summaryOf(figure);
-    if (before === undefined) return `${figure.name}: not in the baseline; write it with npm run bench -- --write`;
-    const factor = figure.isRate === true ? before / value : value / before;
-    return factor < REGRESSION ? [] : `${figure.name}: was ${format(before)}, is ${format(value)}`;
-  });
+export function regressions(sections: readonly Section[], baseline: Baseline): readonly string[] {
+  return sections.flatMap(({ title, figures }) =>
+    figures.flatMap((figure) => {
+      const before = baseline[title]?.[figure.name];
+      const name = `${title}: ${figure.name}`;
+      const { value } = summaryOf(figure);
+      if (before === undefined) return `${name}: not in the baseline; write it with npm run bench -- --write`;
+      const factor = figure.isRate === true ? before / value : value / before;
+      return factor < REGRESSION ? [] : `${name}: was ${format(before)}, is ${format(value)}`;
+    }),
+  );
 }
 
-function format(value: number): string {
+export function format(value: number): string {
   return value >= 100 ? value.toFixed(0) : String(Number(value.toPrecision(3)));
 }

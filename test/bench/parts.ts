@@ -150,12 +150,14 @@ export async function countParts(): Promise<Section> {
 /** The bundle; the Framework beside it is the platform's. */
 function artifactSizes(): readonly Figure[] {
   const folder = join(import.meta.dirname, '../../dist');
-  const sizes = readdirSync(folder).map((name) => ({ name, kilobytes: statSync(join(folder, name)).size / 1_000 }));
-  const first = sizes.find(({ name }) => name === 'index.cjs')?.kilobytes ?? 0;
-  const all = sizes.reduce((sum, { kilobytes }) => sum + kilobytes, 0);
+  const sizes = readdirSync(folder)
+    .filter((name) => name.endsWith('.cjs'))
+    .map((name) => ({ name, kilobytes: statSync(join(folder, name)).size / 1_000 }));
+  const isRead = (name: string) => name === 'index.cjs' || name === 'functions.cjs';
+  const sum = (all: typeof sizes) => all.reduce((kilobytes, each) => kilobytes + each.kilobytes, 0);
   return [
-    { name: 'deployed bundle: read at the start', unit: 'kB', ours: [first] },
-    { name: 'deployed bundle: all of it', unit: 'kB', ours: [all] },
+    { name: 'deployed bundle: read at the start', unit: 'kB', ours: [sum(sizes.filter(({ name }) => isRead(name)))] },
+    { name: 'deployed bundle: all of it', unit: 'kB', ours: [sum(sizes)] },
   ];
 }
 

@@ -2,14 +2,14 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, release, totalmem, type as systemName } from 'node:os';
 import { join } from 'node:path';
 import { format } from 'prettier';
-import { type Baseline, type Section, type Summary, summaryOf } from './measure.ts';
+import { type Baseline, format as rounded, median, type Section, type Summary, summaryOf } from './measure.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const PAGE = join(ROOT, 'docs/performance.md');
 const CHART = join(ROOT, 'docs/performance.svg');
 const BASELINE = join(import.meta.dirname, 'baseline.json');
 
-/** Nothing, where none was written yet: each figure is then said to be missing. */
+/** Returns an empty baseline where none was written yet: each figure is then reported as missing. */
 export function readBaseline(): Baseline {
   if (!existsSync(BASELINE)) return {};
   return JSON.parse(readFileSync(BASELINE, 'utf8')) as Baseline;
@@ -17,11 +17,15 @@ export function readBaseline(): Baseline {
 
 /** Writes the page for people, its picture, and what `--check` compares later runs with. */
 export async function writeReport(sections: readonly Section[], rounds: number): Promise<void> {
-  const summaries = sections.flatMap(({ figures }) => figures.map(summaryOf));
-  const rounded = summaries.map(({ name, value }) => [name, Number(value.toPrecision(3))]);
-  writeFileSync(BASELINE, `${JSON.stringify(Object.fromEntries(rounded), null, 2)}\n`);
+  writeFileSync(BASELINE, `${JSON.stringify(baselineOf(sections), null, 2)}\n`);
   writeFileSync(CHART, chartOf(sections.slice(0, 1).flatMap(({ figures }) => figures.map(summaryOf))));
   writeFileSync(PAGE, await format(pageOf(sections, rounds), { parser: 'markdown', printWidth: 120 }));
+}
+
+function baselineOf(sections: readonly Section[]): Baseline {
+  const valuesOf = ({ figures }: Section) =>
+    Object.fromEntries(figures.map(summaryOf).map(({ name, value }) => [name, Number(value.toPrecision(3))]));
+  return Object.fromEntries(sections.map((section) => [section.title, valuesOf(section)]));
 }
 
 function pageOf(sections: readonly Section[], rounds: number): string {
@@ -31,10 +35,38 @@ Written by \`npm run bench -- --write\`. Each version lives ${rounds} times in o
 the median of its rounds, a ratio the median of the rounds' ratios, with their least and greatest behind it. Ratios travel, times
 do not: these are of ${machine()}.
 
-The straightforward versions are in \`test/bench/straightforward\`: what a good developer deploys from the documentation.
+There are two yardsticks. The straightforward versions (\`test/bench/straightforward\`) are what a good developer deploys from the
+documentation. The floors (\`test/bench/floor\`) make the same calls with the same payload over \`@grpc/grpc-js\` and \`protobufjs\`, and
+check and decide nothing: without the Functions Framework, google-gax and the Firestore client, and without the compile cache.
 
 ![Ours beside the straightforward version, which is 1](performance.svg)
-${sections.map(tableOf).join('')}`;
+${sections.map(tableOf).join('')}${costOf(sections)}`;
+}
+
+/** Cloud Run's price of a second of one processor with 512 MiB, in dollars (docs/scale.md). */
+const SECOND_DOLLARS = 2.525 / 100_000;
+
+/** Returns what a user pays for 100,000 callbacks, by the processor time of each version. */
+function costOf(sections: readonly Section[]): string {
+  const [, beside] = sections.filter(({ title }) => title.startsWith('geminiCallback'));
+  const rows = (beside?.figures ?? [])
+    .filter(({ name }) => name.startsWith('processor time'))
+    .map(({ name, ours, theirs = [] }) => {
+      const cells = [ours, theirs].map((values) => {
+        const millis = median(values) * 100_000;
+        return `${rounded(millis)} ms, $${rounded((millis / 1_000) * SECOND_DOLLARS)}`;
+      });
+      return `| ${name} | ${cells.join(' | ')} |`;
+    });
+  return `\n## What 100,000 callbacks take
+
+Processor time and its price on Cloud Run, $${SECOND_DOLLARS * 100_000} for 100,000 s of an instance. A callback that meets an idle instance is
+billed for its latency instead, which [Scale](scale.md#cost-of-100000-events) computes with the price of the calls to Firestore and Pub/Sub.
+
+| | ours | floor |
+| --- | --- | --- |
+${rows.join('\n')}
+`;
 }
 
 function tableOf({ title, beside, figures }: Section): string {

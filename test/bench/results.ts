@@ -5,6 +5,7 @@ import { deliver, eventMessage } from '../contract/results/harness.ts';
 import { type RunningFunction, startFunction } from '../../local/functions.ts';
 import { eventually, freePort, startTied } from '../../local/process.ts';
 import { type Section, type Usage, usageOf } from './measure.ts';
+import { buildFloor } from './floor/build.ts';
 import { straightforward } from './straightforward.ts';
 
 type Running = Pick<RunningFunction, 'url' | 'pid' | 'end'>;
@@ -13,10 +14,15 @@ interface Cost extends Usage {
   readonly seconds: number;
 }
 
-const STRAIGHTFORWARD = straightforward('fetchResults');
+const MANY = { lines: 5_000, lineBytes: 1_024 };
+const LARGE = { lines: 2_000, lineBytes: 100_000 };
 
-/** `fetchResults` beside a loop that reads the output into memory and publishes its lines one by one. */
-export async function benchResults(rounds: number, projectId: string): Promise<Section> {
+interface Surroundings {
+  readonly simulator: Simulator;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+async function inSurroundings<T>(projectId: string, work: (surroundings: Surroundings) => Promise<T>): Promise<T> {
   const simulator = await startSimulator({ seed: 'bench', settings: { jobs: { runningMillis: null } } });
   const topic = 'nobody-subscribes';
   await new PubSub({ projectId }).createTopic(topic);
@@ -29,49 +35,76 @@ export async function benchResults(rounds: number, projectId: string): Promise<S
     GOOGLE_GEMINI_BASE_URL: simulator.url,
     RESULTS_TOPIC: topic,
   };
-  const ours = async () => await startFunction('fetchResults', env);
-  const theirs = async () => await startStraightforward(env);
-
-  const [many, large] = [
-    { lines: 5_000, lineBytes: 1_024 },
-    { lines: 2_000, lineBytes: 100_000 },
-  ];
-  const [ourMany, theirMany, ourLarge, theirLarge]: Cost[][] = [[], [], [], []];
-  for (let round = 1; round <= rounds; round += 1) {
-    ourMany?.push(await cost(simulator, ours, many));
-    theirMany?.push(await cost(simulator, theirs, many));
-    ourLarge?.push(await cost(simulator, ours, large));
-    theirLarge?.push(await cost(simulator, theirs, large));
-    process.stderr.write(`results: round ${round} of ${rounds}\n`);
+  try {
+    return await work({ simulator, env });
+  } finally {
+    await simulator.close();
   }
-  const [small, huge] = [[] as Cost[], [] as Cost[]];
-  small.push(await cost(simulator, ours, { lines: 10_000, lineBytes: 1_000 }));
-  huge.push(await cost(simulator, ours, { lines: 500_000, lineBytes: 1_000 }));
-  await simulator.close();
+}
 
-  const perSecond = (costs: readonly Cost[] = []) => costs.map(({ seconds }) => many.lines / seconds);
-  const cpu = (costs: readonly Cost[] = []) => costs.map(({ cpuMillis }) => (cpuMillis / many.lines) * 1_000);
-  const peak = (costs: readonly Cost[] = []) => costs.map(({ peakBytes }) => peakBytes / 1_048_576);
-  const figures = [
-    {
-      name: 'results per second',
-      unit: 'per s',
-      ours: perSecond(ourMany),
-      theirs: perSecond(theirMany),
-      isRate: true,
-      goal: 5,
-    },
-    { name: 'processor time per 1,000 results', unit: 'ms', ours: cpu(ourMany), theirs: cpu(theirMany), goal: 1 },
-    { name: 'peak memory, 200 MB of output', unit: 'MiB', ours: peak(ourLarge), theirs: peak(theirLarge), goal: 0.333 },
-    {
-      name: 'peak memory, 500 MB beside 10 MB (both ours)',
-      unit: 'MiB',
-      ours: peak(huge),
-      theirs: peak(small),
-      goal: 2,
-    },
-  ];
-  return { title: 'fetchResults', beside: 'straightforward', figures };
+const perSecond = (costs: readonly Cost[]) => costs.map(({ seconds }) => MANY.lines / seconds);
+const cpu = (costs: readonly Cost[]) => costs.map(({ cpuMillis }) => (cpuMillis / MANY.lines) * 1_000);
+const peak = (costs: readonly Cost[]) => costs.map(({ peakBytes }) => peakBytes / 1_048_576);
+
+/** `fetchResults` beside a loop that reads the output into memory and publishes its lines one by one. */
+export async function benchResults(rounds: number, projectId: string): Promise<Section> {
+  return await inSurroundings(projectId, async ({ simulator, env }) => {
+    const ours = async () => await startFunction('fetchResults', env);
+    const theirs = async () => await startScript(straightforward('fetchResults'), env);
+    const [ourMany, theirMany, ourLarge, theirLarge]: [Cost[], Cost[], Cost[], Cost[]] = [[], [], [], []];
+    for (let round = 1; round <= rounds; round += 1) {
+      ourMany.push(await cost(simulator, ours, MANY));
+      theirMany.push(await cost(simulator, theirs, MANY));
+      ourLarge.push(await cost(simulator, ours, LARGE));
+      theirLarge.push(await cost(simulator, theirs, LARGE));
+      process.stderr.write(`results: round ${round} of ${rounds}\n`);
+    }
+    const small = [await cost(simulator, ours, { lines: 10_000, lineBytes: 1_000 })];
+    const huge = [await cost(simulator, ours, { lines: 500_000, lineBytes: 1_000 })];
+    const rate = { name: 'results per second', unit: 'per s', isRate: true, goal: 5 };
+    const figures = [
+      { ...rate, ours: perSecond(ourMany), theirs: perSecond(theirMany) },
+      { name: 'processor time per 1,000 results', unit: 'ms', ours: cpu(ourMany), theirs: cpu(theirMany), goal: 1 },
+      {
+        name: 'peak memory, 200 MB of output',
+        unit: 'MiB',
+        ours: peak(ourLarge),
+        theirs: peak(theirLarge),
+        goal: 0.333,
+      },
+      {
+        name: 'peak memory, 500 MB beside 10 MB (both ours)',
+        unit: 'MiB',
+        ours: peak(huge),
+        theirs: peak(small),
+        goal: 2,
+      },
+    ];
+    return { title: 'fetchResults', beside: 'straightforward', figures };
+  });
+}
+
+/** `fetchResults` beside a download of the same bytes that are published unread. */
+export async function benchResultsFloor(rounds: number, projectId: string): Promise<Section> {
+  const file = await buildFloor('fetchResults');
+  return await inSurroundings(projectId, async ({ simulator, env }) => {
+    const starts = [
+      async () => await startFunction('fetchResults', env),
+      async () => await startScript(file, { ...env, MESSAGE_BYTES: String(MANY.lineBytes) }),
+    ];
+    const [ours, floor]: [Cost[], Cost[]] = [[], []];
+    for (let round = 1; round <= rounds; round += 1) {
+      for (const [index, start] of starts.entries())
+        (index === 0 ? ours : floor).push(await cost(simulator, start, MANY));
+      process.stderr.write(`results beside the floor: round ${round} of ${rounds}\n`);
+    }
+    const rate = { name: 'results per second', unit: 'per s', isRate: true, goal: 0.6 };
+    const figures = [
+      { ...rate, ours: perSecond(ours), theirs: perSecond(floor) },
+      { name: 'processor time per 1,000 results', unit: 'ms', ours: cpu(ours), theirs: cpu(floor) },
+    ];
+    return { title: 'fetchResults beside the floor', beside: 'floor', figures };
+  });
 }
 
 /** A process of its own for each measurement, so that its peak is of this one alone. */
@@ -91,15 +124,15 @@ async function cost(
   const seconds = (performance.now() - startedAt) / 1_000;
   const after = usageOf(running.pid);
   await running.end();
-  if (status !== 204) throw new Error(`The results of ${name} were not brought: ${status}`);
+  if (status !== 204) throw new Error(`The results of ${name} were not published: ${status}`);
   return { seconds, cpuMillis: after.cpuMillis - before.cpuMillis, peakBytes: after.peakBytes };
 }
 
-async function startStraightforward(env: NodeJS.ProcessEnv): Promise<Running> {
+async function startScript(file: string, env: NodeJS.ProcessEnv): Promise<Running> {
   const port = await freePort();
   const { PATH, HOME } = process.env;
   const surroundings = { PATH, HOME, METADATA_SERVER_DETECTION: 'none', ...env, PORT: String(port) };
-  const running = await startTied(process.execPath, [STRAIGHTFORWARD], surroundings);
+  const running = await startTied(process.execPath, [file], surroundings);
   running.stdout.resume();
   running.stderr.resume();
   const url = `http://127.0.0.1:${port}`;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { lineOf, median, regressions } from '../../bench/measure.ts';
+import { type Figure, lineOf, median, regressions } from '../../bench/measure.ts';
 
 const figure = (ours: number[], theirs?: number[]) => ({
   name: 'latency',
@@ -8,27 +8,32 @@ const figure = (ours: number[], theirs?: number[]) => ({
   ...(theirs && { theirs }),
 });
 
+/** A section with one figure, and a baseline of it. */
+const found = (one: Figure, before?: number) =>
+  regressions(
+    [{ title: 'callback', beside: '', figures: [one] }],
+    before === undefined ? {} : { callback: { latency: before } },
+  );
+
 describe('a regression', () => {
   test('is a ratio that has doubled, whatever the machine', () => {
-    expect(regressions([figure([30, 50, 40], [100, 100, 100])], { latency: 0.21 })).toEqual([]);
-    expect(regressions([figure([30, 50, 40], [100, 100, 100])], { latency: 0.2 })).toEqual([
-      'latency: was 0.2, is 0.4',
-    ]);
+    expect(found(figure([30, 50, 40], [100, 100, 100]), 0.21)).toEqual([]);
+    expect(found(figure([30, 50, 40], [100, 100, 100]), 0.2)).toEqual(['callback: latency: was 0.2, is 0.4']);
   });
 
   test('is a figure that has doubled, where it stands beside nothing', () => {
-    expect(regressions([figure([199])], { latency: 100 })).toEqual([]);
-    expect(regressions([figure([200])], { latency: 100 })).toHaveLength(1);
+    expect(found(figure([199]), 100)).toEqual([]);
+    expect(found(figure([200]), 100)).toHaveLength(1);
   });
 
   test('is a rate that has halved', () => {
     const rate = { ...figure([50], [10]), isRate: true };
-    expect(regressions([rate], { latency: 9.9 })).toEqual([]);
-    expect(regressions([rate], { latency: 10 })).toHaveLength(1);
+    expect(found(rate, 9.9)).toEqual([]);
+    expect(found(rate, 10)).toHaveLength(1);
   });
 
   test('cannot be told of a figure that was never written down', () => {
-    expect(regressions([figure([1])], {})).toEqual([expect.stringContaining('--write')]);
+    expect(found(figure([1]))).toEqual([expect.stringContaining('--write')]);
   });
 });
 
