@@ -6,6 +6,10 @@
 export class KeyedMutex {
   readonly #last = new Map<string, Promise<unknown>>();
 
+  isBusy(key: string): boolean {
+    return this.#last.has(key);
+  }
+
   /** @param work takes `true` where it has waited, so that what was read before may have changed. */
   async run<T>(key: string, work: (hasWaited: boolean) => Promise<T>): Promise<T> {
     const last = this.#last.get(key);

@@ -78,7 +78,7 @@ function keyOf(world: World): string {
     step === 'idle' ? 0 : brings,
     age,
     step === 'idle' ? 0 : short(`${name}${life}`),
-    step === 'commit' ? (record(read) ?? null) : 0,
+    step === 'commit' || step === 'confirm' ? (record(read) ?? null) : 0,
     hasPublished,
   ]);
   const { messages, explained, acknowledged, copies, faults } = world;

@@ -41,6 +41,7 @@ test.each([
   ['the message came before the record', { recordsFirst: false }, 'a message without its record'],
   ['the mark came before the message', { publishesFirst: false }, 'marked as published'],
   ['a commit held whatever has been written meanwhile', { isConditional: false }, 'messages, and 0 faults'],
+  ['a lease by a wrong clock were trusted', { confirmsLease: false }, 'messages, and 0 faults'],
   ['a request could outlive its lease', { deadlineTicks: 3 }, 'messages, and 0 faults'],
   [
     'a delivery that is only recorded counted as done',

@@ -11,6 +11,8 @@ export interface Rules {
   readonly recordsFirst: boolean;
   /** The message comes before the mark. */
   readonly publishesFirst: boolean;
+  /** A claim without a read compares its lease with the time of its commit, and renews one that is too short. */
+  readonly confirmsLease: boolean;
   readonly decide: typeof decide;
 }
 
@@ -21,10 +23,11 @@ export const RULES: Rules = {
   isConditional: true,
   recordsFirst: true,
   publishesFirst: true,
+  confirmsLease: true,
   decide,
 };
 
-type Step = 'idle' | 'read' | 'commit' | 'publish' | 'mark' | 'release' | 'quarantine';
+type Step = 'idle' | 'read' | 'create' | 'confirm' | 'commit' | 'publish' | 'mark' | 'release' | 'quarantine';
 
 /** Two deliveries may come under one webhook-id; what came first stays. */
 const CONTENTS = ['same', 'other'] as const;
@@ -142,6 +145,7 @@ function startsOf(world: World, name: Name): readonly Next[] {
       : [];
   const kinds = [
     { kind: 'same', what: 'a copy comes', actor: started },
+    { kind: 'same', what: 'a copy that seems the first comes', actor: { ...started, step: 'create' } },
     { kind: 'other', what: 'a copy of another delivery under its id comes', actor: { ...started, brings: 'other' } },
     { kind: 'late', what: 'an old copy comes', actor: { ...started, step: 'quarantine' } },
   ] as const;
@@ -160,6 +164,10 @@ function workOf(world: World, name: Name, rules: Rules): readonly Next[] {
       return [
         { what: `${name} reads`, world: withActor(world, name, { ...actor, step: 'commit', read: world.record }) },
       ];
+    case 'create':
+      return createsOf(world, name, rules);
+    case 'confirm':
+      return confirmationsOf(world, name, rules);
     case 'commit':
       return commitsOf(world, name, rules);
     case 'publish':
@@ -175,6 +183,41 @@ function workOf(world: World, name: Name, rules: Rules): readonly Next[] {
     case 'idle':
       return [];
   }
+}
+
+/** A claim without a read: its lease is right, or over at once where the estimate of the store's time is far behind. */
+function createsOf(world: World, name: Name, rules: Rules): readonly Next[] {
+  const actor = world.actors[name];
+  if (world.record !== undefined)
+    return [{ what: `${name} finds a record: it reads`, world: withActor(world, name, { ...actor, step: 'read' }) }];
+  const owner = `${name}${actor.life}`;
+  return [rules.leaseTicks, 0].flatMap((lease) => {
+    const record: Stored = { state: 'pending', content: actor.brings, owner, lease, version: 1 };
+    const created = { ...world, record };
+    const step = lease > 0 || !rules.confirmsLease ? 'publish' : 'confirm';
+    const what = `${name} creates the record with a lease of ${lease}`;
+    const lost = { ...withActor(created, name, { ...actor, step: 'read' }), faults: world.faults - 1 };
+    return [
+      { what, world: withActor(created, name, { ...actor, step, read: record }) },
+      ...(world.faults > 0 ? [{ what: `${what}, and its answer is lost`, world: lost }] : []),
+    ];
+  });
+}
+
+/** The lease is renewed from the time of the commit, however long ago that was. */
+function confirmationsOf(world: World, name: Name, { leaseTicks }: Rules): readonly Next[] {
+  const actor = world.actors[name];
+  const { record } = world;
+  const read = withActor(world, name, { ...actor, step: 'read' });
+  if (record === undefined || record.version !== actor.read?.version)
+    return [{ what: `${name} renews too late: it reads`, world: read }];
+  const renewed = { ...record, lease: Math.max(0, leaseTicks - actor.age), version: record.version + 1 };
+  const held = { ...withActor(world, name, { ...actor, step: 'publish' }), record: renewed };
+  const lost = { ...read, record: renewed, faults: world.faults - 1 };
+  return [
+    { what: `${name} renews the lease`, world: held },
+    ...(world.faults > 0 ? [{ what: `${name} renews the lease, and the answer is lost`, world: lost }] : []),
+  ];
 }
 
 function commitsOf(world: World, name: Name, rules: Rules): readonly Next[] {

@@ -3,6 +3,7 @@ import { coalesce } from '../../runtime/coalesce.ts';
 import type { DeliveryDocument } from '../documents/delivery.ts';
 import { deliveriesIn } from '../documents/delivery.ts';
 import { type JobDocument, jobIn } from '../documents/job.ts';
+import { FirestoreClock } from '../firestoreClock.ts';
 
 /** A delivery's record and, where the event names a job, the job's. */
 export interface RecordPair {
@@ -23,23 +24,34 @@ export class DeliveryCalls {
   readonly #read: (documents: readonly DocumentReference[]) => Promise<readonly DocumentSnapshot[]>;
   /** Resolves with the time of the write. */
   readonly update: (update: Update) => Promise<Timestamp>;
+  /** Set by each of these answers. */
+  readonly clock = new FirestoreClock();
 
   constructor(firestore: Firestore) {
     this.#firestore = firestore;
     this.#read = coalesce(async (lists) => await readAll(firestore, lists));
-    this.update = coalesce(async (updates) => await updateAll(firestore, updates));
+    this.update = coalesce(async (updates) => {
+      const writeTimes = await updateAll(firestore, updates);
+      writeTimes.slice(-1).forEach((writeTime) => this.clock.set(writeTime));
+      return writeTimes;
+    });
   }
 
   documentOf(webhookId: string): DocumentReference<DeliveryDocument> {
     return deliveriesIn(this.#firestore).doc(webhookId);
   }
 
+  jobDocumentOf(jobName: string): DocumentReference<JobDocument> {
+    return jobIn(this.#firestore, jobName);
+  }
+
   /** Reads a delivery and its job at the same time. */
   async read(webhookId: string, jobName: string | undefined): Promise<RecordPair> {
     const document = this.documentOf(webhookId);
-    const documents = jobName === undefined ? [document] : [document, jobIn(this.#firestore, jobName)];
+    const documents = jobName === undefined ? [document] : [document, this.jobDocumentOf(jobName)];
     const [delivery, job] = await this.#read(documents);
     if (delivery === undefined) throw new Error('Firestore did not answer for a document that was read.');
+    this.clock.set(delivery.readTime);
     return { delivery, job } as RecordPair;
   }
 

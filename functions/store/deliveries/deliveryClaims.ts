@@ -2,12 +2,15 @@ import { randomUUID } from 'node:crypto';
 import type { DocumentReference, DocumentSnapshot, Firestore, Timestamp } from '@google-cloud/firestore';
 import { type Decision, decide, type Delivery } from '../../model/delivery.ts';
 import type { JsonObject } from '../../model/json.ts';
+import type { Lease } from '../../model/lease.ts';
 import { Deadline } from '../../runtime/deadline.ts';
+import { isStatus, Status } from '../../runtime/grpcStatus.ts';
 import { KeyedMutex } from '../../runtime/keyedMutex.ts';
+import { RecentKeys } from '../../runtime/recentKeys.ts';
 import { untilDecided } from '../contention.ts';
 import { type Change, orDelete } from '../documents/converter.ts';
 import type { DeliveryDocument } from '../documents/delivery.ts';
-import { writeJobEvent } from '../jobEvents.ts';
+import { type KnownJob, writeJobEvent } from '../jobEvents.ts';
 import { foundIn, leaseFrom, secondsLeft } from '../lease.ts';
 import type { DeliveryCalls, RecordPair } from './deliveryCalls.ts';
 import { copyOf, recordOf } from './deliveryRecord.ts';
@@ -17,6 +20,12 @@ import { copyOf, recordOf } from './deliveryRecord.ts';
  * has stopped when its lease expires, and short enough for Gemini's next retry after a crash.
  */
 export const DELIVERY_LEASE_MILLIS = 10_000;
+
+/** The time that is left of a lease after its commit at least: a request takes no longer. */
+const WORK_MILLIS = 8_000;
+
+/** Deliveries and jobs that are remembered as recorded. */
+const RECENT_KEYS = 2_000;
 
 const LATE_RELEASE_MILLIS = 4_000;
 
@@ -51,6 +60,15 @@ interface ClaimOptions {
   readonly release: (claim: Claim, deadline: Deadline) => Promise<boolean>;
 }
 
+/** The records that a claim changes or, without an update time, creates. */
+interface Known {
+  readonly document: DocumentReference<DeliveryDocument>;
+  /** The start of the lease. */
+  readonly readTime: Timestamp;
+  readonly updateTime?: Timestamp | undefined;
+  readonly job: KnownJob | undefined;
+}
+
 interface Read extends RecordPair {
   readonly decision: Decision;
 }
@@ -61,6 +79,8 @@ export class DeliveryClaims {
   readonly #calls: DeliveryCalls;
   readonly #options: ClaimOptions;
   readonly #mutex = new KeyedMutex();
+  /** Webhook-ids and jobs whose records exist: those are read first. */
+  readonly #recent = new RecentKeys(RECENT_KEYS);
 
   constructor(firestore: Firestore, calls: DeliveryCalls, options: ClaimOptions) {
     this.#firestore = firestore;
@@ -79,17 +99,67 @@ export class DeliveryClaims {
 
   /** Writers of one job wait for each other; a copy that writes nothing does not wait. */
   async #tryClaim(delivery: Delivery, owner: string, deadline: Deadline): Promise<ClaimResult> {
+    return (await this.#tryCreate(delivery, owner, deadline)) ?? (await this.#tryReading(delivery, owner, deadline));
+  }
+
+  /**
+   * Claims without a read where a delivery is probably the first of its job (docs/design/0007-claim-without-a-read.md).
+   * The lease starts at an estimate of Firestore's time, which the time of the commit then confirms.
+   *
+   * @returns `undefined` where one of the records exists, or probably exists.
+   */
+  async #tryCreate(delivery: Delivery, owner: string, deadline: Deadline): Promise<ClaimResult | undefined> {
+    const contended = contendedBy(delivery);
+    const isKnown = [delivery.webhookId, contended].some((key) => this.#recent.has(key));
+    const readTime = this.#calls.clock.now();
+    // submitJob and the reconciler know the jobs of all other schemes.
+    const isFirst = delivery.scheme === 'v1' && this.#options.receives && !isKnown && !this.#mutex.isBusy(contended);
+    if (!isFirst || readTime === undefined) return undefined;
+    return await this.#mutex.run(contended, async () => {
+      return await this.#inTime(this.#create(delivery, owner, readTime), deadline);
+    });
+  }
+
+  async #create(delivery: Delivery, owner: string, readTime: Timestamp): Promise<ClaimResult | undefined> {
+    const jobName = delivery.event?.job?.name;
+    const job = jobName === undefined ? undefined : { ref: this.#calls.jobDocumentOf(jobName) };
+    const document = this.#calls.documentOf(delivery.webhookId);
+    try {
+      const claimed = await this.#record(delivery, owner, { document, readTime, job });
+      return { ...claimed, claim: await this.#confirmed(claimed.claim, readTime) };
+    } catch (error) {
+      if (!isStatus(error, Status.ALREADY_EXISTS)) throw error;
+      this.#remember(delivery);
+      return undefined;
+    }
+  }
+
+  /** Renews a lease that is too short by the time of the commit, unless another owner has acquired it. */
+  async #confirmed(claim: Claim, leasedFrom: Timestamp): Promise<Claim> {
+    const { document, owner, updateTime: lastUpdateTime } = claim;
+    const lease = leaseFrom(leasedFrom, owner, DELIVERY_LEASE_MILLIS);
+    if (isLongEnough(lease, lastUpdateTime)) return claim;
+    const renewed = leaseFrom(lastUpdateTime, owner, DELIVERY_LEASE_MILLIS);
+    const { writeTime } = await document.update({ ...renewed }, { lastUpdateTime });
+    return { ...claim, updateTime: writeTime };
+  }
+
+  #remember(delivery: Delivery): void {
+    this.#recent.add(delivery.webhookId);
+    this.#recent.add(contendedBy(delivery));
+  }
+
+  async #tryReading(delivery: Delivery, owner: string, deadline: Deadline): Promise<ClaimResult> {
     const read = await this.#read(delivery, owner, deadline);
     if (read.decision !== 'record' && read.decision !== 'resume') return await this.#act(delivery, owner, read);
-    const contended = delivery.event?.job?.name ?? delivery.webhookId;
-    return await this.#mutex.run(contended, async (hasWaited) => {
+    return await this.#mutex.run(contendedBy(delivery), async (hasWaited) => {
       const current = hasWaited ? await deadline.race(this.#read(delivery, owner, deadline), ...NOT_RECORDED) : read;
       return await this.#inTime(this.#act(delivery, owner, current), deadline);
     });
   }
 
   /** A claim that is written after its request has ended is released, so that the next copy need not wait. */
-  async #inTime(claiming: Promise<ClaimResult>, deadline: Deadline): Promise<ClaimResult> {
+  async #inTime<T extends ClaimResult | undefined>(claiming: Promise<T>, deadline: Deadline): Promise<T> {
     try {
       return await deadline.race(claiming, ...NOT_RECORDED);
     } catch (error) {
@@ -98,7 +168,7 @@ export class DeliveryClaims {
     }
   }
 
-  async #releaseLate(claiming: Promise<ClaimResult>): Promise<void> {
+  async #releaseLate(claiming: Promise<ClaimResult | undefined>): Promise<void> {
     const late = await claiming.catch(() => undefined);
     if (late?.status !== 'claimed') return;
     await this.#options.release(late.claim, Deadline.inMillis(LATE_RELEASE_MILLIS)).catch(() => false);
@@ -115,7 +185,7 @@ export class DeliveryClaims {
     const record = read.delivery.data();
     switch (read.decision) {
       case 'record':
-        return await this.#record(delivery, owner, read);
+        return await this.#record(delivery, owner, knownBy(read));
       case 'resume':
         return {
           status: 'claimed',
@@ -141,10 +211,10 @@ export class DeliveryClaims {
   }
 
   /** Writes the delivery's record and its job's change, both or neither. */
-  async #record(delivery: Delivery, owner: string, read: Read): Promise<ClaimResult> {
-    const { ref: document, readTime, updateTime } = read.delivery;
+  async #record(delivery: Delivery, owner: string, known: Known): Promise<ClaimedDelivery> {
+    const { document, readTime, updateTime, job } = known;
     const batch = this.#firestore.batch();
-    const change = read.job && writeJobEvent(batch, delivery, read.job);
+    const change = job && writeJobEvent(batch, delivery, job);
     const fields = {
       ...recordOf(delivery, this.#options.ttlMillis),
       ...leaseFrom(readTime, owner, DELIVERY_LEASE_MILLIS),
@@ -156,6 +226,8 @@ export class DeliveryClaims {
     else batch.create(document, fields);
     const results = await batch.commit();
     const claim = { document, owner, updateTime: writeTimeOf(results.at(-1)) };
+    this.#calls.clock.set(claim.updateTime);
+    this.#remember(delivery);
     return { status: 'claimed', claim, repeatOf: change?.repeatOf, userMetadata: change?.job.userMetadata };
   }
 
@@ -171,11 +243,27 @@ export class DeliveryClaims {
     const found = foundIn(snapshot);
     if (found === undefined) throw new Error('A delivery without a record cannot be resumed.');
     const { ref: document, record, readTime, unchanged } = found;
-    if (record.leaseOwner === owner) return { document, owner, updateTime: unchanged.lastUpdateTime };
-    const fields = { ...leaseFrom(readTime, owner, DELIVERY_LEASE_MILLIS), ...copyOf(delivery) };
+    const isOwn = record.leaseOwner === owner;
+    if (isOwn && isLongEnough(record, readTime)) return { document, owner, updateTime: unchanged.lastUpdateTime };
+    const fields = { ...leaseFrom(readTime, owner, DELIVERY_LEASE_MILLIS), ...(isOwn ? {} : copyOf(delivery)) };
     const { writeTime } = await document.update(fields, unchanged);
     return { document, owner, updateTime: writeTime };
   }
+}
+
+/** Writers of one job wait for each other. */
+function contendedBy({ event, webhookId }: Delivery): string {
+  return event?.job?.name ?? webhookId;
+}
+
+function knownBy({ delivery, job }: RecordPair): Known {
+  const { ref: document, readTime, updateTime } = delivery;
+  const knownJob = job && { ref: job.ref, updateTime: job.updateTime, record: job.data() };
+  return { document, readTime, updateTime, job: knownJob };
+}
+
+function isLongEnough({ leaseUntil }: Lease, from: Timestamp): boolean {
+  return leaseUntil !== undefined && leaseUntil.getTime() - from.toMillis() >= WORK_MILLIS;
 }
 
 function writeTimeOf(result: { readonly writeTime: Timestamp } | undefined): Timestamp {

@@ -4,6 +4,7 @@ import { Firestore } from '@google-cloud/firestore';
 import { afterEach, expect, test, vi } from 'vitest';
 import { publishClaimed } from '../../../functions/messaging/publishClaimed.ts';
 import { Publisher } from '../../../functions/messaging/publisher.ts';
+import type { Delivery } from '../../../functions/model/delivery.ts';
 import { reconciledDelivery } from '../../../functions/model/reconciledDelivery.ts';
 import { Deadline } from '../../../functions/runtime/deadline.ts';
 import { Log } from '../../../functions/observability/log.ts';
@@ -52,17 +53,25 @@ test('an event costs what docs/scale.md says, and so does a copy of it', async (
     now: () => new Date(),
   };
   const status = { name: 'succeeded', data: {} };
-  const delivery = reconciledDelivery({ name: 'batches/cost', kind: 'batch' }, 'batch.succeeded', status, new Date());
+  const deliveryOf = (name: string, scheme: Delivery['scheme']): Delivery => {
+    const job = { name: `batches/${name}`, kind: 'batch' } as const;
+    return { ...reconciledDelivery(job, 'batch.succeeded', status, new Date()), scheme };
+  };
   const soon = () => Deadline.inMillis(5_000);
 
   const counts = countDocuments();
-  const claimed = await deliveries.claim(delivery, soon());
-  if (claimed.status !== 'claimed') throw new Error('The first copy is to be claimed.');
-  await publishClaimed(delivery, claimed, dependencies, soon());
-  const event = { ...counts, messages: (await project.messages('gemini-events')).length };
-  const before = { ...counts };
-  expect(await deliveries.claim(delivery, soon())).toEqual({ status: 'published' });
-  const copy = { reads: counts.reads - before.reads, writes: counts.writes - before.writes };
+  const costOf = async (delivery: Delivery) => {
+    const before = { ...counts };
+    const claimed = await deliveries.claim(delivery, soon());
+    if (claimed.status === 'claimed') await publishClaimed(delivery, claimed, dependencies, soon());
+    const messages = (await project.messages('gemini-events')).length;
+    return { reads: counts.reads - before.reads, writes: counts.writes - before.writes, messages };
+  };
+  const readFirst = { reads: 2, writes: 3, messages: 1 };
+  expect(await costOf(deliveryOf('first-of-the-instance', 'v1'))).toEqual(readFirst);
+  const event = await costOf(deliveryOf('cost', 'v1'));
+  const copy = await costOf(deliveryOf('cost', 'v1'));
+  expect(await costOf(deliveryOf('started-by-submitJob', 'v1a'))).toEqual(readFirst);
   await Promise.all([firestore.terminate(), project.close()]);
 
   const of100k = (count: number) => (count * 100_000).toLocaleString('en');

@@ -121,3 +121,43 @@ test('a released lease can be acquired at once, and its former owner changes not
   expect(await results.advance(first.claim, { ...NOTHING_YET, published: 9 }, soon())).toBe(false);
   expect(await project.document('jobs/batches~released')).toEqual(before);
 });
+
+describe('a claim without a read', () => {
+  /** One that has had an answer of Firestore, so that it can estimate Firestore's time. */
+  async function readyDeliveries(id: string): Promise<Deliveries> {
+    const deliveries = new Deliveries(firestore, { ttlDays: 30 });
+    await deliveries.claim(deliveryOf(`ready_${id}`), soon());
+    return deliveries;
+  }
+
+  const leaseMillis = async (id: string) => {
+    const { leaseUntil } = (await project.document(`deliveries/${id}`)) ?? {};
+    return (leaseUntil as { toMillis(): number }).toMillis() - Date.now();
+  };
+
+  test.each([
+    ['a right one', 0],
+    ['one that is far behind, as after the instance was suspended', 60_000],
+  ])('has a lease as long as any other, by an estimate of the time: %s', async (name, behindMillis) => {
+    const id = `unread_${behindMillis}`;
+    const deliveries = await readyDeliveries(id);
+    const real = performance.now.bind(performance);
+    const estimate = vi.spyOn(performance, 'now').mockImplementation(() => real() - behindMillis);
+    const claimed = await deliveries.claim(deliveryOf(id), soon());
+    estimate.mockRestore();
+    expect(await leaseMillis(id)).toBeGreaterThan(5_000);
+    expect(await leaseMillis(id)).toBeLessThan(11_000);
+    if (claimed.status !== 'claimed') throw new Error(`Not claimed, but ${claimed.status}: ${name}.`);
+    const settlement = { state: 'published', messageId: 'm', publishedAt: new Date() } as const;
+    expect(await deliveries.settle(claimed.claim, settlement, soon())).toBe(true);
+  });
+
+  test('reads where another instance has recorded the delivery or its job', async () => {
+    const [one, other] = [await readyDeliveries('one'), await readyDeliveries('other')];
+    await one.claim(deliveryOf('unread_twice'), soon());
+    expect(await other.claim(deliveryOf('unread_twice'), soon())).toMatchObject({ status: 'in_progress' });
+    await one.claim(deliveryOf('unread_job'), soon());
+    const second = { ...deliveryOf('unread_job'), webhookId: 'unread_second' };
+    expect(await other.claim(second, soon())).toMatchObject({ status: 'claimed', repeatOf: 'unread_job' });
+  });
+});
