@@ -149,12 +149,16 @@ function startsOf(world: World, name: Name): readonly Next[] {
     { kind: 'other', what: 'a copy of another delivery under its id comes', actor: { ...started, brings: 'other' } },
     { kind: 'late', what: 'an old copy comes', actor: { ...started, step: 'quarantine' } },
   ] as const;
-  return kinds
-    .filter(({ kind, actor }) => copies[kind] > 0 && !acknowledged[actor.brings])
-    .map(({ kind, what, actor }) => {
-      const left = { ...copies, [kind]: copies[kind] - 1 };
-      return { what: `${what} to ${name}`, world: { ...withActor(world, name, actor), copies: left } };
-    });
+  return (
+    kinds
+      .filter(({ kind, actor }) => copies[kind] > 0 && !acknowledged[actor.brings])
+      // With a record, which never goes away, it is the same as one that reads.
+      .filter(({ actor }) => actor.step !== 'create' || record === undefined)
+      .map(({ kind, what, actor }) => {
+        const left = { ...copies, [kind]: copies[kind] - 1 };
+        return { what: `${what} to ${name}`, world: { ...withActor(world, name, actor), copies: left } };
+      })
+  );
 }
 
 function workOf(world: World, name: Name, rules: Rules): readonly Next[] {
@@ -197,10 +201,8 @@ function createsOf(world: World, name: Name, rules: Rules): readonly Next[] {
     const step = lease > 0 || !rules.confirmsLease ? 'publish' : 'confirm';
     const what = `${name} creates the record with a lease of ${lease}`;
     const lost = { ...withActor(created, name, { ...actor, step: 'read' }), faults: world.faults - 1 };
-    return [
-      { what, world: withActor(created, name, { ...actor, step, read: record }) },
-      ...(world.faults > 0 ? [{ what: `${what}, and its answer is lost`, world: lost }] : []),
-    ];
+    const held = { what, world: withActor(created, name, { ...actor, step, read: record }) };
+    return world.faults > 0 ? [held, { what: `${what}, and its answer is lost`, world: lost }] : [held];
   });
 }
 
