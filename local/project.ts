@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type DocumentData, Firestore } from '@google-cloud/firestore';
-import { PubSub, v1 } from '@google-cloud/pubsub';
+import { PubSub, type Subscription, v1 } from '@google-cloud/pubsub';
 import { eventually } from './process.ts';
 
 export interface ReceivedMessage {
@@ -27,6 +27,7 @@ export class LocalProject {
   readonly #pubsub: PubSub;
   /** Messages that were pulled, by topic and id. */
   readonly #seen = new Set<string>();
+  readonly #listening: Subscription[] = [];
   readonly #subscriber: InstanceType<typeof v1.SubscriberClient>;
 
   private constructor(projectId: string, pubsub: PubSub, subscriber: InstanceType<typeof v1.SubscriberClient>) {
@@ -70,6 +71,26 @@ export class LocalProject {
     await this.#pubsub.createSubscription(topic, `${topic}-push`, { pushEndpoint, ackDeadlineSeconds: 600 });
   }
 
+  /** Calls the listener with each message of a topic that `messages` has not returned, until `close`. */
+  listen(topic: Topic, listener: (message: ReceivedMessage) => void): void {
+    const subscription = this.#pubsub.subscription(topic);
+    subscription.on('message', (message) => {
+      message.ack();
+      const { data, attributes, orderingKey = '', publishTime } = message;
+      listener({ data, attributes, orderingKey, publishedMillis: publishTime.getTime() });
+    });
+    // The backends end first where a terminal's Ctrl-C reaches them too.
+    subscription.on('error', () => {});
+    this.#listening.push(subscription);
+  }
+
+  /** Creates a subscription for an example: failed messages are moved to the dead-letter topic. */
+  async subscribe(topic: Topic, name: string, filter = ''): Promise<void> {
+    const deadLetterTopic = `projects/${this.projectId}/topics/gemini-dead-letter`;
+    const deadLetterPolicy = { deadLetterTopic, maxDeliveryAttempts: 5 };
+    await this.#pubsub.createSubscription(topic, name, { deadLetterPolicy, filter });
+  }
+
   async document(path: string): Promise<DocumentData | undefined> {
     const data = (await this.firestore.doc(path).get()).data();
     if (data) LocalProject.inspect.document?.(path, data);
@@ -110,6 +131,7 @@ export class LocalProject {
   }
 
   async close(): Promise<void> {
+    await Promise.all(this.#listening.map(async (subscription) => await subscription.close()));
     await Promise.all([this.firestore.terminate(), this.#subscriber.close(), this.#pubsub.close()]);
   }
 
