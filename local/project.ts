@@ -14,7 +14,7 @@ export interface ReceivedMessage {
 export const TOPICS = ['gemini-events', 'gemini-results', 'gemini-dead-letter'] as const;
 export type Topic = (typeof TOPICS)[number];
 
-/** A Google Cloud project of a test's own: the emulators keep each apart from all others. */
+/** A Google Cloud project for one test or run; the emulators isolate projects from each other. */
 export class LocalProject {
   /** Called with each message that was pulled and each document that was read; the tests validate them by the schemas. */
   static inspect: {
@@ -59,7 +59,7 @@ export class LocalProject {
     }
   }
 
-  /** What a function needs to find this project. */
+  /** Variables by which a function finds this project. */
   get env(): NodeJS.ProcessEnv {
     const { FIRESTORE_EMULATOR_HOST, PUBSUB_EMULATOR_HOST } = process.env;
     return { GOOGLE_CLOUD_PROJECT: this.projectId, FIRESTORE_EMULATOR_HOST, PUBSUB_EMULATOR_HOST };
