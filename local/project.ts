@@ -38,7 +38,7 @@ export class LocalProject {
   }
 
   /**
-   * Makes the topics, each with a subscription of the same name. The emulators are those that the environment names.
+   * Creates a project with the topics, each with a subscription of the same name, on the emulators of the environment.
    *
    * @param ordered whether messages come in their order, which takes the emulator about a millisecond for each.
    */
@@ -102,7 +102,7 @@ export class LocalProject {
   }
 
   /**
-   * All messages that a topic was given since the last call. A marker published now is the last of them, so that "none"
+   * Returns all messages of a topic since the last call. A marker published now is the last of them, so that "none"
    * is an observation and not a time-out.
    */
   async messages(topic: Topic): Promise<readonly ReceivedMessage[]> {
