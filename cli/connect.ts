@@ -1,12 +1,18 @@
 import type { GoogleGenAI } from '@google/genai';
-import { connectGemini } from '../functions/gemini/client.ts';
 import { Environment } from '../functions/config/environment.ts';
-import { geminiSettings } from '../functions/config/settings.ts';
+import { geminiSettings, type GeminiSettings } from '../functions/config/settings.ts';
+import { connectGemini } from '../functions/gemini/client.ts';
 
-/** @throws {ConfigError} where the environment names no API key, or a base URL that cannot be used. */
-export function connect(variables: NodeJS.ProcessEnv): { ai: GoogleGenAI; baseUrl: URL } {
+/** Gemini's SDK, and the settings that it was made with. */
+export interface GeminiConnection {
+  readonly ai: GoogleGenAI;
+  readonly settings: GeminiSettings;
+}
+
+/** @throws {ConfigError} where no API key is set, or a base URL that cannot be used. */
+export function connect(variables: NodeJS.ProcessEnv): GeminiConnection {
   const environment = new Environment(variables);
   const settings = geminiSettings(environment);
   environment.requireValid();
-  return { ai: connectGemini(settings), baseUrl: settings.baseUrl };
+  return { ai: connectGemini(settings), settings };
 }

@@ -1,46 +1,75 @@
 import { Command, CommanderError } from 'commander';
-import { ConfigError } from '../functions/config/environment.ts';
-import { CliError, EXIT, reasonOf } from './errors.ts';
+import packageFile from '../package.json' with { type: 'json' };
+import { Context, type GlobalFlags } from './context.ts';
+import { EXIT } from './errors.ts';
+import { reportOf } from './failures.ts';
+import { GROUPS, type GroupName, hasOwnPlace, isGroup } from './groups.ts';
 import { requireGiven } from './options.ts';
-import { Terminal } from './terminal.ts';
 
-type Add = (program: Command, terminal: () => Terminal, variables: NodeJS.ProcessEnv) => void;
+const EPILOGUE = `
+Exit codes: 0 done, 1 failed or found a problem, 2 wrong usage, 3 done but not proved to work.
 
-const GROUPS: Readonly<Record<string, () => Promise<Add>>> = {
-  webhooks: async () => (await import('./webhooks/commands.ts')).addWebhookCommands,
-  jobs: async () => (await import('./jobs/commands.ts')).addJobCommands,
-  deliveries: async () => (await import('./deliveries/commands.ts')).addDeliveryCommands,
-  submit: async () => (await import('./submit/commands.ts')).addSubmitCommands,
-  doctor: async () => (await import('./doctor/commands.ts')).addDoctorCommand,
-};
+Examples:
+  gemini-callbacks status --project=my-project --region=europe-west1
+  gemini-callbacks jobs list --state=running --since=2h
+  gemini-callbacks events listen --local --forward-to=http://localhost:3000/hook`;
 
-const program = new Command('cli')
-  .description('Administers what stands behind the webhooks of the Gemini API.')
-  .usage('[--json] <command>')
-  .option('--json', 'for programs: the result and a failure as JSON, and no remarks')
-  .showHelpAfterError('(add --help for what there is)')
-  .addHelpText(
-    'after',
-    '\nExit codes: 0 done, 1 failed, 2 not understood (nothing was done), 3 done but not proved to work.' +
-      '\nSettings come by the environment, as for the functions: GEMINI_API_KEY, GOOGLE_CLOUD_PROJECT, …',
-  )
-  .configureOutput({ writeErr: (text) => terminal().note(text.trimEnd()) })
+const program = new Command('gemini-callbacks')
+  .description('Operates webhooks of the Gemini API on Google Cloud.')
+  .usage('[flags] <command>')
+  .option('--json', 'print the result as one JSON object, and errors as one JSON object on standard error')
+  .option('--yes', 'answer yes to every question')
+  .version(packageFile.version, '--version', 'print the version')
+  .helpOption('--help', 'print help')
+  .configureHelp({ showGlobalOptions: true })
+  .showHelpAfterError('(add --help for usage)')
+  .addHelpText('after', EPILOGUE)
+  .configureOutput({ writeErr: (text) => context().terminal.note(text.trimEnd()) })
   .hook('preAction', (_program, command) => requireGiven(command))
   .exitOverride();
 
-const terminal = (): Terminal => new Terminal({ json: program.opts<{ json?: true }>().json ?? false });
+let current: Context | undefined;
+
+/** The context of the command that runs, made when its flags are parsed. */
+function context(): Context {
+  current ??= new Context(program.opts<GlobalFlags>(), process.env);
+  return current;
+}
+
+// A client library's failure can reach no caller: it is reported like any other, never as a stack.
+for (const event of ['uncaughtException', 'unhandledRejection'] as const)
+  process.on(event, (error: unknown) => process.exit(report(error)));
 
 await addCommands(process.argv.slice(2));
-
 const exitCode = await run();
-// A client library whose backend is away would go on trying, and keep the process for minutes.
+// A client library whose backend is away would retry, and keep the process for minutes.
 process.stdout.write('', () => process.exit(exitCode));
 
-/** Only the group that is named, or all for the help: the libraries behind one load longer than most commands run. */
+/** Adds the named group, or all for help and completion: client libraries load longer than most commands run. */
 async function addCommands(words: readonly string[]): Promise<void> {
-  const named = words.find((word) => !word.startsWith('-'));
-  const only = named !== undefined && Object.hasOwn(GROUPS, named) ? GROUPS[named] : undefined;
-  for (const load of only ? [only] : Object.values(GROUPS)) (await load())(program, terminal, process.env);
+  const named = isCompletion(words) ? undefined : words.find(isGroup);
+  if (named === undefined || !hasOwnPlace(named)) addInstallationFlags(program);
+  const names = named === undefined ? (Object.keys(GROUPS) as GroupName[]) : [named];
+  for (const name of names) (await GROUPS[name].load())(program, context);
+  if (named === undefined) await addCompletion();
+}
+
+function isCompletion([first]: readonly string[]): boolean {
+  return first === 'completion' || first === 'complete';
+}
+
+/** Adds `completion <shell>`, and `complete`, which the shell's script runs. */
+async function addCompletion(): Promise<void> {
+  const { default: tab } = await import('@bomb.sh/tab/commander');
+  tab(program, { completionCommandName: 'completion' });
+}
+
+function addInstallationFlags(command: Command): void {
+  command
+    .option('--project <id>', 'Google Cloud project of the installation')
+    .option('--region <region>', 'region of its functions, for example europe-west1')
+    .option('--prefix <name>', 'prefix of its resources, where it has one')
+    .option('--local', 'use what npm start runs on this machine');
 }
 
 async function run(): Promise<number> {
@@ -48,23 +77,17 @@ async function run(): Promise<number> {
     await program.parseAsync();
     return EXIT.ok;
   } catch (error) {
-    if (error instanceof CommanderError) return endOfParsing(error);
-    if (error instanceof CliError) {
-      terminal().failure(error.code, error.message, error.details);
-      return error.exitCode;
-    }
-    const isConfig = error instanceof ConfigError;
-    terminal().failure(isConfig ? error.code : 'FAILED', reasonOf(error));
-    return isConfig ? EXIT.usage : EXIT.failed;
+    return report(error);
   }
 }
 
-/** People have been told by the parser. */
-function endOfParsing(error: CommanderError): number {
-  if (error.exitCode === 0) return EXIT.ok;
-  const { code, message } = error;
-  const reason =
-    code === 'commander.help' ? 'A command is missing; --help shows them.' : message.replace('error: ', '');
-  if (terminal().json) terminal().failure('USAGE', reason);
-  return EXIT.usage;
+/** @returns the exit code. */
+function report(error: unknown): number {
+  const failure = reportOf(error);
+  if (failure === undefined) return EXIT.ok;
+  const { terminal } = context();
+  // The parser has printed its own messages for people.
+  if (terminal.json || !(error instanceof CommanderError))
+    terminal.failure(failure.code, failure.message, failure.details);
+  return failure.exitCode;
 }

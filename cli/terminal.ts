@@ -2,9 +2,9 @@ import Table from 'cli-table3';
 import type { FailureDetails } from './errors.ts';
 
 /**
- * Where a command's results and its remarks go: results to standard output, all else to standard error.
+ * Prints a command's result to standard output, and everything else to standard error.
  *
- * With `json` each of the two has one object at most, and nothing else.
+ * With `json` each of the two holds at most one object, and nothing else. No output has colours, so `NO_COLOR` holds.
  */
 export class Terminal {
   readonly json: boolean;
@@ -13,12 +13,18 @@ export class Terminal {
     this.json = json;
   }
 
-  /** The one result of a command: an object for programs, lines for people. */
+  /** Prints the result of a command: an object for programs, lines for people. */
   result(value: object, forPeople: () => string): void {
     process.stdout.write(`${this.json ? JSON.stringify(value, null, 2) : safe(forPeople())}\n`);
   }
 
-  /** What happens meanwhile, and what to do next: for people only. */
+  /** Prints one line of a stream: JSON for programs, as an object or as text that is JSON already; text for people. */
+  line(value: object | string, forPeople: () => string): void {
+    const json = typeof value === 'string' ? value : JSON.stringify(value);
+    process.stdout.write(`${this.json ? json : safe(forPeople())}\n`);
+  }
+
+  /** Prints progress and advice, for people only. */
   note(text: string): void {
     if (!this.json) process.stderr.write(`${safe(text)}\n`);
   }
@@ -29,7 +35,7 @@ export class Terminal {
   }
 }
 
-/** What came from elsewhere could move the cursor or change colours. */
+/** Replaces control characters: text of events could move the cursor or change colours. */
 export function safe(text: string): string {
   return text.replaceAll(/(?!\n)\p{Cc}/gu, '\u{FFFD}');
 }
@@ -48,23 +54,28 @@ const PLAIN = {
 
 type Cell = string | number | undefined;
 
-/** Rows under a heading. */
+/** Aligns rows under a heading. */
 export function table(head: readonly string[], rows: readonly (readonly Cell[])[]): string {
   const text = new Table({ ...PLAIN, chars: { ...PLAIN.chars, mid: '', 'mid-mid': '', middle: '' }, head: [...head] });
-  // The table would close colours that a cell opens, and count their codes as no characters.
+  // The table would interpret escape sequences in a cell.
   text.push(...rows.map((row) => row.map((cell = '') => safe(String(cell)))));
   return trimmed(text.toString());
 }
 
-/** One thing, a line for each of its fields that has a value. */
+/** A line for each field that has a value. */
 export function fields(entries: Readonly<Record<string, Cell>>): string {
   const present = Object.entries(entries).filter(([, value]) => value !== undefined && value !== '');
   return table([], present);
 }
 
-/** A word as a shell takes it. */
+/** Quotes a word for a shell. */
 export function quoted(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/** Says how to print the next page, where there is one. */
+export function nextPage(token: string | undefined, terminal: Terminal): void {
+  if (token !== undefined) terminal.note(`There are more: add --page-token=${quoted(token)}`);
 }
 
 function trimmed(text: string): string {

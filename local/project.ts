@@ -16,6 +16,12 @@ export type Topic = (typeof TOPICS)[number];
 
 /** A Google Cloud project of a test's own: the emulators keep each apart from all others. */
 export class LocalProject {
+  /** Called with each message that was pulled and each document that was read; the tests validate them by the schemas. */
+  static inspect: {
+    message?: (topic: Topic, message: ReceivedMessage) => void;
+    document?: (path: string, data: DocumentData) => void;
+  } = {};
+
   readonly projectId: string;
   readonly firestore: Firestore;
   readonly #pubsub: PubSub;
@@ -65,7 +71,9 @@ export class LocalProject {
   }
 
   async document(path: string): Promise<DocumentData | undefined> {
-    return (await this.firestore.doc(path).get()).data();
+    const data = (await this.firestore.doc(path).get()).data();
+    if (data) LocalProject.inspect.document?.(path, data);
+    return data;
   }
 
   async documentIds(collection: string): Promise<readonly string[]> {
@@ -113,11 +121,14 @@ export class LocalProject {
     // One that comes again because it was acknowledged too late is the same message.
     const known = (id: string) => this.#seen.has(id) || !this.#seen.add(id);
     const fresh = (receivedMessages ?? []).filter(({ message }) => !known(`${topic} ${message?.messageId}`));
-    return fresh.map(({ message }) => ({
+    const messages = fresh.map(({ message }) => ({
       data: Buffer.from((message?.data ?? '') as Uint8Array),
       attributes: message?.attributes ?? {},
       orderingKey: message?.orderingKey ?? '',
       publishedMillis: Number(message?.publishTime?.seconds ?? 0) * 1_000 + (message?.publishTime?.nanos ?? 0) / 1e6,
     }));
+    for (const message of messages)
+      if (!('marker' in message.attributes)) LocalProject.inspect.message?.(topic, message);
+    return messages;
   }
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { generateContentResponse } from './answers.ts';
-import { isoTime } from './clock.ts';
+import { type Clock, isoTime } from './clock.ts';
 import { bytesContent, linesContent, textLines } from './content.ts';
 import { ApiError, checked, notFound } from './errors.ts';
 import type { Files } from './files.ts';
@@ -57,13 +57,15 @@ interface Batch {
 
 /** Batch jobs; a prompt with `[error]` is answered with an error, a display name with `[fail]` or `[hang]` marks the job. */
 export class Batches {
+  readonly #clock: Clock;
   readonly #random: Random;
   readonly #settings: Settings;
   readonly #jobs: Jobs;
   readonly #files: Files;
   readonly #byId = new Map<string, Batch>();
 
-  constructor(random: Random, settings: Settings, jobs: Jobs, files: Files) {
+  constructor(clock: Clock, random: Random, settings: Settings, jobs: Jobs, files: Files) {
+    this.#clock = clock;
     this.#random = random;
     this.#settings = settings;
     this.#jobs = jobs;
@@ -108,22 +110,41 @@ export class Batches {
   /** The operation as G 7.3 shows it; lists leave inline results out. */
   resource(batch: Batch, inLists = false): object {
     const { job, model, displayName, input } = batch;
-    const output = inLists && batch.output?.responsesFile === undefined ? undefined : batch.output;
+    const { outputIn, stateInMetadata } = this.#settings.get().jobs;
+    const output = this.#inOrder(this.#namedOutput(batch, inLists));
     const metadata = {
       '@type': `${PACKAGE}.GenerateContentBatch`,
       model,
       displayName,
       name: job.name,
       inputConfig: input.fileName === undefined ? undefined : input,
-      output,
+      output: outputIn === 'response' ? undefined : output,
       createTime: isoTime(job.createMillis),
       updateTime: isoTime(job.updateMillis),
       endTime: job.endMillis === undefined ? undefined : isoTime(job.endMillis),
       batchStats: batchStats(batch),
-      state: `BATCH_STATE_${job.state.toUpperCase()}`,
+      state: stateInMetadata ? `BATCH_STATE_${job.state.toUpperCase()}` : undefined,
     };
-    const response = output === undefined ? undefined : { '@type': `${PACKAGE}.GenerateContentBatchOutput`, ...output };
+    const response =
+      output === undefined || outputIn === 'metadata'
+        ? undefined
+        : { '@type': `${PACKAGE}.GenerateContentBatchOutput`, ...output };
     return { name: job.name, metadata, done: isFinal(job) ? true : undefined, error: job.error, response };
+  }
+
+  #namedOutput({ job, output }: Batch, inLists: boolean): Output | undefined {
+    const namedAt = (job.endMillis ?? 0) + this.#settings.get().jobs.outputDelayMillis;
+    const isNamed = this.#clock.now() >= namedAt && !(inLists && output?.responsesFile === undefined);
+    return isNamed ? output : undefined;
+  }
+
+  #inOrder(output: Output | undefined): Output | undefined {
+    const responses = output?.inlinedResponses?.inlinedResponses;
+    if (responses === undefined || this.#settings.get().jobs.inlineOrder === 'requests') return output;
+    const label = this.#random.next('inline-order');
+    const places = new Map(responses.map((response, index) => [response, this.#random.fraction(`${label}/${index}`)]));
+    const shuffled = responses.toSorted((a, b) => (places.get(a) ?? 0) - (places.get(b) ?? 0));
+    return { inlinedResponses: { inlinedResponses: shuffled } };
   }
 
   #conclude(batch: Batch, { state, output }: Outcome): string | undefined {
@@ -131,7 +152,7 @@ export class Batches {
     if (state !== 'succeeded' && state !== 'partially_succeeded') return undefined;
     if (output !== undefined && 'text' in output) {
       const lines = output.text.split('\n').filter((line) => line !== '').length;
-      return this.#keepFile(batch, bytesContent(Buffer.from(output.text)), lines, 0);
+      return this.#keepFile(batch, bytesContent(Buffer.from(output.text)), output.requests ?? lines, 0);
     }
     if (output !== undefined) {
       const content = linesContent(output, this.#random);

@@ -62,7 +62,7 @@ export function createCore(options: CoreOptions = {}): Core {
     jobs,
     files,
     uploads: new Uploads(random, files),
-    batches: new Batches(random, settings, jobs, files),
+    batches: new Batches(clock, random, settings, jobs, files),
     interactions: new Interactions(clock, random, settings, jobs, files),
     videos: new Videos(random, settings, jobs, files),
     closing: new AbortController(),

@@ -28,7 +28,7 @@ export class ApiError extends Error {
     this.details = details;
   }
 
-  toJSON(): object {
+  toJSON(): { error: { code: number; message: string; status: string; details: readonly object[] } } {
     const { code, message, status, details } = this;
     return { error: { code, message, status, details } };
   }

@@ -21,12 +21,17 @@ const FINAL_STATES = {
 export type FinalState = (typeof FINAL_STATES)[JobKind][number];
 export type JobState = 'pending' | 'running' | FinalState;
 
+const textOutputSchema = z.strictObject({
+  text: z.string(),
+  requests: z.number().int().min(0).optional().describe('`batchStats.requestCount`. Default: the number of lines.'),
+});
+
 /** How a job ends. */
 export const outcomeSchema = z.strictObject({
   state: z.enum([...new Set(Object.values(FINAL_STATES).flat())]).optional(),
   error: z.strictObject({ code: z.number().int(), message: z.string() }).optional(),
   output: z
-    .union([linesSpecSchema, z.strictObject({ text: z.string() })])
+    .union([linesSpecSchema, textOutputSchema])
     .optional()
     .describe('Replaces the output file of a batch by one of any size, or by this text.'),
 });

@@ -16,6 +16,9 @@ const Jobs = z.strictObject({
   batchExpiryMillis: duration.describe('A batch that is not final so long after its creation expires.'),
   failureRate: rate.describe('Share of jobs that fail.'),
   requestErrorRate: rate.describe('Share of requests of a batch that are answered with an error.'),
+  inlineOrder: z
+    .enum(['requests', 'changing'])
+    .describe('Order of inline responses: that of the requests, or another one in each answer (python-genai#1909).'),
   omniUriOnGet: z
     .boolean()
     .describe(
@@ -26,6 +29,13 @@ const Jobs = z.strictObject({
     .int()
     .min(1)
     .describe('Calls of an interaction that requires action, of the declared functions in turn.'),
+  outputDelayMillis: duration.describe('A batch names its output so long after its end (G 7.4).'),
+  outputIn: z
+    .enum(['both', 'metadata', 'response'])
+    .describe('Where the operation of a batch names its output: `metadata.output`, `response`, or both (G 7.4).'),
+  stateInMetadata: z
+    .boolean()
+    .describe('The operation of a batch has `metadata.state`; otherwise `done` alone (G 7.4).'),
   videoBytes: z
     .number()
     .int()
@@ -85,6 +95,9 @@ const ApiFault = z.strictObject({
   times: z.number().int().min(1).optional().describe('Ends after so many hits. Default: never.'),
   latencyMillis: wallDuration.optional().describe('Answers later, by the wall clock.'),
   status: z.number().int().min(400).max(599).optional().describe('Answers with this error and has no effect.'),
+  rpcStatus: z.string().optional().describe('`status` of that error. Default: by its code.'),
+  message: z.string().optional().describe('`message` of that error.'),
+  reason: z.string().optional().describe('`reason` of an ErrorInfo in the `details` of that error.'),
   retryAfterSeconds: z.number().int().min(0).optional().describe('`retry-after` of that error.'),
   body: z.string().optional().describe('Answers 200 with this text and has no effect.'),
   loseAnswer: z.boolean().default(false).describe('Has its effect, then cuts the connection.'),
@@ -143,8 +156,12 @@ export const DEFAULT_SETTINGS: SettingsValues = {
     batchExpiryMillis: 48 * HOUR_MILLIS,
     failureRate: 0,
     requestErrorRate: 0,
+    inlineOrder: 'requests',
     omniUriOnGet: false,
     functionCalls: 1,
+    outputDelayMillis: 0,
+    outputIn: 'both',
+    stateInMetadata: true,
     videoBytes: 65_536,
   },
   deliveries: {

@@ -1,65 +1,53 @@
-import { type Command, Option } from 'commander';
-import { textOf } from '../../functions/model/json.ts';
-import { withStore } from '../jobs/store.ts';
-import { requireWhole } from '../options.ts';
-import { fields, table, type Terminal } from '../terminal.ts';
-import { release, replay } from './actions.ts';
-import { type DeliveryState, findDelivery, listDeliveries, type ShownDelivery, STATES } from './records.ts';
+import type { Command } from 'commander';
+import type { Context } from '../context.ts';
+import { type FilterFlags, type PageFlags, readFilter, readPage, withFilters, withPages } from '../filters.ts';
+import type { BulkFlags } from './bulk.ts';
+import { STATES } from './states.ts';
 
-const MAX_LIMIT = 1_000;
+const ALL = 'every one that the filters select';
 
-/** Adds `deliveries …`: what came under each webhook-id, and what an operator can do about it. */
-export function addDeliveryCommands(program: Command, terminal: () => Terminal, variables: NodeJS.ProcessEnv): void {
-  const deliveries = program
-    .command('deliveries')
-    .description('look at what Gemini sent, publish it again, release it');
+/** Adds `deliveries …`: the deliveries of Gemini, and what an operator can do about them. */
+export function addDeliveryCommands(program: Command, context: () => Context): void {
+  const deliveries = program.command('deliveries').description('list, show, replay and release deliveries');
 
-  deliveries
-    .command('list')
-    .description('show those that came last')
-    .addOption(new Option('--state <state>', 'only those in this state').choices(STATES))
-    .option('--limit <number>', 'no more than so many', '20')
-    .action(async ({ state, limit: text }: { state?: DeliveryState; limit: string }) => {
-      const limit = requireWhole('--limit', text, MAX_LIMIT);
-      const list = await withStore(variables, async (firestore) => await listDeliveries(firestore, state, limit));
-      terminal().result({ deliveries: list }, () => (list.length === 0 ? 'No deliveries.' : tableOf(list)));
+  withPages(withFilters(deliveries.command('list'), STATES))
+    .description('list deliveries, newest first')
+    .addHelpText('after', '\nExample:\n  gemini-callbacks deliveries list --state=quarantined --since=24h')
+    .action(async ({ limit, pageToken, ...filter }: FilterFlags & PageFlags) => {
+      const { listCommand } = await import('./list.ts');
+      await listCommand(
+        readFilter(filter),
+        readPage({ limit, ...(pageToken === undefined ? {} : { pageToken }) }),
+        context(),
+      );
     });
 
   deliveries
     .command('show <id>')
-    .description('show everything that is recorded of one')
-    .action(async (id: string) => {
-      const found = await withStore(variables, async (firestore) => await findDelivery(firestore, id));
-      terminal().result(found, () => linesOf(found));
-    });
+    .description('show the record of a delivery')
+    .action(async (id: string) => await (await import('./list.ts')).showCommand(id, context()));
 
-  deliveries
-    .command('replay <id>')
-    .description('publish one again, with an attribute "replay" beside the same ce-id')
-    .action(async (id: string) => {
-      const done = await withStore(variables, async (firestore) => await replay(firestore, id, variables));
-      terminal().result({ webhookId: id, ...done }, () => `Published ${id} again, as message ${done.messageId}.`);
-    });
+  withFilters(deliveries.command('replay [id]'), STATES)
+    .description('publish a delivery again, with an attribute "replay" beside the same ce-id')
+    .option('--all', ALL)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  gemini-callbacks deliveries replay msg_1\n  gemini-callbacks deliveries replay --all --route=nightly --since=2h',
+    )
+    .action(
+      async (id: string | undefined, flags: BulkFlags) =>
+        await (await import('./bulk.ts')).replayCommand(id, flags, context()),
+    );
 
-  deliveries
-    .command('release <id>')
-    .description('publish one that was kept because it was signed too long ago, after showing why')
-    .option('--yes', 'without being asked')
-    .action(async (id: string, { yes = false }: { yes?: boolean }) => {
-      const released = await withStore(
-        variables,
-        async (firestore) => await release(firestore, id, { yes }, terminal(), variables),
-      );
-      terminal().result(released, () => linesOf(released));
-    });
-}
-
-function tableOf(list: readonly ShownDelivery[]): string {
-  const rows = list.map((one) => [one.webhookId, one.state, one.type, one.jobId, one.firstReceivedAt, one.attempts]);
-  return table(['ID', 'STATE', 'TYPE', 'JOB', 'RECEIVED', 'SEEN'], rows);
-}
-
-function linesOf(delivery: ShownDelivery): string {
-  const entries = Object.entries(delivery).map(([name, value]) => [name, textOf(value) || JSON.stringify(value)]);
-  return fields(Object.fromEntries(entries) as Record<string, string>);
+  withFilters(deliveries.command('release [id]'), STATES)
+    .description('publish a delivery that was quarantined because of its timestamp, after showing why')
+    .option('--all', ALL)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  gemini-callbacks deliveries release msg_1\n  gemini-callbacks deliveries release --all --since=24h',
+    )
+    .action(
+      async (id: string | undefined, flags: BulkFlags) =>
+        await (await import('./bulk.ts')).releaseCommand(id, flags, context()),
+    );
 }

@@ -1,20 +1,18 @@
-import type { DocumentData, Firestore } from '@google-cloud/firestore';
+import type { DocumentData, Firestore, Query, QueryDocumentSnapshot, Timestamp } from '@google-cloud/firestore';
 import type { DeliveryRecord, QuarantineReason, Scheme } from '../../functions/model/delivery.ts';
 import type { JsonObject } from '../../functions/model/json.ts';
 import { newestOf, NEWEST } from '../../functions/store/queries.ts';
 import { CliError } from '../errors.ts';
+import type { Filter, Listed, Page } from '../filters.ts';
 import { plain } from '../jobs/records.ts';
-import { answered } from '../jobs/store.ts';
+import { readPageOf } from '../pages.ts';
+import { answered } from '../store.ts';
+import { STATES } from './states.ts';
 
-export type DeliveryState = DeliveryRecord['state'];
-
-/**
- * The record of a delivery, fit for JSON: times are ISO strings, bytes are base64. Those of an event are left out, which
- * stands there as a map.
- */
+/** The record of a delivery as JSON: times are ISO strings, bytes are base64. An event's bytes are left out beside its map. */
 export interface ShownDelivery extends JsonObject {
   readonly webhookId: string;
-  readonly state: DeliveryState;
+  readonly state: DeliveryRecord['state'];
   readonly type?: string;
   readonly jobId?: string;
   readonly scheme?: Scheme;
@@ -30,25 +28,36 @@ export interface ShownDelivery extends JsonObject {
   readonly repeatOf?: string;
 }
 
-export const STATES: readonly DeliveryState[] = ['pending', 'published', 'quarantined'];
+/** Lists a page of deliveries, newest first. */
+export async function listDeliveries(firestore: Firestore, filter: Filter, page: Page): Promise<Listed<ShownDelivery>> {
+  const { documents, nextPageToken } = await readPageOf(firestore, 'deliveries', queriesOf(firestore, filter), page);
+  return { items: documents.map((document) => shown(document.data())), nextPageToken };
+}
 
-/** Those that came last, first. One query a state: by itself the time is not indexed, since it rises with every write. */
-export async function listDeliveries(
-  firestore: Firestore,
-  state: DeliveryState | undefined,
-  limit: number,
-): Promise<readonly ShownDelivery[]> {
-  const states = state === undefined ? STATES : [state];
+/** Counts deliveries without reading them. */
+export async function countDeliveries(firestore: Firestore, filter: Filter): Promise<number> {
+  const counts = queriesOf(firestore, filter).map(async (query) => (await answered(query.count().get())).data().count);
+  return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
+}
+
+/** Lists the ids of deliveries, oldest first, in the order in which their events came. */
+export async function deliveryIds(firestore: Firestore, filter: Filter): Promise<readonly string[]> {
   const found = await Promise.all(
-    states.map(
-      async (one) => (await answered(newestOf(firestore, NEWEST.deliveries, { state: one }, limit).get())).docs,
-    ),
+    queriesOf(firestore, filter).map(async (query) => (await query.select('firstReceivedAt').get()).docs),
   );
+  const millis = (document: QueryDocumentSnapshot) => (document.get('firstReceivedAt') as Timestamp).toMillis();
   return found
     .flat()
-    .map((document) => shown(document.data()))
-    .toSorted((a, b) => String(b.firstReceivedAt).localeCompare(String(a.firstReceivedAt)))
-    .slice(0, limit);
+    .toSorted((a, b) => millis(a) - millis(b))
+    .map(({ id }) => id);
+}
+
+/** One query, or one for each state: the time alone is not indexed, because it rises with every write. */
+function queriesOf(firestore: Firestore, { state, type, route, job, since }: Filter): readonly Query[] {
+  const values = { type, route, jobId: job };
+  const isIndexed = state !== undefined || Object.values(values).some((value) => value !== undefined);
+  const states = isIndexed ? [state] : STATES;
+  return states.map((one) => newestOf(firestore, NEWEST.deliveries, { ...values, state: one }, since));
 }
 
 /** @throws {CliError} `DELIVERY_NOT_FOUND` */
@@ -57,7 +66,7 @@ export async function findDelivery(firestore: Firestore, webhookId: string): Pro
   if (found && found.exists) return shown(found.data() ?? {});
   throw new CliError(
     'DELIVERY_NOT_FOUND',
-    `There is no record of ${webhookId}. "deliveries list" shows those that there are.`,
+    `There is no record of ${webhookId}. List the deliveries: gemini-callbacks deliveries list`,
   );
 }
 
@@ -66,7 +75,7 @@ function shown(data: DocumentData): ShownDelivery {
   return plain(fields) as ShownDelivery;
 }
 
-/** As webhook-ids are; anything else would be another place of the database. */
+/** Accepts webhook-ids alone: any other text could be the path of another document. */
 function isDocumentId(id: string): boolean {
   return /^[\w-]{1,256}$/.test(id);
 }

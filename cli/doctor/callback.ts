@@ -1,30 +1,29 @@
-import { Webhooks } from '../webhooks/administration.ts';
+import { type Webhook, Webhooks } from '../webhooks/administration.ts';
 import { canVerify } from '../webhooks/ownership.ts';
-import { EVENT_TYPES } from '../webhooks/validation.ts';
-import { type Check, ok, type Outcome, problem, skipped } from './finding.ts';
-import type { Installation } from './setting.ts';
+import { type Check, ok, type Outcome, problem, unchecked } from './finding.ts';
+import type { DoctorSettings } from './settings.ts';
 import { connectGemini } from '../../functions/gemini/client.ts';
+import { SUBSCRIBABLE_TYPES } from '../../functions/model/eventTypes.ts';
 import type { SecretSource } from '../../functions/config/environment.ts';
 
 const REQUEST_MILLIS = 10_000;
-const STORED_SECRET = 'what is stored: $(gcloud secrets versions access latest --secret=webhook-signing-secret)';
-
-/** Events that a subscription of registered webhooks can name; the cancelled ones are in Gemini's guide only (G 1.5). */
-export const SUBSCRIBABLE = EVENT_TYPES.filter((type) => !type.endsWith('.cancelled'));
+const STORED_SECRET = 'the stored value: $(gcloud secrets versions access latest --secret=webhook-signing-secret)';
 
 /** Checks of everything between Gemini and the function. */
-export function callbackChecks(installation: Installation): readonly Check[] {
+export function callbackChecks(settings: DoctorSettings, command: (words: string) => string): readonly Check[] {
   return [
-    { name: 'callback URL', run: async () => [await publicCallback(installation)] },
-    { name: 'secrets', run: async () => await secrets(installation) },
-    { name: 'public keys', run: async () => [await publicKeys(installation)] },
-    { name: 'webhook', run: async () => await webhook(installation) },
-    { name: 'clock', run: async () => [await clock(installation)] },
+    { name: 'callback URL', run: async () => [await publicCallback(settings)] },
+    { name: 'secrets', run: async () => await secrets(settings) },
+    { name: 'public keys', run: async () => [await publicKeys(settings)] },
+    { name: 'webhook', run: async () => await registration(settings, command) },
+    { name: 'clock', run: async () => [await clock(settings)] },
   ];
 }
 
-/** Our function refuses an unsigned request with a reason of its own; the platform's wall in front of it has none. */
-async function publicCallback({ callbackUrl }: Installation): Promise<Outcome> {
+/** geminiCallback refuses an unsigned request with its own reason; the platform in front of it gives none. */
+async function publicCallback({ callbackUrl, projectId, region, prefix }: DoctorSettings): Promise<Outcome> {
+  const service = prefix === '' ? 'gemini-callback' : `${prefix}-gemini-callback`;
+  const place = `--region=${region}${projectId === undefined ? '' : ` --project=${projectId}`}`;
   const response = await fetch(callbackUrl, {
     method: 'POST',
     body: '{}',
@@ -32,39 +31,38 @@ async function publicCallback({ callbackUrl }: Installation): Promise<Outcome> {
     signal: AbortSignal.timeout(REQUEST_MILLIS),
   });
   const text = await response.text();
-  if (text.includes('MISSING_HEADER')) return ok(`${callbackUrl.href} is public and refuses what is not signed`);
+  if (text.includes('MISSING_HEADER')) return ok(`${callbackUrl.href} is public and refuses unsigned requests`);
   if (response.status === 401 || response.status === 403) {
     return problem(
-      `${callbackUrl.href} answers ${response.status}: callers without an account are kept out, and Gemini has none`,
-      'gcloud run services add-iam-policy-binding geminicallback --region=REGION --member=allUsers --role=roles/run.invoker',
+      `${callbackUrl.href} answers ${response.status}: it admits only callers with a Google account, and Gemini has none`,
+      `gcloud run services add-iam-policy-binding ${service} ${place} --member=allUsers --role=roles/run.invoker`,
     );
   }
   return problem(
     `${callbackUrl.href} answers ${response.status}, and is not geminiCallback`,
-    'gcloud functions describe geminiCallback --gen2 --region=REGION --format="value(url)" shows its URL; set CALLBACK_URL to it',
+    `set CALLBACK_URL to the URL that this prints: gcloud run services describe ${service} ${place} --format="value(status.url)"`,
   );
 }
 
-async function secrets(installation: Installation): Promise<readonly Outcome[]> {
-  const { signingSecrets, routeKeys, secretProblems } = installation;
+/** Secrets that are not known here may be known to the function: their absence is no problem. */
+async function secrets({ signingSecrets, routeKeys, secretProblems }: DoctorSettings): Promise<readonly Outcome[]> {
   if (secretProblems.length > 0) return secretProblems.map((detail) => problem(detail, `set it to ${STORED_SECRET}`));
-  const [signing, route] = [valuesOf(signingSecrets).length, valuesOf(routeKeys).length];
-  if (signing + route === 0) {
-    return [
-      problem(
-        'neither a signing secret nor a route key is set here',
-        `set WEBHOOK_SIGNING_SECRET or DYNAMIC_ROUTE_KEY, for instance to ${STORED_SECRET}`,
-      ),
-    ];
-  }
-  return [ok(`${signing} signing secrets and ${route} route keys, all well-formed`)];
+  const count = (source: SecretSource, name: string, variable: string) => {
+    const { length } = valuesOf(source);
+    if (length === 0) return unchecked(`${variable} is not known here`);
+    return ok(`${length} ${name}${length === 1 ? '' : 's'}, well-formed`);
+  };
+  return [
+    count(signingSecrets, 'signing secret', 'WEBHOOK_SIGNING_SECRET'),
+    count(routeKeys, 'route key', 'DYNAMIC_ROUTE_KEY'),
+  ];
 }
 
 function valuesOf({ fixed, file }: SecretSource): readonly string[] {
   return [...fixed, ...(file?.first ?? [])];
 }
 
-async function publicKeys({ jwksUrl }: Installation): Promise<Outcome> {
+async function publicKeys({ jwksUrl }: DoctorSettings): Promise<Outcome> {
   const response = await fetch(jwksUrl, { signal: AbortSignal.timeout(REQUEST_MILLIS) });
   const { keys = [] } = (await response.json()) as { keys?: readonly { kty?: string; crv?: string }[] };
   const usable = keys.filter(({ kty, crv }) => (kty === 'OKP' && crv === 'Ed25519') || kty === 'RSA').length;
@@ -72,43 +70,52 @@ async function publicKeys({ jwksUrl }: Installation): Promise<Outcome> {
   return problem(`${jwksUrl.href} answers ${response.status} with ${usable} usable keys`, 'check GEMINI_JWKS_URL');
 }
 
-/** A registered webhook is needed for static deliveries only; dynamic ones name their URL in each job. */
-async function webhook({ gemini, callbackUrl, signingSecrets }: Installation): Promise<readonly Outcome[]> {
-  const registered = await new Webhooks(connectGemini(gemini)).list();
-  const ours = registered.filter(({ uri }) => withoutSlash(uri) === withoutSlash(callbackUrl.href));
-  if (ours.length === 0 && valuesOf(signingSecrets).length === 0)
-    return [skipped('no signing secret is set, so none is needed')];
-  if (ours.length === 0) {
-    const fix = `npm run -s cli -- webhooks create --uri=${callbackUrl.href} --events=${SUBSCRIBABLE.join(',')} --secret=webhook-signing-secret`;
+/** Static deliveries need a registered webhook; dynamic ones name their URL in each job. */
+async function registration(
+  { gemini, callbackUrl, signingSecrets }: DoctorSettings,
+  command: (words: string) => string,
+): Promise<readonly Outcome[]> {
+  const registered = await new Webhooks(connectGemini(gemini), gemini.apiVersion).list();
+  const known = valuesOf(signingSecrets);
+  const here = registered.filter(({ uri }) => withoutSlash(uri) === withoutSlash(callbackUrl.href));
+  if (here.length === 0 && known.length === 0)
+    return [unchecked(`none is registered to ${callbackUrl.href}, which dynamic webhooks do not need`)];
+  if (here.length === 0) {
+    const events = SUBSCRIBABLE_TYPES.join(',');
+    const fix = command(`webhooks create --uri=${callbackUrl.href} --events=${events} --secret=webhook-signing-secret`);
     return [problem(`no webhook of this API key is registered to ${callbackUrl.href}`, fix)];
   }
-  return ours.flatMap((each) => {
-    const { id, state, subscribed_events: events } = each;
-    const missing = SUBSCRIBABLE.filter((type) => !events.includes(type));
-    const update = `npm run -s cli -- webhooks update ${id}`;
-    return [
-      state === 'enabled' ? ok(`${id} is enabled`) : problem(`${id} is ${state}`, `${update} --enable`),
-      missing.length === 0
-        ? ok(`${id} gets every event`)
-        : problem(
-            `${id} does not get ${missing.join(', ')}`,
-            `${update} --events=${[...events, ...missing].join(',')}`,
-          ),
-      canVerify(valuesOf(signingSecrets), each)
-        ? ok(`${id} signs with a secret that is known here`)
-        : problem(
-            `${id} signs with a secret that is not known here: its deliveries are refused`,
-            `npm run -s cli -- webhooks rotate ${id} --secret=webhook-signing-secret`,
-          ),
-    ];
-  });
+  return here.flatMap((each) => [stateOf(each, command), eventsOf(each, command), secretOf(each, known, command)]);
 }
 
-/** By the time that Gemini's own server gives; deliveries are refused where the clocks are further apart. */
-async function clock({ gemini, toleranceSeconds }: Installation): Promise<Outcome> {
+function stateOf({ id, state }: Webhook, command: (words: string) => string): Outcome {
+  if (state === 'enabled') return ok(`${id} is enabled`);
+  return problem(`${id} is ${state}: Gemini delivers nothing to it`, command(`webhooks update ${id} --enable`));
+}
+
+function eventsOf({ id, subscribed_events: events }: Webhook, command: (words: string) => string): Outcome {
+  const missing = SUBSCRIBABLE_TYPES.filter((type) => !events.includes(type));
+  if (missing.length === 0) return ok(`${id} receives every event type`);
+  const all = [...events, ...missing].join(',');
+  return problem(`${id} does not receive ${missing.join(', ')}`, command(`webhooks update ${id} --events=${all}`));
+}
+
+/** Without a signing secret here nothing is known about the one that the function has. */
+function secretOf(webhook: Webhook, known: readonly string[], command: (words: string) => string): Outcome {
+  const { id } = webhook;
+  if (known.length === 0) return unchecked(`the signing secret of ${id}: WEBHOOK_SIGNING_SECRET is not known here`);
+  if (canVerify(known, webhook)) return ok(`${id} signs with a known secret`);
+  return problem(
+    `${id} signs with none of the known secrets: geminiCallback refuses its deliveries`,
+    command(`webhooks rotate ${id} --secret=webhook-signing-secret`),
+  );
+}
+
+/** Compares the clock with that of Gemini's server: deliveries are refused where they differ by the tolerance. */
+async function clock({ gemini, toleranceSeconds }: DoctorSettings): Promise<Outcome> {
   const response = await fetch(gemini.baseUrl, { method: 'HEAD', signal: AbortSignal.timeout(REQUEST_MILLIS) });
   const date = response.headers.get('date');
-  if (date === null) return skipped('Gemini gave no time');
+  if (date === null) return unchecked('the server of Gemini gave no time');
   const seconds = Math.round(Math.abs(Date.now() - Date.parse(date)) / 1_000);
   if (seconds * 2 <= toleranceSeconds) return ok(`${seconds} s from Gemini's`);
   return problem(

@@ -1,26 +1,36 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import firestore from '@google-cloud/firestore';
 import { PubSub } from '@google-cloud/pubsub';
-import { type Check, ok, type Outcome, problem, skipped } from './finding.ts';
-import type { Installation } from './setting.ts';
+import indexFile from '../../firestore.indexes.json' with { type: 'json' };
+import type { CliError } from '../errors.ts';
+import { type Check, ok, type Outcome, problem, unchecked } from './finding.ts';
+import type { DoctorSettings } from './settings.ts';
 
-const INDEX_FILE = join(import.meta.dirname, '../../firestore.indexes.json');
-
-/** Checks of the project behind the function. */
-export function cloudChecks(installation: Installation): readonly Check[] {
-  const pubsub = new PubSub(installation.projectId === undefined ? {} : { projectId: installation.projectId });
-  const { events, results, deadLetter } = installation.topics;
+/** Checks of the project behind the functions. */
+export function cloudChecks(settings: DoctorSettings): readonly Check[] {
+  const { cloudProblem } = settings;
+  if (cloudProblem) return [{ name: 'Google Cloud', run: async () => [notSignedIn(cloudProblem)] }];
+  const emulator = settings.pubsubEmulator === undefined ? {} : { apiEndpoint: settings.pubsubEmulator };
+  const pubsub = new PubSub({
+    ...(settings.projectId === undefined ? {} : { projectId: settings.projectId }),
+    ...emulator,
+  });
+  const { events, results, deadLetter } = settings.topics;
   return [
     { name: 'topic for events', run: async () => [await topic(pubsub, events)] },
     { name: 'topic for results', run: async () => [await topic(pubsub, results)] },
     { name: 'topic for dead letters', run: async () => [await topic(pubsub, deadLetter)] },
-    { name: 'TTL policy', run: async () => await ttlPolicies(installation) },
-    { name: 'indexes', run: async () => [await indexes(installation)] },
+    { name: 'TTL policy', run: async () => await ttlPolicies(settings) },
+    { name: 'indexes', run: async () => [await indexes(settings)] },
   ];
 }
 
-/** Without a subscription, and without retention, what is published is gone at once, and nobody is told. */
+/** Says what keeps Google Cloud from being examined: the message holds the command that fixes it. */
+function notSignedIn({ message }: CliError): Outcome {
+  const [detail = '', ...fix] = message.split(/(?<=\.) (?=Run:|Add )/);
+  return problem(`topics, TTL policies and indexes are unchecked: ${detail}`, fix.join(' ').replace(/^Run: /, ''));
+}
+
+/** Without a subscription and without retention, published messages are lost at once and silently. */
 async function topic(pubsub: PubSub, id: string): Promise<Outcome> {
   const found = pubsub.topic(id);
   const [exists] = await found.exists();
@@ -35,18 +45,17 @@ async function topic(pubsub: PubSub, id: string): Promise<Outcome> {
   );
 }
 
-/** Of each collection whose records are to be removed. */
-async function ttlPolicies({ projectId = '', database, emulators }: Installation): Promise<readonly Outcome[]> {
-  if (emulators.firestore) return [skipped('the emulator has none')];
+/** Checks the TTL policy of each collection whose records expire. */
+async function ttlPolicies({ projectId = '', database, emulators }: DoctorSettings): Promise<readonly Outcome[]> {
+  if (emulators.firestore) return [unchecked('the emulator has none')];
   const client = new firestore.v1.FirestoreAdminClient();
-  const { fieldOverrides } = readIndexFile();
-  const groups = fieldOverrides.filter(({ ttl }) => ttl).map(({ collectionGroup }) => collectionGroup);
+  const groups = indexFile.fieldOverrides.filter(({ ttl }) => ttl).map(({ collectionGroup }) => collectionGroup);
   return await Promise.all(
     groups.map(async (group) => {
       const name = `projects/${projectId}/databases/${database}/collectionGroups/${group}/fields/expireAt`;
       const [{ ttlConfig }] = await client.getField({ name });
       if (ttlConfig?.state === 'ACTIVE') return ok(`active on ${group}`);
-      if (ttlConfig?.state === 'CREATING') return ok(`on ${group} is being made, which can take a day`);
+      if (ttlConfig?.state === 'CREATING') return ok(`on ${group} is being created, which can take a day`);
       return problem(
         `records of ${group} are never removed`,
         `gcloud firestore fields ttls update expireAt --collection-group=${group} --enable-ttl --database="${database}"`,
@@ -55,10 +64,10 @@ async function ttlPolicies({ projectId = '', database, emulators }: Installation
   );
 }
 
-/** Those of the index file, field by field. */
-async function indexes({ projectId = '', database, emulators }: Installation): Promise<Outcome> {
-  if (emulators.firestore) return skipped('the emulator needs none');
-  const { indexes: wanted } = readIndexFile();
+/** Compares the project's indexes with the index file, field by field. */
+async function indexes({ projectId = '', region, database, emulators }: DoctorSettings): Promise<Outcome> {
+  if (emulators.firestore) return unchecked('the emulator needs none');
+  const { indexes: wanted } = indexFile;
   const client = new firestore.v1.FirestoreAdminClient();
   const parent = `projects/${projectId}/databases/${database}/collectionGroups/-`;
   const [found] = await client.listIndexes({ parent });
@@ -67,25 +76,11 @@ async function indexes({ projectId = '', database, emulators }: Installation): P
   if (missing.length === 0) return ok(`${wanted.length} are ready`);
   return problem(
     `${missing.length} of ${wanted.length} are missing or not ready`,
-    `wait some minutes, or make them with npm run deploy -- --project=${projectId} --region=REGION --database="${database}" --only=indexes`,
+    `wait some minutes, or run: npm run deploy -- --project=${projectId} --region=${region} --database="${database}" --only=indexes`,
   );
 }
 
-function readIndexFile(): IndexFile {
-  return JSON.parse(readFileSync(INDEX_FILE, 'utf8')) as IndexFile;
-}
-
-interface IndexFile {
-  readonly indexes: readonly IndexSpec[];
-  readonly fieldOverrides: readonly { readonly collectionGroup: string; readonly ttl?: boolean }[];
-}
-
-interface IndexSpec {
-  readonly collectionGroup: string;
-  readonly fields: readonly { readonly fieldPath: string; readonly order?: string }[];
-}
-
-/** Firestore adds the document's name to the fields. */
+/** Identifies an index by its fields; Firestore adds the document's name to them. */
 function keyOf({
   name,
   fields,

@@ -1,14 +1,14 @@
-/** What one check has found. */
+/** The outcome of one check. */
 export interface Finding {
   readonly check: string;
-  readonly status: 'ok' | 'problem' | 'skipped';
-  /** What is so, or what is wrong. */
+  /** `unchecked`: it cannot be checked from here, which is not a problem. */
+  readonly status: 'ok' | 'problem' | 'unchecked';
   readonly detail: string;
-  /** The command, or the step, that mends it. */
+  /** The command, or the step, that fixes the problem. */
   readonly fix?: string;
 }
 
-/** A check: it names itself, and finds one thing or several. What it throws is a problem as well. */
+/** A named check with one outcome or several. What it throws is a problem, too. */
 export interface Check {
   readonly name: string;
   readonly run: () => Promise<readonly Outcome[]>;
@@ -17,5 +17,5 @@ export interface Check {
 export type Outcome = Omit<Finding, 'check'>;
 
 export const ok = (detail: string): Outcome => ({ status: 'ok', detail });
-export const skipped = (detail: string): Outcome => ({ status: 'skipped', detail });
+export const unchecked = (detail: string): Outcome => ({ status: 'unchecked', detail });
 export const problem = (detail: string, fix: string): Outcome => ({ status: 'problem', detail, fix });

@@ -1,13 +1,9 @@
 import { type Command, Option } from 'commander';
-import type { JobState } from '../../functions/model/job.ts';
+import type { JobState } from '../../functions/model/eventTypes.ts';
 import type { JobKind } from '../../functions/model/jobName.ts';
-import { CliError } from '../errors.ts';
+import type { Context } from '../context.ts';
+import { type FilterFlags, type PageFlags, readFilter, readPage, withFilters, withPages } from '../filters.ts';
 import { requireWhole } from '../options.ts';
-import { fields, type Terminal } from '../terminal.ts';
-import { linesOf, tableOf } from './describe.ts';
-import { type FoundJob, JobRecords } from './records.ts';
-import { answered, storeError, withStore } from './store.ts';
-import { watchJob } from './watch.ts';
 
 const STATES: readonly JobState[] = [
   'submitted',
@@ -22,103 +18,54 @@ const STATES: readonly JobState[] = [
 
 const KINDS: readonly JobKind[] = ['batch', 'interaction', 'video', 'unknown'];
 
-const MAX_LIMIT = 1_000;
-
 /** A timer takes no more than 2^31 milliseconds. */
 const MAX_TIMEOUT_SECONDS = 2_000_000;
 
-const ID = 'its name (batches/abc), the id of its document (batches~abc), or the name without what stands before the /';
+const ID = 'job name (batches/abc), document id (batches~abc), or the name without its collection';
 
-interface ListOptions {
-  readonly state?: JobState;
-  readonly kind?: JobKind;
-  readonly limit: string;
-}
+/** Adds `jobs …`: the records of Gemini's jobs, and what an operator can do about a job. */
+export function addJobCommands(program: Command, context: () => Context): void {
+  const jobs = program.command('jobs').description('list, show, follow and reconcile jobs');
 
-/** Adds `jobs …`: what the records in Firestore say of Gemini's jobs. */
-export function addJobCommands(program: Command, terminal: () => Terminal, variables: NodeJS.ProcessEnv): void {
-  const jobs = program.command('jobs').description('look at the records of jobs');
-
-  jobs
-    .command('list')
-    .description('show those that changed last')
-    .addOption(new Option('--state <state>', 'only those in this state').choices(STATES))
-    .addOption(new Option('--kind <kind>', 'only those of this kind').choices(KINDS))
-    .option('--limit <number>', 'no more than so many', '20')
-    .action(async ({ limit: text, ...filter }: ListOptions) => {
-      const limit = requireWhole('--limit', text, MAX_LIMIT);
-      const list = await withStore(variables, async (firestore) => {
-        return await answered(new JobRecords(firestore).list({ ...filter, limit }));
-      });
-      terminal().result({ jobs: list }, () => (list.length === 0 ? 'No jobs.' : tableOf(list)));
+  withPages(withFilters(jobs.command('list'), STATES))
+    .description('list jobs, the last changed first')
+    .addOption(new Option('--kind <kind>', 'only of this kind').choices(KINDS))
+    .addHelpText('after', '\nExample:\n  gemini-callbacks jobs list --state=running --since=2h')
+    .action(async ({ limit, pageToken, kind, ...filter }: FilterFlags & PageFlags & { kind?: JobKind }) => {
+      const { listCommand } = await import('./list.ts');
+      const page = readPage({ limit, ...(pageToken === undefined ? {} : { pageToken }) });
+      await listCommand({ ...readFilter(filter), kind }, page, context());
     });
 
   jobs
     .command('show')
-    .description('show everything that is recorded of one')
+    .description('show the record of a job and its timeline')
     .argument('<id>', ID)
-    .action(async (id: string) => {
-      const found = await withStore(variables, async (firestore) => await answered(new JobRecords(firestore).find(id)));
-      if (!found) throw notFound(id);
-      show(found, terminal());
-    });
+    .action(async (id: string) => await (await import('./list.ts')).showCommand(id, context()));
 
   jobs
-    .command('reconcile')
-    .description('finish what push has left behind, once, as reconcileJobs does')
-    .action(async () => {
-      const [{ readReconcileConfig }, { connectReconciler }, { Log }] = await Promise.all([
-        import('../../functions/reconcile/config.ts'),
-        import('../../functions/reconcile/runtime.ts'),
-        import('../../functions/observability/log.ts'),
-      ]);
-      const log = new Log(undefined, (line) => terminal().note(line.trimEnd()));
-      const run = connectReconciler(readReconcileConfig(variables), log);
-      const summary = await run().catch((error: unknown) => {
-        throw storeError(error, variables);
-      });
-      terminal().result(summary, () => fields({ ...summary }));
-      if (summary.errors > 0)
-        throw new CliError(
-          'RECONCILE_INCOMPLETE',
-          `${summary.errors} could not be finished; the next run tries again.`,
-        );
+    .command('retry')
+    .description('fetch the results of a job again, or of all jobs whose results have failed or stalled')
+    .argument('[id]', ID)
+    .option('--failed', 'all jobs whose results have failed, or have not changed for an hour')
+    .addHelpText('after', '\nExample:\n  gemini-callbacks jobs retry --failed --yes')
+    .action(async (id: string | undefined, options: { failed?: true }) => {
+      await (await import('./retry.ts')).retryCommand(id, options, context());
     });
 
   jobs
     .command('watch')
-    .description('wait until one is at its end and its results are out; exit code 0 where it has succeeded')
+    .description('wait until a job has ended and its results are published; exits 0 where it succeeded')
     .argument('<id>', ID)
     .option('--timeout <seconds>', 'wait no longer than this')
     .action(async (id: string, { timeout }: { timeout?: string }) => {
       const timeoutSeconds =
         timeout === undefined ? undefined : requireWhole('--timeout', timeout, MAX_TIMEOUT_SECONDS);
-      await followJob(id, { timeoutSeconds }, terminal(), variables);
+      await (await import('./watch.ts')).watchCommand(id, { timeoutSeconds }, context());
     });
-}
 
-/** Waits for the end of a job, prints its record, and throws where it has not succeeded. */
-async function followJob(
-  id: string,
-  options: { readonly timeoutSeconds?: number | undefined },
-  terminal: Terminal,
-  variables: NodeJS.ProcessEnv,
-): Promise<void> {
-  const { found, failure, remark } = await watchJob(
-    id,
-    { timeoutSeconds: options.timeoutSeconds },
-    terminal,
-    variables,
-  );
-  if (remark) terminal.note(remark);
-  if (found) show(found, terminal);
-  if (failure) throw failure;
-}
-
-function show(found: FoundJob, terminal: Terminal): void {
-  terminal.result(found.record, () => linesOf(found));
-}
-
-function notFound(id: string): CliError {
-  return new CliError('JOB_NOT_FOUND', `There is no record of ${id}. "jobs list" shows those that there are.`);
+  jobs
+    .command('reconcile')
+    .description('recover missed callbacks and stuck deliveries once, as reconcileJobs does')
+    .action(async () => await (await import('./reconcile.ts')).reconcileCommand(context()));
 }

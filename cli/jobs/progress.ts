@@ -1,19 +1,18 @@
 import { createLogUpdate } from 'log-update';
+import { bar } from '../progress.ts';
 import { safe, type Terminal } from '../terminal.ts';
 import { resultsText } from './describe.ts';
-import type { JobRecord, JobResults } from './records.ts';
+import type { JobRecord } from './records.ts';
 import { resultsOf } from './watchOutcome.ts';
 
-const BAR_WIDTH = 30;
-
-/** What people see of a job while they wait for it. */
+/** Prints the state of a job while a command waits for it. */
 export interface Progress {
   waiting(id: string): void;
   job(record: JobRecord): void;
   end(): void;
 }
 
-/** A line and a bar that change on a terminal; elsewhere, and where a terminal has no size, a line for each change. */
+/** A line and a bar that change on a terminal; elsewhere a line for each change. */
 export function progressOn(terminal: Terminal): Progress {
   const { isTTY, rows } = process.stderr;
   return isTTY && rows > 0 ? new LiveLine() : new Lines(terminal);
@@ -28,8 +27,8 @@ class LiveLine implements Progress {
 
   job(record: JobRecord): void {
     const results = resultsOf(record);
-    const bar = results?.total === undefined ? '' : `\n${barOf(results)}`;
-    this.#line(`${safe(statusText(record))}${bar}`);
+    const line = results?.total === undefined ? '' : `\n${bar(results.published ?? 0, results.total)}`;
+    this.#line(`${safe(statusText(record))}${line}`);
   }
 
   end(): void {
@@ -68,10 +67,4 @@ function waitingText(id: string): string {
 function statusText(record: JobRecord): string {
   const results = resultsOf(record);
   return `${record.jobId}: ${record.state}${results ? `; results ${resultsText(results)}` : ''}`;
-}
-
-function barOf({ published = 0, total = 0 }: JobResults): string {
-  const part = total === 0 ? 1 : Math.min(1, published / total);
-  const filled = Math.floor(part * BAR_WIDTH);
-  return `${'█'.repeat(filled)}${'░'.repeat(BAR_WIDTH - filled)} ${Math.floor(part * 100)} %  ${published}/${total}`;
 }

@@ -1,9 +1,12 @@
 import { DocumentReference, type Firestore, type QuerySnapshot, Timestamp } from '@google-cloud/firestore';
-import type { JobError, JobState } from '../../functions/model/job.ts';
-import { canonicalJobName, type JobKind, jobDocumentId } from '../../functions/model/jobName.ts';
+import type { JobState } from '../../functions/model/eventTypes.ts';
+import type { JobError } from '../../functions/model/job.ts';
+import { type JobKind, jobDocumentId } from '../../functions/model/jobName.ts';
 import { isJsonObject, type JsonObject } from '../../functions/model/json.ts';
 import type { ResultsRecord } from '../../functions/model/progress.ts';
 import { jobsWithIds, NEWEST, newestOf } from '../../functions/store/queries.ts';
+import { type Filter, jobNamesOf, type Listed, type Page } from '../filters.ts';
+import { readPageOf } from '../pages.ts';
 
 /** How far the results of a job are, as its record says it. */
 export interface JobResults extends Pick<ResultsRecord, 'state' | 'event'> {
@@ -45,13 +48,11 @@ export interface FoundJob {
   readonly record: JobRecord;
 }
 
-export interface JobFilter {
-  readonly state?: JobState | undefined;
+export interface JobFilter extends Filter {
   readonly kind?: JobKind | undefined;
-  readonly limit: number;
 }
 
-/** The collection `jobs`, to be read only. */
+/** The collection `jobs`, read only. */
 export class JobRecords {
   readonly #firestore: Firestore;
 
@@ -59,10 +60,12 @@ export class JobRecords {
     this.#firestore = firestore;
   }
 
-  /** Those that changed last come first. */
-  async list({ state, kind, limit }: JobFilter): Promise<readonly JobRecord[]> {
-    const { docs } = await newestOf(this.#firestore, NEWEST.jobs, { state, kind }, limit).get();
-    return docs.map((document) => plain(document.data()) as JobRecord);
+  /** Lists a page, the jobs that changed last first. */
+  async list({ state, kind, type, route, job, since }: JobFilter, page: Page): Promise<Listed<JobRecord>> {
+    const values = { state, kind, route, jobId: job, 'lastEvent.type': type };
+    const query = newestOf(this.#firestore, NEWEST.jobs, values, since);
+    const { documents, nextPageToken } = await readPageOf(this.#firestore, 'jobs', [query], page);
+    return { items: documents.map((document) => plain(document.data()) as JobRecord), nextPageToken };
   }
 
   /** @param id a job's name, the id of its document, or the name without its collection. */
@@ -71,9 +74,9 @@ export class JobRecords {
   }
 
   /**
-   * Tells of the record now and on every change, also while there is none.
+   * Reports the record now and on every change, also while it does not exist.
    *
-   * @returns what ends it.
+   * @returns a function that stops it.
    */
   follow(id: string, onChange: (found: FoundJob | undefined) => void, onError: (error: Error) => void): () => void {
     return this.#query(id).onSnapshot((snapshot) => onChange(firstOf(id, snapshot)), onError);
@@ -91,10 +94,9 @@ function firstOf(id: string, { docs, readTime }: QuerySnapshot): FoundJob | unde
   );
 }
 
-/** The documents that may be meant, the likeliest first. */
+/** The documents that a user may mean, the likeliest first. */
 function documentIdsOf(id: string): readonly string[] {
-  const names = (['batch', 'interaction'] as const).map((kind) => canonicalJobName(kind, id));
-  return [...new Set([...names, id].map(jobDocumentId))];
+  return [...new Set([...jobNamesOf(id), id].map(jobDocumentId))];
 }
 
 /** A value of Firestore's as JSON has it. */

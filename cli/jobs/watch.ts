@@ -1,35 +1,40 @@
+import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
-import type { Terminal } from '../terminal.ts';
+import { answered, withStore } from '../store.ts';
+import { linesOf } from './describe.ts';
 import { type Progress, progressOn } from './progress.ts';
 import { type FoundJob, JobRecords } from './records.ts';
 import { watchOutcomeOf } from './watchOutcome.ts';
-import { answered, withStore } from './store.ts';
 
-/** What shells give for a program that Ctrl-C ended: 128 and the number of the signal. */
+/** The exit code of shells after Ctrl-C: 128 and the number of the signal. */
 const EXIT_INTERRUPTED = 130;
 
 interface Ending {
-  /** As it stood last, where there was one. */
+  /** The last record that was read. */
   readonly found: FoundJob | undefined;
   readonly failure?: CliError | undefined;
   readonly remark?: string | undefined;
 }
 
 export interface WatchOptions {
-  /** Endless where it is absent. */
+  /** Without it the watch has no end. */
   readonly timeoutSeconds?: number | undefined;
 }
 
-/** Follows a job until there is nothing more to come, or the time is over, or Ctrl-C. */
-export async function watchJob(
-  id: string,
-  options: WatchOptions,
-  terminal: Terminal,
-  variables: NodeJS.ProcessEnv,
-): Promise<Ending> {
-  const progress = progressOn(terminal);
+/** Follows a job to its end and prints its record. @throws {CliError} where it has not succeeded. */
+export async function watchCommand(id: string, options: WatchOptions, context: Context): Promise<void> {
+  const { terminal } = context;
+  const { found, failure, remark } = await watchJob(id, options, context);
+  if (remark) terminal.note(remark);
+  if (found) terminal.result(found.record, () => linesOf(found));
+  if (failure) throw failure;
+}
+
+/** Follows a job until it has ended and its results are published, or the timeout, or Ctrl-C. */
+export async function watchJob(id: string, options: WatchOptions, context: Context): Promise<Ending> {
+  const progress = progressOn(context.terminal);
   try {
-    return await withStore(variables, async (firestore) => {
+    return await withStore(context, async (firestore) => {
       using limits = new Limits(id, options);
       using watch = new Watch(new JobRecords(firestore), id, progress);
       const ended = Promise.race([watch.ended, limits.reached.then((failure) => ({ found: watch.last, failure }))]);
@@ -83,31 +88,31 @@ class Watch {
 
   #onRecord(found: FoundJob): void {
     this.#progress.job(found.record);
-    const standing = watchOutcomeOf(found);
-    if (standing.isOver) this.#ended.resolve({ ...standing, found });
-    else if (standing.forMillis !== undefined) this.#lookAgain(found, standing.forMillis);
+    const outcome = watchOutcomeOf(found);
+    if (outcome.isOver) this.#ended.resolve({ ...outcome, found });
+    else if (outcome.forMillis !== undefined) this.#lookAgain(found, outcome.forMillis);
   }
 
-  /** Nothing changes when results do not begin, so that no snapshot would say it. */
+  /** A record whose results never start causes no snapshot. */
   #lookAgain(found: FoundJob, millis: number): void {
     const later = { ...found, readAt: new Date(found.readAt.getTime() + millis) };
     this.#timer = setTimeout(() => this.#onRecord(later), millis);
   }
 }
 
-/** What ends a watch from outside: its time-out, and Ctrl-C. */
+/** Ends a watch at its timeout and on Ctrl-C. */
 class Limits {
   readonly #reached = Promise.withResolvers<CliError>();
   readonly #timer: NodeJS.Timeout | undefined;
   readonly #interrupt: () => void;
 
   constructor(id: string, { timeoutSeconds }: WatchOptions) {
-    const goesOn = 'The job itself goes on.';
+    const continues = 'The job itself continues.';
     this.#interrupt = () =>
-      this.#reached.resolve(new CliError('INTERRUPTED', `Stopped. ${goesOn}`, { exitCode: EXIT_INTERRUPTED }));
+      this.#reached.resolve(new CliError('INTERRUPTED', `Stopped. ${continues}`, { exitCode: EXIT_INTERRUPTED }));
     process.on('SIGINT', this.#interrupt);
     if (timeoutSeconds === undefined) return;
-    const timeout = new CliError('TIMEOUT', `${id} was not at its end after ${timeoutSeconds} s. ${goesOn}`);
+    const timeout = new CliError('TIMEOUT', `${id} had not ended after ${timeoutSeconds} s. ${continues}`);
     this.#timer = setTimeout(() => this.#reached.resolve(timeout), timeoutSeconds * 1_000);
   }
 

@@ -1,4 +1,4 @@
-import { isFinal, type JobState, stateOf } from '../../functions/model/job.ts';
+import { isFinal, type JobState, stateOf } from '../../functions/model/eventTypes.ts';
 import { CliError } from '../errors.ts';
 import { errorText } from './describe.ts';
 import type { FoundJob, JobRecord, JobResults } from './records.ts';

@@ -1,19 +1,21 @@
 import { geminiByKey } from '../../functions/gemini/client.ts';
 import { GeminiError } from '../../functions/gemini/errors.ts';
-import { isJsonObject, type JsonObject, stringAt, textOf } from '../../functions/model/json.ts';
+import { isJsonObject, type JsonObject, parseExact, stringAt, textOf } from '../../functions/model/json.ts';
+import { type JobResult, resultJson } from '../../functions/model/result.ts';
 import { Log } from '../../functions/observability/log.ts';
 import type { GeminiSettings } from '../../functions/config/settings.ts';
 import { batchResults } from '../../functions/results/sources/batch.ts';
-import { readInteraction } from '../../functions/results/sources/interaction.ts';
+import { interactionResult, readInteraction } from '../../functions/results/sources/interaction.ts';
+import { allText } from '../../functions/results/sources/steps.ts';
 import type { Receipt } from '../../functions/submit/pipeline.ts';
 import { CliError } from '../errors.ts';
 
-/** A batch can have millions, which nobody reads on a terminal. */
+/** A batch can have millions of results, which do not belong on a terminal. */
 const MAX_RESULTS = 1_000;
 
 const READ_MILLIS = 300_000;
 
-/** What a job has given, each as the message about it says it: `index`, `key`, and `response` or `error`. */
+/** The output of a job. Results have the members of their messages: `index`, `key`, and `response` or `error`. */
 export interface Output {
   readonly results: readonly JsonObject[];
   readonly remark?: string;
@@ -41,20 +43,26 @@ export async function readOutput(job: Finished, settings: GeminiSettings): Promi
 }
 
 async function* resultsOf({ jobId, kind }: Finished, settings: GeminiSettings): AsyncGenerator<JsonObject> {
-  const { ai, gemini } = await geminiByKey(settings, new Log(undefined, () => {}))();
+  const { gemini } = await geminiByKey(settings, new Log(undefined, () => {}))();
   const signal = AbortSignal.timeout(READ_MILLIS);
   if (kind === 'interaction') {
-    yield { index: 0, response: (await readInteraction(ai, jobId, signal)).fields };
+    yield messageOf(interactionResult(await readInteraction(gemini, jobId, signal)));
     return;
   }
-  const batch = { name: jobId, pointer: undefined, hasSucceeded: true };
+  const batch = { name: jobId, pointer: undefined, hasSucceeded: true, eventTime: new Date() };
   const start = { position: 0, published: 0 };
-  for await (const { result } of batchResults(gemini, batch, start, signal)) {
-    yield { index: result.index, ...result.fields };
+  for await (const item of batchResults(gemini, batch, start, signal)) {
+    if ('result' in item) yield messageOf(item.result);
   }
 }
 
-/** A line for each result: its key or number, and what it says. */
+/** Returns the members of the result's message; `JSON.stringify` writes its numbers as Gemini sent them. */
+function messageOf(result: JobResult): JsonObject {
+  const members = parseExact(resultJson(result).toString());
+  return { index: result.index, ...(isJsonObject(members) ? members : {}) };
+}
+
+/** Returns a paragraph for each result: its key or index, and its text. */
 export function outputText(results: readonly JsonObject[]): readonly string[] {
   return results.map((result) => {
     const name = stringAt(result, 'key') ?? textOf(result['index']);
@@ -65,10 +73,10 @@ export function outputText(results: readonly JsonObject[]): readonly string[] {
 function textIn({ response, error }: JsonObject): string {
   if (isJsonObject(error)) return `error ${[error['code'], error['message']].map(textOf).join(' ')}`;
   if (!isJsonObject(response)) return JSON.stringify(response);
-  return stringAt(response, 'output_text') ?? (textOfParts(response) || JSON.stringify(response));
+  return allText(listOf(response['steps'])) || textOfParts(response) || JSON.stringify(response);
 }
 
-/** The texts of the first candidate, which a batch's response holds its answer in. */
+/** Returns the text of the first candidate in a batch's response. */
 function textOfParts({ candidates }: JsonObject): string {
   const [first] = listOf(candidates);
   const content = first?.['content'];

@@ -1,7 +1,9 @@
 import type { GoogleGenAI, Webhooks as Sdk } from '@google/genai';
 import { toGeminiError } from '../../functions/gemini/errors.ts';
 import { connect } from '../connect.ts';
+import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
+import { GEMINI } from '../installation/variables.ts';
 
 /** A registered webhook, its fields as the API names them. */
 export interface Webhook {
@@ -17,23 +19,25 @@ export interface Webhook {
 
 export type WebhookChange = Partial<Pick<Webhook, 'name' | 'uri' | 'subscribed_events' | 'state'>>;
 
-/** A call whose repetition would do harm: a second webhook, or a second secret whose first nobody has. */
+/** Options of a call that must not be repeated: it would make a second webhook, or lose the first new secret. */
 const ONCE = { maxRetries: 0 };
 
 const PAGE_SIZE = 1_000;
 
-/** @throws {ConfigError} where the environment names no API key, or a base URL that cannot be used. */
-export function connectWebhooks(variables: NodeJS.ProcessEnv): { webhooks: Webhooks; baseUrl: URL } {
-  const { ai, baseUrl } = connect(variables);
-  return { webhooks: new Webhooks(ai), baseUrl };
+/** Connects to the webhooks of the installation's API key. */
+export async function connectWebhooks(context: Context): Promise<{ webhooks: Webhooks; baseUrl: URL }> {
+  const { ai, settings } = connect(await context.settings(...GEMINI));
+  return { webhooks: new Webhooks(ai, settings.apiVersion), baseUrl: settings.baseUrl };
 }
 
 /** The webhooks of the API key's project, over the real SDK. */
 export class Webhooks {
   readonly #ai: GoogleGenAI;
+  readonly #apiVersion: string;
 
-  constructor(ai: GoogleGenAI) {
+  constructor(ai: GoogleGenAI, apiVersion: string) {
     this.#ai = ai;
+    this.#apiVersion = apiVersion;
   }
 
   /** @returns the webhook, and its signing secret, which Gemini never shows again. */
@@ -43,7 +47,7 @@ export class Webhooks {
   }> {
     const created = await this.#call(
       () => this.#ai.webhooks.create({ ...fields, subscribed_events: [...fields.subscribed_events] }, ONCE),
-      'Whether the webhook was made is not known. Look with "webhooks list"; if it is there, "webhooks rotate" brings a secret.',
+      'The webhook may have been created. Look with "webhooks list"; if it is there, "webhooks rotate" makes a secret.',
     );
     const webhook = toWebhook(created);
     return { webhook, secret: requireSecret(created.new_signing_secret, webhook.id) };
@@ -84,10 +88,10 @@ export class Webhooks {
     const behavior = revokeNow ? 'revoke_previous_secrets_immediately' : 'revoke_previous_secrets_after_h24';
     const { secret } = await this.#call(
       () => this.#ai.webhooks.rotateSigningSecret(id, { revocation_behavior: behavior }, ONCE),
-      'Whether the secret was changed is not known; if it was, nobody has the new one. ' +
+      'The secret may have been changed; then the new one is lost. ' +
         (revokeNow
-          ? 'Rotate again, at once: the old one may have ended.'
-          : 'Rotate again: the old one is good for 24 h.'),
+          ? 'Rotate again at once: the old one may have ended.'
+          : 'Rotate again: the old one is valid for 24 h.'),
     );
     return requireSecret(secret, id);
   }
@@ -99,30 +103,40 @@ export class Webhooks {
     } catch (error) {
       const { httpStatus, status, message } = toGeminiError(error);
       const reason = message.replace(/(?<![.!?])$/, '.');
-      const advice = adviceOn(httpStatus, ifUnknown);
+      const advice = httpStatus === 404 ? await this.#adviceOnMissing() : adviceOn(httpStatus, ifUnknown);
       throw new CliError(`GEMINI_${status}`, `Gemini: ${reason} ${advice}`.trim(), { cause: error });
     }
+  }
+
+  /** Tells a missing webhook from an API version without webhooks, under which every method answers 404. */
+  async #adviceOnMissing(): Promise<string> {
+    const status = await this.#ai.webhooks.list({ page_size: 1 }, ONCE).then(
+      () => 200,
+      (error: unknown) => toGeminiError(error).httpStatus,
+    );
+    if (status !== 404) return 'List the webhooks: gemini-callbacks webhooks list';
+    const other = this.#apiVersion === 'v1' ? 'v1beta' : 'v1';
+    return `The API version ${this.#apiVersion} has no webhooks at all here. Switch: export GOOGLE_GENAI_API_VERSION=${other}`;
   }
 }
 
 const UNREACHABLE = 'Check the network and GOOGLE_GEMINI_BASE_URL.';
-const AGAIN = 'Wait a little and try again.';
+const RETRY = 'Wait a little and try again.';
 
 const ADVICE: Readonly<Record<number, string>> = {
   401: 'Check GEMINI_API_KEY.',
   403: 'Check GEMINI_API_KEY, and that its project may use the Gemini API.',
-  404: '"webhooks list" shows those that there are.',
-  429: AGAIN,
+  429: RETRY,
 };
 
-/** @param ifUnknown what to do where the call may have had its effect: after no answer, and after any of 500 or more. */
+/** @param ifUnknown advice where the call may have had its effect: after no answer, and after any of 500 or more. */
 function adviceOn(httpStatus: number | undefined, ifUnknown: string): string {
   if (httpStatus === undefined) return `${ifUnknown} ${UNREACHABLE}`.trim();
-  if (httpStatus >= 500) return ifUnknown || AGAIN;
+  if (httpStatus >= 500) return ifUnknown || RETRY;
   return ADVICE[httpStatus] ?? '';
 }
 
-/** The wanted fields only: the SDK's results hold more, a live `Response` too (G 2.2). */
+/** Picks the fields by name: the SDK's results hold a live `Response` too (docs/gemini-wire.md 2.2). */
 function toWebhook(resource: Sdk.Webhook): Webhook {
   const { name, state, create_time, update_time } = resource;
   return {
@@ -141,7 +155,7 @@ function requireSecret(secret: string | undefined, id: string): string {
   if (secret) return secret;
   throw new CliError(
     'GEMINI_NO_SECRET',
-    `Gemini answered without the signing secret of ${id}. "webhooks rotate ${id}" brings a new one.`,
+    `Gemini answered without the signing secret of ${id}. "webhooks rotate ${id}" makes a new one.`,
     { details: { id } },
   );
 }

@@ -1,4 +1,4 @@
-import type { Terminal } from '../terminal.ts';
+import type { Context } from '../context.ts';
 import { connectWebhooks } from './administration.ts';
 import { linesOf } from './describe.ts';
 import { pingAfterwards } from './ping.ts';
@@ -15,16 +15,13 @@ export interface WebhookOptions {
 
 export type CreateOptions = WebhookOptions & SecretOptions;
 
-/** Registers a webhook: everything that can be wrong is looked for before Gemini makes a secret that it shows once. */
-export async function createWebhook(
-  options: CreateOptions,
-  terminal: Terminal,
-  variables: NodeJS.ProcessEnv,
-): Promise<void> {
-  const { webhooks, baseUrl } = connectWebhooks(variables);
+/** Registers a webhook. Everything is checked before Gemini makes a secret, which it shows once. */
+export async function createCommand(options: CreateOptions, context: Context): Promise<void> {
+  const { terminal } = context;
+  const { webhooks, baseUrl } = await connectWebhooks(context);
   const { uri = '', events = '', name, force = false } = options;
   const subscribed = { uri: requireEndpoint(uri, baseUrl), subscribed_events: requireEvents(events, { force }) };
-  const store = storeOf(options, variables);
+  const store = await storeOf(options, context);
   const known = await prepare(store);
 
   const { webhook, secret } = await webhooks.create({ ...subscribed, ...(name ? { name } : {}) });

@@ -1,12 +1,19 @@
+import type { Context } from '../context.ts';
 import { CliError, EXIT, reasonOf } from '../errors.ts';
 import type { Terminal } from '../terminal.ts';
-import type { Webhook, Webhooks } from './administration.ts';
+import { connectWebhooks, type Webhook, type Webhooks } from './administration.ts';
+
+export async function pingCommand(id: string, context: Context): Promise<void> {
+  const { webhooks } = await connectWebhooks(context);
+  await webhooks.ping(id);
+  context.terminal.result({ id, pinged: true }, () => `Gemini sends a ping to ${id}.`);
+}
 
 /**
- * Lets Gemini send the ping that a command ends with.
+ * Makes Gemini send the ping with which a command ends.
  *
- * @param done what the command has done by then, for the message.
- * @throws {CliError} `NOT_PINGED`, a failure of its own: doing it all again would do harm.
+ * @param done the command's effect so far, for the message.
+ * @throws {CliError} `NOT_PINGED`, with an exit code that says so: repeating the command would do harm.
  */
 export async function pingAfterwards(
   webhooks: Webhooks,

@@ -1,3 +1,4 @@
+import type { Context } from '../context.ts';
 import { CliError, EXIT, usageError } from '../errors.ts';
 import type { Terminal } from '../terminal.ts';
 import { connectWebhooks, type Webhooks } from './administration.ts';
@@ -22,17 +23,13 @@ interface Rotation {
   readonly dropped_secrets: readonly string[];
 }
 
-/** Every step leaves something that works: both secrets are kept before anything is proved. */
-export async function rotateSecret(
-  id: string,
-  options: RotateOptions,
-  terminal: Terminal,
-  variables: NodeJS.ProcessEnv,
-): Promise<void> {
+/** Rotates a signing secret. Every step leaves a working state: both secrets are kept before anything is proved. */
+export async function rotateCommand(id: string, options: RotateOptions, context: Context): Promise<void> {
+  const { terminal } = context;
   const { revokeNow = false, dropUnlisted = false, printSecret = false } = options;
   const waitMillis = requireSeconds(options.wait) * 1_000;
-  const { webhooks } = connectWebhooks(variables);
-  const store = storeOf(options, variables);
+  const { webhooks } = await connectWebhooks(context);
+  const store = await storeOf(options, context);
   const known = await prepare(store);
   const { uri } = await webhooks.get(id);
   const { kept, dropped, unlisted } = sortSecrets(known, await webhooks.list(), {
@@ -40,6 +37,9 @@ export async function rotateSecret(
     endedOf: revokeNow ? id : undefined,
   });
 
+  await context.confirm(
+    `rotate the signing secret of the webhook ${id}; the old one ends ${revokeNow ? 'at once' : 'in 24 h'}`,
+  );
   const secret = await webhooks.rotate(id, { revokeNow });
   const done = `The secret of the webhook ${id} is rotated`;
   if (store) {

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
-import { Environment } from '../../functions/config/environment.ts';
+import type { Context } from '../context.ts';
 import { CliError, reasonOf, usageError } from '../errors.ts';
-import { FileStore, SecretManagerStore, type SecretStore } from './secretStores.ts';
+import type { SecretStore } from './secretStores.ts';
 
 export interface SecretOptions {
   readonly secret?: string;
@@ -9,7 +9,7 @@ export interface SecretOptions {
   readonly printSecret?: true;
 }
 
-/** Says where the secret goes that Gemini shows once. */
+/** Adds the options that name a store for the signing secret, which Gemini shows once. */
 export function withSecretOptions(command: Command): Command {
   return command
     .addOption(
@@ -17,38 +17,35 @@ export function withSecretOptions(command: Command): Command {
         'secretFile',
       ),
     )
-    .option('--secret-file <path>', 'keep it in a file that only you can read')
-    .option('--print-secret', 'show it on the screen');
+    .option('--secret-file <path>', 'keep it in a file that only its owner can read')
+    .option('--print-secret', 'print it');
 }
 
-/** @returns `undefined` where the secret is only to be shown. */
-export function storeOf(options: SecretOptions, variables: NodeJS.ProcessEnv): SecretStore | undefined {
+/** @returns `undefined` where the secret is only printed. */
+export async function storeOf(options: SecretOptions, context: Context): Promise<SecretStore | undefined> {
   const { secret, secretFile, printSecret } = options;
   if (secretFile?.endsWith('/')) throw usageError(`--secret-file ${secretFile} is a folder; name a file in it.`);
-  if (secretFile !== undefined) return new FileStore(secretFile);
-  if (secret !== undefined) return secretManagerStore(secret, variables);
+  if (secretFile !== undefined) return new (await import('./secretStores.ts')).FileStore(secretFile);
+  if (secret !== undefined) return await secretManagerStore(secret, context);
   if (printSecret) return undefined;
   throw usageError(
-    'Gemini shows the signing secret only once: say where to keep it, with --secret NAME (Secret Manager), ' +
-      '--secret-file PATH or --print-secret.',
+    'Gemini shows the signing secret only once. Say where to keep it: --secret=NAME (Secret Manager), ' +
+      '--secret-file=PATH or --print-secret.',
   );
 }
 
-function secretManagerStore(secretId: string, variables: NodeJS.ProcessEnv): SecretStore {
-  if (!/^[A-Za-z0-9_-]{1,255}$/.test(secretId)) throw usageError(`--secret ${secretId} is no name of a secret.`);
-  const environment = new Environment(variables);
-  const projectId = environment.optional('GOOGLE_CLOUD_PROJECT');
-  if (projectId === undefined) environment.reject('GOOGLE_CLOUD_PROJECT', 'must be set beside --secret', 'my-project');
-  environment.requireValid();
-  return new SecretManagerStore({
-    secretId,
-    projectId: projectId ?? '',
-    emulator: environment.optional('SECRET_MANAGER_EMULATOR_HOST'),
-  });
+async function secretManagerStore(secretId: string, context: Context): Promise<SecretStore> {
+  if (!/^[A-Za-z0-9_-]{1,255}$/.test(secretId))
+    throw usageError(`--secret ${secretId} cannot be the name of a secret.`);
+  const variables = await context.settings('GOOGLE_CLOUD_PROJECT');
+  const emulator = variables['SECRET_MANAGER_EMULATOR_HOST'] || undefined;
+  if (emulator === undefined) await (await import('../google/credentials.ts')).requireCredentials();
+  const { SecretManagerStore } = await import('./secretStores.ts');
+  return new SecretManagerStore({ secretId, projectId: variables['GOOGLE_CLOUD_PROJECT'] ?? '', emulator });
 }
 
 /**
- * The secrets that are kept already, from a store that can take another.
+ * Returns the secrets that a store holds, after proving that it can take another.
  *
  * @throws {CliError} `SECRET_STORE_UNUSABLE`
  */
@@ -57,9 +54,9 @@ export async function prepare(store: SecretStore | undefined): Promise<readonly 
   try {
     const known = await store.prepare();
     if (known.every((secret) => secret.startsWith('whsec_'))) return known;
-    throw new Error('it holds something else than signing secrets');
+    throw new Error('it holds something other than signing secrets');
   } catch (cause) {
-    const message = `Nothing was done at Gemini, since ${store.name} cannot be used: ${reasonOf(cause)}`;
+    const message = `Nothing was done at Gemini, because ${store.name} cannot be used: ${reasonOf(cause)}`;
     throw new CliError('SECRET_STORE_UNUSABLE', message, { cause });
   }
 }

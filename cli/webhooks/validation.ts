@@ -1,26 +1,15 @@
+import { SUBSCRIBABLE_TYPES } from '../../functions/model/eventTypes.ts';
 import { usageError } from '../errors.ts';
 
-/** The events of G 4.3; the last two are in Gemini's guide only. */
-export const EVENT_TYPES: readonly string[] = [
-  'batch.succeeded',
-  'batch.failed',
-  'batch.expired',
-  'interaction.completed',
-  'interaction.requires_action',
-  'interaction.failed',
-  'video.generated',
-  'batch.cancelled',
-  'interaction.cancelled',
-];
-
-/** Splits `--events a,b` and refuses what Gemini would never send. */
+/** Parses `--events a,b` and refuses types that Gemini's API would refuse, unless `force` is set. */
 export function requireEvents(list: string, { force }: { force: boolean }): readonly string[] {
   const events = [...new Set(list.split(/[\s,]+/).filter((event) => event !== ''))];
   if (events.length === 0) throw usageError('--events names no event.');
-  const unknown = events.filter((event) => !EVENT_TYPES.includes(event));
+  const known: readonly string[] = SUBSCRIBABLE_TYPES;
+  const unknown = events.filter((event) => !known.includes(event));
   if (unknown.length > 0 && !force) {
     throw usageError(
-      `Gemini has no event ${unknown.join(', ')}. It has ${EVENT_TYPES.join(', ')}. If it is new, add --force.`,
+      `Gemini refuses a subscription to ${unknown.join(', ')}. It accepts ${known.join(', ')}. If the type is new, add --force.`,
     );
   }
   return events;

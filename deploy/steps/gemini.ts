@@ -1,5 +1,5 @@
 import { splitSecrets } from '../../functions/config/environment.ts';
-import { SUBSCRIBABLE } from '../../cli/doctor/callback.ts';
+import { SUBSCRIBABLE_TYPES } from '../../functions/model/eventTypes.ts';
 import type { Webhook } from '../../cli/webhooks/administration.ts';
 import { canVerify } from '../../cli/webhooks/ownership.ts';
 import type { Installation } from '../installation.ts';
@@ -17,7 +17,7 @@ interface Found {
  * went wrong the webhook is there, and signs with a secret that nobody has: it gets a new one.
  */
 export function registration(installation: Installation): Step {
-  const events = `--events=${SUBSCRIBABLE.join(',')}`;
+  const events = `--events=${SUBSCRIBABLE_TYPES.join(',')}`;
   const secret = `--secret=${installation.secrets.signing}`;
   const create = [cli('webhooks', 'create', '--uri=${CALLBACK_URL}', events, secret)];
   const ours = ({ webhooks }: Found, { CALLBACK_URL }: Variables) => webhooks.filter(({ uri }) => uri === CALLBACK_URL);
@@ -28,8 +28,8 @@ export function registration(installation: Installation): Step {
     const unsubscribed = known.filter((webhook) => !isSubscribed(webhook));
     const unverified = known.filter((webhook) => !canVerify(stored, webhook));
     return [
-      ...unsubscribed.map(({ id }) => cli('webhooks', 'update', id, events, '--enable')),
-      ...unverified.map(({ id }) => cli('webhooks', 'rotate', id, secret)),
+      ...unsubscribed.map(({ id }) => cli('webhooks', 'update', id, events, '--enable', '--yes')),
+      ...unverified.map(({ id }) => cli('webhooks', 'rotate', id, secret, '--yes')),
     ];
   };
   return {
@@ -46,7 +46,8 @@ export function registration(installation: Installation): Step {
         isCurrent: (found: Found, variables) => linesFor(found, variables).length === 0,
         create,
         update: linesFor,
-        remove: (found: Found, variables) => ours(found, variables).map(({ id }) => cli('webhooks', 'delete', id)),
+        remove: (found: Found, variables) =>
+          ours(found, variables).map(({ id }) => cli('webhooks', 'delete', id, '--yes')),
         knownBy: 'CALLBACK_URL',
       },
     ],
@@ -54,7 +55,7 @@ export function registration(installation: Installation): Step {
 }
 
 function isSubscribed({ state, subscribed_events: events }: Webhook): boolean {
-  return state === 'enabled' && SUBSCRIBABLE.every((type) => events.includes(type));
+  return state === 'enabled' && SUBSCRIBABLE_TYPES.every((type) => events.includes(type));
 }
 
 /** Everything that fails in silence, looked at once more. */

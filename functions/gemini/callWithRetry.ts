@@ -1,31 +1,69 @@
-import { withSignal, retrying } from '../runtime/retry.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pRetry from 'p-retry';
+import { type Backoff, withSignal } from '../runtime/retry.ts';
 import { GeminiError, toGeminiError } from './errors.ts';
 
-/** An attempt that is not answered by then is given up, and another one made. */
+/** An attempt without an answer after so long is aborted and repeated. */
 const ATTEMPT_MILLIS = 30_000;
 
+/** Gemini's request to wait for longer than this ends the attempt: Pub/Sub waits at no cost. */
+const MAX_RETRY_AFTER_SECONDS = 60;
+
+const PAUSES = { minTimeout: 500, maxTimeout: 16_000, factor: 2, randomize: true } as const;
+
 /**
- * Asks Gemini until it answers for good.
+ * Calls Gemini, and repeats the call with growing pauses while the failure is transient.
  *
- * @param call one attempt; the signal that it is given ends it.
- * @throws {GeminiError} that is final, or the signal's reason.
+ * @param call one attempt, which its signal aborts.
+ * @throws {GeminiError} the first failure that is not transient; when the signal aborts, the last failure, or the
+ *   signal's reason where there was none.
  */
 export async function callWithRetry<T>(
   call: (attempt: AbortSignal) => Promise<T>,
   signal: AbortSignal,
   attemptMillis = ATTEMPT_MILLIS,
 ): Promise<T> {
+  let failure: GeminiError | undefined;
   const attempt = async () => {
     const either = AbortSignal.any([signal, AbortSignal.timeout(attemptMillis)]);
     try {
       return await withSignal(call(either), either);
     } catch (error) {
-      throw toGeminiError(error);
+      signal.throwIfAborted();
+      failure = toGeminiError(error);
+      throw failure;
     }
   };
-  return await retrying(
-    attempt,
-    (error) => (error instanceof GeminiError && error.isTransient ? error : undefined),
-    signal,
-  );
+  try {
+    return await pRetry(attempt, {
+      ...PAUSES,
+      retries: Infinity,
+      signal,
+      shouldRetry: ({ error }) => error instanceof GeminiError && isRetriable(error),
+      onFailedAttempt: async ({ error }) => {
+        if (error instanceof GeminiError && isRetriable(error))
+          await sleep((error.retryAfterSeconds ?? 0) * 1_000, undefined, { signal });
+      },
+    });
+  } catch (error) {
+    throw signal.aborted && failure ? failure : error;
+  }
+}
+
+/**
+ * Pauses after a transient failure of a read that resumes where it stopped.
+ *
+ * @throws {GeminiError} the failure itself, where it is not transient or the signal aborts during the pause.
+ */
+export async function pauseAfter(failure: GeminiError, backoff: Backoff, signal: AbortSignal): Promise<void> {
+  if (!isRetriable(failure)) throw failure;
+  try {
+    await backoff.pause(signal, failure.retryAfterSeconds);
+  } catch {
+    throw failure;
+  }
+}
+
+function isRetriable({ isTransient, retryAfterSeconds = 0 }: GeminiError): boolean {
+  return isTransient && retryAfterSeconds <= MAX_RETRY_AFTER_SECONDS;
 }

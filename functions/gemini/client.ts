@@ -6,7 +6,7 @@ import { firstOf, type GeminiSettings } from '../config/settings.ts';
 import type { Exchange } from './exchange.ts';
 import { GeminiHttp } from './http.ts';
 
-/** Who asks, and where. */
+/** The API key, and where it is used. */
 export interface Access {
   readonly apiKey: string;
   readonly baseUrl: URL;
@@ -14,20 +14,23 @@ export interface Access {
   readonly apiVersion: string;
 }
 
-/** The two ways to Gemini: its SDK, and GET requests whose answers are streams. */
+/** Gemini's SDK, and GET requests whose answers are read as streams. */
 export interface Gemini {
   readonly ai: GoogleGenAI;
   readonly gemini: GeminiHttp;
-  /** The SDK for one call that is watched on the wire. */
+  /** Returns an SDK for one observed call. */
   readonly watched: (exchange: Exchange) => GoogleGenAI;
 }
 
-/** Gemini's SDK, told everything: nothing is left to the environment, which could send it to another platform (G 2.1). */
+/**
+ * Returns Gemini's SDK with explicit settings, because the environment alone could send it to another platform
+ * (docs/gemini-wire.md 2.1).
+ */
 export function connectGemini({ apiKeys, ...place }: GeminiSettings): GoogleGenAI {
   return connectSdk({ apiKey: firstOf(apiKeys), ...place });
 }
 
-/** Gemini under the key that is good now: one that was rotated in its file is used within 30 s. */
+/** Returns a function that connects with the current API key. A key that is rotated in its file is used within 30 s. */
 export function geminiByKey({ apiKeys, ...place }: GeminiSettings, log: Log): () => Promise<Gemini> {
   const clients = new Secrets({
     name: 'GEMINI_API_KEY_FILE',
@@ -48,17 +51,17 @@ function connect(access: Access): Gemini {
 
 function connectSdk({ apiKey, baseUrl, apiVersion }: Access, exchange?: Exchange): GoogleGenAI {
   redactSecret(apiKey);
-  const httpOptions = { baseUrl: baseUrl.href, apiVersion, fetch: exchange?.over(fetchAtHome) ?? fetchAtHome };
+  const httpOptions = { baseUrl: baseUrl.href, apiVersion, fetch: exchange?.over(fetchSameOrigin) ?? fetchSameOrigin };
   return new GoogleGenAI({ apiKey, enterprise: false, vertexai: false, httpOptions });
 }
 
 const MAX_REDIRECTS = 5;
 
 /**
- * Follows redirects inside an origin, and ends a request that is told to go elsewhere: there `fetch` itself would drop
- * `Authorization`, but not Gemini's header with the API key.
+ * Follows redirects inside an origin and refuses all others, because `fetch` drops `Authorization` on a redirect to
+ * another origin, but not Gemini's header with the API key.
  */
-async function fetchAtHome(input: string | URL | Request, init?: RequestInit): Promise<Response> {
+async function fetchSameOrigin(input: string | URL | Request, init?: RequestInit): Promise<Response> {
   const request = input instanceof Request ? input : new Request(input, init);
   const { method, headers, body } = request;
   const bytes = body && (await request.bytes());
@@ -70,8 +73,8 @@ async function fetchAtHome(input: string | URL | Request, init?: RequestInit): P
     if (location === null) return response;
     await response.body?.cancel();
     const next = new URL(location, url);
-    if (next.origin !== url.origin) throw new TypeError('fetch failed: Gemini redirects to another origin.');
+    if (next.origin !== url.origin) throw new TypeError('fetch failed: Gemini redirected to another origin.');
     url = next;
   }
-  throw new TypeError('fetch failed: Gemini redirects in circles.');
+  throw new TypeError(`fetch failed: Gemini redirected more than ${MAX_REDIRECTS} times.`);
 }

@@ -1,36 +1,38 @@
 import { Backoff } from '../runtime/retry.ts';
+import { pauseAfter } from './callWithRetry.ts';
 import { GeminiError, toGeminiError } from './errors.ts';
 import type { GeminiHttp, OpenAnswer } from './http.ts';
 
-/** A connection that brings nothing for so long is given up, and the download goes on over another. */
+/** A connection without a byte for so long is aborted, and the download resumes over another. */
 const STALL_MILLIS = 30_000;
 
-/** Answers that are no whole file: a part of it, and none because there is no such part. */
+/** Statuses of answers that hold a part of the file, or say that the part does not exist. */
 const PARTS: ReadonlySet<number> = new Set([206, 416]);
 
-/** What a server that knows no ranges may answer to one, though the file is there. */
+/** Statuses with which a server that does not know ranges may refuse one, although the file exists. */
 const RANGE_REFUSALS: ReadonlySet<number | undefined> = new Set([400, 501]);
 const OUT_OF_RANGE = 'OUT_OF_RANGE';
 
-/** A file, as much of it as is here. */
+/** How far a download has come. */
 interface Arrival {
-  /** Of the next byte. */
+  /** Offset of the next byte. */
   position: number;
-  /** Where the file ends, once an answer has said it, or was the whole. */
+  /** Size of the file in bytes, once an answer has given it or has ended as the whole file. */
   size: number | undefined;
-  /** Whether the rest is asked for by a range; not any more once one was refused. */
+  /** Set while the rest is requested by a range; cleared once one was refused. */
   byRange: boolean;
 }
 
 /**
- * The bytes of a generated file from `start`, whatever happens to the connections that bring them.
+ * Yields the bytes of a generated file from `start`, across broken connections.
  *
- * A download that is cut goes on with a range; where ranges are refused it begins anew, and what was here already is
- * skipped. Where a part ends the file need not end: the rest is asked for until an answer says that there is none.
- * Failures of the other side are tried again, with pauses, for as long as the signal lets it.
+ * A cut download resumes with a range. Where ranges are refused it starts again and skips the bytes that were read. An
+ * answer may hold a part of the file only: the rest is requested until an answer gives the end. Transient failures are
+ * retried with growing pauses until the signal aborts.
  *
- * @param name as `batches.get` gives it, `files/…`: an output's id is too long for `files.get` (G 1.9).
- * @throws {GeminiError} that is final: the file is gone, foreign, or refused; or the signal's reason.
+ * @param name `files/…` as `batches.get` gives it; `files.get` refuses an output's id (docs/gemini-wire.md 1.9).
+ * @throws {GeminiError} the first failure that is not transient, or the last one before the signal aborted; otherwise
+ *   the signal's reason.
  */
 export async function* download(
   gemini: GeminiHttp,
@@ -52,8 +54,7 @@ export async function* download(
       signal.throwIfAborted();
       const failure = toGeminiError(error);
       if (range && isRangeRefused(failure)) file.byRange = false;
-      else if (!failure.isTransient) throw failure;
-      else await backoff.pause(signal, failure.retryAfterSeconds);
+      else await pauseAfter(failure, backoff, signal);
     }
   }
 }
@@ -87,12 +88,12 @@ async function* nextPart(
     if (file.position === position && file.size !== position) throw outOfRange();
   } finally {
     clearTimeout(timer);
-    // An answer that is not read to its end would keep its connection.
+    // An answer that is not read to its end keeps its connection.
     ending.abort();
   }
 }
 
-/** Where an answer begins, beyond every end if it does not say it, and where it says that the file ends. */
+/** Returns the offset at which an answer begins (infinite where it does not say) and the file's size where it does. */
 function placeOf({ status, headers }: OpenAnswer): { readonly first: number; readonly size: number | undefined } {
   if (!PARTS.has(status)) return { first: 0, size: undefined };
   const [, first = Infinity, size] =
@@ -100,11 +101,11 @@ function placeOf({ status, headers }: OpenAnswer): { readonly first: number; rea
   return { first: Number(first), size: size === undefined ? undefined : Number(size) };
 }
 
-/** Whether the same without a range may be answered otherwise. */
+/** Returns true where the same request without a range may succeed. */
 function isRangeRefused({ httpStatus, status }: GeminiError): boolean {
   return status === OUT_OF_RANGE || RANGE_REFUSALS.has(httpStatus);
 }
 
 function outOfRange(): GeminiError {
-  return new GeminiError('Gemini answered with another part of the file than was asked for.', { status: OUT_OF_RANGE });
+  return new GeminiError('Gemini answered with another part of the file than requested.', { status: OUT_OF_RANGE });
 }

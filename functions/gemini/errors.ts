@@ -1,102 +1,120 @@
 import { isJsonObject, type JsonObject, stringAt } from '../model/json.ts';
 import { redacted } from '../observability/redaction.ts';
+import { type Disposition, judge } from './finality.ts';
 
-/** Time-outs, too many requests, and Gemini's own failures: another try can end otherwise. */
-const TRANSIENT_STATUSES = new Set([408, 429]);
+interface GeminiErrorOptions {
+  readonly httpStatus?: number | undefined;
+  readonly status?: string | undefined;
+  readonly reason?: string | undefined;
+  readonly retryAfterSeconds?: number | undefined;
+  /** Set for an error that the code detects; otherwise the answer decides. */
+  readonly disposition?: Disposition | undefined;
+  readonly cause?: unknown;
+}
 
-/** Google's own reasons: https://github.com/googleapis/googleapis/blob/master/google/api/error_reason.proto. */
-const KEY_REASON = /^(API_KEY|CONSUMER)_/;
-
-/** What Gemini says where it gives no reason: of a key that is wrong or over, of none, and of one that is public. */
-const KEY_MESSAGE = /^API key (not valid|not found|expired)|unregistered callers|API key was reported as leaked/i;
-
-/** What Gemini answered instead of success, or that it did not answer; one form for all of the SDK's (G 2.2, 2.3). */
+/** A failed request to Gemini, in one form for both transports of the SDK (docs/gemini-wire.md 2.2, 2.3). */
 export class GeminiError extends Error {
-  /** Absent where no answer came: then the request may have had its effect all the same. */
+  /** Absent where no answer came: the request may have taken effect nevertheless. */
   readonly httpStatus: number | undefined;
-  /** Name of a `google.rpc.Code`; `UNAVAILABLE` where no answer came. */
+  /** Name of a `google.rpc.Code`, or a code of the project's; `UNAVAILABLE` where no answer came. */
   readonly status: string;
-  readonly retryAfterSeconds: number | undefined;
-  /** Of `google.rpc.ErrorInfo`, where Gemini gives one. */
+  /** Reason of the `google.rpc.ErrorInfo`, where Gemini gives one. */
   readonly reason: string | undefined;
+  readonly retryAfterSeconds: number | undefined;
+  readonly disposition: Disposition;
+  /** The operator's fix, a sentence. */
+  readonly advice: string | undefined;
 
-  constructor(
-    message: string,
-    { httpStatus, status, retryAfterSeconds, reason, cause }: Partial<Omit<GeminiError, 'name' | 'message'>> = {},
-  ) {
-    super(redacted(message), cause === undefined ? {} : { cause });
+  constructor(message: string, options: GeminiErrorOptions = {}) {
+    super(redacted(message), options.cause === undefined ? {} : { cause: options.cause });
     this.name = 'GeminiError';
-    this.httpStatus = httpStatus;
-    this.status = status ?? (httpStatus === undefined ? 'UNAVAILABLE' : 'UNKNOWN');
-    this.retryAfterSeconds = retryAfterSeconds;
-    this.reason = reason;
+    this.httpStatus = options.httpStatus;
+    this.status = options.status ?? (options.httpStatus === undefined ? 'UNAVAILABLE' : 'UNKNOWN');
+    this.reason = options.reason;
+    this.retryAfterSeconds = options.retryAfterSeconds;
+    const judged = options.disposition === undefined ? judge(this) : { disposition: options.disposition };
+    this.disposition = judged.disposition;
+    this.advice = judged.advice;
   }
 
+  /** Returns the error of a job or file that can never be read. */
+  static final(code: string, message: string): GeminiError {
+    return new GeminiError(message, { status: code, disposition: 'final' });
+  }
+
+  /** The most specific code there is: the reason, or else the status. */
+  get code(): string {
+    return this.reason ?? this.status;
+  }
+
+  /** True where the same attempt tries again after a pause. */
   get isTransient(): boolean {
-    return this.httpStatus === undefined || TRANSIENT_STATUSES.has(this.httpStatus) || this.httpStatus >= 500;
+    return this.disposition === 'retry';
   }
 
-  /** It is our key that was refused, and not what was asked for: an operator can mend that. Told by 400, 401 and 403. */
-  get isKeyRefused(): boolean {
-    if (this.isTransient) return false;
-    return this.httpStatus === 401 || KEY_REASON.test(this.reason ?? '') || KEY_MESSAGE.test(this.message);
-  }
-
-  /** What was asked for is gone, foreign, or refused: nobody can mend that. */
-  get isRefusal(): boolean {
-    return !this.isTransient && !this.isKeyRefused;
+  /** True where no later attempt can succeed. */
+  get isFinal(): boolean {
+    return this.disposition === 'final';
   }
 }
 
 /**
- * Reads an error of either of the SDK's transports: one has the answer's text as `body`, the other as its message.
+ * Converts an error of either of the SDK's transports: one has the answer's text as `body`, the other as its message.
  *
- * @param answered headers of the answer, which only one of them has.
+ * @param headers of the answer, for the transport whose errors lack them.
  */
-export function toGeminiError(error: unknown, answered?: Headers): GeminiError {
+export function toGeminiError(error: unknown, headers?: Headers): GeminiError {
   if (error instanceof GeminiError) return error;
   if (!(error instanceof Error)) return new GeminiError(String(error));
   const httpStatus = 'status' in error && typeof error.status === 'number' ? error.status : undefined;
-  if (httpStatus === undefined) return new GeminiError(reasonOf(error), { cause: error });
+  if (httpStatus === undefined) return new GeminiError(deepestReason(error), { cause: error });
   const body = 'body' in error && typeof error.body === 'string' ? error.body : error.message;
-  const headers = 'headers' in error && error.headers instanceof Headers ? error.headers : answered;
-  return fromAnswer(httpStatus, body, headers, error);
+  const answered = 'headers' in error && error.headers instanceof Headers ? error.headers : headers;
+  return fromAnswer(httpStatus, body, answered, error);
 }
 
-/** Reads an answer in Google's error form, or any other. */
+/** Statuses of answers in Google's error model that leave the status out. */
+const STATUS_BY_HTTP: ReadonlyMap<number, string> = new Map([
+  [400, 'INVALID_ARGUMENT'],
+  [401, 'UNAUTHENTICATED'],
+  [403, 'PERMISSION_DENIED'],
+  [404, 'NOT_FOUND'],
+]);
+
+/** Converts an answer in Google's error model, or any other body. */
 export function fromAnswer(httpStatus: number, body: string, headers?: Headers, cause?: unknown): GeminiError {
-  const { message, status, reason } = errorOf(body);
+  const { message, status = message && STATUS_BY_HTTP.get(httpStatus), reason } = parseError(body);
   return new GeminiError(message ?? `Gemini answered ${httpStatus}.`, {
     httpStatus,
-    retryAfterSeconds: secondsOf(headers?.get('retry-after')),
-    ...(status === undefined ? {} : { status }),
+    status,
     reason,
+    retryAfterSeconds: parseSeconds(headers?.get('retry-after')),
     cause,
   });
 }
 
-function errorOf(body: string): Partial<Record<'message' | 'status' | 'reason', string | undefined>> {
+function parseError(body: string): Partial<Record<'message' | 'status' | 'reason', string | undefined>> {
   try {
     const parsed: unknown = JSON.parse(body);
     const error: JsonObject = isJsonObject(parsed) && isJsonObject(parsed['error']) ? parsed['error'] : {};
-    return { message: stringAt(error, 'message'), status: stringAt(error, 'status'), reason: reasonIn(error) };
+    return { message: stringAt(error, 'message'), status: stringAt(error, 'status'), reason: errorInfoReason(error) };
   } catch {
     return {};
   }
 }
 
-function reasonIn({ details }: JsonObject): string | undefined {
+function errorInfoReason({ details }: JsonObject): string | undefined {
   const infos = Array.isArray(details) ? details.filter(isJsonObject) : [];
   return infos.map((info) => stringAt(info, 'reason')).find((reason) => reason !== undefined);
 }
 
-function secondsOf(retryAfter: string | null | undefined): number | undefined {
+function parseSeconds(retryAfter: string | null | undefined): number | undefined {
   return retryAfter && /^\d{1,6}$/.test(retryAfter) ? Number(retryAfter) : undefined;
 }
 
-/** `fetch failed` says nothing; the first cause does. */
-function reasonOf(error: Error): string {
-  if (error.cause instanceof Error) return reasonOf(error.cause);
+/** `fetch failed` explains nothing; its first cause does. */
+function deepestReason(error: Error): string {
+  if (error.cause instanceof Error) return deepestReason(error.cause);
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
   return error.message || (code ?? error.name);
 }

@@ -2,20 +2,23 @@ import { GeminiError, toGeminiError } from './errors.ts';
 
 export type Fetch = typeof globalThis.fetch;
 
-/** A connection that was never made: nothing of the request has left. */
+/** Error codes of a connection that was never made: no byte of the request was sent. */
 const UNREACHED = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT']);
 
-/** Watches one call of the SDK, whose errors say neither whether anything was sent nor, for batches, the answer's headers. */
+/**
+ * Observes one call of the SDK, because its errors do not say whether the request was sent, and for batches lack the
+ * answer's headers.
+ */
 export class Exchange {
-  #state: 'unasked' | 'unreached' | 'sent' = 'unasked';
+  #state: 'unused' | 'unreached' | 'sent' = 'unused';
   #headers: Headers | undefined;
 
-  /** Whether Gemini may have received the request. */
+  /** True where Gemini may have received the request. */
   get isSent(): boolean {
     return this.#state === 'sent';
   }
 
-  /** The same `fetch`, watched. */
+  /** Returns `fetch`, observed. */
   over(fetch: Fetch): Fetch {
     return async (input, init) => {
       this.#state = 'sent';
@@ -30,10 +33,10 @@ export class Exchange {
     };
   }
 
-  /** What the call failed by. Where the SDK has sent nothing, it refuses the request as Gemini would. */
+  /** Converts the error of the call. Where the SDK sent nothing it refused the request itself, as Gemini would. */
   toError(error: unknown): GeminiError {
     const failure = toGeminiError(error, this.#headers);
-    if (this.#state !== 'unasked') return failure;
+    if (this.#state !== 'unused') return failure;
     return new GeminiError(failure.message, { httpStatus: 400, status: 'INVALID_ARGUMENT', cause: error });
   }
 }

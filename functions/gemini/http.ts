@@ -1,20 +1,20 @@
 import type { Access } from './client.ts';
 import { fromAnswer, GeminiError, toGeminiError } from './errors.ts';
 
-/** A range that a file does not have: the answer says where the file ends. */
+/** A range outside the file; the answer gives the file's size. */
 const RANGE_NOT_SATISFIABLE = 416;
 
 const MAX_REDIRECTS = 5;
 const MAX_ERROR_CHARACTERS = 4_096;
 
-/** An answer whose headers are here and whose body is still to come. */
+/** An answer whose headers have arrived and whose body is read as a stream. */
 export interface OpenAnswer {
   readonly status: number;
   readonly headers: Headers;
   readonly body: AsyncIterable<Uint8Array>;
 }
 
-/** GET requests whose answers are read as streams, which the SDK cannot do: outputs of batches, files. */
+/** GET requests whose answers are read as streams, which the SDK cannot do: operations of batches, files. */
 export class GeminiHttp {
   readonly #apiKey: string;
   readonly #base: string;
@@ -27,8 +27,10 @@ export class GeminiHttp {
   }
 
   /**
+   * Sends a GET request and follows redirects.
+   *
    * @param path of a resource, without the version: `batches/abc`.
-   * @throws {GeminiError} for every answer but a success and 416, and where none came.
+   * @throws {GeminiError} for every answer except 2xx and 416, and where no answer came.
    */
   async open(path: string, signal: AbortSignal, headers: Readonly<Record<string, string>> = {}): Promise<OpenAnswer> {
     let url = new URL(`${this.#base}/${path}`);
@@ -39,13 +41,15 @@ export class GeminiHttp {
       await response.body?.cancel();
       url = new URL(location, url);
     }
-    throw new GeminiError('Gemini redirects in circles.', { httpStatus: 508 });
+    throw new GeminiError(`Gemini redirected more than ${MAX_REDIRECTS} times. Check GOOGLE_GEMINI_BASE_URL.`, {
+      httpStatus: 508,
+    });
   }
 
-  /** The key goes to Gemini's own origin only, wherever a redirect leads (G 1.17). */
+  /** Sends the key to Gemini's own origin only, also after a redirect (docs/gemini-wire.md 1.17). */
   async #get(url: URL, signal: AbortSignal, headers: Readonly<Record<string, string>>): Promise<Response> {
     const key = url.origin === this.#origin ? { 'x-goog-api-key': this.#apiKey } : {};
-    // Compressed bytes could not be counted, and so not asked for again from where they ended.
+    // A range counts uncompressed bytes, so a compressed answer could not be resumed.
     const all = { ...headers, ...key, 'accept-encoding': 'identity' };
     try {
       return await fetch(url, { headers: all, redirect: 'manual', signal });

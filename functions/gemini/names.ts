@@ -1,4 +1,4 @@
-/** Names out of events, from which addresses are made: none may lead to another place. */
+/** Patterns of job names. Names come from events and become parts of URLs, so `..`, `/` and `?` must not pass. */
 
 const SEGMENT = String.raw`(?!\.{1,2}(?:/|$))[\w.-]+`;
 const BATCH = new RegExp(`^batches/${SEGMENT}$`);
@@ -9,7 +9,7 @@ export function isBatchName(name: string): boolean {
   return BATCH.test(name);
 }
 
-/** Of a long-running operation, as Veo has them. */
+/** Returns true for the name of a long-running operation, as Veo's are. */
 export function isOperationName(name: string): boolean {
   return OPERATION.test(name);
 }

@@ -1,19 +1,20 @@
-import { GenerateVideosOperation, type GoogleGenAI } from '@google/genai';
+import type { GoogleGenAI } from '@google/genai';
 import type { JobKind } from '../model/jobName.ts';
 import { isJsonObject, type JsonObject, stringAt, textOf } from '../model/json.ts';
 import { withSignal } from '../runtime/retry.ts';
-import { partsOf, stateName } from './batchOperation.ts';
-import { isBatchName, isInteractionName, isOperationName } from './names.ts';
+import { type BatchEnd, batchState, partsOf } from './batchOperation.ts';
 import { toGeminiError } from './errors.ts';
 import type { GeminiHttp } from './http.ts';
+import { isBatchName, isInteractionName, isOperationName } from './names.ts';
+import { readVideoOperation, VIDEO_BLOCKED } from './videoOperation.ts';
 
-/** What Gemini says of a job when it is asked. */
+/** The status of a job at Gemini. */
 export interface JobStatus {
-  /** Gemini's own word, in lower case: `succeeded`, `in_progress`, `budget_exceeded`. */
+  /** Gemini's own word in lower case: `succeeded`, `in_progress`, `budget_exceeded`. */
   readonly name: string;
-  /** When it ended, RFC 3339. */
+  /** RFC 3339. */
   readonly endTime?: string | undefined;
-  /** What an event of it would say beside its id. */
+  /** The fields that an event of the end has beside the job's id (docs/gemini-wire.md 4.3). */
   readonly data: JsonObject;
 }
 
@@ -22,53 +23,57 @@ export interface GeminiAccess {
   readonly gemini: GeminiHttp;
 }
 
-/** Whether Gemini can be asked about it by its name alone. */
-export function canBeAsked(kind: JobKind, jobName: string): boolean {
-  if (kind === 'batch') return isBatchName(jobName);
-  return kind === 'interaction' ? isInteractionName(jobName) : isOperationName(jobName);
+type QueriedKind = Exclude<JobKind, 'unknown'>;
+
+/** Returns the kind of job that Gemini has under this name; `undefined` where Gemini cannot be asked by the name alone. */
+export function queriedKind(kind: JobKind, jobName: string): QueriedKind | undefined {
+  if (kind === 'batch') return isBatchName(jobName) ? kind : undefined;
+  if (kind === 'interaction') return isInteractionName(jobName) ? kind : undefined;
+  return isOperationName(jobName) ? 'video' : undefined;
 }
 
-/** @throws {GeminiError} */
-export async function askStatus(
-  access: GeminiAccess,
-  kind: JobKind,
+/**
+ * Asks Gemini for the status of a job, once.
+ *
+ * @throws {GeminiError}
+ */
+export async function readStatus(
+  { ai, gemini }: GeminiAccess,
+  kind: QueriedKind,
   jobName: string,
   signal: AbortSignal,
 ): Promise<JobStatus> {
+  const reading = {
+    batch: async () => await readBatch(gemini, jobName, signal),
+    interaction: async () => await readInteraction(ai, jobName, signal),
+    video: async () => await readVideo(ai, jobName, signal),
+  };
   try {
-    return await withSignal(statusOf(access, kind, jobName, signal), signal);
+    return await withSignal(reading[kind](), signal);
   } catch (error) {
     throw toGeminiError(error);
   }
 }
 
-async function statusOf(
-  { ai, gemini }: GeminiAccess,
-  kind: JobKind,
-  jobName: string,
-  signal: AbortSignal,
-): Promise<JobStatus> {
-  if (kind === 'batch') return await statusOfBatch(gemini, jobName, signal);
-  return kind === 'interaction'
-    ? await statusOfInteraction(ai, jobName, signal)
-    : await statusOfVideo(ai, jobName, signal);
-}
-
-async function statusOfBatch(gemini: GeminiHttp, jobName: string, signal: AbortSignal): Promise<JobStatus> {
+async function readBatch(gemini: GeminiHttp, jobName: string, signal: AbortSignal): Promise<JobStatus> {
   const { body } = await gemini.open(jobName, signal);
   const data: Record<string, string> = {};
-  let name = '';
+  const end: BatchEnd = {};
   let endTime: string | undefined;
   for await (const part of partsOf(body)) {
-    if (part.kind === 'state') name = stateName(part.state).toLowerCase();
-    else if (part.kind === 'end') endTime = part.time;
-    else if (part.kind === 'file') data['output_file_uri'] = part.name;
-    else if (part.kind === 'error') Object.assign(data, errorData(part));
+    if (part.kind === 'inline' && part.isRepeat) break;
+    if (part.kind === 'state') end.state = part.state;
+    if (part.kind === 'done') end.isDone = true;
+    if (part.kind === 'end') endTime = part.time;
+    if (part.kind === 'file') data['output_file_uri'] = part.name;
+    if (part.kind !== 'error') continue;
+    end.error = part;
+    Object.assign(data, errorData({ code: part.code, message: part.message }));
   }
-  return { name, endTime, data };
+  return { name: batchState(end).toLowerCase(), endTime, data };
 }
 
-async function statusOfInteraction(ai: GoogleGenAI, jobName: string, signal: AbortSignal): Promise<JobStatus> {
+async function readInteraction(ai: GoogleGenAI, jobName: string, signal: AbortSignal): Promise<JobStatus> {
   const id = jobName.replace(/^interactions\//, '');
   const resource: JsonObject = await ai.interactions.get(id, {}, { maxRetries: 0, signal });
   const [error] = Array.isArray(resource['errors']) ? resource['errors'] : [];
@@ -76,21 +81,14 @@ async function statusOfInteraction(ai: GoogleGenAI, jobName: string, signal: Abo
   return { name: stringAt(resource, 'status') ?? '', endTime: stringAt(resource, 'updated'), data };
 }
 
-async function statusOfVideo(ai: GoogleGenAI, jobName: string, signal: AbortSignal): Promise<JobStatus> {
-  const operation = new GenerateVideosOperation();
-  operation.name = jobName;
-  const { done, error, response } = await ai.operations.getVideosOperation({
-    operation,
-    config: { abortSignal: signal },
-  });
-  if (error) {
-    return { name: 'failed', data: errorData(error) };
-  }
-  const uri = response?.generatedVideos?.[0]?.video?.uri;
-  return { name: done ? 'generated' : 'running', data: uri === undefined ? {} : { output_file_uri: uri } };
+async function readVideo(ai: GoogleGenAI, jobName: string, signal: AbortSignal): Promise<JobStatus> {
+  const { isDone, error, uris, blocked } = await readVideoOperation(ai, jobName, signal);
+  if (error) return { name: 'failed', data: errorData(error) };
+  if (isDone && uris.length === 0 && blocked.count > 0)
+    return { name: 'failed', data: errorData({ code: VIDEO_BLOCKED, message: blocked.message }) };
+  return { name: isDone ? 'generated' : 'running', data: uris[0] === undefined ? {} : { output_file_uri: uris[0] } };
 }
 
-/** As an event says it (G 4.3). */
 function errorData({ code, message }: JsonObject): Record<string, string> {
   return { error_code: textOf(code), error_message: textOf(message) };
 }

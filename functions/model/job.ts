@@ -1,9 +1,7 @@
 import { dataOf, type GeminiEvent } from './event.ts';
+import { isFinal, isRemark, type JobState, stateOf } from './eventTypes.ts';
 import type { JobKind } from './jobName.ts';
 import { fitsFirestore, type JsonObject, stringAt, textOf } from './json.ts';
-
-export type JobState =
-  'submitted' | 'running' | 'requires_action' | 'succeeded' | 'failed' | 'cancelled' | 'expired' | 'unknown';
 
 export interface TimelineEntry {
   readonly webhookId: string;
@@ -11,11 +9,11 @@ export interface TimelineEntry {
   readonly time: Date;
 }
 
-/** What is kept of a final state, beyond the timeline: that forgets, and a final state is never left. */
+/** A final state that was announced. It outlives the timeline, which is bounded, because final states never revert. */
 export interface End {
-  /** Whoever announced it first, in the order of arrival; each later one is its repeat. */
+  /** The first delivery that announced it, in the order of arrival; later ones are its repeats. */
   readonly webhookId: string;
-  /** Of the latest event that says so. */
+  /** Time of the latest event that announces it. */
   readonly time: Date;
 }
 
@@ -24,7 +22,7 @@ export interface JobError {
   readonly message?: string;
 }
 
-/** What the events say of a job. Other fields of its record belong to whoever submits it or fetches its results. */
+/** The part of a job's record that its events decide. Other fields belong to submitJob, fetchResults and reconcileJobs. */
 export interface Job {
   readonly jobId: string;
   readonly kind: JobKind;
@@ -37,11 +35,11 @@ export interface Job {
   /** Oldest first, the last {@link TIMELINE_LENGTH}. */
   readonly timeline?: readonly TimelineEntry[];
   readonly finishedAt?: Date | undefined;
-  /** By the final states that were announced. */
+  /** Final states that were announced. */
   readonly ends?: Readonly<Partial<Record<JobState, End>>> | undefined;
 }
 
-/** What becomes of a job when an event reaches it. */
+/** A job after an event was applied. */
 export interface JobChange {
   readonly job: Job;
   /** The webhook-id that had already announced the same final state. */
@@ -50,45 +48,16 @@ export interface JobChange {
 
 const TIMELINE_LENGTH = 50;
 
-/** A record must stay under Firestore's 1 MiB whatever an event holds; no sensible value comes near these. */
+/** Limits that keep a record under Firestore's 1 MiB, far above any value that Gemini sends. */
 const MAX_TEXT_LENGTH = 8_192;
 const MAX_TYPE_LENGTH = 256;
 export const MAX_METADATA_BYTES = 262_144;
 
-/** The last part of an event's type says the state; `batch.succeeded`, `interaction.completed`, `video.generated`. */
-const STATES: Readonly<Record<string, JobState>> = {
-  running: 'running',
-  requires_action: 'requires_action',
-  succeeded: 'succeeded',
-  completed: 'succeeded',
-  generated: 'succeeded',
-  failed: 'failed',
-  cancelled: 'cancelled',
-  expired: 'expired',
-  // Ends that no event tells (G 9.3): an answer that was cut short is none.
-  incomplete: 'failed',
-  budget_exceeded: 'failed',
-};
-
-/** What is said of a job beside its states; it changes none. */
-const REMARKS: ReadonlySet<string> = new Set(['job.overdue']);
-
-const FINAL_STATES: ReadonlySet<JobState> = new Set(['succeeded', 'failed', 'cancelled', 'expired']);
-
-export function stateOf(eventType: string): JobState {
-  const verb = eventType.slice(eventType.lastIndexOf('.') + 1);
-  return Object.hasOwn(STATES, verb) ? (STATES[verb] ?? 'unknown') : 'unknown';
-}
-
-export function isFinal(state: JobState): boolean {
-  return FINAL_STATES.has(state);
-}
-
 /**
  * Applies an event to a job's record, which may not exist yet.
  *
- * Events come late and out of order, so the outcome does not depend on the order of arrival: the state is that of the
- * latest final event, or where there is none that of the latest event.
+ * Events arrive late and out of order, so the result does not depend on the order of arrival: the state is that of the
+ * latest final event, or of the latest event where none is final.
  */
 export function applyEvent(
   known: Job | undefined,
@@ -119,12 +88,12 @@ export function applyEvent(
   return repeated ? { job, repeatOf: repeated.webhookId } : { job };
 }
 
-/** Oldest first; events of the same moment by their ids, so that every order of arrival gives the same timeline. */
+/** Compares by time, then by id, so that every order of arrival gives the same timeline. */
 function byTime(a: TimelineEntry, b: TimelineEntry): number {
   return a.time.getTime() - b.time.getTime() || (a.webhookId < b.webhookId ? -1 : 1);
 }
 
-/** For a record that does not say. */
+/** Returns the final states in a timeline, for a record without `ends`. */
 function endsIn(timeline: readonly TimelineEntry[] = []): Job['ends'] {
   return timeline
     .filter(({ type }) => isFinal(stateOf(type)))
@@ -137,7 +106,7 @@ function withEnd(ends: Job['ends'], state: JobState, { webhookId, time }: Timeli
   return { ...ends, [state]: { webhookId: known?.webhookId ?? webhookId, time: latest } };
 }
 
-/** Of two ends of the same moment the one whose name comes last, so that every order of arrival gives the same. */
+/** Returns the latest end. Ties are broken by name, so that every order of arrival gives the same state. */
 function latestEnd(ends: Job['ends'] = {}): readonly [JobState, End] | undefined {
   const entries = Object.entries(ends) as [JobState, End][];
   return entries
@@ -147,11 +116,11 @@ function latestEnd(ends: Job['ends'] = {}): readonly [JobState, End] | undefined
 
 function ongoingState(known: Job | undefined, timeline: readonly TimelineEntry[]): JobState {
   if (known && isFinal(known.state)) return known.state;
-  const last = timeline.findLast(({ type }) => !REMARKS.has(type));
+  const last = timeline.findLast(({ type }) => !isRemark(type));
   return last ? stateOf(last.type) : (known?.state ?? 'unknown');
 }
 
-/** The newest event's pointers win; an older one that comes late only fills a gap. */
+/** Returns the output's pointers: those of the newest event; an older event only fills gaps. */
 function outputOf(
   event: GeminiEvent,
   known: Job | undefined,
@@ -165,7 +134,7 @@ function outputOf(
     : { outputFileUri: known?.outputFileUri ?? uri, fileName: known?.fileName ?? name };
 }
 
-/** The error of the event that decides the state. Its code is a number or a string (G 4.3), kept as text. */
+/** Returns the error of the event that decides the state. Its code may be a number or a string and is kept as text. */
 function errorOf(event: GeminiEvent, known: Job | undefined, state: JobState, decisive: boolean): JobError | undefined {
   if (state === 'succeeded') return undefined;
   const data = dataOf(event.fields);
@@ -181,7 +150,7 @@ function errorOf(event: GeminiEvent, known: Job | undefined, state: JobState, de
 function userMetadataOf(event: GeminiEvent, known: Job | undefined): JsonObject | undefined {
   const { userMetadata } = event;
   if (userMetadata === undefined) return known?.userMetadata;
-  // One value that Firestore cannot hold does not take the others with it.
+  // A value that Firestore cannot hold is left out; the others are kept.
   const storable = Object.entries(userMetadata).filter(([key, value]) =>
     fitsFirestore({ [key]: value }, MAX_METADATA_BYTES),
   );

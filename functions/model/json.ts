@@ -51,3 +51,29 @@ export function fitsFirestore(value: JsonObject, maxBytes: number): boolean {
 
   return fits(value, 0, false) && bytesLeft >= 0;
 }
+
+const EXACT = JSON as unknown as ExactJson;
+
+/**
+ * Parses JSON so that `JSON.stringify` writes every number with the digits that it had: those that JavaScript would
+ * write otherwise become `JSON.rawJSON` values.
+ *
+ * @throws {SyntaxError}
+ * @throws {RangeError} where the value is some thousand levels deep.
+ */
+export function parseExact(text: string): unknown {
+  return EXACT.parse(text, (_name, value, context) =>
+    typeof value === 'number' && context.source !== undefined && String(value) !== context.source
+      ? EXACT.rawJSON(context.source)
+      : value,
+  );
+}
+
+/** Node 24's JSON, which TypeScript's library does not describe yet. */
+interface ExactJson {
+  parse(
+    text: string,
+    reviver: (name: string, value: unknown, context: { readonly source?: string }) => unknown,
+  ): unknown;
+  rawJSON(text: string): object;
+}

@@ -1,36 +1,35 @@
-import { isFinal, stateOf } from './job.ts';
+import { canHaveOutput, isFinal, stateOf } from './eventTypes.ts';
+import type { TokenUsage } from './tokenUsage.ts';
 
 /** How far the results of a job have been published. */
 export interface Progress {
-  /** Where to read on: a byte of the output file, or the number of results where there is no file. */
+  /** Where the next attempt reads on: a byte of the output file, or the number of results where there is no file. */
   readonly position: number;
-  /** How many are out, which is the index of the next. */
+  /** The number of published results. */
   readonly published: number;
-  /** Of them, errors. */
+  /** The number of errors among them. */
   readonly failed: number;
-  /** How many there are in all, as far as Gemini has said it. */
+  /** The number of all results, as far as it is known. */
   readonly total?: number | undefined;
+  /** The number of the job's requests, where Gemini gives it. */
+  readonly expected?: number | undefined;
+  /** Tokens of the published results that name them. */
+  readonly usage?: TokenUsage | undefined;
+  /**
+   * Of inline responses, 8 bytes that identify each by its index, because Gemini may give them in another order on the
+   * next read (docs/gemini-wire.md 7.4). It can be ahead of `published`: an index is recorded before it is published.
+   */
+  readonly order?: Buffer | undefined;
+}
+
+/** Returns how many requests have no result once all results are published; `undefined` where none is missing. */
+export function missingResults({ expected, published }: Progress): number | undefined {
+  return expected !== undefined && expected > published ? expected - published : undefined;
 }
 
 export const NOTHING_YET: Progress = { position: 0, published: 0, failed: 0 };
 
-/** The events whose jobs can have an output; an expired batch has none (G 7.3). */
-const EVENTS_WITH_OUTPUT: ReadonlySet<string> = new Set([
-  'batch.succeeded',
-  'batch.failed',
-  'batch.cancelled',
-  'interaction.completed',
-  'interaction.requires_action',
-  'interaction.incomplete',
-  'interaction.budget_exceeded',
-  'video.generated',
-]);
-
-export function canHaveOutput(eventType: string): boolean {
-  return EVENTS_WITH_OUTPUT.has(eventType);
-}
-
-/** What a decision needs of the results in a job's record. */
+/** The results in a job's record, as far as they decide about an attempt. */
 export interface ResultsRecord extends Progress {
   readonly state: 'pending' | 'running' | 'complete' | 'failed';
   /** The type of the event whose results these are. */
@@ -39,18 +38,22 @@ export interface ResultsRecord extends Progress {
   readonly leaseOwner?: string | undefined;
 }
 
-/** What to do about a job's results: read them from there, leave them to somebody who is at it, or nothing any more. */
+/** The decision about an attempt: read on from a point, wait for another instance, or nothing because it is done. */
 export type ResultsDecision =
   | { readonly action: 'read'; readonly from: Progress }
   | { readonly action: 'wait'; readonly until: Date }
   | { readonly action: 'done' };
 
-/** Whether results are still to come with an event, beside those that are there or to come already. */
+/** Returns true where an event announces results that the record does not have or await yet. */
 export function announcesResults(stored: ResultsRecord | undefined, eventType: string): boolean {
   return canHaveOutput(eventType) && (stored === undefined || isSuperseded(stored.event, eventType));
 }
 
-/** @param now by the clock that `leaseUntil` was written by. */
+/**
+ * Decides about an attempt to read results.
+ *
+ * @param now by the clock that wrote `leaseUntil`.
+ */
 export function decideResults(
   stored: ResultsRecord | undefined,
   eventType: string,
@@ -63,10 +66,11 @@ export function decideResults(
   if (isSuperseded(stored.event, eventType)) return { action: 'read', from: NOTHING_YET };
   const isOver = stored.state === 'complete' || stored.state === 'failed';
   if (isOver || isSuperseded(eventType, stored.event)) return { action: 'done' };
-  return { action: 'read', from: stored };
+  const { position, published, failed, total, expected, usage, order } = stored;
+  return { action: 'read', from: { position, published, failed, total, expected, usage, order } };
 }
 
-/** Calls that an interaction waited for are not its output; a late event of less weight changes nothing. */
+/** Function calls are not an interaction's output, so its final event replaces them; the reverse is a late event. */
 function isSuperseded(before: string | undefined, after: string | undefined): boolean {
   if (before === undefined || after === undefined) return false;
   return !isFinal(stateOf(before)) && isFinal(stateOf(after));

@@ -1,30 +1,28 @@
 import type { JobKind } from './jobName.ts';
-import { isJsonObject, type JsonObject, textOf } from './json.ts';
+import type { JsonObject } from './json.ts';
 import { type Attribute, type Message, orderingBy, sourceOf, withinLimits } from './message.ts';
+import { missingResults, type Progress } from './progress.ts';
+import type { TokenUsage } from './tokenUsage.ts';
 
 /** One result of a job: a line of a batch's output, an inline response, an interaction, a video. */
 export interface JobResult {
   readonly index: number;
-  /** The user's own name for the request, as it came: a text, as a rule. */
-  readonly key?: unknown;
+  /** The user's name for the request as JSON text, usually a string. */
+  readonly key?: Buffer | undefined;
   readonly status: 'ok' | 'error';
-  /** What the message says beside the job's id and the index: `response`, `error`, or `uri` and `bytes`. */
+  /** Members of the message beside `jobId` and `index` that the product makes: an error, or `uri` and `bytes`. */
   readonly fields: JsonObject;
-  /** The same as the bytes of a JSON object, where it came so: it is passed on as it is. */
-  readonly json?: Buffer | undefined;
-  /** What the message cannot hold beside them: it goes to the bucket, and its `uri` and `bytes` into the message. */
+  /** Further members as bytes of JSON text, `"name":value`, which are published unchanged. */
+  readonly members?: readonly Buffer[];
+  /** Bytes for the bucket, because a message cannot hold them; their `uri` and `bytes` become members. */
   readonly content?: Buffer | undefined;
-  /** Of the content, where it is no JSON. */
+  /** Of the content; JSON by default. */
   readonly contentType?: string | undefined;
+  /** Tokens, where the result names them. */
+  readonly usage?: TokenUsage | undefined;
 }
 
-export interface Counts {
-  readonly published: number;
-  /** Of them, errors. */
-  readonly failed: number;
-}
-
-/** The job that results are of, and what every message about them carries. */
+/** The job of the results, and the attributes that all messages about them share. */
 export interface ResultContext {
   readonly job: { readonly name: string; readonly kind: JobKind };
   readonly timestamp: string;
@@ -34,58 +32,40 @@ export interface ResultContext {
   readonly metadata: readonly Attribute[];
 }
 
-/** A function call that an interaction waits for (G 9.4). */
+/** A function call that waits for its result (docs/gemini-wire.md 9.4). */
 export interface FunctionCall {
   readonly id: string | undefined;
   readonly name: string | undefined;
+  /** Numbers that JavaScript would round are `JSON.rawJSON` values. */
   readonly arguments: unknown;
 }
 
-/** What Pub/Sub takes with everything around it: 10 MB, and some for the names of fields and the topic. */
+/** Pub/Sub's limit for a publish request is 10 MB; the rest is room for field names and the topic. */
 export const MAX_MESSAGE_BYTES = 9_990_000;
 const ATTRIBUTE_OVERHEAD_BYTES = 16;
 
-/** `ce-id`, `ce-type` and the three of a result. */
+/** `ce-id`, `ce-type` and the three attributes of a result. */
 const OWN_ATTRIBUTES = 5;
 
-/** A request that Gemini answered, in either way that batches give it: a response or an error, and the user's key. */
-export function resultOf(entry: JsonObject, index: number, json?: Buffer): JobResult {
-  const key = keyOf(entry);
-  const hasError = isGiven(entry['error']);
-  if (!hasError && !isGiven(entry['response']))
-    return { index, key, status: 'error', fields: { ...entry, key, error: NO_RESULT } };
-  const spliced = json && !('jobId' in entry || 'index' in entry) && key === entry['key'] ? json : undefined;
-  return { index, key, status: hasError ? 'error' : 'ok', fields: { ...entry, key }, json: spliced };
-}
+/** A longer key exceeds the limit of an attribute in any encoding. */
+const MAX_KEY_BYTES = 8_192;
 
-export const NO_RESULT = { code: 'NO_RESULT', message: 'Gemini gave neither a response nor an error.' } as const;
+const START = Buffer.from('{');
+const SEPARATOR = Buffer.from(',');
+const END = Buffer.from('}');
 
-function isGiven(value: unknown): boolean {
-  return value !== undefined && value !== null;
-}
-
-/** The key of a line; inline requests have none, but by custom one in their metadata. */
-export function keyOf(entry: JsonObject): unknown {
-  const metadata = isJsonObject(entry['metadata']) ? entry['metadata'] : {};
-  return entry['key'] ?? metadata['key'];
-}
-
-/** A result that cannot be passed on as it is; it is counted, and never dropped. */
+/** Returns an error in place of a result that cannot be published as it is: no result is dropped. */
 export function errorResult(index: number, code: string, message: string, fields: JsonObject = {}): JobResult {
-  return { index, key: fields['key'], status: 'error', fields: { ...fields, error: { code, message } } };
+  return { index, status: 'error', fields: { ...fields, error: { code, message } } };
 }
 
-/** A message, and what it counts for towards Pub/Sub's limits. */
+/** A message and its size as Pub/Sub's limits count it. */
 export interface SizedMessage {
   readonly message: Message;
   readonly bytes: number;
 }
 
-/**
- * The messages about a job's results; the same result has the same `ce-id` however often it is sent.
- *
- * There can be millions of them, so what is the same in all is made once.
- */
+/** Builds the messages about a job's results. A result has the same `ce-id` whenever it is published again. */
 export class ResultMessages {
   readonly #name: string;
   readonly #head: string;
@@ -119,17 +99,19 @@ export class ResultMessages {
     const { index, key, status } = result;
     return this.#message('job.result', `${this.#name}/${index}`, this.#dataOf(result), [
       ['result_index', String(index)],
-      ['result_key', textOf(key) || undefined],
+      ['result_key', keyText(key)],
       ['result_status', status],
     ]);
   }
 
-  actionRequired(calls: readonly FunctionCall[]): SizedMessage {
-    return this.#announcement('job.action_required', { calls });
+  /** @param text all text of the interaction, in order. */
+  actionRequired(calls: readonly FunctionCall[], text: string): SizedMessage {
+    return this.#announcement('job.action_required', { calls, ...(text === '' ? {} : { text }) });
   }
 
-  completed({ published, failed }: Counts): Message {
-    const counts = { total: published, ok: published - failed, error: failed };
+  completed(progress: Progress): Message {
+    const { published: total, failed: error, expected, usage } = progress;
+    const counts = { total, ok: total - error, error, expected, missing: missingResults(progress), usage };
     return this.#announcement('job.results.completed', counts).message;
   }
 
@@ -142,11 +124,8 @@ export class ResultMessages {
     return this.#message(type, `${this.#name}/${type}`, data, []);
   }
 
-  /** What came as JSON goes on as it came, behind our own fields. */
-  #dataOf({ index, fields, json }: JobResult): Buffer {
-    const head = `${this.#head}${index},`;
-    if (json) return Buffer.concat([Buffer.from(head), json.subarray(1)]);
-    return Buffer.from(head + JSON.stringify(fields).slice(1));
+  #dataOf(result: JobResult): Buffer {
+    return Buffer.concat([Buffer.from(`${this.#head}${result.index}`), ...contentsOf(result, true), END]);
   }
 
   #message(type: string, id: string, data: Buffer, more: readonly Attribute[]): SizedMessage {
@@ -154,6 +133,25 @@ export class ResultMessages {
     const message = { data, attributes: { ...this.#shared, ...own }, ...this.#ordering };
     return { message, bytes: data.length + this.#sharedBytes + sizeOfAttributes(own) };
   }
+}
+
+/** Returns the members of a result's message, apart from `jobId` and `index`, as a JSON object. */
+export function resultJson(result: JobResult): Buffer {
+  return Buffer.concat([START, ...contentsOf(result, false), END]);
+}
+
+function contentsOf({ fields, members = [] }: JobResult, hasMore: boolean): readonly Buffer[] {
+  const own = Buffer.from(JSON.stringify(fields).slice(1, -1));
+  const all = own.length === 0 ? members : [own, ...members];
+  return all.flatMap((member, place) => (hasMore || place > 0 ? [SEPARATOR, member] : [member]));
+}
+
+/** Returns a key as an attribute's text: the string itself, or the digits of a number. */
+function keyText(key: Buffer | undefined): string | undefined {
+  if (key === undefined || key.length > MAX_KEY_BYTES) return undefined;
+  const text = key.toString();
+  if (text.startsWith('"')) return String(JSON.parse(text)) || undefined;
+  return /^[-\d]/.test(text) ? text : undefined;
 }
 
 function sizeOfAttributes(attributes: Readonly<Record<string, string>>): number {

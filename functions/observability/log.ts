@@ -21,6 +21,7 @@ interface ResultsProgress {
   readonly published: number;
   readonly failed: number;
   readonly total?: number | undefined;
+  readonly expected?: number | undefined;
 }
 
 export type Outcome = 'published' | 'duplicate' | 'conflict' | 'quarantined';
@@ -103,15 +104,40 @@ export class Log {
     this.#line('INFO', 'results_completed', `${progress.published} results are out`, { ...facts, ...progress });
   }
 
-  /** Gemini will never give them: gone, foreign, or refused. */
+  /** Gemini gave fewer results than the job had requests. */
+  resultsMissing(facts: ResultsFacts, progress: ResultsProgress, missing: number): void {
+    const { published, failed, expected } = progress;
+    const message = `Gemini gave ${published} results for ${expected} requests: ${missing} are missing`;
+    this.#line('WARNING', 'results_missing', message, { ...facts, published, failed, expected, missing });
+  }
+
+  /** An alert reads this line: the job or its file is missing, foreign or blocked. */
   resultsFailed(facts: ResultsFacts, progress: ResultsProgress, error: { code: string; message: string }): void {
     this.#line('ERROR', 'results_failed', `Results cannot be read: ${error.code}`, { ...facts, ...progress, error });
   }
 
-  /** The event is sent again, and the work goes on where it is. */
-  resultsInterrupted(facts: ResultsFacts, progress: ResultsProgress, error: Error): void {
-    const fields = { ...facts, ...progress, ...describe(error.cause ?? error) };
-    this.#line('WARNING', 'results_interrupted', `Results interrupted: ${error.message}`, fields);
+  /** An alert reads this line: the attempt failed, and is repeated until an operator or time has fixed the reason. */
+  resultsInterrupted(
+    facts: ResultsFacts,
+    progress: ResultsProgress,
+    error: { code: string; message: string },
+    thrown: Error,
+  ): void {
+    const fields = { ...facts, ...progress, error, ...describe(thrown.cause ?? thrown) };
+    this.#line('ERROR', 'results_interrupted', `Results interrupted: ${error.message}`, fields);
+  }
+
+  /** The attempt ended without a failure, and the next one resumes. */
+  resultsPaused(facts: ResultsFacts, progress: ResultsProgress, thrown: Error): void {
+    this.#line('INFO', 'results_paused', thrown.message, { ...facts, ...progress });
+  }
+
+  /** An alert reads this line: no result of these jobs was published for `minutes`. */
+  resultsStalled(jobIds: readonly string[], minutes: number): void {
+    const message =
+      `The results of ${jobIds.length} jobs or more have been stalled for ${minutes} minutes; ` +
+      'see results.lastError in "jobs show ID", then run "jobs retry ID"';
+    this.#line('ERROR', 'results_stalled', message, { jobIds });
   }
 
   resultsClaimLost(jobId: string): void {

@@ -11,17 +11,21 @@ import {
 export interface ReconcileConfig extends ProjectSettings {
   readonly gemini: GeminiSettings;
   readonly ttlDays: number;
-  /** Ages from which something counts as stuck. */
+  /** Age of a delivery that counts as stuck, of a job without news, and of an overdue job. */
   readonly pendingSeconds: number;
   readonly jobSeconds: number;
   readonly overdueSeconds: number;
-  /** Whether webhooks that Gemini has disabled after failures are enabled again. */
+  /** Enables webhooks again that Gemini has disabled after failed deliveries. */
   readonly enableWebhooks: boolean;
-  /** Where our webhooks lead; unknown, all of the API key's project count as ours. */
+  /** URL of geminiCallback. Without it, all webhooks of the API key's project count as the installation's. */
   readonly callbackUrl: URL | undefined;
 }
 
-/** @throws {ConfigError} that names every bad variable. */
+/**
+ * Reads the settings from environment variables.
+ *
+ * @throws {ConfigError} that names every bad variable.
+ */
 export function readReconcileConfig(variables: NodeJS.ProcessEnv): ReconcileConfig {
   const environment = new Environment(variables);
   const seconds = (name: string, fallback: number) =>

@@ -4,9 +4,9 @@ import { ServiceError } from '../runtime/serviceError.ts';
 import { readReconcileConfig } from './config.ts';
 
 /**
- * `reconcileJobs`, put together from its environment; what it needs is loaded behind the configuration.
+ * Composes `reconcileJobs` from its environment. Its libraries are loaded after the configuration has been checked.
  *
- * @throws {ConfigError} where the environment is not complete.
+ * @throws {ConfigError} that names every bad variable.
  */
 export function createReconcileJobs(variables: NodeJS.ProcessEnv): RequestListener {
   const config = readReconcileConfig(variables);
@@ -19,7 +19,7 @@ export function createReconcileJobs(variables: NodeJS.ProcessEnv): RequestListen
 
 async function answer(request: IncomingMessage, response: ServerResponse, run: () => Promise<object>): Promise<void> {
   try {
-    if (request.method !== 'POST') throw new ServiceError('METHOD_NOT_ALLOWED', 'Runs are asked for with POST.');
+    if (request.method !== 'POST') throw new ServiceError('METHOD_NOT_ALLOWED', 'Send POST to run the reconciler.');
     sendJson(request, response, 200, {}, await run());
   } catch (error) {
     const failure = ServiceError.of(error);

@@ -6,12 +6,13 @@ import { Deliveries } from '../store/deliveries.ts';
 import { connectFirestore } from '../store/firestore.ts';
 import { ReconcilableJobs } from '../store/reconcilableJobs.ts';
 import type { ReconcileConfig } from './config.ts';
-import { reconcile, type Summary } from './run.ts';
+import type { Summary } from './reconcileRun.ts';
+import { reconcile } from './run.ts';
 
-/** The platform's default for a function is 60 s; the rest is for the next run. */
+/** A run ends before the platform's default time-out of 60 s; the next run continues. */
 const BUDGET_MILLIS = 50_000;
 
-/** @returns what makes one run. */
+/** Connects the reconciler and returns the function that runs it once. */
 export function connectReconciler(config: ReconcileConfig, log = new Log(config.projectId)): () => Promise<Summary> {
   const firestore = connectFirestore(config);
   const gemini = geminiByKey(config.gemini, log);

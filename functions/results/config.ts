@@ -6,15 +6,19 @@ export interface ResultsConfig extends ProjectSettings {
   readonly gemini: GeminiSettings;
   /** Cloud Storage bucket for results that do not fit into a message. */
   readonly bucket: string | undefined;
-  /** How long one event may be worked on before its progress is kept and the event is sent again. */
+  /** Time for one attempt; then its progress is recorded and Pub/Sub delivers the event again. */
   readonly budgetMillis: number;
 }
 
-/** The longest that the platform lets a function for events run. */
+/** The platform's longest time-out of a function for events. */
 const DEFAULT_TIMEOUT_SECONDS = 540;
 const GRACE_MILLIS = 30_000;
 
-/** @throws {ConfigError} that names every bad variable. */
+/**
+ * Reads the settings from environment variables.
+ *
+ * @throws {ConfigError} that names every bad variable.
+ */
 export function readResultsConfig(variables: NodeJS.ProcessEnv): ResultsConfig {
   const environment = new Environment(variables);
   const limits = { min: 1, max: 3_600, unit: 'seconds' };

@@ -3,10 +3,10 @@ import { favourMemory } from '../runtime/memory.ts';
 import { readResultsConfig } from './config.ts';
 
 /**
- * `fetchResults`, put together from its environment. What it needs is loaded behind the configuration, so that none of
- * it is loaded for the other functions.
+ * Composes `fetchResults` from its environment. Its libraries are loaded after the configuration has been checked, and
+ * not at all for the other functions.
  *
- * @throws {ConfigError} where the environment is not complete.
+ * @throws {ConfigError} that names every bad variable.
  */
 export function createFetchResults(variables: NodeJS.ProcessEnv): EventHandler {
   const config = readResultsConfig(variables);

@@ -3,25 +3,25 @@ import type { JobKind } from '../model/jobName.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { PushedMessage } from '../http/push.ts';
 
-/** What the news of a job says, on the events' topic. */
+/** An event of a job, as a message of the events' topic carries it. */
 export interface JobEvent {
   readonly eventType: string;
   readonly job: { readonly name: string; readonly kind: JobKind };
-  /** When it happened, RFC 3339. */
+  /** RFC 3339. */
   readonly timestamp: string;
-  /** The event's own pointers. */
+  /** The event's `data`, with its pointers to the output. */
   readonly data: JsonObject;
   readonly webhookId: string | undefined;
   readonly route: string | undefined;
-  /** Set where another delivery has already announced the same end of this job. */
+  /** The webhook-id that announced the same final state of this job before. */
   readonly repeatOf: string | undefined;
-  /** Of the request that brought the callback. */
+  /** Trace context of the callback's request. */
   readonly traceparent: string | undefined;
-  /** The attributes `meta_<key>`, as the job's submitter gave them. */
+  /** The attributes `meta_<key>`: the job's user metadata. */
   readonly metadata: readonly (readonly [string, string])[];
 }
 
-/** @returns `undefined` where the message holds no event of a job. */
+/** Reads the event of a job from a message; returns `undefined` where the message holds none. */
 export function readJobEvent({ data: payload, attributes, publishTime }: PushedMessage): JobEvent | undefined {
   const event = parseEvent(payload, timeAt(attributes['ce-time']) ?? publishTime);
   if (event?.job === undefined) return undefined;
@@ -38,7 +38,7 @@ export function readJobEvent({ data: payload, attributes, publishTime }: PushedM
   };
 }
 
-/** The time of an event that carries none of its own. */
+/** Returns the time in an attribute, for an event without a timestamp. */
 function timeAt(text = ''): Date | undefined {
   const time = new Date(text);
   return Number.isNaN(time.getTime()) ? undefined : time;

@@ -1,31 +1,24 @@
 import { GeminiError } from '../gemini/errors.ts';
-import type { Message } from '../model/message.ts';
-import { canHaveOutput, type Progress } from '../model/progress.ts';
-import { type FunctionCall, MAX_MESSAGE_BYTES, ResultMessages } from '../model/result.ts';
-import { Deadline } from '../runtime/deadline.ts';
-import { ServiceError } from '../runtime/serviceError.ts';
 import type { PushedMessage } from '../http/push.ts';
+import { canHaveOutput } from '../model/eventTypes.ts';
+import type { Message } from '../model/message.ts';
+import { missingResults, type Progress } from '../model/progress.ts';
+import { type FunctionCall, MAX_MESSAGE_BYTES, ResultMessages } from '../model/result.ts';
 import type { Log } from '../observability/log.ts';
+import { Deadline } from '../runtime/deadline.ts';
 import { retrying } from '../runtime/retry.ts';
-import { RESULTS_LEASE_MILLIS, type ResultsClaimed } from '../store/results.ts';
+import { ServiceError } from '../runtime/serviceError.ts';
+import { type JobResults, RESULTS_LEASE_MILLIS, type ResultsClaim } from '../store/results.ts';
+import { classifyStop, type CodedError, type Stop } from './failure.ts';
+import { type JobEvent, readJobEvent } from './jobEvent.ts';
+import { BatchPublisher } from './publishing/batchPublisher.ts';
 import type { Bucket } from './publishing/bucket.ts';
 import { Checkpoints } from './publishing/checkpoints.ts';
-import { BatchPublisher } from './publishing/batchPublisher.ts';
-import { type JobEvent, readJobEvent } from './jobEvent.ts';
+import { placeResult } from './publishing/resultPlacement.ts';
+import { Tally } from './publishing/tally.ts';
 import { openOutput } from './sources/index.ts';
-import type { Found, Output, Start } from './sources/source.ts';
-import { place } from './publishing/resultPlacement.ts';
+import type { Output, SourcedResult, SourceItem } from './sources/source.ts';
 import type { VideoSources } from './sources/video.ts';
-
-type Claim = Extract<ResultsClaimed, { readonly status: 'claimed' }>['claim'];
-
-interface ResultsStore {
-  claim(job: JobEvent['job'], eventType: string, deadline: Deadline): Promise<ResultsClaimed>;
-  advance(claim: Claim, progress: Progress, deadline: Deadline): Promise<boolean>;
-  release(claim: Claim, progress: Progress, deadline: Deadline): Promise<boolean>;
-  complete(claim: Claim, progress: Progress, deadline: Deadline): Promise<boolean>;
-  fail(claim: Claim, progress: Progress, error: FinalError, deadline: Deadline): Promise<boolean>;
-}
 
 interface Publisher {
   publishAll(topic: 'results', messages: readonly Message[], deadline: Deadline): Promise<readonly string[]>;
@@ -33,194 +26,209 @@ interface Publisher {
 
 export interface Dependencies extends VideoSources {
   readonly bucket: Bucket | undefined;
-  readonly store: ResultsStore;
+  readonly store: Pick<JobResults, 'claim' | 'advance' | 'release' | 'complete' | 'fail'>;
   readonly publisher: Publisher;
   readonly log: Log;
-  /** How long one event may be worked on. */
+  /** Time for one attempt. */
   readonly budgetMillis: number;
-  /** Aborted when the instance ends. */
+  /** Aborts when the instance shuts down. */
   readonly stopping: AbortSignal;
-}
-
-interface FinalError {
-  readonly code: string;
-  readonly message: string;
 }
 
 export type ResultsOutcome = 'ignored' | 'repeat' | 'completed' | 'failed';
 
 const STORE_MILLIS = 8_000;
-/** Less than a lease, so that a checkpoint that gets no answer can be tried again. */
+/** Less than a lease, so that a checkpoint without an answer can be repeated. */
 const CHECKPOINT_MILLIS = 3_000;
 const PUBLISH_MILLIS = 20_000;
 
 /**
- * Brings the results of the job that a message announces: each of them, and at the end that it was the last.
+ * Publishes the results of the job that a message announces, and then that they are complete or have failed.
  *
- * To return is to have done it, now or earlier; or to have said that it cannot be done, ever.
- *
- * @throws {ServiceError} where the event is to be sent again; the work then goes on where it was.
+ * @returns once that is done, now or by an earlier delivery.
+ * @throws {ServiceError} where the event must be delivered again; the next attempt resumes at the last checkpoint.
  */
 export async function fetchResults(message: PushedMessage, dependencies: Dependencies): Promise<ResultsOutcome> {
-  const notice = readJobEvent(message);
-  if (notice === undefined || !canHaveOutput(notice.eventType)) return 'ignored';
-  if (notice.repeatOf !== undefined) return 'repeat';
-  const { store } = dependencies;
-  const log = dependencies.log.traced({ traceparent: notice.traceparent });
-  const claimed = await store.claim(notice.job, notice.eventType, Deadline.inMillis(STORE_MILLIS));
+  const event = readJobEvent(message);
+  if (event === undefined || !canHaveOutput(event.eventType)) return 'ignored';
+  if (event.repeatOf !== undefined) return 'repeat';
+  const log = dependencies.log.traced({ traceparent: event.traceparent });
+  const claimed = await dependencies.store.claim(event.job, event.eventType, Deadline.inMillis(STORE_MILLIS));
   if (claimed.status === 'done') return 'repeat';
   if (claimed.status === 'in_progress')
-    throw new ServiceError('RESULTS_IN_PROGRESS', 'Another instance reads the results of this job.', claimed);
-  return await new Run(notice, claimed.claim, claimed.from, { ...dependencies, log }).toItsEnd();
+    throw new ServiceError('RESULTS_IN_PROGRESS', 'Another instance is reading the results of this job.', claimed);
+  return await new Attempt(event, claimed.claim, claimed.from, { ...dependencies, log }).run();
 }
 
-/** The reading of one job's results, from the claim to its end. */
-class Run {
-  readonly #notice: JobEvent;
-  readonly #claim: Claim;
+/** One attempt to read the results of a job, from the claim to its release. */
+class Attempt {
+  readonly #event: JobEvent;
+  readonly #claim: ResultsClaim;
+  readonly #from: Progress;
   readonly #dependencies: Dependencies;
   readonly #messages: ResultMessages;
-  readonly #failing = new AbortController();
+  readonly #lost = new AbortController();
   readonly #signal: AbortSignal;
   readonly #checkpoints: Checkpoints;
 
-  constructor(notice: JobEvent, claim: Claim, from: Progress, dependencies: Dependencies) {
+  constructor(event: JobEvent, claim: ResultsClaim, from: Progress, dependencies: Dependencies) {
     const { stopping, budgetMillis } = dependencies;
-    this.#notice = notice;
+    this.#event = event;
     this.#claim = claim;
-    this.#messages = new ResultMessages(notice);
-    this.#signal = AbortSignal.any([this.#failing.signal, stopping, AbortSignal.timeout(budgetMillis)]);
+    this.#from = from;
+    this.#messages = new ResultMessages(event);
+    this.#signal = AbortSignal.any([this.#lost.signal, stopping, AbortSignal.timeout(budgetMillis)]);
     this.#dependencies = { ...dependencies, bucket: dependencies.bucket?.until(this.#signal) };
     this.#checkpoints = new Checkpoints(from, {
       save: async (progress) => await this.#save(progress),
       leaseMillis: RESULTS_LEASE_MILLIS,
-      onLost: (cause) => this.#failing.abort(cause ?? takenOver()),
+      onLost: (cause) => this.#lost.abort(cause ?? leaseLost()),
     });
   }
 
-  async toItsEnd(): Promise<'completed' | 'failed'> {
+  async run(): Promise<'completed' | 'failed'> {
     const { log } = this.#dependencies;
-    const facts = { jobId: this.#notice.job.name, eventType: this.#notice.eventType };
-    log.resultsStarted(facts, this.#checkpoints.latest);
+    log.resultsStarted(this.#facts, countsOf(this.#from));
     try {
-      await this.#bring(await this.#open());
-      log.resultsCompleted(facts, this.#checkpoints.latest);
+      await this.#publishOutput(await this.#open());
+      log.resultsCompleted(this.#facts, countsOf(this.#checkpoints.latest));
       return 'completed';
     } catch (error) {
-      const failure = this.#failureOf(error);
       await this.#checkpoints.stop();
-      if (!isFinal(failure)) {
-        log.resultsInterrupted(facts, this.#checkpoints.latest, failure);
-        await this.#giveBack();
-        throw failure;
-      }
-      const final = { code: failure.status, message: failure.message };
-      log.resultsFailed(facts, this.#checkpoints.latest, final);
-      await this.#giveUp(final);
-      return 'failed';
+      return await this.#end(this.#classify(error));
     } finally {
       await this.#checkpoints.stop();
     }
   }
 
-  async #open(): Promise<Output> {
-    const { position, published } = this.#checkpoints.latest;
-    const start: Start = { position, published };
-    return await openOutput(this.#notice, start, this.#dependencies, this.#signal);
+  get #facts() {
+    return { jobId: this.#event.job.name, eventType: this.#event.eventType };
   }
 
-  async #bring(output: Output): Promise<void> {
-    switch (output.kind) {
-      case 'results':
-        await this.#bringResults(output.results);
-        await this.#publish([this.#messages.completed(this.#checkpoints.latest)]);
-        break;
-      case 'calls':
-        await this.#publish([this.#messageOf(output.calls)]);
-        break;
-      case 'none':
-        break;
+  async #open(): Promise<Output> {
+    return await openOutput(this.#event, this.#from, this.#dependencies, this.#signal);
+  }
+
+  async #publishOutput(output: Output): Promise<void> {
+    if (output.kind === 'results') {
+      await this.#publishResults(output.results);
+      await this.#publishCompletion();
     }
+    if (output.kind === 'calls') await this.#publish([this.#callsMessage(output.calls, output.text)]);
     await this.#checkpoints.stop();
     const { store, log } = this.#dependencies;
     const held = await store.complete(this.#claim, this.#checkpoints.latest, Deadline.inMillis(STORE_MILLIS));
-    if (!held) log.resultsClaimLost(this.#notice.job.name);
+    if (!held) log.resultsClaimLost(this.#event.job.name);
   }
 
-  async #bringResults(results: AsyncIterable<Found>): Promise<void> {
-    const flow = new BatchPublisher<Progress>({
-      publish: async (messages) => await this.#publish(messages),
+  async #publishResults(items: AsyncIterable<SourceItem>): Promise<void> {
+    const tally = new Tally(this.#from);
+    const batches = new BatchPublisher<Progress>({
+      publish: async (messages, { order }) => {
+        if (order) await this.#checkpoints.recordOrder(order);
+        await this.#publish(messages);
+      },
       onPublished: async (progress) => await this.#checkpoints.reached(progress),
     });
-    let { failed } = this.#checkpoints.latest;
-    for await (const { result, position, total } of results) {
+    for await (const item of items) {
       this.#signal.throwIfAborted();
-      const placed = await place(result, this.#messages, this.#notice.job.name, this.#dependencies.bucket);
-      failed += Number(placed.failed);
-      await flow.add(placed, { position, published: result.index + 1, failed, total });
+      if ('expected' in item) tally.expect(item.expected);
+      else await this.#publishResult(item, tally, batches);
     }
-    await flow.end();
+    await batches.end();
+    await this.#checkpoints.reached(tally.end());
   }
 
-  /** Publishes for as long as there is time: the platform would only send the event again. */
+  async #publishResult(
+    { result, position, total, order }: SourcedResult,
+    tally: Tally,
+    batches: BatchPublisher<Progress>,
+  ): Promise<void> {
+    const placed = await placeResult(result, this.#messages, this.#event.job.name, this.#dependencies.bucket);
+    const { index, usage } = result;
+    await batches.add(placed, tally.add({ index, failed: placed.failed, usage, position, total, order }));
+  }
+
+  async #publishCompletion(): Promise<void> {
+    const progress = this.#checkpoints.latest;
+    const missing = missingResults(progress);
+    if (missing !== undefined) this.#dependencies.log.resultsMissing(this.#facts, progress, missing);
+    await this.#publish([this.#messages.completed(progress)]);
+  }
+
+  /** Retries as long as the attempt has time: Pub/Sub would only deliver the event again. */
   async #publish(messages: readonly Message[]): Promise<void> {
     const { publisher } = this.#dependencies;
-    await retrying(
-      async () => await publisher.publishAll('results', messages, Deadline.inMillis(PUBLISH_MILLIS)),
-      transienceOfPublishing,
-      this.#signal,
-    );
+    let failure: unknown;
+    const publishing = async () =>
+      await publisher.publishAll('results', messages, Deadline.inMillis(PUBLISH_MILLIS)).catch((error: unknown) => {
+        failure = error;
+        throw error;
+      });
+    try {
+      await retrying(publishing, transienceOfPublishing, this.#signal);
+    } catch (error) {
+      throw this.#signal.aborted ? (failure ?? error) : error;
+    }
   }
 
-  /** Calls are of use in a message only. */
-  #messageOf(calls: readonly FunctionCall[]): Message {
-    const { message, bytes } = this.#messages.actionRequired(calls);
+  /** Function calls are never placed in the bucket: an agent needs them in the message. */
+  #callsMessage(calls: readonly FunctionCall[], said: string): Message {
+    const { message, bytes } = this.#messages.actionRequired(calls, said);
     if (bytes <= MAX_MESSAGE_BYTES) return message;
-    const text = 'The calls that the interaction waits for do not fit into a message of 10 MB; Gemini has them.';
-    throw new GeminiError(text, { httpStatus: 413, status: 'RESULT_TOO_LARGE' });
+    const text = 'The function calls do not fit into a message of 10 MB. Read them from Gemini: interactions.get.';
+    throw GeminiError.final('RESULT_TOO_LARGE', text);
   }
 
   async #save(progress: Progress): Promise<boolean> {
     return await this.#dependencies.store.advance(this.#claim, progress, Deadline.inMillis(CHECKPOINT_MILLIS));
   }
 
-  async #giveBack(): Promise<void> {
-    const { store, log } = this.#dependencies;
-    await store
-      .release(this.#claim, this.#checkpoints.latest, Deadline.inMillis(STORE_MILLIS))
-      .catch((error: unknown) => log.resultsClaimNotReleased(this.#notice.job.name, error));
+  #classify(error: unknown): Stop {
+    return classifyStop(error, {
+      signal: this.#signal,
+      isStopping: this.#dependencies.stopping.aborted,
+      hasProgress: this.#checkpoints.latest.published > this.#from.published,
+    });
   }
 
-  async #giveUp(error: FinalError): Promise<void> {
+  async #end(stop: Stop): Promise<'failed'> {
+    const { log } = this.#dependencies;
+    if (stop.kind === 'failed') {
+      log.resultsFailed(this.#facts, countsOf(this.#checkpoints.latest), stop.error);
+      await this.#fail(stop.error);
+      return 'failed';
+    }
+    if (stop.kind === 'paused') log.resultsPaused(this.#facts, countsOf(this.#checkpoints.latest), stop.thrown);
+    else log.resultsInterrupted(this.#facts, countsOf(this.#checkpoints.latest), stop.error, stop.thrown);
+    await this.#release(stop.kind === 'paused' ? undefined : stop.error);
+    throw stop.thrown;
+  }
+
+  async #release(reason: CodedError | undefined): Promise<void> {
+    const { store, log } = this.#dependencies;
+    await store
+      .release(this.#claim, this.#checkpoints.latest, reason, Deadline.inMillis(STORE_MILLIS))
+      .catch((failure: unknown) => log.resultsClaimNotReleased(this.#event.job.name, failure));
+  }
+
+  async #fail(error: CodedError): Promise<void> {
     const { publisher, store } = this.#dependencies;
     await publisher.publishAll('results', [this.#messages.failed(error)], Deadline.inMillis(PUBLISH_MILLIS));
     await store.fail(this.#claim, this.#checkpoints.latest, error, Deadline.inMillis(STORE_MILLIS));
   }
-
-  /** An interruption shows itself as whatever it interrupted. */
-  #failureOf(error: unknown): GeminiError | ServiceError {
-    const reason: unknown = this.#signal.aborted ? this.#signal.reason : error;
-    if (reason instanceof GeminiError && reason.isKeyRefused)
-      return new ServiceError('GEMINI_UNAVAILABLE', 'Gemini refuses the API key: check GEMINI_API_KEY.', {
-        cause: reason,
-      });
-    if (reason instanceof ServiceError || reason instanceof GeminiError) return reason;
-    const message = this.#signal.aborted
-      ? 'The results could not be read to their end this time; they go on where they are.'
-      : 'Something unexpected failed; the event is to be sent again, see the log.';
-    return new ServiceError(this.#signal.aborted ? 'RESULTS_INTERRUPTED' : 'INTERNAL', message, { cause: reason });
-  }
 }
 
-function takenOver(): ServiceError {
-  return new ServiceError('RESULTS_IN_PROGRESS', 'Another instance has taken this job over.');
+/** The part of the progress that log lines carry. */
+function countsOf({ published, failed, total, expected }: Progress) {
+  return { published, failed, total, expected };
 }
 
-function isFinal(failure: GeminiError | ServiceError): failure is GeminiError {
-  return failure instanceof GeminiError && failure.isRefusal;
+function leaseLost(): ServiceError {
+  return new ServiceError('RESULTS_IN_PROGRESS', 'Another instance has taken over the results of this job.');
 }
 
-/** Statuses of gRPC that say that nothing was wrong with the request: the backend, or the way to it, was. */
+/** gRPC codes of failures that are not the request's fault. */
 const TRANSIENT_GRPC_CODES = new Set([1, 4, 8, 10, 13, 14]);
 
 function transienceOfPublishing(error: unknown): object | undefined {

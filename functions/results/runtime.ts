@@ -9,6 +9,7 @@ import { Bucket } from './publishing/bucket.ts';
 import type { ResultsConfig } from './config.ts';
 import { fetchResults } from './pipeline.ts';
 
+/** Connects fetchResults and returns its handler. */
 export function connectResults(config: ResultsConfig): EventHandler {
   const { projectId, bucket, budgetMillis } = config;
   const log = new Log(projectId);

@@ -46,27 +46,40 @@ export const QUERIES = {
     orderBy: 'results.updatedAt',
     direction: 'asc',
   },
+  failedResults: {
+    collection: 'jobs',
+    field: 'results.state',
+    values: ['failed'],
+    orderBy: 'results.updatedAt',
+    direction: 'asc',
+  },
 } as const satisfies Record<string, QueryShape>;
 
 /** Where a page begins: behind the last document of the one before. */
 export type PageStart = QueryDocumentSnapshot;
 
-/** The first documents of a query, from before a time. */
+/** The part of a query that is read. */
+export interface QueryRange {
+  /** The latest time, inclusive. */
+  readonly before: Date;
+  /** The earliest time, inclusive. */
+  readonly since?: Date;
+  readonly after: PageStart | undefined;
+  readonly limit: number;
+}
+
+/** Returns the query for one page. */
 export function queryOf(
   firestore: Firestore,
   { collection, field, values, orderBy, direction }: QueryShape,
-  { before, after, limit }: { before: Date; after: PageStart | undefined; limit: number },
+  { before, since, after, limit }: QueryRange,
 ): Query {
-  const query = firestore
-    .collection(collection)
-    .where(field, 'in', values)
-    .where(orderBy, '<=', before)
-    .orderBy(orderBy, direction)
-    .limit(limit);
+  const all = firestore.collection(collection).where(field, 'in', values).where(orderBy, '<=', before);
+  const query = (since ? all.where(orderBy, '>=', since) : all).orderBy(orderBy, direction).limit(limit);
   return after ? query.startAfter(after) : query;
 }
 
-/** A list for people: the newest first. Of several fields Firestore merges the indexes. */
+/** A list for people, newest first. For a filter by several fields Firestore merges their indexes. */
 export interface NewestShape {
   readonly collection: string;
   readonly fields: readonly string[];
@@ -74,23 +87,38 @@ export interface NewestShape {
 }
 
 export const NEWEST = {
-  jobs: { collection: 'jobs', fields: ['state', 'kind'], orderBy: 'updatedAt' },
-  deliveries: { collection: 'deliveries', fields: ['state'], orderBy: 'firstReceivedAt' },
+  jobs: { collection: 'jobs', fields: ['state', 'kind', 'jobId', 'route', 'lastEvent.type'], orderBy: 'updatedAt' },
+  deliveries: { collection: 'deliveries', fields: ['state', 'type', 'jobId', 'route'], orderBy: 'firstReceivedAt' },
+  /** Ordered by the results' own time, which every record with results has. */
+  results: { collection: 'jobs', fields: ['results.state'], orderBy: 'results.updatedAt' },
 } as const satisfies Record<string, NewestShape>;
 
-/** @param values of the fields; those without one are not looked at. */
+/** One value of a field, or one of several. */
+export type FilterValue = string | readonly string[] | undefined;
+
+/**
+ * Selects records by the values of some of the shape's fields, newest first.
+ *
+ * @param since the earliest time of the field that orders them.
+ */
 export function newestOf(
   firestore: Firestore,
   { collection, fields, orderBy }: NewestShape,
-  values: Readonly<Record<string, string | undefined>>,
-  limit: number,
+  values: Readonly<Record<string, FilterValue>>,
+  since?: Date,
 ): Query {
   const all: Query = firestore.collection(collection);
-  return fields
-    .filter((field) => values[field] !== undefined)
-    .reduce((query, field) => query.where(field, '==', values[field]), all)
-    .orderBy(orderBy, 'desc')
-    .limit(limit);
+  const filtered = fields.reduce((query, field) => {
+    const value = values[field];
+    if (value === undefined) return query;
+    return typeof value === 'string' ? query.where(field, '==', value) : query.where(field, 'in', value);
+  }, all);
+  return (since === undefined ? filtered : filtered.where(orderBy, '>=', since)).orderBy(orderBy, 'desc');
+}
+
+/** Selects records that are older than a time, by the same indexes. */
+export function olderThan(query: Query, { orderBy }: NewestShape, before: Date): Query {
+  return query.where(orderBy, '<', before);
 }
 
 /** The path of a job's field by which alone jobs are found, which its index is for. */

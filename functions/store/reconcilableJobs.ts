@@ -1,10 +1,10 @@
 import { type DocumentData, FieldValue, type Firestore, Timestamp } from '@google-cloud/firestore';
 import type { KnownJob } from '../model/reconciledDelivery.ts';
-import type { JobState } from '../model/job.ts';
+import type { JobState } from '../model/eventTypes.ts';
 import type { Deadline } from '../runtime/deadline.ts';
 import { isContention } from './grpc.ts';
 import { readJob } from './jobs.ts';
-import { type PageStart, QUERIES, queryOf } from './queries.ts';
+import { type PageStart, QUERIES, queryOf, type QueryRange } from './queries.ts';
 
 /** A job as a reconciler sees it. */
 export interface RegisteredJob extends KnownJob {
@@ -13,26 +13,28 @@ export interface RegisteredJob extends KnownJob {
   readonly since: Date;
   /** The version of its record that this is. */
   readonly version: Timestamp;
-  /** How often Gemini was asked about it in vain. */
-  readonly asked: number;
-  /** Not to be asked again before. */
+  /** How often Gemini was queried about it without an end. */
+  readonly queries: number;
+  /** The earliest time of the next query. */
   readonly nextAt: Date | undefined;
-  /** Until then a reconciler is at work on it. */
+  /** Until then one run works on it. */
   readonly heldUntil: Date | undefined;
-  /** Gemini did not know it when it was asked last. */
+  /** Gemini did not know it at the last query. */
   readonly isGone: boolean;
-  readonly isOverdueTold: boolean;
-  /** The delivery that announced what its results are of. */
+  readonly isOverdueAnnounced: boolean;
+  /** The webhook-id of the delivery that announced the results. */
   readonly announcedBy: string | undefined;
   readonly resultsLeaseUntil: Date | undefined;
   readonly resultsUpdatedAt: Date;
-  /** How often its results were started again since somebody took them up. */
+  /** Restarts since results were last published. */
   readonly restarts: number;
+  /** The time since which no result was published. */
+  readonly stalledSince: Date;
 }
 
 type Query = 'silentJobs' | 'overdueJobs' | 'stalledResults';
 
-/** The jobs' records, for whoever looks after those that nothing is heard of. */
+/** The records of jobs, as the reconciler reads and changes them. */
 export class ReconcilableJobs {
   readonly #firestore: Firestore;
 
@@ -40,63 +42,57 @@ export class ReconcilableJobs {
     this.#firestore = firestore;
   }
 
-  /** The first of a query's jobs, from before a time. */
-  async page(
-    query: Query,
-    before: Date,
-    after: PageStart | undefined,
-    limit: number,
-    deadline: Deadline,
-  ): Promise<readonly RegisteredJob[]> {
-    const found = queryOf(this.#firestore, QUERIES[query], { before, after, limit }).get();
+  /** Returns one page of a query's jobs. */
+  async page(query: Query, range: QueryRange, deadline: Deadline): Promise<readonly RegisteredJob[]> {
+    const found = queryOf(this.#firestore, QUERIES[query], range).get();
     const { docs } = await deadline.wait(found, 'STORE_UNAVAILABLE', 'Firestore did not answer in time.');
     return docs.map(readRegistered);
   }
 
   /**
-   * Says that a job is being asked about, before it is: of several at once one may.
+   * Records a query of a job before it is sent, so that only one of several runs sends it.
    *
-   * @returns the job as it is now; `undefined` where its record has changed since it was read, as with all that follow.
+   * @returns the job as it is now; `undefined`, here and below, where its record has changed since it was read.
    */
-  async claimAsking(
+  async claimQuery(
     job: RegisteredJob,
     { now, nextAt, heldUntil }: { readonly now: Date; readonly nextAt: Date; readonly heldUntil: Date },
     deadline: Deadline,
   ): Promise<RegisteredJob | undefined> {
-    const asked = job.asked + 1;
-    return await this.#change(job, { updatedAt: now, reconcile: { asked, nextAt, heldUntil } }, deadline);
+    const reconcile = { asked: job.queries + 1, nextAt, heldUntil };
+    return await this.#change(job, { updatedAt: now, reconcile }, deadline);
   }
 
-  /** The same for what is to be told of it. */
+  /** Claims a job in order to announce something about it. */
   async hold(job: RegisteredJob, heldUntil: Date, deadline: Deadline): Promise<RegisteredJob | undefined> {
     return await this.#change(job, { 'reconcile.heldUntil': heldUntil }, deadline);
   }
 
-  /** Puts a job about which there is nothing to ask behind all others. */
-  async pass(job: RegisteredJob, now: Date, deadline: Deadline): Promise<RegisteredJob | undefined> {
+  /** Moves a job that cannot be queried to the back of the queue. */
+  async defer(job: RegisteredJob, now: Date, deadline: Deadline): Promise<RegisteredJob | undefined> {
     return await this.#change(job, { updatedAt: now }, deadline);
   }
 
-  /** The same for the restart of a job's results. After the last one they are in no query, which goes by their time. */
-  async claimRestart(job: RegisteredJob, now: Date, isLast: boolean, deadline: Deadline): Promise<boolean> {
-    const updatedAt = isLast ? FieldValue.delete() : now;
-    const fields = { 'results.updatedAt': updatedAt, 'results.restarts': job.restarts + 1 };
-    return await this.#touch(job, fields, deadline);
+  /**
+   * Claims the restart of a job's results.
+   *
+   * @returns `false` where the record has changed since it was read.
+   */
+  async claimRestart(job: RegisteredJob, now: Date, deadline: Deadline): Promise<boolean> {
+    const results = { updatedAt: now, restarts: job.restarts + 1, stalledSince: job.stalledSince };
+    const fields = Object.fromEntries(Object.entries(results).map(([name, value]) => [`results.${name}`, value]));
+    return (await this.#change(job, fields, deadline)) !== undefined;
   }
 
-  /** Gemini says that a job which was claimed goes on. */
+  /** Records that a claimed job has not ended at Gemini. */
   async markRunning(job: RegisteredJob, deadline: Deadline): Promise<RegisteredJob | undefined> {
     return await this.#change(job, { state: 'running', ...NOT_HELD }, deadline);
   }
 
-  /** Gemini does not know a job which was claimed: nobody can say what has become of it. */
-  async markGone(job: RegisteredJob, nextAt: Date, deadline: Deadline): Promise<RegisteredJob | undefined> {
+  /** Records that Gemini does not know a claimed job. */
+  async markUnknown(job: RegisteredJob, nextAt: Date, deadline: Deadline): Promise<RegisteredJob | undefined> {
     const gone = { state: 'unknown', 'reconcile.gone': true, 'reconcile.nextAt': nextAt };
     return await this.#change(job, { ...gone, ...NOT_HELD }, deadline);
-  }
-
-  async #touch(job: RegisteredJob, fields: DocumentData, deadline: Deadline): Promise<boolean> {
-    return (await this.#change(job, fields, deadline)) !== undefined;
   }
 
   async #change(job: RegisteredJob, fields: DocumentData, deadline: Deadline): Promise<RegisteredJob | undefined> {
@@ -127,16 +123,22 @@ function readRegistered(snapshot: PageStart): RegisteredJob {
     route: data['route'] as string | undefined,
     since: timeOf(data['submittedAt']) ?? timeOf(data['createdAt']) ?? new Date(0),
     version: snapshot.updateTime,
-    asked: Number(reconcile['asked'] ?? 0),
+    queries: Number(reconcile['asked'] ?? 0),
     nextAt: timeOf(reconcile['nextAt']),
     heldUntil: timeOf(reconcile['heldUntil']),
     isGone: reconcile['gone'] === true,
-    isOverdueTold: timeline.some(({ type }) => type === 'job.overdue'),
+    isOverdueAnnounced: timeline.some(({ type }) => type === 'job.overdue'),
     announcedBy: timeline.find(({ type }) => type === results['event'])?.webhookId,
     resultsLeaseUntil: timeOf(results['leaseUntil']),
     resultsUpdatedAt: timeOf(results['updatedAt']) ?? new Date(0),
     restarts: Number(results['restarts'] ?? 0),
+    stalledSince: timeOf(results['stalledSince']) ?? timeOf(results['updatedAt']) ?? new Date(0),
   };
+}
+
+/** Returns the position of a job in the query that it was found by. */
+export function positionOf({ snapshot }: RegisteredJob): PageStart {
+  return snapshot;
 }
 
 function timeOf(value: unknown): Date | undefined {

@@ -7,19 +7,28 @@ import {
   type Firestore,
   Timestamp,
 } from '@google-cloud/firestore';
-import { stateOf } from '../model/job.ts';
+import { stateOf } from '../model/eventTypes.ts';
 import { type JobKind, jobDocumentId } from '../model/jobName.ts';
-import { announcesResults, decideResults, type Progress, type ResultsRecord } from '../model/progress.ts';
+import {
+  announcesResults,
+  decideResults,
+  missingResults,
+  type Progress,
+  type ResultsRecord,
+} from '../model/progress.ts';
+import type { TokenUsage } from '../model/tokenUsage.ts';
 import type { Deadline } from '../runtime/deadline.ts';
 import { untilDecided } from './contention.ts';
 
 /** An instance that is gone is noticed after so long; one that works renews it much more often. */
 export const RESULTS_LEASE_MILLIS = 10_000;
 
-/** The right to publish a job's results, and to say how far they are. */
+/** The right to publish a job's results and to record their progress. */
 export interface ResultsClaim {
   readonly document: DocumentReference;
   readonly owner: string;
+  /** The number of results that were published when it was claimed. */
+  readonly publishedBefore: number;
 }
 
 export type ResultsClaimed =
@@ -65,7 +74,11 @@ export class JobResults {
         job,
         eventType,
       );
-      return { status: 'claimed', claim: { document, owner }, from: decision.from } as const;
+      return {
+        status: 'claimed',
+        claim: { document, owner, publishedBefore: decision.from.published },
+        from: decision.from,
+      } as const;
     });
     return await deadline.wait(claiming, ...UNAVAILABLE);
   }
@@ -79,17 +92,34 @@ export class JobResults {
     return await this.#change(claim, deadline, (snapshot) => ({
       ...recordOf(progress),
       ...leaseOf(snapshot, claim.owner),
+      ...(hasProgress(claim, progress) ? NOT_STALLED : {}),
     }));
   }
 
-  /** Keeps the progress and gives the lease back at once, so that the next instance need not wait for its end. */
-  async release(claim: ResultsClaim, progress: Progress, deadline: Deadline): Promise<boolean> {
-    return await this.#change(claim, deadline, () => ({ ...recordOf(progress), ...NO_LEASE }));
+  /**
+   * Records the progress and releases the lease, so that the next attempt need not wait until it expires.
+   *
+   * @param error why the attempt stopped; without one nothing is wrong.
+   */
+  async release(
+    claim: ResultsClaim,
+    progress: Progress,
+    error: { readonly code: string; readonly message: string } | undefined,
+    deadline: Deadline,
+  ): Promise<boolean> {
+    return await this.#change(claim, deadline, (snapshot) => ({
+      ...recordOf(progress),
+      ...NO_LEASE,
+      ...(hasProgress(claim, progress) ? NOT_STALLED : stalledAt(snapshot)),
+      lastError: error ? lastErrorOf(error) : FieldValue.delete(),
+    }));
   }
 
   async complete(claim: ResultsClaim, progress: Progress, deadline: Deadline): Promise<boolean> {
-    const all = { ...recordOf(progress), state: 'complete', total: progress.published };
-    return await this.#change(claim, deadline, () => ({ ...all, ...NO_LEASE }));
+    const missing = missingResults(progress) ?? FieldValue.delete();
+    const order = FieldValue.delete();
+    const all = { ...recordOf(progress), state: 'complete', total: progress.published, missing, order };
+    return await this.#change(claim, deadline, () => ({ ...all, ...NO_LEASE, ...ENDED }));
   }
 
   async fail(
@@ -98,7 +128,8 @@ export class JobResults {
     error: { readonly code: string; readonly message: string },
     deadline: Deadline,
   ): Promise<boolean> {
-    return await this.#change(claim, deadline, () => ({ ...recordOf(progress), state: 'failed', error, ...NO_LEASE }));
+    const failed = { ...recordOf(progress), state: 'failed', error };
+    return await this.#change(claim, deadline, () => ({ ...failed, ...NO_LEASE, ...ENDED }));
   }
 
   /** The record is read before each change, since events of the job may have changed it meanwhile. */
@@ -124,6 +155,23 @@ export function announcedResults(snapshot: DocumentSnapshot, eventType: string):
 }
 
 const NO_LEASE: DocumentData = { leaseOwner: FieldValue.delete(), leaseUntil: FieldValue.delete() };
+const NOT_STALLED: DocumentData = { restarts: FieldValue.delete(), stalledSince: FieldValue.delete() };
+const ENDED: DocumentData = { ...NOT_STALLED, lastError: FieldValue.delete() };
+
+const MAX_ERROR_MESSAGE_LENGTH = 1_024;
+
+function hasProgress({ publishedBefore }: ResultsClaim, { published }: Progress): boolean {
+  return published > publishedBefore;
+}
+
+/** Keeps the time since which no result was published. */
+function stalledAt(snapshot: DocumentSnapshot): DocumentData {
+  return { stalledSince: (snapshot.get('results.stalledSince') as unknown) ?? snapshot.readTime };
+}
+
+function lastErrorOf({ code, message }: { readonly code: string; readonly message: string }): DocumentData {
+  return { code, message: message.slice(0, MAX_ERROR_MESSAGE_LENGTH).toWellFormed(), at: FieldValue.serverTimestamp() };
+}
 
 /** An event that comes before its job's record, or after it was removed, makes one. */
 async function take(
@@ -133,19 +181,31 @@ async function take(
   eventType: string,
 ): Promise<void> {
   if (snapshot.updateTime) {
-    const removed = { 'results.error': FieldValue.delete(), 'results.restarts': FieldValue.delete() };
-    const fields = { ...nested(results), ...removed };
+    const isSameEvent = snapshot.get('results.event') === eventType;
+    const former = { error: FieldValue.delete(), ...(isSameEvent ? {} : ENDED) };
+    const fields = nested({ ...results, ...former });
     await snapshot.ref.update(fields, { lastUpdateTime: snapshot.updateTime });
   } else {
     const times = { createdAt: FieldValue.serverTimestamp(), updatedAt: FieldValue.serverTimestamp() };
-    const record = { jobId: job.name.toWellFormed(), kind: job.kind, state: stateOf(eventType), results, ...times };
-    await snapshot.ref.create(record);
+    const fields = { jobId: job.name.toWellFormed(), kind: job.kind, state: stateOf(eventType), ...times };
+    await snapshot.ref.create({ ...fields, results: withoutRemovals(results) });
   }
 }
 
-function recordOf({ position, published, failed, total }: Progress): DocumentData {
+/** A field that an earlier attempt has left and that the progress does not have is removed. */
+function recordOf({ position, published, failed, total, expected, usage, order }: Progress): DocumentData {
+  const optional = Object.entries({ total, expected, usage, order });
+  const fields = optional.map(([name, value]) => [name, value ?? FieldValue.delete()] as const);
   const updatedAt = FieldValue.serverTimestamp();
-  return { state: 'running', position, published, failed, updatedAt, ...(total === undefined ? {} : { total }) };
+  return { state: 'running', position, published, failed, updatedAt, ...Object.fromEntries(fields) };
+}
+
+/** A new record has nothing to remove. */
+function withoutRemovals(fields: DocumentData): DocumentData {
+  const kept = Object.entries(fields).filter(
+    ([, value]) => !(value instanceof FieldValue && value.isEqual(FieldValue.delete())),
+  );
+  return Object.fromEntries(kept) as DocumentData;
 }
 
 function leaseOf({ readTime }: DocumentSnapshot, owner: string): DocumentData {
@@ -166,6 +226,9 @@ function readResults(snapshot: DocumentSnapshot): ResultsRecord | undefined {
     published: Number(results['published'] ?? 0),
     failed: Number(results['failed'] ?? 0),
     total: results['total'] as number | undefined,
+    expected: results['expected'] as number | undefined,
+    usage: results['usage'] as TokenUsage | undefined,
+    order: results['order'] as Buffer | undefined,
     event: results['event'] as string | undefined,
     leaseOwner: results['leaseOwner'] as string | undefined,
     leaseUntil: leaseUntil instanceof Timestamp ? leaseUntil.toDate() : undefined,

@@ -1,8 +1,11 @@
 import type { DeliveryRecord } from '../../simulator/ledger.ts';
+import { exitWithMessages } from '../messages.ts';
 import { eventually } from '../process.ts';
 import { answered, fact, failed, lastLine, title } from './print.ts';
 import { type Scene, SCENES } from './scenes.ts';
 import { setStage, type Stage } from './stage.ts';
+
+exitWithMessages();
 
 /** The main job, end to end: Gemini's jobs end, and become job records in Firestore and messages on Pub/Sub. */
 const stage = await setStage();

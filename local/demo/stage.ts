@@ -15,6 +15,8 @@ export interface Stage {
   readonly gemini: GoogleGenAI;
   readonly project: LocalProject;
   readonly callbackUrl: string;
+  /** Settings of all parts, secrets included. */
+  readonly variables: Readonly<Record<string, string>>;
   /** The callback's address for dynamic webhooks of a pipeline. */
   readonly dynamicUrl: (route: string) => string;
   close(): Promise<void>;
@@ -70,12 +72,22 @@ export async function setStage({ simulatorPort = 0 } = {}): Promise<Stage> {
     ends.push(() => results.end());
     await project.push('gemini-events', results.url);
     done('fetchResults', `${results.url}, for every message of gemini-events`);
+    const variables = {
+      ...env,
+      GEMINI_API_KEY: 'any-key',
+      GOOGLE_GEMINI_BASE_URL: simulator.url,
+      CALLBACK_URL: callbackUrl,
+    };
     const dynamicUrl = (route: string) => `${callbackUrl}/dynamic/${route}/${signRoute(route, routeKey)}`;
-    return { simulator, gemini, project, callbackUrl, dynamicUrl, close };
+    return { simulator, gemini, project, callbackUrl, variables: present(variables), dynamicUrl, close };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+function present(variables: NodeJS.ProcessEnv): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(variables).flatMap(([name, value]) => (value ? [[name, value]] : [])));
 }
 
 function endOnSignals(close: () => Promise<void>): void {

@@ -69,7 +69,7 @@ async function answerOf(
   needsKey: boolean,
   fault: ApiFault | undefined,
 ): Promise<Response> {
-  if (fault?.status !== undefined) return faultAnswer(fault.status, fault.retryAfterSeconds);
+  if (fault?.status !== undefined) return faultAnswer({ ...fault, status: fault.status });
   if (needsKey) checkKey(core.settings.get().api.key, c.req.header('x-goog-api-key') ?? c.req.query('key'));
   if (fault?.body !== undefined) return new Response(fault.body, { headers: { 'content-type': JSON_TYPE } });
   const answer = await route.handle(c);
@@ -89,9 +89,18 @@ function jsonAnswer(body: object, status = 200, headers: Record<string, string> 
   return new Response(JSON.stringify(body), { status, headers: { ...headers, 'content-type': JSON_TYPE } });
 }
 
-function faultAnswer(status: number, retryAfterSeconds: number | undefined): Response {
+function faultAnswer({
+  status,
+  rpcStatus,
+  message,
+  reason,
+  retryAfterSeconds,
+}: ApiFault & { status: number }): Response {
   const headers = retryAfterSeconds === undefined ? undefined : { 'retry-after': String(retryAfterSeconds) };
-  return jsonAnswer(new ApiError(status, `The simulator was told to answer ${status}.`), status, headers);
+  const info = { '@type': 'type.googleapis.com/google.rpc.ErrorInfo', reason, domain: 'googleapis.com' };
+  const details = reason === undefined ? [] : [info];
+  const { error } = new ApiError(status, message ?? `A fault answers ${status}.`, details).toJSON();
+  return jsonAnswer({ error: { ...error, status: rpcStatus ?? error.status } }, status, headers);
 }
 
 function errorAnswer(error: unknown): Response {

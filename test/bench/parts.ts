@@ -16,7 +16,7 @@ import { v1Signer } from '../../functions/callback/v1.ts';
 import { type SignedRequest, type Trust, verify } from '../../functions/callback/verify.ts';
 import { publishClaimed } from '../../functions/messaging/publishClaimed.ts';
 import { Publisher } from '../../functions/messaging/publisher.ts';
-import { foundDelivery } from '../../functions/model/reconciledDelivery.ts';
+import { reconciledDelivery } from '../../functions/model/reconciledDelivery.ts';
 import { signRoute } from '../../functions/model/route.ts';
 import { Deadline } from '../../functions/runtime/deadline.ts';
 import { Log } from '../../functions/observability/log.ts';
@@ -179,7 +179,12 @@ async function roundTrips(): Promise<Figure> {
   const deliveries = new Deliveries(connectFirestore({ projectId, database: '(default)' }), { ttlDays: 30 });
   const topics = { events: 'gemini-events', deadLetter: 'gemini-dead-letter' };
   const publisher = new Publisher({ projectId, pubsubEmulator: process.env['PUBSUB_EMULATOR_HOST'], topics });
-  const delivery = foundDelivery({ name: 'batches/trips', kind: 'batch' }, { name: 'succeeded', data: {} }, new Date());
+  const delivery = reconciledDelivery(
+    { name: 'batches/trips', kind: 'batch' },
+    'batch.succeeded',
+    { name: 'succeeded', data: {} },
+    new Date(),
+  );
   const deadline = Deadline.inMillis(8_000);
   const claimed = await deliveries.claim(delivery, deadline);
   if (claimed.status !== 'claimed') throw new Error('The delivery was not claimed.');

@@ -52,7 +52,13 @@ test('100,000 lines, downloads that are cut, instances that are killed: every in
   expect(repeated).toBeLessThan(kills * 3_000);
   expect(messages.filter(({ attributes }) => attributes['result_status'] === 'error').length).toBeGreaterThan(999);
   const completed = messages.find(({ attributes }) => attributes['ce-type'] === 'job.results.completed');
-  expect(JSON.parse(String(completed?.data))).toEqual({ jobId: batch, total: lines, ok: 99_000, error: 1_000 });
+  expect(JSON.parse(String(completed?.data))).toEqual({
+    jobId: batch,
+    total: lines,
+    ok: 99_000,
+    error: 1_000,
+    expected: lines,
+  });
   expect(await stage.record(batch)).toMatchObject({
     results: { state: 'complete', total: lines, published: lines, failed: 1_000 },
   });

@@ -27,7 +27,7 @@ test('where ranges are ignored, refused or answered in part a cut download loses
   }
 });
 
-test('an output that only the event names goes on where it was', async () => {
+test('an output that only the event names is resumed where it stopped', async () => {
   const stage = await Stage.open();
   const ending = await stage.start();
   const batch = await stage.batch();
@@ -51,7 +51,7 @@ test('an output that only the event names goes on where it was', async () => {
   expect(results.at(-1)?.data).toMatchObject({ total: 1_500 });
 });
 
-test('an operation that is answered in part, or without its end, is asked for again', async () => {
+test('an operation that is answered in part, or has not ended, is read again', async () => {
   const stage = await Stage.open();
   const running = await stage.start();
   const batch = await stage.batch(upTo(5).map((n) => `prompt ${n}`));
@@ -72,7 +72,7 @@ test('an operation that is answered in part, or without its end, is asked for ag
   expect(results.at(-1)?.data).toMatchObject({ total: 5, ok: 5 });
 });
 
-test('a cut inline answer is asked for again, and goes on', async () => {
+test('a cut inline answer is read again and resumed', async () => {
   const stage = await Stage.open({
     settings: { api: { faults: [{ method: 'batches.get', cutAfterBytes: 60_000, times: 1 }] } },
   });
@@ -83,7 +83,47 @@ test('a cut inline answer is asked for again, and goes on', async () => {
   expect(indexesOf(await stage.resultsToTheEnd())).toEqual(upTo(300));
 });
 
-test('429 and 5xx are waited for, as long as they ask', async () => {
+test('inline responses in another order on each read arrive once, also after a cut and a killed instance', async () => {
+  const count = 600;
+  const cut = { method: 'batches.get', cutAfterBytes: 100_000 };
+  const stage = await Stage.open({ settings: { jobs: { inlineOrder: 'changing' } } });
+  const batch = await stage.batch(upTo(count).map((n) => `prompt ${n}`));
+  await stage.simulator.finish(batch);
+  const doomed = await stage.start();
+  stage.simulator.settings.patch({
+    api: {
+      faults: [
+        { ...cut, times: 2 },
+        { method: 'batches.get', status: 503 },
+      ],
+    },
+  });
+  const delivering = deliver(doomed, eventMessage('batch.succeeded', batch));
+  await eventually('it has published two parts', 20_000, async () => {
+    const { published = 0 } = (await stage.record(batch))?.['results'] ?? {};
+    return published > 0 || undefined;
+  });
+  await doomed.end('SIGKILL');
+  expect(await delivering).toBe(0);
+  const { leaseUntil } = (await stage.record(batch))?.['results'] ?? {};
+  await sleep(leaseUntil.toMillis() - Date.now());
+  stage.simulator.settings.patch({ api: { faults: [{ ...cut, times: 1 }] } });
+  expect(await deliver(await stage.start(), eventMessage('batch.succeeded', batch))).toBe(204);
+  const results = await stage.resultsToTheEnd();
+  const keys = new Map<unknown, unknown>();
+  for (const { data, attributes } of results) {
+    if (attributes['ce-type'] !== 'job.result') continue;
+    const key = keys.get(data['index']) ?? data['key'];
+    expect(data['key']).toBe(key);
+    keys.set(data['index'], key);
+  }
+  expect(new Set(keys.values()).size).toBe(count);
+  expect([...keys.keys()].map(Number).toSorted((a, b) => a - b)).toEqual(upTo(count));
+  expect(results.at(-1)?.data).toMatchObject({ total: count, ok: count, error: 0, usage: { results: count } });
+  expect((await stage.record(batch))?.['results']).not.toHaveProperty('order');
+}, 60_000);
+
+test('429 and 5xx are retried after the pause that they ask for', async () => {
   const stage = await Stage.open({
     settings: {
       api: {
@@ -117,7 +157,7 @@ test.for([403, 404])('%s for the file is final', async (status) => {
   expect((await stage.results()).map(({ attributes }) => attributes['ce-type'])).toEqual(['job.results.failed']);
 });
 
-test('a refused API key fails no job: its event comes again until the key is right', async () => {
+test('a refused API key fails no job: its event is delivered again until the key is right', async () => {
   const stage = await Stage.open();
   const batch = await stage.batch();
   await stage.simulator.finish(batch);
@@ -131,7 +171,7 @@ test('a refused API key fails no job: its event comes again until the key is rig
   expect(indexesOf(await stage.results())).toEqual([0]);
 });
 
-test('a second instance leaves at once while the first is at work', async () => {
+test('a second instance refuses the event at once while the first holds the lease', async () => {
   const stage = await Stage.open({
     settings: { api: { faults: [{ method: 'files.download', latencyMillis: 5_000, times: 1 }] } },
   });
@@ -149,7 +189,7 @@ test('a second instance leaves at once while the first is at work', async () => 
   expect(indexesOf(await stage.results())).toEqual([0, 1, 2]);
 });
 
-test('when the instance or the time ends the progress is kept, the lease given back, and another goes on', async () => {
+test('when the instance or its time ends, progress is recorded, the lease released, and another instance resumes', async () => {
   const lines = 40_000;
   const stage = await Stage.open({ ordered: false });
   const batch = await stage.batch();
@@ -176,7 +216,7 @@ test('when the instance or the time ends the progress is kept, the lease given b
   expect(new Set(ids).size).toBe(lines + 1);
 }, 60_000);
 
-test('Pub/Sub goes away and comes back: nothing is lost, order is kept', async () => {
+test('an outage of Pub/Sub loses nothing and keeps the order', async () => {
   const stage = await Stage.open();
   const pubsub = await Proxy.start(stage.project.env['PUBSUB_EMULATOR_HOST'] ?? '');
   const running = await stage.start({ PUBSUB_EMULATOR_HOST: pubsub.host });

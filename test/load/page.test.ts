@@ -1,26 +1,13 @@
-import { existsSync } from 'node:fs';
-import { chromium } from 'playwright-core';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { hasBrowser, launchBrowser } from '../support/browser.ts';
 import { given, HOUR_MILLIS, JOB_MILLIS, prompt, setUp } from '../unit/simulator/harness.ts';
 
-const executablePath = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium';
-const hasBrowser = existsSync(executablePath);
-const args = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
-
-describe.skipIf(!hasBrowser)('the page (needs a browser: install chromium or set CHROMIUM_PATH)', () => {
+describe.skipIf(!hasBrowser)('the page (needs a browser: set CHROMIUM_PATH)', () => {
   let browser: Browser;
 
   beforeAll(async () => {
-    browser = await chromium.launch({ executablePath, headless: true, args });
+    browser = await launchBrowser();
   });
 
   afterAll(async () => {

@@ -1,7 +1,7 @@
 import { GoogleGenAI } from '@google/genai';
 import { expect, test } from 'vitest';
 import { signRoute } from '../../functions/model/route.ts';
-import { stateOf } from '../../functions/model/job.ts';
+import { stateOf } from '../../functions/model/eventTypes.ts';
 import { jobDocumentId } from '../../functions/model/jobName.ts';
 import { startSimulator } from '../../simulator/simulator.ts';
 import { startFunction } from '../../local/functions.ts';

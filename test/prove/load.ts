@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isFinal, type JobState, stateOf } from '../../functions/model/job.ts';
+import { isFinal, type JobState, stateOf } from '../../functions/model/eventTypes.ts';
 import { jobDocumentId } from '../../functions/model/jobName.ts';
 import { eventually } from '../../local/process.ts';
 import type { Ledger } from '../../simulator/ledger.ts';

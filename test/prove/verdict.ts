@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { isFinal, type JobState, stateOf } from '../../functions/model/job.ts';
+import { isFinal, type JobState, stateOf } from '../../functions/model/eventTypes.ts';
 import { jobDocumentId } from '../../functions/model/jobName.ts';
 import type { DeliveryRecord } from '../../simulator/ledger.ts';
 import type { ReceivedMessage } from '../../local/project.ts';

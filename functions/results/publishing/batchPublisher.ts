@@ -1,27 +1,27 @@
 import type { Message } from '../../model/message.ts';
 import type { SizedMessage } from '../../model/result.ts';
 
-/** Limits of one request to Pub/Sub: it takes 1,000 messages and 10 MB; less keeps the memory small. */
+/** Pub/Sub takes 1,000 messages and 10 MB in a request; fewer bytes keep the memory small. */
 const MAX_MESSAGES = 1_000;
 const MAX_BYTES = 1_000_000;
 
 export interface BatchPublisherOptions<Mark> {
-  /** Brings messages out, in their order, or throws. */
-  readonly publish: (messages: readonly Message[]) => Promise<void>;
-  /** Called when all messages up to this mark are out; the next ones wait for it. */
+  /** Publishes messages in their order, the last of which has this mark, or throws. */
+  readonly publish: (messages: readonly Message[], mark: Mark) => Promise<void>;
+  /** Called when all messages up to this mark are published; the next ones wait for it. */
   readonly onPublished: (mark: Mark) => Promise<void>;
 }
 
 /**
- * Publishes a stream of messages in batches that adapt: while one is on its way the next one gathers, so a slow source
- * waits for nothing and a quick one fills whole requests. Never more than two are in memory, and order is kept.
+ * Publishes a stream of messages in batches: while one is being published the next one gathers, so a slow source waits
+ * for nothing and a fast one fills whole requests. It keeps the order and at most two batches in memory.
  */
 export class BatchPublisher<Mark> {
   readonly #options: BatchPublisherOptions<Mark>;
   #gathered: Message[] = [];
   #bytes = 0;
   #mark: Mark | undefined;
-  #onTheWay: Promise<void> | undefined;
+  #sending: Promise<void> | undefined;
   #room: PromiseWithResolvers<void> | undefined;
   #failure: { readonly error: unknown } | undefined;
 
@@ -30,9 +30,9 @@ export class BatchPublisher<Mark> {
   }
 
   /**
-   * Takes a message, and waits where there is no room for it.
+   * Adds a message, and waits until there is room for it.
    *
-   * @throws whatever `publish` threw, for this message or an earlier one.
+   * @throws the error of `publish`, for this message or an earlier one.
    */
   async add({ message, bytes }: SizedMessage, mark: Mark): Promise<void> {
     this.#requireHealth();
@@ -44,23 +44,23 @@ export class BatchPublisher<Mark> {
     this.#gathered.push(message);
     this.#bytes += bytes;
     this.#mark = mark;
-    this.#onTheWay ??= this.#send();
+    this.#sending ??= this.#send();
   }
 
-  /** Waits until everything is out. */
+  /** Waits until every message is published. */
   async end(): Promise<void> {
-    await this.#onTheWay;
+    await this.#sending;
     this.#requireHealth();
   }
 
-  /** Sends what has gathered, and then what has gathered meanwhile. */
+  /** Publishes the gathered messages, and then those that gathered meanwhile. */
   async #send(): Promise<void> {
     try {
       while (this.#gathered.length > 0) await this.#sendGathered();
     } catch (error) {
       this.#failure = { error };
     }
-    this.#onTheWay = undefined;
+    this.#sending = undefined;
     this.#makeRoom();
   }
 
@@ -69,8 +69,9 @@ export class BatchPublisher<Mark> {
     this.#gathered = [];
     this.#bytes = 0;
     this.#makeRoom();
-    await this.#options.publish(messages);
-    if (mark !== undefined) await this.#options.onPublished(mark);
+    if (mark === undefined) return;
+    await this.#options.publish(messages, mark);
+    await this.#options.onPublished(mark);
   }
 
   #makeRoom(): void {

@@ -1,30 +1,30 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Progress } from '../../model/progress.ts';
 
-/** The record is written when so many are out since the last time, or after so long. */
+/** The record is written after so many results or so long, whichever comes first. */
 const EVERY_RESULTS = 1_000;
 const EVERY_MILLIS = 2_000;
 
-/** A crash repeats what the record does not know of: no more than this, and the one request that is on its way. */
+/** A crash repeats the results that are not in the record: at most so many, and those of one publish request. */
 const MAX_AHEAD = 2 * EVERY_RESULTS;
 
-/** A lease is renewed long before it ends, also while nothing moves. */
+/** A lease is renewed long before it expires, also without progress. */
 const RENEW_MILLIS = 3_000;
 
 const RETRY_MILLIS = 500;
 
 export interface CheckpointOptions {
-  /** Writes progress into the record; answers whether the lease on it was still ours. */
+  /** Writes progress into the record. Returns `false` where another owner holds the lease. */
   readonly save: (progress: Progress) => Promise<boolean>;
-  /** How long a lease holds from its last renewal. */
+  /** The duration of a lease from its last renewal. */
   readonly leaseMillis: number;
-  /** Called when the lease is lost, or could not be renewed in its time: without it the work is another's. */
+  /** Called when another owner holds the lease, or when it could not be renewed in time. */
   readonly onLost: (cause?: unknown) => void;
 }
 
 /**
- * Keeps progress in the job's record while the work goes on: one write at a time, always of the latest progress. One that
- * fails is tried again for as long as the lease holds.
+ * Writes progress into the job's record during an attempt: one write at a time, always of the latest progress. A failed
+ * write is retried as long as the lease holds.
  */
 export class Checkpoints {
   readonly #options: CheckpointOptions;
@@ -46,14 +46,26 @@ export class Checkpoints {
     return this.#latest;
   }
 
-  /** Waits while the record is too far behind. */
+  /** Notes progress, and waits while the record is too far behind. */
   async reached(progress: Progress): Promise<void> {
     this.#latest = progress;
     this.#saveIfDue();
     if (progress.published - this.#saved.published >= MAX_AHEAD) await this.#saving;
   }
 
-  /** Waits for the write that is on its way, so that a last one of another kind comes after it. */
+  /**
+   * Records the order of results before they are published, see `Progress.order`.
+   *
+   * @returns once it is in the record, or the lease is lost.
+   */
+  async recordOrder(order: Buffer): Promise<void> {
+    await this.#saving;
+    this.#latest = { ...this.#latest, order };
+    this.#saving ??= this.#save();
+    await this.#saving;
+  }
+
+  /** Waits for a pending write, so that a last one of another kind follows it. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     clearInterval(this.#timer);
@@ -73,7 +85,7 @@ export class Checkpoints {
     this.#saving = undefined;
   }
 
-  /** @returns whether nothing more is to be tried. */
+  /** Returns `true` where no retry is needed. */
   async #trySave(): Promise<boolean> {
     const { save, leaseMillis, onLost } = this.#options;
     const [progress, startedAt] = [this.#latest, performance.now()];

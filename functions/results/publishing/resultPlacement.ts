@@ -6,35 +6,37 @@ import {
   type ResultMessages,
   type SizedMessage,
 } from '../../model/result.ts';
+import { keyMember, splitResult } from '../entry.ts';
 import type { Bucket } from './bucket.ts';
-import { largeResult } from '../sources/entries.ts';
 
-/** A result's message, and whether it counts as an error. */
-export interface Placed extends SizedMessage {
+/** A result's message. */
+export interface PlacedResult extends SizedMessage {
+  /** `true` where it counts as an error. */
   readonly failed: boolean;
 }
 
-const TOO_LARGE = 'The result does not fit into a message of 10 MB. Set RESULTS_BUCKET, and such results go there.';
+const TOO_LARGE = 'The result does not fit into a message of 10 MB. Set RESULTS_BUCKET to keep such results there.';
 
-/** Makes a result's message; what does not fit into one goes to the bucket, and its address into the message. */
-export async function place(
+/** Makes a result's message. A response too large for one goes to the bucket, and its address into the message. */
+export async function placeResult(
   result: JobResult,
   messages: ResultMessages,
   jobName: string,
-  bucket: Bucket | undefined,
-): Promise<Placed> {
-  const { index, key, status, fields, json, content, contentType = 'application/json' } = result;
+  bucket: Pick<Bucket, 'save'> | undefined,
+): Promise<PlacedResult> {
+  const { index, status, content, contentType = 'application/json', ...rest } = result;
   if (content === undefined) {
     const sized = messages.result(result);
     if (sized.bytes <= MAX_MESSAGE_BYTES) return { ...sized, failed: status === 'error' };
-    const large = largeResult(json ?? Buffer.from(JSON.stringify(fields)), index);
-    return await place(large, messages, jobName, bucket);
+    return await placeResult(await splitResult(result), messages, jobName, bucket);
   }
-  if (bucket === undefined) {
-    const tooLarge = errorResult(index, 'RESULT_TOO_LARGE', TOO_LARGE, { key, bytes: content.length });
-    return { ...messages.result(tooLarge), failed: true };
-  }
+  if (bucket === undefined) return { ...messages.result(tooLarge(result, content)), failed: true };
   const stored = await bucket.save(`${jobDocumentId(jobName)}/${index}.json`, content, contentType);
-  const placed = { index, key, status, fields: { ...fields, ...stored } };
+  const placed = { ...rest, index, status, fields: { ...rest.fields, ...stored } };
   return { ...messages.result(placed), failed: status === 'error' };
+}
+
+function tooLarge({ index, key }: JobResult, content: Buffer): JobResult {
+  const error = errorResult(index, 'RESULT_TOO_LARGE', TOO_LARGE, { bytes: content.length });
+  return { ...error, key, members: keyMember(key) };
 }

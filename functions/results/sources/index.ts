@@ -1,37 +1,49 @@
-import { GeminiError } from '../../gemini/errors.ts';
-import { stateOf } from '../../model/job.ts';
+import { stateOf } from '../../model/eventTypes.ts';
 import type { FunctionCall } from '../../model/result.ts';
 import { batchResults, pointerIn } from './batch.ts';
-import { callsOf, type Interaction, interactionResult, readInteraction, videosOf } from './interaction.ts';
+import {
+  callsOf,
+  type Interaction,
+  interactionResult,
+  isUnreadable,
+  readInteraction,
+  videosOf,
+} from './interaction.ts';
 import type { JobEvent } from '../jobEvent.ts';
-import type { Found, Output, Start } from './source.ts';
+import { noOutput } from './noOutput.ts';
+import type { Output, ResumePoint, SourcedResult, SourceItem } from './source.ts';
+import { allText } from './steps.ts';
 import { type Video, type VideoSources, videoResult, videosOfJob } from './video.ts';
 
 /**
- * Opens what a job has given.
+ * Opens the output of a finished job.
  *
- * @throws {GeminiError} that is final, or the signal's reason; so do the results, while they are read.
+ * @throws {GeminiError} or the signal's reason; so do the results while they are read.
  */
 export async function openOutput(
-  { job, eventType, data }: JobEvent,
-  start: Start,
+  { job, eventType, timestamp, data }: JobEvent,
+  start: ResumePoint,
   sources: VideoSources,
   signal: AbortSignal,
 ): Promise<Output> {
+  const eventTime = new Date(timestamp);
   switch (job.kind) {
     case 'batch': {
       const hasSucceeded = stateOf(eventType) === 'succeeded';
-      const batch = { name: job.name, pointer: pointerIn(data), hasSucceeded };
+      const batch = { name: job.name, pointer: pointerIn(data), hasSucceeded, eventTime };
       const results = batchResults(sources.gemini, batch, start, signal);
       return hasSucceeded ? { kind: 'results', results } : await orNone(results);
     }
     case 'interaction': {
-      const interaction = await readInteraction(sources.ai, job.name, signal);
-      if (interaction.status === 'requires_action') return { kind: 'calls', calls: requireSome(callsOf(interaction)) };
+      const interaction = await readInteraction(sources.gemini, job.name, signal);
+      if (interaction.status === 'requires_action' && !isUnreadable(interaction)) {
+        const calls = requireSome(callsOf(interaction), eventTime);
+        return { kind: 'calls', calls, text: allText(interaction.steps) };
+      }
       return { kind: 'results', results: interactionResults(interaction, job.name, start, sources, signal) };
     }
     case 'video': {
-      const videos = await videosOfJob(sources.ai, { name: job.name, pointer: pointerIn(data) }, signal);
+      const videos = await videosOfJob(sources.ai, { name: job.name, pointer: pointerIn(data), eventTime }, signal);
       return { kind: 'results', results: videoResults(videos, 0, job.name, start, sources, signal) };
     }
     case 'unknown':
@@ -39,31 +51,34 @@ export async function openOutput(
   }
 }
 
-/** A failed or cancelled batch may have left results; where it has not, there is nothing to say about them. */
-async function orNone(results: AsyncGenerator<Found>): Promise<Output> {
-  const first = await results.next();
-  if (first.done) return { kind: 'none' };
-  async function* all(found: Found): AsyncGenerator<Found> {
-    yield found;
-    yield* results;
+/** A failed or cancelled batch may have results. Where it has none, its event has said all. */
+async function orNone(items: AsyncGenerator<SourceItem>): Promise<Output> {
+  const first: SourceItem[] = [];
+  for (let next = await items.next(); !next.done; next = await items.next()) {
+    first.push(next.value);
+    if ('result' in next.value) return { kind: 'results', results: concat(first, items) };
   }
-  return { kind: 'results', results: all(first.value) };
+  return { kind: 'none' };
 }
 
-function requireSome(calls: readonly FunctionCall[]): readonly FunctionCall[] {
+async function* concat(first: readonly SourceItem[], rest: AsyncIterable<SourceItem>): AsyncGenerator<SourceItem> {
+  yield* first;
+  yield* rest;
+}
+
+function requireSome(calls: readonly FunctionCall[], eventTime: Date): readonly FunctionCall[] {
   if (calls.length > 0) return calls;
-  const message = 'The interaction waits for function results, and names no call that has none.';
-  throw new GeminiError(message, { httpStatus: 404, status: 'NO_OUTPUT' });
+  throw noOutput('The interaction waits for function results, but names no call without one.', eventTime);
 }
 
-/** What it has come to is one result, each video of it another. */
+/** Yields the interaction as one result and each of its videos as another. */
 async function* interactionResults(
   interaction: Interaction,
   jobName: string,
-  start: Start,
+  start: ResumePoint,
   sources: VideoSources,
   signal: AbortSignal,
-): AsyncGenerator<Found> {
+): AsyncGenerator<SourcedResult> {
   const videos = videosOf(interaction);
   if (start.published === 0) yield { result: interactionResult(interaction), position: 1, total: 1 + videos.length };
   yield* videoResults(videos, 1, jobName, start, sources, signal);
@@ -73,10 +88,10 @@ async function* videoResults(
   videos: readonly Video[],
   firstIndex: number,
   jobName: string,
-  start: Start,
+  start: ResumePoint,
   sources: VideoSources,
   signal: AbortSignal,
-): AsyncGenerator<Found> {
+): AsyncGenerator<SourcedResult> {
   for (const [number, video] of videos.entries()) {
     const index = firstIndex + number;
     if (index < start.published) continue;

@@ -1,23 +1,19 @@
-/** One line of an output, without its line ending. */
-export interface Line {
-  /** `undefined` where the line is longer than is kept in memory. */
-  readonly bytes: Buffer | undefined;
-  readonly length: number;
-  /** Where the next line begins. */
+import { type Entry, MAX_ENTRY_BYTES } from '../../model/entry.ts';
+
+/** A line of an output file, without its line ending. */
+export interface Line extends Entry {
+  /** The offset of the next line. */
   readonly end: number;
 }
-
-/** Two of them and what is made of them must fit into a small function: an image of 2K is a line of 8 MB (G 7.4). */
-export const MAX_LINE_BYTES = 67_108_864;
 
 const NEWLINE = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 
 /**
- * Splits bytes into lines, without ever holding more than one line and one chunk. Empty lines are none.
+ * Splits bytes into lines, holding one line and one chunk at a time. Empty lines are skipped.
  *
- * @param start where the first byte stands in the whole.
+ * @param start the offset of the first byte in the file.
  */
 export async function* readLines(chunks: AsyncIterable<Buffer>, start: number): AsyncGenerator<Line> {
   const held = new HeldLine();
@@ -37,14 +33,14 @@ export async function* readLines(chunks: AsyncIterable<Buffer>, start: number): 
   if (last) yield last;
 }
 
-/** A line that is still coming, in the pieces that it came in. */
+/** A line whose end has not arrived, in pieces. */
 class HeldLine {
   #pieces: Buffer[] = [];
   #length = 0;
 
   add(piece: Buffer): void {
     this.#length += piece.length;
-    if (this.#length > MAX_LINE_BYTES) this.#pieces = [];
+    if (this.#length > MAX_ENTRY_BYTES) this.#pieces = [];
     else if (piece.length > 0) this.#pieces.push(piece);
   }
 
@@ -54,7 +50,7 @@ class HeldLine {
     const whole = this.#pieces.length === 1 ? first : Buffer.concat(this.#pieces);
     this.#pieces = [];
     this.#length = 0;
-    if (length > MAX_LINE_BYTES || whole === undefined) return { bytes: undefined, length, end };
+    if (length > MAX_ENTRY_BYTES || whole === undefined) return { bytes: undefined, length, end };
     const bytes = trimmed(whole);
     return bytes.length === 0 ? undefined : { bytes, length: bytes.length, end };
   }

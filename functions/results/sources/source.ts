@@ -1,24 +1,30 @@
 import type { FunctionCall, JobResult } from '../../model/result.ts';
 
-/** A result, and where to go on after it. */
-export interface Found {
+/** A result and where its source resumes after it. */
+export interface SourcedResult {
   readonly result: JobResult;
   /** In bytes of the output file, or the number of results where there is no file. */
   readonly position: number;
-  /** How many there are in all, where Gemini has said it. */
+  /** The number of all results, where it is known. */
   readonly total?: number | undefined;
+  /** See `Progress.order`: identifies the results up to this one. */
+  readonly order?: Buffer | undefined;
 }
 
-/** Where a reader begins: at nothing, or where the last one left off. */
-export interface Start {
+/** A result, or the number of the job's requests, as soon as Gemini gives it. */
+export type SourceItem = SourcedResult | { readonly expected: number };
+
+/** Where a source starts, or resumes. */
+export interface ResumePoint {
   readonly position: number;
-  /** The index of the next result. */
+  /** The number of published results. */
   readonly published: number;
+  readonly order?: Buffer | undefined;
 }
 
-/** What a job has given. */
+/** What a finished job has to publish. */
 export type Output =
-  | { readonly kind: 'results'; readonly results: AsyncIterable<Found> }
-  | { readonly kind: 'calls'; readonly calls: readonly FunctionCall[] }
-  /** It ended without results, which its event has said already. */
+  | { readonly kind: 'results'; readonly results: AsyncIterable<SourceItem> }
+  | { readonly kind: 'calls'; readonly calls: readonly FunctionCall[]; readonly text: string }
+  /** No results; the event has said that the job ended. */
   | { readonly kind: 'none' };

@@ -1,15 +1,17 @@
-import { type File, FileState, GenerateVideosOperation, type GoogleGenAI } from '@google/genai';
+import { type File, FileState, type GoogleGenAI } from '@google/genai';
 import { callWithRetry } from '../../gemini/callWithRetry.ts';
 import { download } from '../../gemini/download.ts';
 import { GeminiError } from '../../gemini/errors.ts';
 import type { GeminiHttp } from '../../gemini/http.ts';
 import { isOperationName } from '../../gemini/names.ts';
+import { readVideoOperation, VIDEO_BLOCKED } from '../../gemini/videoOperation.ts';
 import { jobDocumentId } from '../../model/jobName.ts';
-import type { JsonObject } from '../../model/json.ts';
+import { type JsonObject, textOf } from '../../model/json.ts';
 import { errorResult, type JobResult } from '../../model/result.ts';
 import { fileNameIn } from './batch.ts';
 import type { Bucket } from '../publishing/bucket.ts';
 import type { VideoPart } from './interaction.ts';
+import { NO_OUTPUT, noOutput } from './noOutput.ts';
 
 /** Where videos are read from and copied to. */
 export interface VideoSources {
@@ -18,7 +20,15 @@ export interface VideoSources {
   readonly bucket: Bucket | undefined;
 }
 
-/** A video, or why Gemini has held it back. */
+/** A job whose videos are read. */
+interface VideoJob {
+  readonly name: string;
+  readonly pointer: string | undefined;
+  /** Decides from when on a missing video is final. */
+  readonly eventTime: Date;
+}
+
+/** A video, or why Gemini blocked it. */
 export type Video = VideoPart | { readonly withheld: string };
 
 const MIME_TYPE = 'video/mp4';
@@ -27,19 +37,15 @@ const MIME_TYPE = 'video/mp4';
  * The videos of an operation, which may be several (G 10.2). Where that cannot be read, or names none, and of any other
  * job: the one that its event names.
  *
- * @throws {GeminiError} that is final, or the signal's reason.
+ * @throws {GeminiError} or the signal's reason.
  */
-export async function videosOfJob(
-  ai: GoogleGenAI,
-  job: { readonly name: string; readonly pointer: string | undefined },
-  signal: AbortSignal,
-): Promise<readonly Video[]> {
+export async function videosOfJob(ai: GoogleGenAI, job: VideoJob, signal: AbortSignal): Promise<readonly Video[]> {
   const named = job.pointer ? [{ uri: uriOf(job.pointer), mimeType: MIME_TYPE }] : undefined;
   try {
-    if (!isOperationName(job.name)) throw noVideo();
-    return await callWithRetry(async (attempt) => await videosOfOperation(ai, job.name, attempt), signal);
+    if (!isOperationName(job.name)) throw noVideo(job.eventTime);
+    return await callWithRetry(async (attempt) => await videosOfOperation(ai, job, attempt), signal);
   } catch (error) {
-    if (named && error instanceof GeminiError && error.isRefusal) return named;
+    if (named && error instanceof GeminiError && (error.isFinal || error.status === NO_OUTPUT)) return named;
     throw error;
   }
 }
@@ -52,13 +58,13 @@ export async function videoResult(
   index: number,
   signal: AbortSignal,
 ): Promise<JobResult> {
-  if ('withheld' in video) return errorResult(index, 'FILTERED', video.withheld);
+  if ('withheld' in video) return errorResult(index, VIDEO_BLOCKED, video.withheld);
   const { uri, mimeType } = video;
   const path = `${jobDocumentId(jobName)}/${index}.${mimeType.split('/').at(-1)}`;
   try {
     return { index, status: 'ok', fields: await placeVideo(sources, path, video, signal) };
   } catch (error) {
-    if (error instanceof GeminiError && error.isRefusal)
+    if (error instanceof GeminiError && error.isFinal)
       return errorResult(index, error.status, error.message, { uri, mimeType });
     throw error;
   }
@@ -83,18 +89,18 @@ async function placeVideo(
   return { uri, ...(file?.sizeBytes === undefined ? {} : { bytes: Number(file.sizeBytes) }), mimeType };
 }
 
-async function videosOfOperation(ai: GoogleGenAI, name: string, signal: AbortSignal): Promise<readonly Video[]> {
-  const operation = new GenerateVideosOperation();
-  operation.name = name;
-  const config = { abortSignal: signal };
-  const { response, error, done } = await ai.operations.getVideosOperation({ operation, config });
-  if (error) throw new GeminiError(String(error['message']), { httpStatus: 400, status: 'FAILED_PRECONDITION' });
-  if (!done) throw new GeminiError('Gemini says that the operation is running, though its event has come.');
-  const { generatedVideos = [], raiMediaFilteredCount = 0, raiMediaFilteredReasons = [] } = response ?? {};
-  const videos = generatedVideos.flatMap(({ video }) => (video?.uri ? { uri: video.uri, mimeType: MIME_TYPE } : []));
-  const withheld = `Gemini held videos back: ${raiMediaFilteredReasons.join('; ')}`;
-  if (videos.length > 0) return [...videos, ...Array.from({ length: raiMediaFilteredCount }, () => ({ withheld }))];
-  throw raiMediaFilteredCount > 0 ? new GeminiError(withheld, { httpStatus: 400, status: 'FILTERED' }) : noVideo();
+async function videosOfOperation(
+  ai: GoogleGenAI,
+  { name, eventTime }: VideoJob,
+  signal: AbortSignal,
+): Promise<readonly Video[]> {
+  const { isDone, error, uris, blocked } = await readVideoOperation(ai, name, signal);
+  if (error) throw GeminiError.final('FAILED_PRECONDITION', textOf(error['message']) || 'The video operation failed.');
+  if (!isDone) throw new GeminiError('The video operation is running, although its event has arrived.');
+  const videos = uris.map((uri) => ({ uri, mimeType: MIME_TYPE }));
+  if (videos.length > 0)
+    return [...videos, ...Array.from({ length: blocked.count }, () => ({ withheld: blocked.message }))];
+  throw blocked.count > 0 ? GeminiError.final(VIDEO_BLOCKED, blocked.message) : noVideo(eventTime);
 }
 
 /**
@@ -108,7 +114,7 @@ async function processedFile(ai: GoogleGenAI, name: string, signal: AbortSignal)
       signal,
     );
   } catch (error) {
-    if (error instanceof GeminiError && error.isRefusal) return undefined;
+    if (error instanceof GeminiError && error.isFinal) return undefined;
     throw error;
   }
 }
@@ -120,7 +126,7 @@ function requireProcessed(file: File): File {
 
 function failedFile({ name, error }: File): GeminiError {
   const message = error?.message ?? `Gemini could not process ${name}.`;
-  return new GeminiError(message, { httpStatus: 400, status: 'FAILED_PRECONDITION' });
+  return GeminiError.final('FAILED_PRECONDITION', message);
 }
 
 /** @throws {GeminiError} where not even the first bytes are to be had. */
@@ -136,6 +142,6 @@ function uriOf(pointer: string): string {
   return id === undefined ? pointer : `https://generativelanguage.googleapis.com/v1/files/${id}:download?alt=media`;
 }
 
-function noVideo(): GeminiError {
-  return new GeminiError('The job has ended, and names no video.', { httpStatus: 404, status: 'NO_OUTPUT' });
+function noVideo(eventTime: Date): GeminiError {
+  return noOutput('The job has ended, but names no video.', eventTime);
 }

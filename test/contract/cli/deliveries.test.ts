@@ -83,7 +83,7 @@ test('show has everything, and says where there is nothing', async () => {
 
 test('replay publishes the same message again, marked as a replay', async () => {
   const before = await project.document('deliveries/msg_published');
-  const { messageId, replay } = await result('deliveries', 'replay', 'msg_published');
+  const { messageId, replay } = await result('deliveries', 'replay', 'msg_published', '--yes');
   const [message, ...more] = await project.messages('gemini-events');
   expect(more).toEqual([]);
   expect(message?.attributes).toMatchObject({ 'ce-id': 'msg_published', meta_team: 'red', replay });
@@ -111,9 +111,9 @@ test('what came from elsewhere cannot change the colours of a terminal', async (
 const STORED = [
   ['deliveries', 'list'],
   ['deliveries', 'show', 'msg_published'],
-  ['deliveries', 'replay', 'msg_published'],
+  ['deliveries', 'replay', 'msg_published', '--yes'],
   ['deliveries', 'release', 'msg_held', '--yes'],
-  ['jobs', 'reconcile'],
+  ['jobs', 'reconcile', '--yes'],
 ];
 
 test('without a store every command ends soon, and says what to look at', { timeout: 40_000 }, async () => {
@@ -153,7 +153,7 @@ test('release says why it was held, asks, and then lets it go its way', async ()
 test('jobs reconcile does what the function does', async () => {
   const held = project.firestore.doc('deliveries/msg_published');
   await held.update({ state: 'pending', leaseUntil: new Date(0) });
-  expect(await result('jobs', 'reconcile')).toMatchObject({ republished: 1, resumed: 2, errors: 0 });
+  expect(await result('jobs', 'reconcile', '--yes')).toMatchObject({ republished: 1, resumed: 2, errors: 0 });
   const replays = (await project.messages('gemini-events')).map(({ attributes }) => attributes['replay']);
   expect(replays).toEqual([undefined, 'results', 'results']);
   expect(await project.document('deliveries/msg_published')).toMatchObject({ state: 'published' });

@@ -1,7 +1,7 @@
 import { GoogleGenAI } from '@google/genai';
 import { PubSub } from '@google-cloud/pubsub';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { EVENT_TYPES } from '../../../cli/webhooks/validation.ts';
+import { SUBSCRIBABLE_TYPES } from '../../../functions/model/eventTypes.ts';
 import { startReceiver } from '../../unit/simulator/harness.ts';
 import { newSecret } from '../../../simulator/signing.ts';
 import { type Simulator, startSimulator } from '../../../simulator/simulator.ts';
@@ -28,7 +28,7 @@ beforeAll(async () => {
   [project, simulator] = await Promise.all([LocalProject.create(), startSimulator()]);
   ai = new GoogleGenAI({ apiKey: 'any-key', httpOptions: { baseUrl: simulator.url } });
   const port = await freePort();
-  const events = EVENT_TYPES.filter((type) => !type.endsWith('.cancelled'));
+  const events = [...SUBSCRIBABLE_TYPES];
   const created = await ai.webhooks.create({ uri: `http://127.0.0.1:${port}/`, subscribed_events: events });
   webhook = created.id ?? '';
   env = {
@@ -64,10 +64,10 @@ test('a healthy installation has nothing to mend', async () => {
 test('a webhook that is disabled, or gets too little, is told with the command that mends it', async () => {
   await ai.webhooks.update(webhook, { state: 'disabled', subscribed_events: ['batch.succeeded'] });
   const { exitCode, problems } = await doctor();
-  await ai.webhooks.update(webhook, { state: 'enabled', subscribed_events: [...EVENT_TYPES] });
+  await ai.webhooks.update(webhook, { state: 'enabled', subscribed_events: [...SUBSCRIBABLE_TYPES] });
   expect(exitCode).toBe(1);
   expect(problems).toEqual([
-    expect.objectContaining({ check: 'webhook', fix: `npm run -s cli -- webhooks update ${webhook} --enable` }),
+    expect.objectContaining({ check: 'webhook', fix: `gemini-callbacks webhooks update ${webhook} --enable` }),
     expect.objectContaining({ check: 'webhook', detail: expect.stringContaining('video.generated') }),
   ]);
 });
@@ -78,7 +78,7 @@ test('a secret that is not the one that Gemini signs with is told', async () => 
   expect(problems).toEqual([
     expect.objectContaining({
       check: 'webhook',
-      fix: `npm run -s cli -- webhooks rotate ${webhook} --secret=webhook-signing-secret`,
+      fix: `gemini-callbacks webhooks rotate ${webhook} --secret=webhook-signing-secret`,
     }),
   ]);
 });

@@ -300,7 +300,7 @@ describe('watch', () => {
     await watch.saysOnStderr('running');
     expect(await watch.end('SIGINT')).toMatchObject({
       exitCode: 130,
-      stderr: expect.stringMatching(/Stopped\. The job itself goes on\.\n$/),
+      stderr: expect.stringMatching(/Stopped\. The job itself continues\.\n$/),
     });
   });
 });

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
 import { GoogleGenAI } from '@google/genai';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { SUBSCRIBABLE } from '../../../cli/doctor/callback.ts';
+import { SUBSCRIBABLE_TYPES } from '../../../functions/model/eventTypes.ts';
 import { startReceiver } from '../../unit/simulator/harness.ts';
 import { type Simulator, startSimulator } from '../../../simulator/simulator.ts';
 import { newSecret } from '../../../simulator/signing.ts';
@@ -267,7 +267,7 @@ describe('deploy', () => {
     const receiver = await startReceiver();
     cloud.callbackUrl = receiver.url;
     cloud.things.set('functions/geminiCallback', { serviceConfig: { uri: receiver.url } });
-    const { id = '' } = await ai().webhooks.create({ uri: receiver.url, subscribed_events: [...SUBSCRIBABLE] });
+    const { id = '' } = await ai().webhooks.create({ uri: receiver.url, subscribed_events: [...SUBSCRIBABLE_TYPES] });
     const mended = await run('deploy', '--only=secrets,webhook');
     expect(mended.output).toContain(`webhooks rotate ${id} --secret=webhook-signing-secret`);
     const { signing_secrets: [newest] = [] } = await ai().webhooks.get(id);

@@ -8,7 +8,7 @@ import { addDeliveryCommands } from '../../../cli/deliveries/commands.ts';
 import { addDoctorCommand } from '../../../cli/doctor/commands.ts';
 import { addJobCommands } from '../../../cli/jobs/commands.ts';
 import { addSubmitCommands } from '../../../cli/submit/commands.ts';
-import { Terminal } from '../../../cli/terminal.ts';
+import { Context } from '../../../cli/context.ts';
 import { addWebhookCommands } from '../../../cli/webhooks/commands.ts';
 import { startReceiver } from '../../unit/simulator/harness.ts';
 import { startSimulator } from '../../../simulator/simulator.ts';
@@ -81,7 +81,7 @@ test('every line for the command line works', async () => {
   const { id } = JSON.parse(made.stdout) as { id: string };
   expect(cliLines.length).toBeGreaterThan(4);
   for (const line of cliLines) {
-    const waiting = line.startsWith('webhooks rotate') ? ['--wait=1'] : [];
+    const waiting = line.startsWith('webhooks rotate') ? ['--wait=1', '--yes'] : ['--yes'];
     const { exitCode } = await cli([...line.replace(' ID ', ` ${id} `).split(' '), ...waiting], env);
     expect([line, exitCode]).toEqual([line, expectedOf(line)]);
   }
@@ -91,7 +91,7 @@ test('every line for the command line works', async () => {
 test('every command of the command line that is named in a sentence is there', () => {
   const program = new Command();
   const adding = [addWebhookCommands, addJobCommands, addDeliveryCommands, addSubmitCommands, addDoctorCommand];
-  for (const add of adding) add(program, () => new Terminal({ json: false }), {});
+  for (const add of adding) add(program, () => new Context({}, {}));
   const groups = new Set(program.commands.map((command) => command.name()));
   const named = inline
     .map((code) => code.replace(/^npm run -s cli -- /, '').split(' '))

@@ -1,13 +1,11 @@
-import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type RequestListener, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Timestamp } from '@google-cloud/firestore';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { geminiByKey } from '../../../functions/gemini/client.ts';
 import { Publisher } from '../../../functions/messaging/publisher.ts';
-import { jobDocumentId, type JobKind } from '../../../functions/model/jobName.ts';
+import { jobDocumentId } from '../../../functions/model/jobName.ts';
 import { Deadline } from '../../../functions/runtime/deadline.ts';
 import { Log } from '../../../functions/observability/log.ts';
 import { readReconcileConfig } from '../../../functions/reconcile/config.ts';
@@ -15,23 +13,15 @@ import { reconcile as reconcileOnce } from '../../../functions/reconcile/run.ts'
 import { Deliveries } from '../../../functions/store/deliveries.ts';
 import { ReconcilableJobs } from '../../../functions/store/reconcilableJobs.ts';
 import { startReceiver } from '../../unit/simulator/harness.ts';
-import { newSecret, signV1 } from '../../../simulator/signing.ts';
-import { deliver, Stage } from '../results/harness.ts';
-import { startFunction, type RunningFunction } from '../../../local/functions.ts';
+import { newSecret } from '../../../simulator/signing.ts';
+import { Stage } from '../results/harness.ts';
+import { startFunction } from '../../../local/functions.ts';
 import { eventually } from '../../../local/process.ts';
 import { ProxiedProject } from '../../support/proxiedProject.ts';
+import { AT_ONCE, eventsOf, NOTHING, reconcile, register, sendEvent } from './support.ts';
 
 const HOUR_MILLIS = 3_600_000;
-const AT_ONCE = { RECONCILE_JOB_SECONDS: '0', JOB_OVERDUE_SECONDS: '86400' };
-const NOTHING = { republished: 0, recovered: 0, overdue: 0, resumed: 0, errors: 0 };
-
-async function reconcile({ url }: RunningFunction): Promise<object> {
-  const response = await fetch(url, { method: 'POST' });
-  expect(response.status).toBe(200);
-  return (await response.json()) as object;
-}
-
-/** Gemini with answers of a test's own: such as the simulator never gives. */
+/** Starts a Gemini whose answers the simulator never gives. */
 async function geminiThat(answer: (...args: Parameters<RequestListener>) => void | Promise<void>): Promise<string> {
   const server = createServer((request, response) => void answer(request, response));
   await once(server.listen(0, '127.0.0.1'), 'listening');
@@ -46,37 +36,7 @@ function answerJson(response: ServerResponse, body: object): void {
   response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
 }
 
-/** Sends an event of a batch as Gemini does. */
-async function sendEvent({ url }: RunningFunction, secret: string, id: string, job: string): Promise<number> {
-  const body = JSON.stringify({ type: 'batch.succeeded', timestamp: new Date().toISOString(), data: { id: job } });
-  const timestampSeconds = Math.floor(Date.now() / 1_000);
-  const headers = {
-    'webhook-id': id,
-    'webhook-timestamp': String(timestampSeconds),
-    'webhook-signature': signV1(secret, { id, timestampSeconds, body }),
-  };
-  return (await fetch(url, { method: 'POST', body, headers })).status;
-}
-
-/** A job as whoever submits it records it. */
-async function register(
-  stage: Stage,
-  jobId: string,
-  kind: JobKind,
-  { ageMillis = 0, ...more }: { ageMillis?: number; [field: string]: unknown } = {},
-): Promise<void> {
-  const at = Timestamp.fromMillis(Date.now() - ageMillis);
-  const times = { createdAt: at, updatedAt: at, submittedAt: at };
-  const record = { jobId, kind, state: 'submitted', ...times, ...more };
-  await stage.project.firestore.doc(`jobs/${jobDocumentId(jobId)}`).set(record);
-}
-
-async function eventsOf(stage: Stage) {
-  const messages = await stage.project.messages('gemini-events');
-  return messages.map(({ data, attributes, orderingKey }) => ({ data, attributes, orderingKey }));
-}
-
-test('a delivery that a kill has left pending is published once, byte for byte', async () => {
+test('a delivery that a killed instance left pending is published once, byte for byte', async () => {
   await using proxied = await ProxiedProject.create();
   const callback = { id: 'msg_stuck', body: '{"type":"batch.succeeded",  "data":{"id":"batches/stuck"},"a":1}' };
   const callbackFunction = await proxied.start();
@@ -101,20 +61,22 @@ test('a delivery that a kill has left pending is published once, byte for byte',
   expect(record).not.toHaveProperty('rawBody');
 }, 60_000);
 
-describe('an end that no callback has told', () => {
+describe('an end whose callback never arrived', () => {
   const batch = async (stage: Stage) => await stage.batch();
   const interaction = async ({ ai }: Stage) => {
     const { id } = await ai.interactions.create({ model: 'gemini-3.8-flash', input: 'hi', background: true });
     return `interactions/${id}`;
   };
-  const video = async ({ simulator }: Stage) => {
+  const video = async ({ simulator }: Stage, prompt = 'a cat') => {
     const response = await fetch(`${simulator.url}/v1/models/veo-3.1:predictLongRunning`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', 'x-goog-api-key': 'any-key' },
-      body: JSON.stringify({ instances: [{ prompt: 'a cat' }] }),
+      body: JSON.stringify({ instances: [{ prompt }] }),
     });
     return ((await response.json()) as { name: string }).name;
   };
+
+  const blocked = async (stage: Stage) => await video(stage, 'a cat [blocked]');
 
   const START = { batch, interaction, video };
 
@@ -153,7 +115,54 @@ describe('an end that no callback has told', () => {
     expect(delivery).toMatchObject({ state: 'published', scheme: 'reconciled', type });
   });
 
-  test('makes the callback that comes after all a repeat', async () => {
+  test('a video that Gemini has blocked is a failed job, with the reason', async () => {
+    const stage = await Stage.open();
+    const reconciler = await stage.start(AT_ONCE, 'reconcileJobs');
+    const job = await blocked(stage);
+    await register(stage, job, 'video');
+    await stage.simulator.finish(job);
+    expect(await reconcile(reconciler)).toEqual({ ...NOTHING, recovered: 1 });
+    const reason = expect.stringContaining('safety filters') as string;
+    expect((await eventsOf(stage)).map(({ data }) => JSON.parse(String(data)) as unknown)).toEqual([
+      expect.objectContaining({
+        type: 'video.failed',
+        data: { id: job, error_code: 'FILTERED', error_message: reason },
+      }),
+    ]);
+    expect(await stage.record(job)).toMatchObject({ state: 'failed', error: { code: 'FILTERED', message: reason } });
+    expect(await stage.record(job)).not.toHaveProperty('results');
+  });
+
+  test.for([
+    ['failed', 'batch.failed', { state: 'failed', error: { code: '13', message: 'It broke.' } }],
+    ['succeeded', 'batch.succeeded', { state: 'succeeded' }],
+  ] as const)('"done" decides where the operation gives no state: %s', async ([state, type, record]) => {
+    const stage = await Stage.open({ settings: { jobs: { stateInMetadata: false } } });
+    const reconciler = await stage.start(AT_ONCE, 'reconcileJobs');
+    const job = await batch(stage);
+    await register(stage, job, 'batch');
+    expect(await reconcile(reconciler)).toEqual(NOTHING);
+    expect(await stage.record(job)).toMatchObject({ state: 'running' });
+    const error = { code: 13, message: 'It broke.' };
+    await stage.simulator.finish(job, { state, ...(state === 'failed' ? { error } : {}) });
+    const due = { 'reconcile.nextAt': new Date(0), updatedAt: new Date(0) };
+    await stage.project.firestore.doc(`jobs/${jobDocumentId(job)}`).update(due);
+    expect(await reconcile(reconciler)).toEqual({ ...NOTHING, recovered: 1 });
+    expect((await eventsOf(stage)).map(({ attributes }) => attributes['ce-type'])).toEqual([type]);
+    expect(await stage.record(job)).toMatchObject(record);
+  });
+
+  test('an operation of a job of unknown kind is announced as a video', async () => {
+    const stage = await Stage.open();
+    const reconciler = await stage.start(AT_ONCE, 'reconcileJobs');
+    const job = await video(stage);
+    await register(stage, job, 'unknown');
+    await stage.simulator.finish(job);
+    expect(await reconcile(reconciler)).toEqual({ ...NOTHING, recovered: 1 });
+    expect(await stage.record(job)).toMatchObject({ kind: 'video', state: 'succeeded' });
+  });
+
+  test('makes a late callback its repeat', async () => {
     const stage = await Stage.open();
     const secret = newSecret();
     const reconciler = await stage.start(AT_ONCE, 'reconcileJobs');
@@ -168,7 +177,7 @@ describe('an end that no callback has told', () => {
   });
 });
 
-test('a job that goes on is asked about once in a while, and its record says so', async () => {
+test('a running job is queried at growing distances, and its record says so', async () => {
   const stage = await Stage.open();
   const reconciler = await stage.start({ ...AT_ONCE, RECONCILE_JOB_SECONDS: '60' }, 'reconcileJobs');
   const job = await stage.batch();
@@ -192,7 +201,7 @@ test('a job that goes on is asked about once in a while, and its record says so'
   expect(await eventsOf(stage)).toEqual([]);
 });
 
-test('what Gemini does not know, or refuses, is an error of that job, and the others go on', async () => {
+test('a job that Gemini does not know is an error of that job, and does not stop the others', async () => {
   const stage = await Stage.open();
   const reconciler = await stage.start(AT_ONCE, 'reconcileJobs');
   await register(stage, 'batches/gone', 'batch', { ageMillis: 1_000 });
@@ -209,7 +218,7 @@ test('what Gemini does not know, or refuses, is an error of that job, and the ot
   expect(await stage.record('batches/gone')).toMatchObject({ reconcile: { asked: 2, gone: true } });
 });
 
-test('a callback that comes while Gemini says that the job goes on has the last word', async () => {
+test('a callback that arrives during a query decides', async () => {
   const stage = await Stage.open();
   const secret = newSecret();
   const callback = await stage.start({ WEBHOOK_SIGNING_SECRET: secret }, 'geminiCallback');
@@ -228,7 +237,7 @@ test('a callback that comes while Gemini says that the job goes on has the last 
   });
 });
 
-test('a word of Gemini’s that nobody knows ends nothing, and webhooks are looked for on all pages', async () => {
+test('an unknown status ends no job, and webhooks are read on all pages', async () => {
   const stage = await Stage.open();
   const gemini = await geminiThat(({ url = '' }, response) => {
     const disabled = { id: 'last', uri: 'https://a.example/', state: 'disabled_due_to_failed_deliveries' };
@@ -244,7 +253,7 @@ test('a word of Gemini’s that nobody knows ends nothing, and webhooks are look
   expect(reconciler.log).toContainEqual(expect.objectContaining({ event: 'webhook_disabled', webhook: 'last' }));
 });
 
-test('a Gemini that never answers takes no longer than a run may', async () => {
+test('a Gemini that never answers does not prolong a run', async () => {
   const stage = await Stage.open();
   const GOOGLE_GEMINI_BASE_URL = await geminiThat(({ url = '' }, response) => {
     if (url.includes('/webhooks') || url.includes('/batches/half')) response.writeHead(200).write('{');
@@ -272,7 +281,7 @@ test('a Gemini that never answers takes no longer than a run may', async () => {
   expect(performance.now() - startedAt).toBeLessThan(4_500);
 });
 
-test('jobs that cannot be asked about are in nobody’s way: each is told when it is overdue, and goes to the end', async () => {
+test('jobs that cannot be queried do not block others: each is announced when overdue, and moves to the back of the queue', async () => {
   const stage = await Stage.open();
   const reconciler = await stage.start({ RECONCILE_JOB_SECONDS: '60' }, 'reconcileJobs');
   const ages = Array.from({ length: 60 }, (_, number) => (number < 55 ? 25 * HOUR_MILLIS : HOUR_MILLIS));
@@ -288,7 +297,7 @@ test('jobs that cannot be asked about are in nobody’s way: each is told when i
   expect(await reconcile(reconciler)).toEqual(NOTHING);
 });
 
-test('a job that was heard of a moment ago can be overdue all the same, and many reconcilers tell it once', async () => {
+test('a job with recent news can be overdue, and concurrent reconcilers announce it once', async () => {
   const stage = await Stage.open();
   const reconciler = await stage.start({ JOB_OVERDUE_SECONDS: '1' }, 'reconcileJobs');
   const names = Array.from({ length: 20 }, (_, number) => `batches/slow-${number}`);
@@ -301,7 +310,7 @@ test('a job that was heard of a moment ago can be overdue all the same, and many
   expect(messages).toHaveLength(names.length);
 });
 
-test('a job that takes too long is told once, and stays as it is', async () => {
+test('an overdue job is announced once, and its state stays', async () => {
   const stage = await Stage.open();
   const reconciler = await stage.start(
     { ...AT_ONCE, RECONCILE_PENDING_SECONDS: '0', RECONCILE_JOB_SECONDS: '999999' },
@@ -322,65 +331,7 @@ test('a job that takes too long is told once, and stays as it is', async () => {
   expect(await eventsOf(stage)).toEqual(messages);
 });
 
-/** Results whose event was published long ago, and that nobody has touched for a while. */
-async function stall(stage: Stage, id: string, results: object): Promise<void> {
-  const event = 'batch.succeeded';
-  const time = secondsAgo(60);
-  const timeline = [{ webhookId: `msg_${id}`, type: event, time }];
-  const stalled = { state: 'running', published: 5, failed: 0, updatedAt: time, event, ...results };
-  await register(stage, `batches/${id}`, 'batch', { state: 'succeeded', timeline, results: stalled });
-  const digest = createHash('sha256').update(id).digest('hex');
-  const delivery = { webhookId: `msg_${id}`, state: 'published', scheme: 'v1', bodySha256: digest, publishedAt: time };
-  const body = { type: event, data: { id: `batches/${id}` } };
-  await stage.project.firestore.doc(`deliveries/msg_${id}`).set({ ...delivery, event: body });
-}
-
-const secondsAgo = (seconds: number) => Timestamp.fromMillis(Date.now() - seconds * 1_000);
-
-test('results that have stalled are started again, each time after longer', async () => {
-  const stage = await Stage.open();
-  const reconciler = await stage.start({ ...AT_ONCE, RECONCILE_PENDING_SECONDS: '20' }, 'reconcileJobs');
-  await stall(stage, 'stalled', { leaseUntil: secondsAgo(60) });
-  await stall(stage, 'alive', { leaseUntil: secondsAgo(-60) });
-  await stall(stage, 'restarted', { restarts: 1 });
-  await stall(stage, 'restarted-long-ago', { restarts: 1, updatedAt: secondsAgo(90) });
-  expect(await reconcile(reconciler)).toEqual({ ...NOTHING, resumed: 2 });
-  const told = (await eventsOf(stage)).map(({ attributes }) => `${attributes['webhook_id']} ${attributes['replay']}`);
-  expect(told.toSorted()).toEqual(['msg_restarted-long-ago results', 'msg_stalled results']);
-});
-
-test('an event that was lost before its results were begun is told again, a few times, and then left alone', async () => {
-  const stage = await Stage.open();
-  const secret = newSecret();
-  const callback = await stage.start({ WEBHOOK_SIGNING_SECRET: secret }, 'geminiCallback');
-  const reconciler = await stage.start({ ...AT_ONCE, RECONCILE_PENDING_SECONDS: '0' }, 'reconcileJobs');
-  const job = await stage.batch();
-  await stage.simulator.finish(job);
-  await sendEvent(callback, secret, 'msg_lost', job);
-  const [lost] = await eventsOf(stage);
-  expect(await stage.record(job)).toMatchObject({ results: { state: 'pending', event: 'batch.succeeded' } });
-  const restart = async () => {
-    const { resumed } = (await reconcile(reconciler)) as { resumed: number };
-    return { resumed, told: await eventsOf(stage) };
-  };
-  for (let restarts = 1; restarts <= 4; restarts += 1) {
-    const { resumed, told } = await restart();
-    expect([resumed, told.length]).toEqual([1, 1]);
-    expect(told[0]).toEqual({ ...lost, attributes: { ...lost?.attributes, replay: 'results' } });
-  }
-  expect(await restart()).toEqual({ resumed: 0, told: [] });
-  expect((await stage.record(job))?.['results']).toEqual({ state: 'pending', event: 'batch.succeeded', restarts: 4 });
-
-  const { data = '', attributes = {} } = lost ?? {};
-  const message = { data: data.toString('base64'), attributes: { ...attributes, replay: 'results' } };
-  expect(await deliver(await stage.start(), message)).toBe(204);
-  const { results } = (await stage.record(job)) ?? {};
-  expect(results).toMatchObject({ state: 'complete', total: 1, updatedAt: expect.any(Timestamp) });
-  expect(results).not.toHaveProperty('restarts');
-  expect(await restart()).toEqual({ resumed: 0, told: [] });
-});
-
-test('a webhook that Gemini has disabled is an error in the log, and enabled again where that is wanted', async () => {
+test('a webhook that Gemini has disabled is logged as an error, and enabled again where that is configured', async () => {
   const stage = await Stage.open({ settings: { deliveries: { retryDelaysMillis: [0], disableAfterGivenUp: 1 } } });
   const receiver = await startReceiver();
   onTestFinished(async () => await receiver.close());
@@ -422,7 +373,7 @@ test('two reconcilers at once do each thing once', async () => {
   expect(new Set(messages.map(({ attributes }) => attributes['job_id']))).toEqual(new Set(jobs));
 });
 
-test('with a tenth of the callbacks dropped for good, every job ends right', async () => {
+test('with a tenth of the callbacks dropped for good, every job reaches its final state', async () => {
   const stage = await Stage.open({
     settings: { jobs: { failureRate: 0.3 }, faults: { drop: 0.1 } },
     seed: 'dropped',

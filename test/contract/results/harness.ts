@@ -1,6 +1,6 @@
 import { GoogleGenAI } from '@google/genai';
 import type { DocumentData } from '@google-cloud/firestore';
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { jobDocumentId } from '../../../functions/model/jobName.ts';
 import { type Simulator, type SimulatorOptions, startSimulator } from '../../../simulator/simulator.ts';
 import { type RunningFunction, startFunction } from '../../../local/functions.ts';
@@ -49,6 +49,10 @@ export class Stage {
     };
   }
 
+  get running(): ReadonlySet<RunningFunction> {
+    return this.#running;
+  }
+
   async start(env: NodeJS.ProcessEnv = {}, target = 'fetchResults'): Promise<RunningFunction> {
     const running = await startFunction(target, { ...this.env, ...env });
     this.#running.add(running);
@@ -92,9 +96,15 @@ function readResult({ attributes, data }: ReceivedMessage): Result {
 }
 
 /** The message of an event as `geminiCallback` publishes it. */
-export function eventMessage(type: string, jobName: string, data: object = {}, attributes: object = {}) {
+export function eventMessage(
+  type: string,
+  jobName: string,
+  data: object = {},
+  attributes: object = {},
+  timestamp = '2026-05-28T20:26:40Z',
+) {
   const [kind = ''] = type.split('.');
-  const event = { type, version: 'v1', timestamp: '2026-05-28T20:26:40Z', data: { id: jobName, ...data } };
+  const event = { type, version: 'v1', timestamp, data: { id: jobName, ...data } };
   return {
     data: Buffer.from(JSON.stringify(event)).toString('base64'),
     attributes: { webhook_id: 'msg_1', event_type: type, job_id: jobName, job_kind: kind, ...attributes },
@@ -123,6 +133,13 @@ export async function deliver({ url }: Pick<RunningFunction, 'url'>, message: Pu
   } catch {
     return 0;
   }
+}
+
+/** Matches the usage of so many results that name their tokens. */
+export function tokensOf(results: number): object {
+  const count = expect.any(Number) as number;
+  const counts = { inputTokens: count, outputTokens: count, thoughtTokens: count, cachedTokens: count };
+  return { ...counts, totalTokens: count, results };
 }
 
 /** When so many different messages have come, in whatever order. */

@@ -4,7 +4,7 @@ import { Firestore } from '@google-cloud/firestore';
 import { afterEach, expect, test, vi } from 'vitest';
 import { publishClaimed } from '../../../functions/messaging/publishClaimed.ts';
 import { Publisher } from '../../../functions/messaging/publisher.ts';
-import { foundDelivery } from '../../../functions/model/reconciledDelivery.ts';
+import { reconciledDelivery } from '../../../functions/model/reconciledDelivery.ts';
 import { Deadline } from '../../../functions/runtime/deadline.ts';
 import { Log } from '../../../functions/observability/log.ts';
 import { Deliveries } from '../../../functions/store/deliveries.ts';
@@ -53,7 +53,7 @@ test('an event costs what the README says, and so does a copy of it', async () =
     facts: {},
   };
   const status = { name: 'succeeded', data: {} };
-  const delivery = foundDelivery({ name: 'batches/cost', kind: 'batch' }, status, new Date());
+  const delivery = reconciledDelivery({ name: 'batches/cost', kind: 'batch' }, 'batch.succeeded', status, new Date());
   const soon = () => Deadline.inMillis(5_000);
 
   const counts = countDocuments();

@@ -3,11 +3,11 @@ import { expect, test } from 'vitest';
 import { callWithRetry } from '../../../../functions/gemini/callWithRetry.ts';
 import { GeminiError } from '../../../../functions/gemini/errors.ts';
 
-/** A call that hears of no signal, as one whose request was collected as garbage. */
+/** A call that ignores its signal, like a `fetch` whose request was garbage-collected. */
 const silent = async () => await new Promise<never>(() => {});
 const within = (millis: number) => AbortSignal.timeout(millis);
 
-test('an attempt that is not answered in time is given up, and another one made', async () => {
+test('an attempt without an answer in time is aborted and repeated', async () => {
   const attempts: AbortSignal[] = [];
   const answer = await callWithRetry(
     async (attempt) => {
@@ -21,7 +21,7 @@ test('an attempt that is not answered in time is given up, and another one made'
   expect(attempts.map(({ aborted }) => aborted)).toEqual([true, false]);
 });
 
-test('nothing is waited for when the signal is aborted', async () => {
+test('an aborted signal ends the call at once', async () => {
   const stopping = new AbortController();
   const asking = callWithRetry(silent, stopping.signal);
   stopping.abort(new Error('The instance ends.'));
@@ -29,19 +29,41 @@ test('nothing is waited for when the signal is aborted', async () => {
   await expect(callWithRetry(silent, stopping.signal)).rejects.toThrow('The instance ends.');
 });
 
-test('an attempt is told when nobody waits for it any more', async () => {
+test('an aborted signal aborts the attempt', async () => {
   const stopping = new AbortController();
-  const told = callWithRetry(async (attempt) => await once(attempt, 'abort'), stopping.signal);
+  const attempt = callWithRetry(async (signal) => await once(signal, 'abort'), stopping.signal);
   stopping.abort(new Error('The instance ends.'));
-  await expect(told).rejects.toThrow('The instance ends.');
+  await expect(attempt).rejects.toThrow('The instance ends.');
 });
 
-test('a refusal is final', async () => {
+test('a refusal is not repeated', async () => {
   let attempts = 0;
   const asking = callWithRetry(async () => {
     attempts += 1;
-    throw new GeminiError('Gone', { httpStatus: 404 });
+    throw new GeminiError('Gone', { httpStatus: 404, status: 'NOT_FOUND' });
   }, within(5_000));
   await expect(asking).rejects.toThrow('Gone');
+  expect(attempts).toBe(1);
+});
+
+test('a signal that aborts while Gemini fails gives the failure, not the time-out', async () => {
+  const asking = callWithRetry(async () => {
+    throw new GeminiError('Overloaded', { httpStatus: 503 });
+  }, within(300));
+  await expect(asking).rejects.toMatchObject({ message: 'Overloaded', httpStatus: 503 });
+});
+
+test('a pause that Gemini asks for is kept, and one of minutes ends the call', async () => {
+  const startedAt = performance.now();
+  let attempts = 0;
+  const overloaded = (retryAfterSeconds: number) => async () => {
+    attempts += 1;
+    if (attempts === 1) throw new GeminiError('Overloaded', { httpStatus: 429, retryAfterSeconds });
+    return attempts;
+  };
+  expect(await callWithRetry(overloaded(1), within(10_000))).toBe(2);
+  expect(performance.now() - startedAt).toBeGreaterThan(1_000);
+  attempts = 0;
+  await expect(callWithRetry(overloaded(120), within(10_000))).rejects.toThrow('Overloaded');
   expect(attempts).toBe(1);
 });

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { GeminiEvent } from '../../../../functions/model/event.ts';
-import { applyEvent, isFinal, type Job, stateOf } from '../../../../functions/model/job.ts';
+import { isFinal, stateOf } from '../../../../functions/model/eventTypes.ts';
+import { applyEvent, type Job } from '../../../../functions/model/job.ts';
 
 const T0 = Date.parse('2026-05-28T20:00:00Z');
 
@@ -16,26 +17,6 @@ function event(type: string, second: number, rest: { data?: object; userMetadata
 function applyAll(events: readonly { id: string; event: ReturnType<typeof event> }[], start?: Job): Job {
   return events.reduce<Job | undefined>((job, each) => applyEvent(job, each.event, each.id).job, start) as Job;
 }
-
-describe('the state that an event means', () => {
-  test.each([
-    ['batch.succeeded', 'succeeded'],
-    ['batch.failed', 'failed'],
-    ['batch.expired', 'expired'],
-    ['batch.cancelled', 'cancelled'],
-    ['interaction.completed', 'succeeded'],
-    ['interaction.requires_action', 'requires_action'],
-    ['interaction.failed', 'failed'],
-    ['interaction.cancelled', 'cancelled'],
-    ['video.generated', 'succeeded'],
-    ['tuning.completed', 'succeeded'],
-    ['batch.paused', 'unknown'],
-    ['constructor', 'unknown'],
-    ['', 'unknown'],
-  ])('%s means %s', (type, state) => {
-    expect(stateOf(type)).toBe(state);
-  });
-});
 
 test('a late event that is not final does not take a final state away', () => {
   const { state, lastEvent } = applyAll([

@@ -2,31 +2,43 @@ import { expect, test } from 'vitest';
 import {
   announcesResults,
   decideResults,
+  missingResults,
   NOTHING_YET,
+  type Progress,
   type ResultsRecord,
 } from '../../../../functions/model/progress.ts';
 
 const NOW = new Date('2026-05-28T20:26:40Z');
 const LATER = new Date(NOW.getTime() + 1);
-const half: ResultsRecord = { state: 'running', position: 100, published: 10, failed: 1, event: 'batch.succeeded' };
+const usage = { inputTokens: 1, outputTokens: 2, thoughtTokens: 3, cachedTokens: 4, totalTokens: 10, results: 5 };
+const halfway: Progress = {
+  position: 100,
+  published: 10,
+  failed: 1,
+  total: 20,
+  expected: 20,
+  usage,
+  order: Buffer.of(1),
+};
+const half: ResultsRecord = { ...halfway, state: 'running', event: 'batch.succeeded' };
 const leased = { ...half, leaseOwner: 'other', leaseUntil: LATER };
 
 test.for([
   ['nothing is known', undefined, { action: 'read', from: NOTHING_YET }],
-  ['somebody is at it', leased, { action: 'wait', until: LATER }],
-  ['somebody was at it', { ...leased, leaseUntil: NOW }, { action: 'read', from: { ...leased, leaseUntil: NOW } }],
-  ['it is our own', { ...leased, leaseOwner: 'me' }, { action: 'read', from: { ...leased, leaseOwner: 'me' } }],
-  ['it was given back', half, { action: 'read', from: half }],
-  ['all are out', { ...half, state: 'complete' }, { action: 'done' }],
-  ['they cannot be read', { ...half, state: 'failed' }, { action: 'done' }],
+  ['another instance holds the lease', leased, { action: 'wait', until: LATER }],
+  ["another instance's lease has expired", { ...leased, leaseUntil: NOW }, { action: 'read', from: halfway }],
+  ['the lease is its own', { ...leased, leaseOwner: 'me' }, { action: 'read', from: halfway }],
+  ['the lease was released', half, { action: 'read', from: halfway }],
+  ['all results are published', { ...half, state: 'complete' }, { action: 'done' }],
+  ['the results have failed', { ...half, state: 'failed' }, { action: 'done' }],
   [
-    'its calls were told, and now it has ended',
+    'its function calls were published and the job has ended since',
     { ...half, state: 'complete', event: 'interaction.requires_action' },
     { action: 'read', from: NOTHING_YET },
   ],
-  ['another end was told before', { ...half, state: 'complete', event: 'batch.cancelled' }, { action: 'done' }],
+  ['another final event came before', { ...half, state: 'complete', event: 'batch.cancelled' }, { action: 'done' }],
   [
-    'another event is being worked on',
+    'another instance reads for another event',
     { ...leased, event: 'interaction.requires_action' },
     { action: 'wait', until: LATER },
   ],
@@ -39,7 +51,7 @@ const halted: ResultsRecord = { ...NOTHING_YET, state: 'complete', event: 'inter
 
 test('a halt that comes late is nothing any more, also where the end has yet to be read', () => {
   expect(decideResults(pending, 'interaction.requires_action', 'me', NOW)).toEqual({ action: 'done' });
-  expect(decideResults(pending, 'interaction.completed', 'me', NOW)).toEqual({ action: 'read', from: pending });
+  expect(decideResults(pending, 'interaction.completed', 'me', NOW)).toEqual({ action: 'read', from: NOTHING_YET });
 });
 
 test.for([
@@ -53,4 +65,14 @@ test.for([
   ['an end without an output, after a halt', halted, 'interaction.failed', false],
 ] as const)('results are to come with %s: %s, %s, %s', ([, stored, type, expected]) => {
   expect(announcesResults(stored, type)).toBe(expected);
+});
+
+test.for([
+  [undefined, 3, undefined],
+  [3, 3, undefined],
+  [2, 3, undefined],
+  [5, 3, 2],
+  [5, 0, 5],
+] as const)('of %s expected results and %s published ones %s are missing', ([expected, published, missing]) => {
+  expect(missingResults({ ...NOTHING_YET, expected, published })).toBe(missing);
 });

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type Line, MAX_LINE_BYTES, readLines } from '../../../../../functions/results/sources/lines.ts';
+import { MAX_ENTRY_BYTES } from '../../../../../functions/model/entry.ts';
+import { type Line, readLines } from '../../../../../functions/results/sources/lines.ts';
 
 async function* inPieces(bytes: Buffer, sizes: readonly number[]): AsyncGenerator<Buffer> {
   for (let at = 0, n = 0; at < bytes.length; n += 1) {
@@ -50,10 +51,10 @@ test('a line that is longer than memory allows is told by its length, and those 
   const piece = Buffer.alloc(1_048_576, 'x');
   async function* bytes(): AsyncGenerator<Buffer> {
     yield Buffer.from('first\n');
-    for (let sent = 0; sent <= MAX_LINE_BYTES; sent += piece.length) yield piece;
+    for (let sent = 0; sent <= MAX_ENTRY_BYTES; sent += piece.length) yield piece;
     yield Buffer.from('\nlast');
   }
   const lines = await all(readLines(bytes(), 0));
   expect(lines.map((line) => line.bytes?.toString())).toEqual(['first', undefined, 'last']);
-  expect(lines[1]?.length).toBeGreaterThan(MAX_LINE_BYTES);
+  expect(lines[1]?.length).toBeGreaterThan(MAX_ENTRY_BYTES);
 });

@@ -1,0 +1,67 @@
+import { isJsonObject, type JsonObject, stringAt } from '../../functions/model/json.ts';
+import { CliError, rootOf } from '../errors.ts';
+import { authorization } from './credentials.ts';
+import { SIGN_IN } from './credentialsError.ts';
+
+const REQUEST_MILLIS = 10_000;
+
+/** One of Google's REST APIs. */
+export interface GoogleApi {
+  /** For messages. */
+  readonly name: string;
+  readonly host: string;
+  /** `host:port` of a stand-in, which asks for no credentials. */
+  readonly emulator: string | undefined;
+  /** The role that a caller needs, for the message that refuses one. */
+  readonly role: string;
+}
+
+/**
+ * Reads a resource, with Application Default Credentials.
+ *
+ * @param path from the version, for example `v2/projects/…`.
+ * @returns `undefined` where the resource does not exist.
+ * @throws {CliError} that says what is missing and the command that provides it.
+ */
+export async function getResource(api: GoogleApi, project: string, path: string): Promise<JsonObject | undefined> {
+  const url = `${api.emulator === undefined ? `https://${api.host}` : `http://${api.emulator}`}/${path}`;
+  const headers = api.emulator === undefined ? await authorization(url) : new Headers();
+  const signal = AbortSignal.timeout(REQUEST_MILLIS);
+  const response = await fetch(url, { headers, signal }).catch((cause: unknown) => {
+    const message = `${api.name} does not answer at ${new URL(url).host}: ${rootOf(cause)}. Check the network.`;
+    throw new CliError('GOOGLE_UNREACHABLE', message, { cause });
+  });
+  const body = await jsonOf(response);
+  if (response.ok) return body;
+  if (response.status === 404) return undefined;
+  throw refusal(api, project, response.status, body);
+}
+
+async function jsonOf(response: Response): Promise<JsonObject> {
+  const body: unknown = await response.json().catch(() => ({}));
+  return isJsonObject(body) ? body : {};
+}
+
+function refusal({ name, host, role }: GoogleApi, project: string, status: number, body: JsonObject): CliError {
+  const error = isJsonObject(body['error']) ? body['error'] : {};
+  const message = stringAt(error, 'message') ?? `status ${status}`;
+  if (status === 401)
+    return new CliError('CREDENTIALS_EXPIRED', `${name} refuses the credentials of this machine. Run: ${SIGN_IN}`);
+  if (status === 403 && /has not been used|is disabled|SERVICE_DISABLED/.test(JSON.stringify(error)))
+    return new CliError(
+      'API_DISABLED',
+      `${name} is not enabled. Run: gcloud services enable ${host} --project=${project}`,
+    );
+  if (status === 403 && /'?locations\//.test(message))
+    return new CliError(
+      'WRONG_REGION',
+      `${name}: ${message} Check --region: gcloud run regions list --project=${project}`,
+    );
+  if (status === 403)
+    return new CliError(
+      'NO_PERMISSION',
+      `${name}: ${message} Check --project=${project}, or let its owner grant you ${role}:\n` +
+        `  gcloud projects add-iam-policy-binding ${project} --member=user:YOUR_ADDRESS --role=${role}`,
+    );
+  return new CliError('GOOGLE_FAILED', `${name}: ${message}`);
+}

@@ -1,0 +1,34 @@
+import type { Command } from 'commander';
+import type { Context } from './context.ts';
+
+/** Adds a group's commands; the context is there when one of them runs. */
+export type AddCommands = (program: Command, context: () => Context) => void;
+
+interface Group {
+  readonly load: () => Promise<AddCommands>;
+  /** Its commands define `--project`, `--region` and `--prefix` themselves. */
+  readonly hasOwnPlace?: true;
+}
+
+/** The first words of all commands; each group is loaded when it is named. */
+export const GROUPS = {
+  doctor: { load: async () => (await import('./doctor/commands.ts')).addDoctorCommand },
+  jobs: { load: async () => (await import('./jobs/commands.ts')).addJobCommands },
+  deliveries: { load: async () => (await import('./deliveries/commands.ts')).addDeliveryCommands },
+  webhooks: { load: async () => (await import('./webhooks/commands.ts')).addWebhookCommands },
+  events: { load: async () => (await import('./events/commands.ts')).addEventCommands },
+  submit: { load: async () => (await import('./submit/commands.ts')).addSubmitCommands },
+  config: { load: async () => (await import('./config/commands.ts')).addConfigCommand },
+} as const satisfies Record<string, Group>;
+
+export type GroupName = keyof typeof GROUPS;
+
+export function isGroup(word: string): word is GroupName {
+  return Object.hasOwn(GROUPS, word);
+}
+
+/** Whether the group's commands define the installation's flags themselves. */
+export function hasOwnPlace(name: GroupName): boolean {
+  const group: Group = GROUPS[name];
+  return group.hasOwnPlace ?? false;
+}

@@ -1,0 +1,23 @@
+import { readReconcileConfig } from '../../functions/reconcile/config.ts';
+import { connectReconciler } from '../../functions/reconcile/runtime.ts';
+import { Log } from '../../functions/observability/log.ts';
+import type { Context } from '../context.ts';
+import { CliError } from '../errors.ts';
+import { backendError, FIRESTORE } from '../failures.ts';
+import { GEMINI, MESSAGING, RECONCILE, STORE } from '../installation/variables.ts';
+import { fields } from '../terminal.ts';
+
+/** Runs reconcileJobs once, in this process. */
+export async function reconcileCommand(context: Context): Promise<void> {
+  const others = ['DELIVERY_TTL_DAYS', 'CALLBACK_URL'] as const;
+  const variables = await context.settings(...STORE, ...MESSAGING, ...GEMINI, ...RECONCILE, ...others);
+  const config = readReconcileConfig(variables);
+  await context.confirm('publish what is stuck and ask Gemini about jobs without news');
+  const log = new Log(undefined, (line) => context.terminal.note(line.trimEnd()));
+  const summary = await connectReconciler(config, log)().catch((error: unknown) => {
+    throw backendError(FIRESTORE, error, variables);
+  });
+  context.terminal.result(summary, () => fields({ ...summary }));
+  if (summary.errors > 0)
+    throw new CliError('RECONCILE_INCOMPLETE', `${summary.errors} failed; the next run tries them again.`);
+}

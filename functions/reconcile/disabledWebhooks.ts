@@ -1,0 +1,44 @@
+import type { Webhooks } from '@google/genai';
+import { withSignal } from '../runtime/retry.ts';
+import type { ReconcileRun } from './reconcileRun.ts';
+
+type Webhook = Webhooks.Webhook;
+
+const MAX_PAGE_SIZE = 1_000;
+
+/** Logs the webhooks that Gemini has disabled after failed deliveries, and enables them again where that is configured. */
+export async function checkWebhooks(run: ReconcileRun): Promise<void> {
+  const { ai, log, config } = run.dependencies;
+  const { signal } = run.forItem();
+  await run.attempt('webhooks', async () => {
+    for (const { id = '', uri = '' } of await withSignal(listDisabled(run, signal), signal)) {
+      log.webhookDisabled(id, uri, config.enableWebhooks);
+      if (!config.enableWebhooks) continue;
+      await run.attempt(id, async () => {
+        await withSignal(ai.webhooks.update(id, { state: 'enabled', update_mask: 'state' }, { signal }), signal);
+      });
+    }
+  });
+}
+
+async function listDisabled(run: ReconcileRun, signal: AbortSignal): Promise<readonly Webhook[]> {
+  const { ai, config } = run.dependencies;
+  const disabled: Webhook[] = [];
+  let token: string | undefined;
+  do {
+    const page = { page_size: MAX_PAGE_SIZE, ...(token ? { page_token: token } : {}) };
+    const { webhooks = [], next_page_token } = await ai.webhooks.list(page, { maxRetries: 1, signal });
+    disabled.push(...webhooks.filter((one) => isDisabled(one) && leadsTo(one, config.callbackUrl)));
+    token = next_page_token;
+  } while (token);
+  return disabled;
+}
+
+function isDisabled({ state }: Webhook): boolean {
+  return state === 'disabled_due_to_failed_deliveries';
+}
+
+/** Returns true for the callback's URL and for any path below it. */
+function leadsTo({ uri }: Webhook, callbackUrl: URL | undefined): boolean {
+  return callbackUrl === undefined || `${uri}/`.startsWith(`${callbackUrl.href.replace(/\/+$/, '')}/`);
+}

@@ -1,0 +1,33 @@
+import { overdueDelivery } from '../model/reconciledDelivery.ts';
+import type { PageStart } from '../store/queries.ts';
+import { positionOf, type RegisteredJob } from '../store/reconcilableJobs.ts';
+import { PAGE_SIZE, type ReconcileRun } from './reconcileRun.ts';
+
+/** Longer than it takes to query a job, to record its end and to publish it. */
+export const HOLD_MILLIS = 30_000;
+
+/**
+ * Announces `job.overdue` for jobs without an end, newest first, up to a page on which all have been announced. A job
+ * that is missed here is announced when it is silent.
+ */
+export async function announceOverdueJobs(run: ReconcileRun, reserve: number): Promise<void> {
+  const { jobs, config } = run.dependencies;
+  const before = run.ago(config.overdueSeconds);
+  const page = async (after?: PageStart) => {
+    const found = await jobs.page('overdueJobs', { before, after, limit: PAGE_SIZE }, run.forStore());
+    return found.every(({ isOverdueAnnounced }) => isOverdueAnnounced) ? [] : found;
+  };
+  await run.sweep({ reserve, page, positionOf, work: async (job) => await announceOverdue(run, job) });
+}
+
+export async function announceOverdue(run: ReconcileRun, job: RegisteredJob): Promise<void> {
+  const { jobs, now } = run.dependencies;
+  if (job.isOverdueAnnounced || isHeld(run, job)) return;
+  if (!(await jobs.hold(job, run.in(HOLD_MILLIS), run.forStore()))) return;
+  if (await run.announce(overdueDelivery(job, job.since, now()))) run.summary.overdue += 1;
+}
+
+/** Returns true while another run works on the job. */
+export function isHeld(run: ReconcileRun, { heldUntil }: RegisteredJob): boolean {
+  return heldUntil !== undefined && run.dependencies.now() < heldUntil;
+}

@@ -1,0 +1,157 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { BACKENDS, Clients, statusOf } from './support.ts';
+
+/** A test whose result depends on the backend names both results; docs/local.md lists the differences. */
+describe.each(BACKENDS)('Pub/Sub, $name', ({ name, start }) => {
+  let backend: Awaited<ReturnType<typeof start>>;
+  const isEmbedded = name === 'embedded';
+  beforeAll(async () => void (backend = await start()));
+  afterAll(async () => void (await backend.stop()));
+
+  describe('topics and subscriptions', () => {
+    test('are created once, found, listed and deleted', async () => {
+      const { pubsub, projectId } = new Clients(backend.host);
+      await pubsub.createTopic('first');
+      await pubsub.createTopic('second');
+      expect(await statusOf(pubsub.createTopic('first'))).toBe('ALREADY_EXISTS');
+      await pubsub.createSubscription('first', 'sub', { labels: { a: 'b' } });
+      expect(await statusOf(pubsub.createSubscription('first', 'sub'))).toBe('ALREADY_EXISTS');
+      expect(await statusOf(pubsub.createSubscription('none', 'other'))).toBe('NOT_FOUND');
+
+      const named = (kind: string, ...ids: string[]) => ids.map((id) => `projects/${projectId}/${kind}/${id}`);
+      expect((await pubsub.getTopics())[0].map((topic) => topic.name)).toEqual(named('topics', 'first', 'second'));
+      const [ofTopic] = await pubsub.topic('first').getSubscriptions();
+      expect(ofTopic.map((subscription) => subscription.name)).toEqual(named('subscriptions', 'sub'));
+      expect((await pubsub.getSubscriptions())[0].map((each) => each.name)).toEqual(named('subscriptions', 'sub'));
+
+      await pubsub.topic('first').delete();
+      expect(await pubsub.topic('first').exists()).toEqual([false]);
+      expect((await pubsub.subscription('sub').getMetadata())[0].topic).toBe('_deleted-topic_');
+      await pubsub.subscription('sub').delete();
+      expect(await pubsub.subscription('sub').exists()).toEqual([false]);
+      expect(await statusOf(pubsub.subscription('sub').delete())).toBe('NOT_FOUND');
+    });
+
+    test('are listed page by page', async () => {
+      const { pubsub, publisher, projectId } = new Clients(backend.host);
+      for (const id of ['one', 'two', 'three']) await pubsub.createTopic(id);
+      const list = async (pageToken: string) => {
+        const request = { project: `projects/${projectId}`, pageSize: 2, pageToken };
+        const [topics, , response] = await publisher.listTopics(request, { autoPaginate: false });
+        return { count: topics.length, next: response?.nextPageToken ?? '' };
+      };
+      const first = await list('');
+      expect(first.count).toBe(2);
+      expect(await list(first.next)).toEqual({ count: 1, next: '' });
+    });
+
+    test.each(['1topic', 'ab', 'goog-topic', 'a b c', 'a'.repeat(256)])('are not named %s', async (id) => {
+      const { publisher, projectId } = new Clients(backend.host);
+      const creation = publisher.createTopic({ name: `projects/${projectId}/topics/${id}` });
+      expect(await statusOf(creation)).toBe('INVALID_ARGUMENT');
+    });
+
+    test('of projects are kept apart', async () => {
+      const [one, other] = [new Clients(backend.host), new Clients(backend.host)];
+      await one.create();
+      await other.create();
+      await one.publish({ text: 'to one' });
+      expect(await other.pull()).toEqual([]);
+      expect((await one.pullSome(1)).map(({ text }) => text)).toEqual(['to one']);
+    });
+
+    test('have the defaults of the service', async () => {
+      const clients = new Clients(backend.host);
+      await clients.create({ retryPolicy: { minimumBackoff: { seconds: 12 } } });
+      const [metadata] = await clients.pubsub.subscription('sub').getMetadata();
+      expect(metadata).toMatchObject({ topic: clients.topic(), ackDeadlineSeconds: 10, filter: '' });
+      expect(Number(metadata.messageRetentionDuration?.seconds)).toBe(7 * 86_400);
+      expect(Number(metadata.retryPolicy?.minimumBackoff?.seconds)).toBe(12);
+    });
+
+    test('change the fields of an update mask and no others', async () => {
+      const clients = new Clients(backend.host);
+      await clients.create({ labels: { kept: 'yes' }, filter: 'attributes:a' });
+      const { subscriber } = clients;
+      const change = { name: clients.subscription(), ackDeadlineSeconds: 60, labels: { kept: 'no' } };
+      const updateMask = { paths: ['ack_deadline_seconds'] };
+      const [updated] = await subscriber.updateSubscription({ subscription: change, updateMask });
+      expect(updated).toMatchObject({ ackDeadlineSeconds: 60, labels: { kept: 'yes' }, filter: 'attributes:a' });
+      const fixed = subscriber.updateSubscription({
+        subscription: { name: clients.subscription(), filter: 'attributes:b' },
+        updateMask: { paths: ['filter'] },
+      });
+      expect(await statusOf(fixed)).toBe('INVALID_ARGUMENT');
+    });
+
+    test('refuse settings beyond the limits', async () => {
+      const clients = new Clients(backend.host);
+      await clients.create();
+      const creation = (options: object) => clients.pubsub.createSubscription('topic', 'refused', options);
+      expect(await statusOf(creation({ ackDeadlineSeconds: 601 }))).toBe('INVALID_ARGUMENT');
+      const tooFew = { deadLetterPolicy: { deadLetterTopic: clients.topic(), maxDeliveryAttempts: 4 } };
+      expect(await statusOf(creation(tooFew))).toBe(isEmbedded ? 'INVALID_ARGUMENT' : 'OUT_OF_RANGE');
+      const noTopic = { deadLetterPolicy: { deadLetterTopic: clients.topic('none'), maxDeliveryAttempts: 5 } };
+      expect(await statusOf(creation(noTopic))).toBe('NOT_FOUND');
+      const tooLong = { retryPolicy: { maximumBackoff: { seconds: 601 } } };
+      expect(await statusOf(creation(tooLong))).toBe('INVALID_ARGUMENT');
+      expect(await statusOf(creation({ ackDeadlineSeconds: 9 }))).toBe(isEmbedded ? 'INVALID_ARGUMENT' : 'OK');
+    });
+  });
+
+  describe('publishing', () => {
+    test('gives each message a unique id', async () => {
+      const clients = new Clients(backend.host);
+      await clients.create();
+      const batches = await Promise.all([1, 2, 3].map(() => clients.publish({ text: 'a' }, { text: 'a' })));
+      expect(new Set(batches.flat()).size).toBe(6);
+    });
+
+    test('refuses what no subscriber could receive', async () => {
+      const clients = new Clients(backend.host);
+      expect(await statusOf(clients.publish({ text: 'a' }))).toBe('NOT_FOUND');
+      await clients.create();
+      expect(await statusOf(clients.publish({ text: 'good' }, {}))).toBe('INVALID_ARGUMENT');
+      const many = Array.from({ length: 1_001 }, () => ({ text: 'a' }));
+      expect(await statusOf(clients.publish(...many))).toBe('INVALID_ARGUMENT');
+      expect(await clients.pull()).toEqual([]);
+    });
+
+    test.each([
+      ['101 attributes', { attributes: Object.fromEntries(Array.from({ length: 101 }, (_, i) => [`k${i}`, ''])) }],
+      ['a key of 257 bytes', { attributes: { ['é'.repeat(128) + 'k']: 'v' } }],
+      ['a value of 1,025 bytes', { attributes: { key: 'é'.repeat(512) + 'v' } }],
+      ['a reserved key', { attributes: { 'goog-key': 'v' } }],
+      ['an ordering key of 1,025 bytes', { text: 'a', orderingKey: 'k'.repeat(1_025) }],
+    ])('of %s is refused by the embedded one only', async (_, message) => {
+      const clients = new Clients(backend.host);
+      await clients.create();
+      expect(await statusOf(clients.publish(message))).toBe(isEmbedded ? 'INVALID_ARGUMENT' : 'OK');
+    });
+
+    test('accepts nothing after the deadline of the call', async () => {
+      const clients = new Clients(backend.host);
+      await clients.create();
+      const request = { topic: clients.topic(), messages: [{ data: Buffer.from('late') }] };
+      await expect(clients.publisher.publish(request, { timeout: 0, maxRetries: 0 })).rejects.toBeDefined();
+      await clients.publish({ text: 'in time' });
+      expect((await clients.pullSome(1)).map(({ text }) => text)).toEqual(['in time']);
+      expect(await clients.pull()).toEqual([]);
+    });
+
+    test('carries messages of megabytes', async () => {
+      const clients = new Clients(backend.host);
+      await clients.create();
+      const text = 'x'.repeat(9_900_000);
+      await clients.publish({ text });
+      expect((await clients.pullSome(1))[0]?.text.length).toBe(text.length);
+    });
+  });
+
+  test('seek is UNIMPLEMENTED by the embedded one', async () => {
+    const clients = new Clients(backend.host);
+    await clients.create();
+    const seek = clients.subscriber.seek({ subscription: clients.subscription(), time: { seconds: 1 } });
+    expect(await statusOf(seek)).toBe(isEmbedded ? 'UNIMPLEMENTED' : 'OK');
+  });
+});
