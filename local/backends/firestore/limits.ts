@@ -1,5 +1,5 @@
 import type { Fields, Value } from './messages.ts';
-import { invalid } from './status.ts';
+import { invalid, unimplemented } from './status.ts';
 
 /** Limits of the service: https://firebase.google.com/docs/firestore/quotas#limits. */
 const MAX_DOCUMENT_BYTES = 1_048_576;
@@ -27,8 +27,9 @@ export function normalizeFields(fields: Fields, place?: Place): Fields {
   return Object.fromEntries(entries);
 }
 
-export function checkFieldName(name: string): void {
+function checkFieldName(name: string): void {
   if (name === '') throw invalid('The property.name is the empty string.');
+  if (name === '__type__') throw unimplemented('vector values');
   if (/^__.*__$/s.test(name)) throw invalid(`field name '${name}' is reserved.`);
   if (Buffer.byteLength(name) > MAX_FIELD_NAME_BYTES) {
     throw invalid(`The property.name is longer than ${MAX_FIELD_NAME_BYTES} bytes.`);
