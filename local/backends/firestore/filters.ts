@@ -70,7 +70,7 @@ interface Operator {
 const range = (accepts: (order: number) => boolean): Operator => ({
   kind: 'inequality',
   matches: (value, [operand]) =>
-    operand !== undefined && areComparable(value, operand) && accepts(compareValues(value, operand)),
+    operand !== undefined && areComparable(value, operand) && !isNaN(value) && accepts(compareValues(value, operand)),
 });
 
 const isAnyOf = (value: Value, operands: readonly Value[]): boolean =>

@@ -1,0 +1,149 @@
+import { once } from 'node:events';
+import { connect as connectSocket } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
+import { type DocumentSnapshot, FieldPath, Filter } from '@google-cloud/firestore';
+import { expect, onTestFinished, test } from 'vitest';
+import { startFirestore, Store } from '../../../../local/backends/firestore/index.ts';
+import { newestOf, NEWEST, QUERIES, queryOf } from '../../../../functions/store/queries.ts';
+import { connect, connectRaw, idsOf, newProjectId, statusOf } from './support.ts';
+
+const INDEXES = join(import.meta.dirname, '../../../../firestore.indexes.json');
+
+async function start(options: Parameters<typeof startFirestore>[0] = {}) {
+  const server = await startFirestore(options);
+  onTestFinished(() => server.stop());
+  return server;
+}
+
+test('refuses the queries whose index is not in firestore.indexes.json, and runs the project’s own', async () => {
+  const { host } = await start({ indexes: INDEXES });
+  const firestore = connect(host);
+  const jobs = firestore.collection('jobs');
+  const missing = jobs.where('state', '==', 'running').orderBy('expireAt', 'desc').get();
+  await expect(missing).rejects.toMatchObject({
+    code: 9,
+    details:
+      'The query requires an index. Add it to firestore.indexes.json: {"collectionGroup":"jobs","queryScope":"COLLECTION",' +
+      '"fields":[{"fieldPath":"state","order":"ASCENDING"},{"fieldPath":"expireAt","order":"DESCENDING"}]}',
+  });
+  const page = { before: new Date(), after: undefined, limit: 1 };
+  const ours = [
+    ...Object.values(QUERIES).map((shape) => queryOf(firestore, shape, page)),
+    newestOf(firestore, NEWEST.jobs, { state: 'running', kind: 'batch' }, new Date()),
+    jobs.where('state', 'in', ['running']).select('state'),
+  ];
+  expect(await Promise.all(ours.map(async (query) => await statusOf(query.get())))).toEqual(ours.map(() => 'OK'));
+});
+
+test('a listener of a query without its index fails with the same error', async () => {
+  const { host } = await start({ indexes: INDEXES });
+  const query = connect(host).collection('jobs').where('state', '==', 'x').orderBy('expireAt');
+  const error = await new Promise((_resolve, reject) => {
+    onTestFinished(query.onSnapshot(() => reject(new Error('a snapshot')), reject));
+  }).catch((reason: unknown) => reason);
+  expect(String(error)).toContain('The query requires an index');
+});
+
+test('without a file of indexes every query runs', async () => {
+  const { host } = await start();
+  const collection = connect(host).collection('a');
+  const query = collection.where(Filter.or(Filter.where('a', '>', 1), Filter.where('b', '==', 2))).orderBy('c');
+  expect(await idsOf(query)).toEqual([]);
+});
+
+test('a restart keeps all documents with their versions, and a listener continues', async () => {
+  const store = new Store();
+  const first = await startFirestore({ store });
+  const projectId = newProjectId();
+  const firestore = connect(first.host, { projectId });
+  const [kept, removed] = [firestore.doc('a/kept'), firestore.doc('a/removed')];
+  const { writeTime } = await kept.set({ n: 1 });
+  await removed.set({});
+  const seen: string[][] = [];
+  onTestFinished(firestore.collection('a').onSnapshot(({ docs }) => void seen.push(docs.map(({ id }) => id))));
+  await expect.poll(() => seen).toEqual([['kept', 'removed']]);
+
+  await first.stop();
+  const silent = await startFirestore({ store });
+  await connect(silent.host, { projectId }).doc('a/removed').delete();
+  await silent.stop();
+  await start({ port: first.port, store });
+
+  await expect.poll(() => seen, { timeout: 20_000 }).toEqual([['kept', 'removed'], ['kept']]);
+  await kept.update({ n: 2 }, { lastUpdateTime: writeTime });
+  expect((await kept.get()).data()).toEqual({ n: 2 });
+});
+
+test('listens on the loopback interface only', async () => {
+  const { port, host } = await start();
+  expect(host).toBe(`127.0.0.1:${port}`);
+  const outside = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  for (const { address } of outside.filter(({ internal, family }) => !internal && family === 'IPv4')) {
+    const socket = connectSocket({ host: address, port });
+    const refused = await once(socket, 'connect').then(
+      () => 'connected',
+      (error: NodeJS.ErrnoException) => error.code,
+    );
+    socket.destroy();
+    expect(refused).toBe('ECONNREFUSED');
+  }
+});
+
+test('a port in use is an error', async () => {
+  const { port } = await start();
+  await expect(startFirestore({ port })).rejects.toThrow(/EADDRINUSE/);
+});
+
+test('starts within 150 ms once it is imported', async () => {
+  await (await startFirestore()).stop();
+  const startedAt = performance.now();
+  await start();
+  expect(performance.now() - startedAt).toBeLessThan(150);
+});
+
+test.each([
+  [
+    'the method',
+    (raw: ReturnType<typeof connectRaw>) => raw.client.getDocument({ name: `${raw.documents}/a/b` }),
+    'GetDocument',
+  ],
+  [
+    'the write',
+    (raw: ReturnType<typeof connectRaw>) => commit(raw, { transform: { document: `${raw.documents}/a/b` } }),
+    'transform',
+  ],
+  [
+    'the value',
+    async (raw: ReturnType<typeof connectRaw>) => {
+      const vector = { mapValue: { fields: { __type__: { stringValue: '__vector__' } } } };
+      return await commit(raw, { update: { name: `${raw.documents}/a/b`, fields: { v: vector } } });
+    },
+    'vector',
+  ],
+])('names %s that it does not implement', async (_name, call, named) => {
+  const { host } = await start();
+  await expect(call(connectRaw(host))).rejects.toMatchObject({ code: 12, details: expect.stringContaining(named) });
+});
+
+async function commit({ client, database }: ReturnType<typeof connectRaw>, write: object): Promise<unknown> {
+  return await client.commit({ database, writes: [write] });
+}
+
+test('names of other databases are refused', async () => {
+  const { host } = await start();
+  const raw = connectRaw(host);
+  const name = 'projects/other/databases/(default)/documents/a/b';
+  await expect(commit(raw, { update: { name } })).rejects.toMatchObject({ code: 3 });
+});
+
+test('a document named by a listener is read once it appears, in a database of another name', async () => {
+  const { host } = await start();
+  const firestore = connect(host, { databaseId: 'second' });
+  const seen: boolean[] = [];
+  onTestFinished(firestore.doc('a/b').onSnapshot(({ exists }: DocumentSnapshot) => void seen.push(exists)));
+  await expect.poll(() => seen).toEqual([false]);
+  await firestore.doc('a/b').set({});
+  await expect.poll(() => seen).toEqual([false, true]);
+  expect(await idsOf(firestore.collection('a').where(FieldPath.documentId(), '==', 'b'))).toEqual(['b']);
+});
