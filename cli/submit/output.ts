@@ -57,7 +57,7 @@ async function* resultsOf({ jobId, kind }: Finished, settings: GeminiSettings): 
 }
 
 /** Returns the members of the result's message; `JSON.stringify` writes its numbers as Gemini sent them. */
-function messageOf(result: JobResult): JsonObject {
+export function messageOf(result: JobResult): JsonObject {
   const members = parseExact(resultJson(result).toString());
   return { index: result.index, ...(isJsonObject(members) ? members : {}) };
 }
@@ -65,12 +65,14 @@ function messageOf(result: JobResult): JsonObject {
 /** Returns a paragraph for each result: its key or index, and its text. */
 export function outputText(results: readonly JsonObject[]): readonly string[] {
   return results.map((result) => {
-    const name = stringAt(result, 'key') ?? textOf(result['index']);
+    const { key, index } = result;
+    const name = typeof key === 'string' ? key : JSON.stringify(key ?? index);
     return `\n${name}: ${textIn(result)}`;
   });
 }
 
-function textIn({ response, error }: JsonObject): string {
+/** Returns the text of a result, or its response as JSON where it has none. */
+export function textIn({ response, error }: JsonObject): string {
   if (isJsonObject(error)) return `error ${[error['code'], error['message']].map(textOf).join(' ')}`;
   if (!isJsonObject(response)) return JSON.stringify(response);
   return allText(listOf(response['steps'])) || textOfParts(response) || JSON.stringify(response);

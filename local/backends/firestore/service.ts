@@ -3,13 +3,14 @@ import {
   type sendUnaryData,
   type ServerUnaryCall,
   type ServerWritableStream,
+  status,
 } from '@grpc/grpc-js';
 import type { Indexes } from './indexes.ts';
 import { type ListenResponse, ListenTarget } from './listen.ts';
 import type { FieldMask, ReadOptions, StructuredQuery, Target, TransactionOptions, Write } from './messages.ts';
 import { parseName } from './names.ts';
 import { listCollectionIds, listDocuments, Reads } from './reads.ts';
-import { invalid, statusOf } from './status.ts';
+import { invalid, StatusError, statusOf } from './status.ts';
 import type { Database, Store } from './store.ts';
 import { Transactions } from './transactions.ts';
 import { commitWrites } from './writes.ts';
@@ -72,13 +73,19 @@ export function firestoreMethods(store: Store, indexes: Indexes | undefined) {
 }
 
 function unary<Request>(answer: (request: Request) => object) {
-  return ({ request }: ServerUnaryCall<Request, object>, reply: sendUnaryData<object>): void => {
+  return (call: ServerUnaryCall<Request, object>, reply: sendUnaryData<object>): void => {
     try {
-      reply(null, answer(request));
+      requireTime(call.getDeadline());
+      reply(null, answer(call.request));
     } catch (error) {
       reply(statusOf(error));
     }
   };
+}
+
+/** Refuses a request whose time is up: grpc-js would execute it, and its client would not learn that. */
+function requireTime(deadline: Date | number): void {
+  if (Number(deadline) <= Date.now()) throw new StatusError(status.DEADLINE_EXCEEDED, 'The deadline has passed.');
 }
 
 function stream<Request>(answer: (request: Request) => Iterable<object>) {

@@ -48,6 +48,25 @@ test('submit batch uploads the prompts, and --wait follows the job and ends with
   expect(asked).toBe(2);
 });
 
+test('submit batch tries other types of upload where Gemini refuses the first, and takes --mime-type', async () => {
+  const refusedTypes = ['application/jsonl', 'jsonl'];
+  const stage = await Stage.open({ settings: { files: { refusedTypes } } });
+  const args = ['submit', 'batch', ...MODEL, '--file', promptsFile([prompt('a')])];
+  const run = await cli(args, settings(stage));
+  expect(run.exitCode).toBe(0);
+  expect(run.stderr).toContain('Gemini refuses the type jsonl; trying application/json.');
+  const uploaded = await stage.ai.files.list();
+  expect(uploaded.page.map(({ mimeType }) => mimeType)).toEqual(['application/json']);
+
+  const given = await cli([...args, '--mime-type', 'text/plain'], settings(stage));
+  expect(given.exitCode).toBe(0);
+  const refused = await cli([...args, '--mime-type', 'jsonl', '--json'], settings(stage));
+  expect(refused.exitCode).toBe(1);
+  expect(JSON.parse(refused.stderr.trim().split('\n').at(-1) ?? '')).toMatchObject({
+    error: { message: expect.stringContaining('Unsupported MIME type: jsonl') },
+  });
+});
+
 test('submit batch under one key uploads once and starts one job, however often it is run', async () => {
   const stage = await Stage.open();
   const args = ['submit', 'batch', ...MODEL, '--file', promptsFile([prompt('a')]), '--idempotency-key', 'k', '--json'];
@@ -72,6 +91,22 @@ test('--wait shows people what an interaction has said', async () => {
   expect(run.exitCode).toBe(0);
   const [id = ''] = stage.simulator.jobs().map(({ name }) => name);
   expect(run.stdout).toContain(`\n0: ${(await stage.ai.interactions.get(id)).output_text}`);
+});
+
+test('--wait prints all text of an interaction in order, and numbers with their digits', async () => {
+  const stage = await Stage.open({ settings: { jobs: { runningMillis: 300 } } });
+  const jwks = { GEMINI_JWKS_URL: `${stage.simulator.url}/.well-known/jwks.json` };
+  const callback = await stage.start({ DYNAMIC_ROUTE_KEY: ROUTE_KEY, ...jwks }, 'geminiCallback');
+  await stage.project.push('gemini-events', (await stage.start()).url);
+  const text = (words: string) => `{"type":"model_output","content":[{"type":"text","text":"${words}"}]}`;
+  const search = '{"type":"google_search_call","arguments":{"user_id":1234567890123456789}}';
+  const body = `{"id":"v1_a","status":"completed","steps":[${text('First.')},${search},${text('Second.')}]}`;
+  stage.simulator.settings.patch({ api: { faults: [{ method: 'interactions.get', body }] } });
+  const args = ['submit', 'interaction', ...MODEL, '--input', 'hello', '--wait'];
+  const forPeople = await cli(args, settings(stage, callback.url));
+  expect(forPeople.stdout).toContain('\n0: First.\nSecond.');
+  const forPrograms = await cli([...args, '--json'], settings(stage, callback.url));
+  expect(forPrograms.stdout).toContain('"user_id": 1234567890123456789');
 });
 
 test('submit interaction answers at once, and the same key starts nothing more', async () => {

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect as connectSocket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
-import { type DocumentSnapshot, FieldPath, Filter } from '@google-cloud/firestore';
+import { type DocumentSnapshot, FieldPath, Filter, Timestamp } from '@google-cloud/firestore';
 import { expect, onTestFinished, test } from 'vitest';
 import { startFirestore, Store } from '../../../../local/backends/firestore/index.ts';
 import { newestOf, NEWEST, QUERIES, queryOf } from '../../../../functions/store/queries.ts';
@@ -73,6 +73,16 @@ test('a restart keeps all documents with their versions, and a listener continue
   await expect.poll(() => seen, { timeout: 20_000 }).toEqual([['kept', 'removed'], ['kept']]);
   await kept.update({ n: 2 }, { lastUpdateTime: writeTime });
   expect((await kept.get()).data()).toEqual({ n: 2 });
+});
+
+test('a read before the kept history is refused', async () => {
+  const { host } = await start();
+  const firestore = connect(host);
+  const read = firestore.runTransaction(async (transaction) => await transaction.get(firestore.doc('a/b')), {
+    readOnly: true,
+    readTime: new Timestamp(1, 0),
+  });
+  expect(await statusOf(read)).toBe('FAILED_PRECONDITION');
 });
 
 test('listens on the loopback interface only', async () => {

@@ -1,12 +1,8 @@
 import type { DocumentSnapshot, Query, QuerySnapshot } from '@google-cloud/firestore';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { BACKENDS, connect } from './support.ts';
+import { expect, onTestFinished, test } from 'vitest';
+import { connect, describeBackends } from './support.ts';
 
-describe.each(BACKENDS)('Firestore listeners, $name', ({ start }) => {
-  let backend: Awaited<ReturnType<typeof start>>;
-  beforeAll(async () => void (backend = await start()));
-  afterAll(async () => void (await backend.stop()));
-
+describeBackends('Firestore listeners', (backend) => {
   /** Collects what a listener receives, as text that a test compares. */
   function listen(query: Query): { readonly changes: readonly string[]; readonly sizes: readonly number[] } {
     const [changes, sizes]: [string[], number[]] = [[], []];

@@ -8,15 +8,10 @@ import {
   Timestamp,
   type WhereFilterOp,
 } from '@google-cloud/firestore';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { BACKENDS, connect, idsOf, statusOf } from './support.ts';
+import { expect, test } from 'vitest';
+import { connect, idsOf, statusOf, describeBackends } from './support.ts';
 
-describe.each(BACKENDS)('Firestore queries, $name', ({ name, start }) => {
-  let backend: Awaited<ReturnType<typeof start>>;
-  const isEmbedded = name === 'embedded';
-  beforeAll(async () => void (backend = await start()));
-  afterAll(async () => void (await backend.stop()));
-
+describeBackends('Firestore queries', (backend) => {
   /** Documents whose field `v` has a value of each kind, in Firestore's order: `d00`, `d01` and so on, and one without. */
   async function everyKind(): Promise<CollectionReference> {
     const firestore = connect(backend.host);
@@ -90,34 +85,18 @@ describe.each(BACKENDS)('Firestore queries, $name', ({ name, start }) => {
     expect(await found('missing', '==', 1)).toEqual([]);
   });
 
-  test.each([
-    [
-      'more than 30 values of in',
-      (all: Query) =>
-        all.where(
-          'v',
-          'in',
-          Array.from({ length: 31 }, (_, at) => at),
-        ),
-    ],
-    [
-      'more than 10 of not-in',
-      (all: Query) =>
-        all.where(
-          'v',
-          'not-in',
-          Array.from({ length: 11 }, (_, at) => at),
-        ),
-    ],
-    ['two array-contains', (all: Query) => all.where('v', 'array-contains', 1).where('w', 'array-contains', 2)],
-    ['two exclusions', (all: Query) => all.where('v', '!=', 1).where('v', 'not-in', [2])],
-    [
-      'more than 30 alternatives',
-      (all: Query) => all.where('v', 'in', [1, 2, 3, 4, 5, 6]).where('w', 'in', [1, 2, 3, 4, 5, 6]),
-    ],
-  ])('refuses %s', async (_name, query) => {
+  test('refuses too many values, and filters that no query may combine', async () => {
     const all = connect(backend.host).collection('a');
-    expect(await statusOf(query(all).get())).toBe('INVALID_ARGUMENT');
+    const numbers = (length: number) => Array.from({ length }, (_, at) => at);
+    const refused = [
+      all.where('v', 'in', numbers(31)),
+      all.where('v', 'not-in', numbers(11)),
+      all.where('v', 'array-contains', 1).where('w', 'array-contains', 2),
+      all.where('v', '!=', 1).where('v', 'not-in', [2]),
+      all.where('v', 'in', numbers(6)).where('w', 'in', numbers(6)),
+    ];
+    const statuses = await Promise.all(refused.map(async (query) => await statusOf(query.get())));
+    expect(statuses).toEqual(refused.map(() => 'INVALID_ARGUMENT'));
   });
 
   /** `id` encodes a document's fields: `a1b2` has a = 1 and b = 2. */
@@ -222,6 +201,6 @@ describe.each(BACKENDS)('Firestore queries, $name', ({ name, start }) => {
   test('sums', async () => {
     const collection = connect(backend.host).collection('a');
     const sum = collection.aggregate({ total: AggregateField.sum('n') }).get();
-    expect(await statusOf(sum)).toBe(isEmbedded ? 'UNIMPLEMENTED' : 'OK');
+    expect(await statusOf(sum)).toBe(backend.isEmbedded ? 'UNIMPLEMENTED' : 'OK');
   });
 });

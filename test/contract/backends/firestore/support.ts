@@ -1,19 +1,36 @@
 import { randomBytes } from 'node:crypto';
 import { Firestore, type Query, v1 } from '@google-cloud/firestore';
 import { grpc } from 'google-gax';
-import { onTestFinished, vi } from 'vitest';
-import * as embedded from '../../../../local/backends/firestore/index.ts';
-import * as official from '../../../../local/backends/official.ts';
+import { afterAll, beforeAll, describe, onTestFinished, vi } from 'vitest';
+import { startFirestore } from '../../../../local/backends/firestore/index.ts';
+import { startFirestore as startOfficial } from '../../../../local/backends/official.ts';
+import { hasEmulators } from '../../../support/requirements.ts';
 
+/** A running backend, for one suite. */
 export interface Backend {
-  readonly name: 'official' | 'embedded';
-  readonly start: () => Promise<{ readonly host: string; stop(): Promise<unknown> }>;
+  readonly isEmbedded: boolean;
+  /** `127.0.0.1:port`, once the suite's tests run. */
+  readonly host: string;
 }
 
-export const BACKENDS: readonly Backend[] = [
-  { name: 'official', start: () => official.startFirestore() },
-  { name: 'embedded', start: () => embedded.startFirestore() },
-];
+/** Runs a suite against the embedded stand-in and, where it is installed, against the official emulator. */
+export function describeBackends(title: string, suite: (backend: Backend) => void): void {
+  const official = { name: 'official', start: () => startOfficial(), isThere: hasEmulators };
+  const embedded = { name: 'embedded', start: () => startFirestore(), isThere: true };
+  for (const { name, start, isThere } of [official, embedded]) {
+    describe.skipIf(!isThere)(`${title}, ${name}`, () => {
+      let server: { readonly host: string; stop(): Promise<unknown> };
+      beforeAll(async () => void (server = await start()));
+      afterAll(async () => void (await server.stop()));
+      suite({
+        isEmbedded: name === 'embedded',
+        get host() {
+          return server.host;
+        },
+      });
+    });
+  }
+}
 
 /** Connects with the project's real client to a database of the test's own. */
 export function connect(host: string, { projectId = newProjectId(), databaseId = '(default)' } = {}): Firestore {

@@ -1,14 +1,9 @@
 import { once } from 'node:events';
 import type { Transaction } from '@google-cloud/firestore';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { BACKENDS, connect, connectRaw, statusOf } from './support.ts';
+import { expect, test } from 'vitest';
+import { connect, connectRaw, statusOf, describeBackends } from './support.ts';
 
-describe.each(BACKENDS)('Firestore transactions, $name', ({ name, start }) => {
-  let backend: Awaited<ReturnType<typeof start>>;
-  const isEmbedded = name === 'embedded';
-  beforeAll(async () => void (backend = await start()));
-  afterAll(async () => void (await backend.stop()));
-
+describeBackends('Firestore transactions', (backend) => {
   test('of concurrent transactions that read and create, one wins and the others see its document', async () => {
     const firestore = connect(backend.host);
     const document = firestore.doc('a/b');
@@ -124,7 +119,7 @@ describe.each(BACKENDS)('Firestore transactions, $name', ({ name, start }) => {
       statusOf(client.commit({ database, writes: [write], transaction }, { retry: null })),
     ]);
     // Locks make the other writer wait; optimistic concurrency aborts the transaction, whose client then retries.
-    expect([other, mine]).toEqual(['OK', isEmbedded ? 'ABORTED' : 'OK']);
+    expect([other, mine]).toEqual(['OK', backend.isEmbedded ? 'ABORTED' : 'OK']);
   });
 
   test('a transaction ends once, and one that only reads refuses writes', async () => {

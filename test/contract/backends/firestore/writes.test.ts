@@ -1,14 +1,9 @@
 import { FieldValue, GeoPoint, Timestamp } from '@google-cloud/firestore';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { BACKENDS, connect, connectRaw, newProjectId, statusOf } from './support.ts';
+import { describe, expect, test } from 'vitest';
+import { connect, connectRaw, newProjectId, statusOf, describeBackends } from './support.ts';
 
 /** A test whose result depends on the backend names both results; docs/local.md lists the differences. */
-describe.each(BACKENDS)('Firestore writes, $name', ({ name, start }) => {
-  let backend: Awaited<ReturnType<typeof start>>;
-  const isEmbedded = name === 'embedded';
-  beforeAll(async () => void (backend = await start()));
-  afterAll(async () => void (await backend.stop()));
-
+describeBackends('Firestore writes', (backend) => {
   test('returns every type of value as it was written, timestamps with microseconds', async () => {
     const firestore = connect(backend.host);
     const document = firestore.doc('a/all');
@@ -149,6 +144,14 @@ describe.each(BACKENDS)('Firestore writes, $name', ({ name, start }) => {
     expect(micros(updated?.readTime)).toBeGreaterThanOrEqual(micros(updated?.updateTime));
   });
 
+  test('of simultaneous creates exactly one succeeds', async () => {
+    const document = connect(backend.host).doc('a/b');
+    const creates = Array.from({ length: 50 }, async (_, n) => await statusOf(document.create({ n })));
+    const statuses = await Promise.all(creates);
+    expect(statuses.filter((status) => status === 'OK')).toHaveLength(1);
+    expect(statuses.filter((status) => status === 'ALREADY_EXISTS')).toHaveLength(49);
+  });
+
   test('a write that changes nothing keeps the update time', async () => {
     const document = connect(backend.host).doc('a/b');
     const { writeTime } = await document.set({ n: 1, map: { x: [1] } });
@@ -271,7 +274,7 @@ describe.each(BACKENDS)('Firestore writes, $name', ({ name, start }) => {
         update: { name: `${documents}/a/${index}`, fields: { s: text(1_000_000) } },
       }));
       const commit = client.commit({ database, writes }, { retry: null });
-      expect(await statusOf(commit)).toBe(isEmbedded ? 'OK' : 'RESOURCE_EXHAUSTED');
+      expect(await statusOf(commit)).toBe(backend.isEmbedded ? 'OK' : 'RESOURCE_EXHAUSTED');
     });
   });
 });
