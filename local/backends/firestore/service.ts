@@ -7,9 +7,10 @@ import {
 } from '@grpc/grpc-js';
 import type { Indexes } from './indexes.ts';
 import { type ListenResponse, ListenTarget } from './listen.ts';
+import { listCollectionIds, listDocuments } from './lists.ts';
 import type { FieldMask, ReadOptions, StructuredQuery, Target, TransactionOptions, Write } from './messages.ts';
 import { parseName } from './names.ts';
-import { listCollectionIds, listDocuments, Reads } from './reads.ts';
+import { Reads } from './reads.ts';
 import { invalid, StatusError, statusOf } from './status.ts';
 import type { Database, Store } from './store.ts';
 import { Transactions } from './transactions.ts';

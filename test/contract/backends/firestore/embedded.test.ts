@@ -140,11 +140,12 @@ async function commit({ client, database }: ReturnType<typeof connectRaw>, write
   return await client.commit({ database, writes: [write] });
 }
 
-test('names of other databases are refused', async () => {
+test('a commit over 10 MiB is refused at once', async () => {
   const { host } = await start();
-  const raw = connectRaw(host);
-  const name = 'projects/other/databases/(default)/documents/a/b';
-  await expect(commit(raw, { update: { name } })).rejects.toMatchObject({ code: 3 });
+  const firestore = connect(host);
+  const batch = firestore.batch();
+  for (let index = 0; index < 11; index += 1) batch.set(firestore.doc(`a/${index}`), { s: 'x'.repeat(1_000_000) });
+  expect(await statusOf(batch.commit())).toBe('INVALID_ARGUMENT');
 });
 
 test('a document named by a listener is read once it appears, in a database of another name', async () => {

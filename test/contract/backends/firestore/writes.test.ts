@@ -144,6 +144,21 @@ describeBackends('Firestore writes', (backend) => {
     expect(micros(updated?.readTime)).toBeGreaterThanOrEqual(micros(updated?.updateTime));
   });
 
+  test('a batch that creates a document after it has written it', async () => {
+    const firestore = connect(backend.host);
+    const document = firestore.doc('a/b');
+    const batch = firestore.batch().set(document, { n: 1 }).create(document, { n: 2 });
+    expect(await statusOf(batch.commit())).toBe(backend.isEmbedded ? 'ALREADY_EXISTS' : 'INVALID_ARGUMENT');
+    expect((await document.get()).exists).toBe(false);
+  });
+
+  test('a commit that names a document of another database', async () => {
+    const { client, database } = connectRaw(backend.host);
+    const name = `projects/${newProjectId()}/databases/(default)/documents/a/b`;
+    const commit = client.commit({ database, writes: [{ update: { name } }] }, { retry: null });
+    expect(await statusOf(commit)).toBe(backend.isEmbedded ? 'INVALID_ARGUMENT' : 'OK');
+  });
+
   test('of simultaneous creates exactly one succeeds', async () => {
     const document = connect(backend.host).doc('a/b');
     const creates = Array.from({ length: 50 }, async (_, n) => await statusOf(document.create({ n })));
