@@ -60,7 +60,8 @@ function eventTypes(job: Job, fileName: string | undefined, settings: DeliverySe
   if (type === undefined) return [];
   if (job.state === 'cancelled' && !settings.cancelEvents) return [];
   if (type !== 'interaction.completed' || fileName === undefined) return [type];
-  return { interaction: [type], video: ['video.generated'], both: [type, 'video.generated'] }[settings.omniEvents];
+  const types = { interaction: [type], video: ['video.generated'], both: [type, 'video.generated'], none: [] };
+  return types[settings.omniEvents];
 }
 
 function eventData(type: string, job: Job, fileName: string | undefined, settings: DeliverySettings): object {

@@ -14,7 +14,7 @@ export interface StoredFile {
   readonly displayName: string | undefined;
   readonly mimeType: string;
   /** Only generated files can be downloaded (G 8.3). */
-  readonly source: 'UPLOADED' | 'GENERATED';
+  readonly source: 'UPLOADED' | 'GENERATED' | 'REGISTERED';
   readonly content: Content;
   readonly sha256: string | undefined;
   readonly createMillis: number;
@@ -62,6 +62,24 @@ export class Files {
     const label = this.#random.next('file');
     const name = wantedName ?? `files/${this.#random.letters(label, 12)}`;
     return this.#add({ name, displayName: undefined, mimeType, source: 'GENERATED', content, sha256: undefined });
+  }
+
+  /** Registers an object of Cloud Storage, whose bytes the simulator cannot read. */
+  addRegistered(uri: string): StoredFile {
+    const read = () => {
+      throw new ApiError(
+        'FAILED_PRECONDITION',
+        `The Gemini API simulator cannot read ${uri}. Upload the file instead.`,
+      );
+    };
+    return this.#add({
+      name: `files/${this.#random.letters(this.#random.next('file'), 12)}`,
+      displayName: uri.slice(uri.lastIndexOf('/') + 1),
+      mimeType: 'application/octet-stream',
+      source: 'REGISTERED',
+      content: { sizeBytes: 0, read },
+      sha256: undefined,
+    });
   }
 
   /** Refuses what is gone or never was as the API refuses what one may not see. */

@@ -41,6 +41,8 @@ export interface Job {
   /** `batches/…`, `v1_…` for an interaction, `models/…/operations/…` for a Veo video. */
   readonly name: string;
   readonly kind: JobKind;
+  /** A batch's display name; the prompt of other jobs. */
+  readonly displayName: string | undefined;
   readonly createMillis: number;
   readonly webhookConfig: WebhookConfig | undefined;
   state: JobState;
@@ -50,6 +52,7 @@ export interface Job {
 }
 
 export interface JobSpec extends Pick<Job, 'name' | 'kind' | 'webhookConfig'> {
+  readonly displayName?: string | undefined;
   /** Text of the user's in which `[fail]` makes the job fail and `[hang]` keeps it from ever ending by itself. */
   readonly markers: string;
   /** How it ends if it is left alone. Default: it succeeds. */
@@ -85,11 +88,11 @@ export class Jobs {
 
   /** Throws INVALID_ARGUMENT where deliveries to its own URIs would not arrive. */
   start(spec: JobSpec): Job {
-    const { name, kind, webhookConfig } = spec;
+    const { name, kind, displayName, webhookConfig } = spec;
     for (const uri of webhookConfig?.uris ?? []) checkEndpoint(uri, this.#settings.get().api.endpoints);
     const now = this.#clock.now();
     const times = { createMillis: now, updateMillis: now, endMillis: undefined };
-    const job: Job = { name, kind, webhookConfig, ...times, state: 'pending', error: undefined };
+    const job: Job = { name, kind, displayName, webhookConfig, ...times, state: 'pending', error: undefined };
     const entry: Entry = { job, spec, timers: [] };
     this.#entries.set(name, entry);
     this.#ledger.job({ name, kind, state: job.state });

@@ -71,7 +71,11 @@ const Deliveries = z.strictObject({
   outputFileUri: z.enum(['https', 'name', 'gs', 'none']).describe('Form of `data.output_file_uri` (G 1.7).'),
   ping: z.enum(['full', 'without_data', 'empty']).describe('Body of a ping (G 4.5).'),
   cancelEvents: z.boolean().describe('A cancelled job causes an event (G 1.5).'),
-  omniEvents: z.enum(['interaction', 'video', 'both']).describe('Events of a finished Omni interaction (G 10.1).'),
+  omniEvents: z
+    .enum(['interaction', 'video', 'both', 'none'])
+    .describe(
+      'Events of a finished Omni interaction (docs/gemini-wire.md 10.1); none: the job ends without a webhook.',
+    ),
 });
 
 const Faults = z.strictObject({
@@ -109,6 +113,8 @@ const Api = z.strictObject({
   endpoints: z
     .enum(['public', 'any'])
     .describe('Accepts https at public addresses and anything on loopback; or any https and http URI.'),
+  v1Webhooks: z.boolean().describe('`/v1` serves webhooks; otherwise only `/v1beta` does (docs/gemini-wire.md 1.3).'),
+  eventTypes: z.array(z.string()).min(1).describe('Types that a webhook can subscribe to (docs/gemini-wire.md 1.5).'),
   faults: z.array(ApiFault).describe('The first that matches a request is applied to it.'),
 });
 
@@ -194,7 +200,21 @@ export const DEFAULT_SETTINGS: SettingsValues = {
     wrongSignature: 0,
     lostAnswer: 0,
   },
-  api: { key: null, endpoints: 'public', faults: [] },
+  api: {
+    key: null,
+    endpoints: 'public',
+    v1Webhooks: true,
+    eventTypes: [
+      'batch.succeeded',
+      'batch.failed',
+      'batch.expired',
+      'interaction.completed',
+      'interaction.failed',
+      'interaction.requires_action',
+      'video.generated',
+    ],
+    faults: [],
+  },
   files: {
     lifetimeMillis: 48 * HOUR_MILLIS,
     outputLifetimeMillis: 42 * 24 * HOUR_MILLIS,

@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { videoContent } from './answers.ts';
 import { checked, notFound } from './errors.ts';
 import { downloadUri } from './events.ts';
 import type { Files } from './files.ts';
 import { isFinal } from './jobs.ts';
 import type { Job, Jobs } from './jobs.ts';
 import { eitherSpelling } from './json.ts';
+import { videoContent } from './media.ts';
 import type { Random } from './random.ts';
 import type { Settings } from './settings.ts';
 import { webhookConfigSchema } from './webhooks.ts';
@@ -50,6 +50,7 @@ export class Videos {
     const job = this.#jobs.start({
       name,
       kind: 'video',
+      displayName: prompts,
       webhookConfig,
       markers: prompts,
       conclude: ({ state }) => {
