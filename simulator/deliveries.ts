@@ -1,6 +1,6 @@
 import { isoTime } from './clock.ts';
 import type { Clock } from './clock.ts';
-import { notFound } from './errors.ts';
+import { ApiError, notFound } from './errors.ts';
 import { eventBody, pingBody } from './events.ts';
 import type { GeminiEvent } from './events.ts';
 import type { Keys } from './keys.ts';
@@ -59,15 +59,32 @@ export class Deliveries {
     return this.#deliver({ webhook }, 'webhook.ping', undefined, body, this.#random.next('event'));
   }
 
-  /** Makes one more attempt of each delivery with this id now, and waits for the answers. */
-  async redeliver(webhookId: string): Promise<void> {
-    const deliveries = this.#ledger.deliveries.filter((delivery) => delivery.webhookId === webhookId);
-    if (deliveries.length === 0) throw notFound('Delivery', webhookId);
-    await Promise.all(deliveries.map(async (delivery) => await this.#attempt(delivery, [])));
+  /** Makes one more attempt of each delivery with this id now, with the given fault, and waits for the answers. */
+  async redeliver(webhookId: string, ...faults: readonly AttemptFault[]): Promise<void> {
+    await Promise.all(this.#find(webhookId).map(async (delivery) => await this.#attempt(delivery, faults)));
+  }
+
+  /** Sends the next delivery to the same URI again, then this one. Throws where there is no next one. */
+  async reorder(webhookId: string): Promise<void> {
+    for (const delivery of this.#find(webhookId)) {
+      const { deliveries } = this.#ledger;
+      const later = deliveries.slice(deliveries.indexOf(delivery) + 1).find(({ uri }) => uri === delivery.uri);
+      if (later === undefined) {
+        throw new ApiError('FAILED_PRECONDITION', `No later delivery to ${delivery.uri}. Start another job first.`);
+      }
+      await this.#attempt(later, []);
+      await this.#attempt(delivery, []);
+    }
   }
 
   close(): void {
     this.#poster.close();
+  }
+
+  #find(webhookId: string): DeliveryRecord[] {
+    const deliveries = this.#ledger.deliveries.filter((delivery) => delivery.webhookId === webhookId);
+    if (deliveries.length === 0) throw notFound('Delivery', webhookId);
+    return deliveries;
   }
 
   #emitTo(targets: readonly Target[], event: GeminiEvent, label: string): void {

@@ -2,7 +2,8 @@ import { isoTime } from './clock.ts';
 import type { Clock } from './clock.ts';
 
 export type DeliveryState = 'waiting' | 'delivered' | 'given_up' | 'dropped' | 'cancelled';
-export type AttemptFault = 'duplicate' | 'stale' | 'unsigned' | 'wrong_signature' | 'lost_answer';
+export const ATTEMPT_FAULTS = ['duplicate', 'stale', 'unsigned', 'wrong_signature', 'lost_answer'] as const;
+export type AttemptFault = (typeof ATTEMPT_FAULTS)[number];
 
 /** How an endpoint took an attempt; `error` where it gave no answer in time. Latency is of the wall clock. */
 export interface AttemptAnswer {

@@ -47,7 +47,7 @@ describe('generateContent', () => {
       'image/png',
       'audio/L16;codec=pcm;rate=24000',
     ]);
-    expect(startOf(parts[1]?.inlineData?.data, 8)).toBe(SIGNATURES.image);
+    expect(startOf(parts[1]?.inlineData?.data, 8)).toBe(SIGNATURES['image']);
   });
 
   test('refuses a prompt with [error]', async () => {
