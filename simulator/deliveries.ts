@@ -18,7 +18,7 @@ const HOLD_MILLIS = 60_000;
 const JWT_LIFETIME_SECONDS = 300;
 const ISSUER = 'https://generativelanguage.googleapis.com';
 
-/** Brings events to their endpoints: signs, sends, repeats until an endpoint answers 2xx or time is up (G 4.6). */
+/** Delivers events: signs, sends and retries until the endpoint answers 2xx or the retry window ends (docs/gemini-wire.md 4.6). */
 export class Deliveries {
   readonly #clock: Clock;
   readonly #random: Random;
@@ -27,7 +27,7 @@ export class Deliveries {
   readonly #keys: Keys;
   readonly #webhooks: Webhooks;
   readonly #poster = new Poster();
-  /** Deliveries held back, each until the next one to the same URI has been sent. */
+  /** Deliveries held back by URI, each until the next one to that URI is sent. */
   readonly #held = new Map<string, () => void>();
 
   constructor(clock: Clock, random: Random, settings: Settings, ledger: Ledger, keys: Keys, webhooks: Webhooks) {
@@ -39,7 +39,7 @@ export class Deliveries {
     this.#webhooks = webhooks;
   }
 
-  /** Tells the URIs of the job, or else the webhooks that subscribed to the type (G 4.7). */
+  /** Delivers an event to the URIs of its job, or else to the webhooks that subscribed to its type (docs/gemini-wire.md 4.7). */
   readonly emit = (event: GeminiEvent): void => {
     const uris = event.webhookConfig?.uris ?? [];
     const targets: Target[] =
@@ -247,7 +247,7 @@ export class Deliveries {
     return secrets.map((secret) => signV1(secret, message)).join(' ');
   }
 
-  /** Invented, as the guide does not say what a token claims (G 5.3). */
+  /** Made up, because the guide does not describe the token's claims (docs/gemini-wire.md 5.3). */
   #claims({ uri, body }: DeliveryRecord, { id, timestampSeconds }: SignedMessage): object {
     return {
       iss: ISSUER,

@@ -26,7 +26,7 @@ const textOutputSchema = z.strictObject({
   requests: z.number().int().min(0).optional().describe('`batchStats.requestCount`. Default: the number of lines.'),
 });
 
-/** How a job ends. */
+/** The end of a job. */
 export const outcomeSchema = z.strictObject({
   state: z.enum([...new Set(Object.values(FINAL_STATES).flat())]).optional(),
   error: z.strictObject({ code: z.number().int(), message: z.string() }).optional(),
@@ -53,11 +53,11 @@ export interface Job {
 
 export interface JobSpec extends Pick<Job, 'name' | 'kind' | 'webhookConfig'> {
   readonly displayName?: string | undefined;
-  /** Text of the user's in which `[fail]` makes the job fail and `[hang]` keeps it from ever ending by itself. */
+  /** Text from the request: `[fail]` in it fails the job, `[hang]` keeps it running. */
   readonly markers: string;
-  /** How it ends if it is left alone. Default: it succeeds. */
+  /** Returns the planned outcome. Default: the job succeeds. */
   readonly plan?: () => Outcome;
-  /** Makes the results of that end and answers the name of their file, where there is one. May refuse to end so. */
+  /** Makes the results and returns the name of their file, if any. Throws where the job cannot end so. */
   readonly conclude: (outcome: Outcome) => string | undefined;
 }
 
@@ -69,7 +69,7 @@ interface Entry {
 
 const DEFAULT_ERROR = { code: 13, message: 'Internal error encountered.' };
 
-/** The life of every job: pending, running, final; the end causes its events. */
+/** Runs every job from pending over running to a final state, which causes its events. */
 export class Jobs {
   readonly #clock: Clock;
   readonly #random: Random;
@@ -86,7 +86,7 @@ export class Jobs {
     this.#emit = emit;
   }
 
-  /** Throws INVALID_ARGUMENT where deliveries to its own URIs would not arrive. */
+  /** Starts a job. Throws INVALID_ARGUMENT for a webhook URI that the API would refuse. */
   start(spec: JobSpec): Job {
     const { name, kind, displayName, webhookConfig } = spec;
     for (const uri of webhookConfig?.uris ?? []) checkEndpoint(uri, this.#settings.get().api.endpoints);
@@ -105,7 +105,7 @@ export class Jobs {
     return kind === undefined ? jobs : jobs.filter((job) => job.kind === kind);
   }
 
-  /** Ends a job now. Throws NOT_FOUND, or FAILED_PRECONDITION where it is final already or cannot end so. */
+  /** Ends a job now. Throws NOT_FOUND, or FAILED_PRECONDITION for a final job or an impossible outcome. */
   finish(name: string, outcome?: Outcome): void {
     const entry = this.#entries.get(name);
     if (entry === undefined) throw notFound('Job', name);
@@ -114,7 +114,7 @@ export class Jobs {
     else this.#end(entry, outcome);
   }
 
-  /** Ends it as cancelled; one that is final stays as it is. */
+  /** Cancels a job unless it is final. */
   cancel(job: Job): void {
     if (!isFinal(job)) this.finish(job.name, { state: 'cancelled' });
   }
@@ -139,7 +139,7 @@ export class Jobs {
     this.#change(job, 'running');
   }
 
-  /** A job whose results cannot be made has failed: by its input, or by a fault of the simulator's own. */
+  /** Ends a job as planned, or as failed where its results cannot be made. */
   #endAsPlanned(entry: Entry, given: Outcome = {}): void {
     try {
       this.#end(entry, { ...this.#plan(entry), ...given });

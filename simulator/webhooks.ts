@@ -10,7 +10,7 @@ import { newSecret } from './signing.ts';
 
 export type WebhookState = 'enabled' | 'disabled' | 'disabled_due_to_failed_deliveries';
 
-/** Registered ("static") webhook as the simulator keeps it. */
+/** A registered ("static") webhook. */
 export interface Webhook {
   readonly id: string;
   readonly createMillis: number;
@@ -52,7 +52,7 @@ const customId = z
 
 export const endpointUris = z.array(endpointUri).default([]);
 export const userMetadata = z.record(z.string(), z.unknown());
-/** Where a job wants its events instead of at the registered webhooks (G 3.3). */
+/** URIs that receive a job's events instead of the registered webhooks (docs/gemini-wire.md 3.3). */
 export const webhookConfigSchema = eitherSpelling({ uris: endpointUris, userMetadata: userMetadata.optional() });
 export type WebhookConfig = z.output<typeof webhookConfigSchema>;
 
@@ -129,7 +129,7 @@ export class Webhooks {
     this.#byId.delete(id);
   }
 
-  /** A new secret; the old ones stay valid for 24 h or end at once. */
+  /** Makes a new secret. The previous ones stay valid for 24 h, or expire at once. */
   rotate(id: string, body: unknown): string {
     const webhook = this.get(id);
     const { revocation_behavior: behavior } = checked(revocation, body);
@@ -141,7 +141,7 @@ export class Webhooks {
     return value;
   }
 
-  /** All that have not expired, newest first. */
+  /** The secrets that have not expired, newest first. */
   secrets(webhook: Webhook): Secret[] {
     return webhook.secrets.filter(({ expireMillis }) => expireMillis === undefined || expireMillis > this.#clock.now());
   }

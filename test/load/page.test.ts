@@ -36,7 +36,7 @@ describe.skipIf(!hasBrowser)('the page (needs a browser: set CHROMIUM_PATH)', ()
     return { ...context, page };
   }
 
-  /** Starts a batch with a webhook of its own and delivers its event. */
+  /** Starts a batch with its own webhook URI and delivers its event. */
   async function deliver({ simulator, ai, receiver }: Awaited<ReturnType<typeof open>>, displayName = 'Mine') {
     const config = { displayName, webhookConfig: { uris: [receiver.url] } };
     await ai.batches.create({ model: 'm', src: [prompt('hello')], config });

@@ -29,7 +29,7 @@ function temporaryFolder(): string {
 
 /** Starts a command that runs the simulator, and returns the address that it prints. */
 async function start(command: string, args: readonly string[], cwd: string): Promise<string> {
-  // A process group of its own, because npx starts the simulator as a grandchild.
+  // A new process group, because npx starts the simulator as a grandchild.
   const child = spawn(command, args, {
     cwd,
     detached: true,
