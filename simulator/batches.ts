@@ -6,8 +6,8 @@ import { type Clock, isoTime } from './clock.ts';
 import { bytesContent, linesContent } from './content.ts';
 import { notFound } from './errors.ts';
 import type { Files } from './files.ts';
-import { isFinal } from './jobs.ts';
-import type { Job, Jobs, Outcome } from './jobs.ts';
+import { isFinal, type Job, type Outcome } from './job.ts';
+import type { Jobs } from './jobs.ts';
 import type { Random } from './random.ts';
 import type { Settings } from './settings.ts';
 

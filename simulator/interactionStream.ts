@@ -1,6 +1,6 @@
 import type { Interaction, Interactions, Step } from './interactions.ts';
 import { statusOf } from './interactions.ts';
-import { isFinal } from './jobs.ts';
+import { isFinal } from './job.ts';
 import type { Ledger } from './ledger.ts';
 
 const CHUNK_CHARACTERS = 24;

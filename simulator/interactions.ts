@@ -13,7 +13,8 @@ import {
   outputFormats,
 } from './interactionRequest.ts';
 import type { InputItem, InteractionCreation, OutputFormat } from './interactionRequest.ts';
-import type { Job, Jobs, Outcome } from './jobs.ts';
+import type { Job, Outcome } from './job.ts';
+import type { Jobs } from './jobs.ts';
 import { pngImage, videoContent, wavAudio } from './media.ts';
 import type { Random } from './random.ts';
 import { sampleOf } from './samples.ts';

@@ -121,7 +121,8 @@ describe.skipIf(!hasBrowser)('the page (needs a browser: set CHROMIUM_PATH)', ()
     const context = await open();
     await deliver(context);
     await context.page.locator('#jobs summary').click();
-    await context.page.locator('#jobs pre').getByText('(You asked: hello)').first().waitFor();
+    const results = context.page.locator('#jobs details pre');
+    await expect.poll(async () => await results.innerText()).toContain('(You asked: hello)');
   });
 
   test('copies an attempt as a curl command that sends the same request', async () => {
