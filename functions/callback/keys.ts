@@ -20,7 +20,7 @@ export interface KeySetOptions {
 
 const FETCH_TIMEOUT_MILLIS = 2_500;
 /** However many unknown signatures come, one refetch in this time; a key that Gemini adds is found when it is over. */
-const COOLDOWN_MILLIS = 30_000;
+export const COOLDOWN_MILLIS = 30_000;
 /** A key that Gemini withdraws is refused after this time. */
 const MAX_AGE_MILLIS = 600_000;
 /** Before there are any keys: as often as this, each request waiting its turn rather than being turned away. */

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export type Transience = (error: unknown) => { readonly retryAfterSeconds?: number | undefined } | undefined;
 
 const FIRST_PAUSE_MILLIS = 500;
-const LONGEST_PAUSE_MILLIS = 16_000;
+export const LONGEST_PAUSE_MILLIS = 16_000;
 
 /**
  * Pauses between tries that failed: each twice as long as the last, with jitter, so that many instances do not come back

@@ -21,8 +21,8 @@ const KEPT_MILLIS = 86_400_000;
  * Who holds a submission is at work, or gone, after so long: longer than it takes to find out what became of it and to
  * record that (20 s); and then to ask Gemini and record its answer (30 s). Whoever is late starts nothing all the same.
  */
-const FINDING_MILLIS = 20_000;
-const ASKING_MILLIS = 40_000;
+export const FINDING_MILLIS = 20_000;
+export const ASKING_MILLIS = 40_000;
 
 /** What is to be started, as the idempotency record knows it. */
 export interface SubmissionKey {
