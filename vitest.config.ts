@@ -8,6 +8,7 @@ export default defineConfig({
   test: {
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    reporters: ['default', './test/support/skippedReporter.ts'],
     setupFiles: ['test/support/setup.ts'],
     expect: { poll: { timeout: 10_000 } },
     projects: [

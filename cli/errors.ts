@@ -1,7 +1,7 @@
-/** How the command line ends; `docs` and scripts rely on it. */
+/** Exit codes, which scripts rely on. */
 export const EXIT = { ok: 0, failed: 1, usage: 2, unproved: 3 } as const;
 
-/** What a program needs of a failure and would have to cut out of its message. */
+/** Values that a program would otherwise parse out of the message. */
 export type FailureDetails = Readonly<Record<string, string>>;
 
 /** A failure whose message says what to do; `code` is stable. */
@@ -27,17 +27,17 @@ export class CliError extends Error {
   }
 }
 
-/** What was typed cannot work, and nothing has been done yet. */
+/** Makes a failure of usage: nothing has been done yet. */
 export function usageError(message: string): CliError {
   return new CliError('USAGE', message, { exitCode: EXIT.usage });
 }
 
-/** The reason of anything thrown, for a message of our own. */
+/** Returns the message of anything thrown. */
 export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** The same of what has caused it: `fetch failed` says nothing. */
+/** Returns the message of the first cause: `fetch failed` says nothing. */
 export function rootOf(error: unknown): string {
   return error instanceof Error && error.cause instanceof Error ? rootOf(error.cause) : reasonOf(error);
 }

@@ -7,7 +7,7 @@ import { credentialsError, SIGN_IN } from './google/credentialsError.ts';
 /** A backend of Google Cloud, for the advice about its failures. */
 export interface Backend {
   readonly name: string;
-  /** Of error codes. */
+  /** Prefix of error codes. */
   readonly code: string;
   readonly emulatorVariable: string;
   readonly role: string;

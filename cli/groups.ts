@@ -6,12 +6,13 @@ export type AddCommands = (program: Command, context: () => Context) => void;
 
 interface Group {
   readonly load: () => Promise<AddCommands>;
-  /** Its commands define `--project`, `--region` and `--prefix` themselves. */
-  readonly hasOwnPlace?: true;
+  /** Its commands define `--project`, `--region`, `--prefix` and `--yes` themselves. */
+  readonly hasOwnFlags?: true;
 }
 
 /** The first words of all commands; each group is loaded when it is named. */
 export const GROUPS = {
+  status: { load: async () => (await import('./status/commands.ts')).addStatusCommand },
   doctor: { load: async () => (await import('./doctor/commands.ts')).addDoctorCommand },
   jobs: { load: async () => (await import('./jobs/commands.ts')).addJobCommands },
   deliveries: { load: async () => (await import('./deliveries/commands.ts')).addDeliveryCommands },
@@ -27,8 +28,8 @@ export function isGroup(word: string): word is GroupName {
   return Object.hasOwn(GROUPS, word);
 }
 
-/** Whether the group's commands define the installation's flags themselves. */
-export function hasOwnPlace(name: GroupName): boolean {
+/** Returns true where the group's commands define the installation's flags themselves. */
+export function hasOwnFlags(name: GroupName): boolean {
   const group: Group = GROUPS[name];
-  return group.hasOwnPlace ?? false;
+  return group.hasOwnFlags ?? false;
 }

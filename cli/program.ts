@@ -3,7 +3,7 @@ import packageFile from '../package.json' with { type: 'json' };
 import { Context, type GlobalFlags } from './context.ts';
 import { EXIT } from './errors.ts';
 import { reportOf } from './failures.ts';
-import { GROUPS, type GroupName, hasOwnPlace, isGroup } from './groups.ts';
+import { GROUPS, type GroupName, hasOwnFlags, isGroup } from './groups.ts';
 import { requireGiven } from './options.ts';
 
 const EPILOGUE = `
@@ -18,7 +18,6 @@ const program = new Command('gemini-callbacks')
   .description('Operates webhooks of the Gemini API on Google Cloud.')
   .usage('[flags] <command>')
   .option('--json', 'print the result as one JSON object, and errors as one JSON object on standard error')
-  .option('--yes', 'answer yes to every question')
   .version(packageFile.version, '--version', 'print the version')
   .helpOption('--help', 'print help')
   .configureHelp({ showGlobalOptions: true })
@@ -48,9 +47,10 @@ process.stdout.write('', () => process.exit(exitCode));
 /** Adds the named group, or all for help and completion: client libraries load longer than most commands run. */
 async function addCommands(words: readonly string[]): Promise<void> {
   const named = isCompletion(words) ? undefined : words.find(isGroup);
-  if (named === undefined || !hasOwnPlace(named)) addInstallationFlags(program);
+  if (named === undefined || !hasOwnFlags(named)) addInstallationFlags(program);
   const names = named === undefined ? (Object.keys(GROUPS) as GroupName[]) : [named];
-  for (const name of names) (await GROUPS[name].load())(program, context);
+  const adding = new Set(await Promise.all(names.map(async (name) => await GROUPS[name].load())));
+  for (const add of adding) add(program, context);
   if (named === undefined) await addCompletion();
 }
 
@@ -69,7 +69,8 @@ function addInstallationFlags(command: Command): void {
     .option('--project <id>', 'Google Cloud project of the installation')
     .option('--region <region>', 'region of its functions, for example europe-west1')
     .option('--prefix <name>', 'prefix of its resources, where it has one')
-    .option('--local', 'use what npm start runs on this machine');
+    .option('--local', 'use what npm start runs on this machine')
+    .option('--yes', 'answer yes to every question');
 }
 
 async function run(): Promise<number> {

@@ -1,16 +1,13 @@
-import { join } from 'node:path';
 import { rememberLocal } from '../cli/installation/local.ts';
 import { fact, title } from './demo/print.ts';
 import { setStage } from './demo/stage.ts';
 import { exitWithMessages } from './messages.ts';
 
-const ROOT = join(import.meta.dirname, '..');
-
 exitWithMessages();
 
 /** The parts of the demo, kept running for development until Ctrl-C. */
 const stage = await setStage({ simulatorPort: Number(process.env['PORT'] ?? 8787) });
-rememberLocal(ROOT, stage.variables);
+rememberLocal(process.cwd(), stage.variables);
 
 title('Running until Ctrl-C');
 fact('use', `export GOOGLE_GEMINI_BASE_URL=${stage.simulator.url} GEMINI_API_KEY=any-key`);

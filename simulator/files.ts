@@ -36,6 +36,12 @@ export class Files {
     this.#settings = settings;
   }
 
+  /** Throws INVALID_ARGUMENT for a type that the settings refuse. */
+  requireType(mimeType: string): void {
+    if (!this.#settings.get().files.refusedTypes.includes(mimeType)) return;
+    throw new ApiError('INVALID_ARGUMENT', `Unsupported MIME type: ${mimeType}`);
+  }
+
   /** Keeps uploaded bytes under the wanted name or one of twelve letters. Throws ALREADY_EXISTS. */
   addUploaded(bytes: Uint8Array, wanted: { name?: string; displayName?: string; mimeType: string }): StoredFile {
     const label = this.#random.next('file');

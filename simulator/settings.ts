@@ -118,6 +118,7 @@ const Files = z.strictObject({
   ranges: z.boolean().describe('Downloads honour `Range`; otherwise the whole file is sent.'),
   partBytes: z.number().int().min(1).nullable().describe('A range brings no more than so many bytes; null: all of it.'),
   contentRange: z.boolean().describe('The answer to a range says which part of the file it is.'),
+  refusedTypes: z.array(z.string()).describe('Types of uploads that are refused as unsupported (G 7.4).'),
 });
 
 const Jwks = z.strictObject({
@@ -200,6 +201,7 @@ export const DEFAULT_SETTINGS: SettingsValues = {
     ranges: true,
     partBytes: null,
     contentRange: true,
+    refusedTypes: [],
   },
   jwks: { keyIds: true, available: true, latencyMillis: 0 },
 };

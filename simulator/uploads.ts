@@ -51,6 +51,7 @@ export class Uploads {
     }
     const id = this.#random.letters(this.#random.next('upload'), 24);
     const { name, displayName, mimeType = declaredType ?? 'application/octet-stream' } = file;
+    this.#files.requireType(mimeType);
     const wanted = {
       ...(name === undefined ? {} : { name }),
       ...(displayName === undefined ? {} : { displayName }),

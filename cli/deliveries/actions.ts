@@ -1,7 +1,7 @@
 import type { Firestore } from '@google-cloud/firestore';
 import { Environment } from '../../functions/config/environment.ts';
 import { projectSettings } from '../../functions/config/settings.ts';
-import { factsOf, publishClaimed } from '../../functions/messaging/publishClaimed.ts';
+import { publishClaimed } from '../../functions/messaging/publishClaimed.ts';
 import { Publisher } from '../../functions/messaging/publisher.ts';
 import type { QuarantineReason } from '../../functions/model/delivery.ts';
 import { eventMessage } from '../../functions/model/message.ts';
@@ -72,7 +72,7 @@ export class DeliveryActions {
       );
     const log = new Log(undefined, () => {});
     const tools = { deliveries: this.#deliveries, publisher: this.#publisher, log, now: () => new Date() };
-    await publishClaimed(delivery, claimed, { ...tools, facts: factsOf(delivery) }, soon()).catch(this.#pubsubError);
+    await publishClaimed(delivery, claimed, tools, soon()).catch(this.#pubsubError);
     return await findDelivery(this.#firestore, webhookId);
   }
 

@@ -121,13 +121,17 @@ async function actOnAll(
   const progress = progressOf(terminal, ids.length, 'deliveries');
   const waiting = ids.values();
   let [done, skipped] = [0, 0];
+  // A backend that is away fails every delivery, each after its time.
+  let isAway = false;
   async function work(): Promise<void> {
     for (const webhookId of waiting) {
+      if (isAway) return;
       try {
         await act(webhookId);
         done += 1;
       } catch (error) {
         const code = error instanceof CliError ? error.code : 'FAILED';
+        isAway ||= code.endsWith('_UNAVAILABLE');
         if (SKIPPED.has(code)) skipped += 1;
         else failures.push({ webhookId, code, message: reasonOf(error) });
       }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { SubscriberClient } from '@google-cloud/pubsub-api';
-import { grpc } from 'google-gax';
+import { clientOptions } from '../google/pubsub.ts';
 
 /** Shortest expiration that Pub/Sub allows: a subscription that a killed command left is deleted after a day. */
 const EXPIRES_SECONDS = 86_400;
@@ -50,7 +50,7 @@ export class ListenerSubscription {
   }
 
   static async create({ projectId, topic, emulator, filter }: SubscriptionOptions): Promise<ListenerSubscription> {
-    const client = new SubscriberClient({ projectId, ...(emulator === undefined ? {} : insecure(emulator)) });
+    const client = new SubscriberClient(clientOptions(projectId, emulator));
     const name = `projects/${projectId}/subscriptions/${topic}-listen-${randomBytes(4).toString('hex')}`;
     const text = filterText(filter);
     await client.createSubscription({
@@ -116,11 +116,6 @@ export function matches({ type, route, job }: EventFilter, attributes: Readonly<
     (route === undefined || attributes['route'] === route) &&
     (job === undefined || job.includes(attributes['job_id'] ?? ''))
   );
-}
-
-function insecure(emulator: string) {
-  const { hostname, port } = new URL(`http://${emulator}`);
-  return { servicePath: hostname, port: Number(port), sslCreds: grpc.credentials.createInsecure() };
 }
 
 /** No event came within the time of one call. */

@@ -7,7 +7,7 @@ const REQUEST_MILLIS = 10_000;
 
 /** One of Google's REST APIs. */
 export interface GoogleApi {
-  /** For messages. */
+  /** Name in messages. */
   readonly name: string;
   readonly host: string;
   /** `host:port` of a stand-in, which asks for no credentials. */

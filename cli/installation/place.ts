@@ -11,7 +11,7 @@ export interface PlaceFlags {
   readonly local?: true;
 }
 
-/** Where an installation is deployed, and what says so. */
+/** The place of a deployed installation, with the source of each part. */
 export interface Place {
   readonly project: string;
   readonly region: string | undefined;

@@ -1,20 +1,9 @@
 import { type Command, Option } from 'commander';
-import type { JobState } from '../../functions/model/eventTypes.ts';
 import type { JobKind } from '../../functions/model/jobName.ts';
 import type { Context } from '../context.ts';
 import { type FilterFlags, type PageFlags, readFilter, readPage, withFilters, withPages } from '../filters.ts';
 import { requireWhole } from '../options.ts';
-
-const STATES: readonly JobState[] = [
-  'submitted',
-  'running',
-  'requires_action',
-  'succeeded',
-  'failed',
-  'cancelled',
-  'expired',
-  'unknown',
-];
+import { JOB_STATES } from './states.ts';
 
 const KINDS: readonly JobKind[] = ['batch', 'interaction', 'video', 'unknown'];
 
@@ -25,9 +14,9 @@ const ID = 'job name (batches/abc), document id (batches~abc), or the name witho
 
 /** Adds `jobs …`: the records of Gemini's jobs, and what an operator can do about a job. */
 export function addJobCommands(program: Command, context: () => Context): void {
-  const jobs = program.command('jobs').description('list, show, follow and reconcile jobs');
+  const jobs = program.command('jobs').description('list, show, follow, read, retry, cancel and reconcile jobs');
 
-  withPages(withFilters(jobs.command('list'), STATES))
+  withPages(withFilters(jobs.command('list'), JOB_STATES))
     .description('list jobs, the last changed first')
     .addOption(new Option('--kind <kind>', 'only of this kind').choices(KINDS))
     .addHelpText('after', '\nExample:\n  gemini-callbacks jobs list --state=running --since=2h')
@@ -42,6 +31,24 @@ export function addJobCommands(program: Command, context: () => Context): void {
     .description('show the record of a job and its timeline')
     .argument('<id>', ID)
     .action(async (id: string) => await (await import('./list.ts')).showCommand(id, context()));
+
+  jobs
+    .command('results')
+    .description('read all results of a job from Gemini, as a table, or with --json as one line for each')
+    .argument('<id>', ID)
+    .option('--output <path>', 'write JSON Lines to this file; or into this folder, with the videos beside them')
+    .addHelpText('after', '\nExample:\n  gemini-callbacks jobs results batches/abc --output=results.jsonl')
+    .action(async (id: string, options: { output?: string }) => {
+      await (await import('./results.ts')).resultsCommand(id, options, context());
+    });
+
+  jobs
+    .command('cancel')
+    .description('cancel a job at Gemini; its record follows when Gemini has ended it')
+    .argument('<id>', ID)
+    .action(async (id: string) => {
+      await (await import('./cancel.ts')).cancelCommand(id, context());
+    });
 
   jobs
     .command('retry')

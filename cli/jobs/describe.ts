@@ -1,5 +1,6 @@
 import type { JobError } from '../../functions/model/job.ts';
 import type { JsonObject } from '../../functions/model/json.ts';
+import type { TokenUsage } from '../../functions/model/tokenUsage.ts';
 import { fields, table } from '../terminal.ts';
 import type { FoundJob, JobRecord, JobResults, TimelineLine } from './records.ts';
 
@@ -40,12 +41,13 @@ export function linesOf({ path, record }: FoundJob): string {
   return timeline.length === 0 ? lines : `${lines}\n\n${timelineTable(timeline)}`;
 }
 
-/** `running, 3 of 10 published, 1 failed`; `pending` until somebody takes them up. */
-export function resultsText({ state, total, published = 0, failed = 0 }: JobResults): string {
+/** `running, 3 of 10 published, 1 failed`; `pending` until fetchResults reads them. */
+export function resultsText({ state, total, published = 0, failed = 0, missing = 0 }: JobResults): string {
   if (state === 'pending') return state;
   const all = total === undefined ? '' : ` of ${total}`;
   const errors = failed === 0 ? '' : `, ${failed} failed`;
-  return `${state}, ${published}${all} published${errors}`;
+  const lacking = missing === 0 ? '' : `, ${missing} missing`;
+  return `${state}, ${published}${all} published${errors}${lacking}`;
 }
 
 /** `code: message`; nothing where there is no error. */
@@ -59,7 +61,12 @@ function resultsLines(results: JobResults | undefined): Record<string, string | 
     results: resultsText(results),
     'results error': errorText(results.error),
     'results updated': results.updatedAt,
+    tokens: results.usage && tokensText(results.usage),
   };
+}
+
+function tokensText({ totalTokens, inputTokens, outputTokens, results }: TokenUsage): string {
+  return `${totalTokens} (${inputTokens} in, ${outputTokens} out) in ${results} results`;
 }
 
 function unknownLines(unknown: JsonObject): Record<string, string | undefined> {

@@ -3,6 +3,7 @@ import type { JobState } from '../../functions/model/eventTypes.ts';
 import type { JobError } from '../../functions/model/job.ts';
 import { type JobKind, jobDocumentId } from '../../functions/model/jobName.ts';
 import { isJsonObject, type JsonObject } from '../../functions/model/json.ts';
+import type { TokenUsage } from '../../functions/model/tokenUsage.ts';
 import type { ResultsRecord } from '../../functions/model/progress.ts';
 import { jobsWithIds, NEWEST, newestOf } from '../../functions/store/queries.ts';
 import { type Filter, jobNamesOf, type Listed, type Page } from '../filters.ts';
@@ -13,7 +14,11 @@ export interface JobResults extends Pick<ResultsRecord, 'state' | 'event'> {
   readonly total?: number;
   readonly published?: number;
   readonly failed?: number;
+  /** The number of the job's requests, and of those without a result. */
+  readonly expected?: number;
+  readonly missing?: number;
   readonly error?: JobError;
+  readonly usage?: TokenUsage;
   readonly updatedAt?: string;
 }
 

@@ -3,12 +3,12 @@ import { CliError } from '../errors.ts';
 import { errorText } from './describe.ts';
 import type { FoundJob, JobRecord, JobResults } from './records.ts';
 
-/** Whether there is more to wait for, and whether what has come is what was wished for. */
+/** The decision to keep watching a job, or the outcome. */
 export type WatchOutcome =
   | { readonly isOver: false; readonly forMillis?: number }
   | { readonly isOver: true; readonly failure?: CliError; readonly remark?: string };
 
-/** How soon after its success the results of a job begin, with a function that starts cold. */
+/** Time after a job's success within which fetchResults starts, with a cold start. */
 const RESULTS_BEGIN_MILLIS = 15_000;
 
 const ON_THE_WAY: WatchOutcome = { isOver: false };
@@ -21,7 +21,7 @@ export function watchOutcomeOf(found: FoundJob): WatchOutcome {
   return results.state === 'complete' || results.state === 'failed' ? over(record, results) : ON_THE_WAY;
 }
 
-/** Those of the job's present state: an interaction that has gone on may still show those of its last halt. */
+/** Returns the results of the job's present state: a resumed interaction may still show those of its last pause. */
 export function resultsOf({ results, state }: JobRecord): JobResults | undefined {
   const isPresent = results?.event === undefined || stateOf(results.event) === state || !hasEnded(results);
   return isPresent ? results : undefined;

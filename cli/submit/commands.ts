@@ -14,6 +14,7 @@ export interface CommonOptions {
 interface BatchOptions extends CommonOptions {
   readonly file: string;
   readonly displayName?: string;
+  readonly mimeType?: string;
 }
 
 interface InteractionOptions extends CommonOptions {
@@ -30,13 +31,19 @@ export function addSubmitCommands(program: Command, context: () => Context): voi
     .requiredOption('--model <name>', 'model, for example gemini-3.8-flash')
     .requiredOption('--file <path>', 'prompts as JSON Lines: {"key": "r1", "request": {"contents": […]}}')
     .option('--display-name <name>', 'name of the batch at Gemini')
+    .option('--mime-type <type>', 'type of the uploaded file, instead of the types that Gemini is known to accept')
     .addHelpText(
       'after',
       '\nExample:\n  gemini-callbacks submit batch --model=gemini-3.8-flash --file=prompts.jsonl --route=nightly --wait',
     )
-    .action(async ({ file, model, displayName, ...options }: BatchOptions) => {
+    .action(async ({ file, model, displayName, mimeType, ...options }: BatchOptions) => {
       const { batchCommand } = await import('./submit.ts');
-      await batchCommand({ kind: 'batch', displayName, ...envelopeOf(options) }, { model, file }, options, context());
+      await batchCommand(
+        { kind: 'batch', displayName, ...envelopeOf(options) },
+        { model, file, mimeType },
+        options,
+        context(),
+      );
     });
 
   withCommonOptions(group.command('interaction'))

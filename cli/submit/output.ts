@@ -57,7 +57,7 @@ async function* resultsOf({ jobId, kind }: Finished, settings: GeminiSettings): 
 }
 
 /** Returns the members of the result's message; `JSON.stringify` writes its numbers as Gemini sent them. */
-function messageOf(result: JobResult): JsonObject {
+export function messageOf(result: JobResult): JsonObject {
   const members = parseExact(resultJson(result).toString());
   return { index: result.index, ...(isJsonObject(members) ? members : {}) };
 }
@@ -70,7 +70,8 @@ export function outputText(results: readonly JsonObject[]): readonly string[] {
   });
 }
 
-function textIn({ response, error }: JsonObject): string {
+/** Returns the text of a result, or its response as JSON where it has none. */
+export function textIn({ response, error }: JsonObject): string {
   if (isJsonObject(error)) return `error ${[error['code'], error['message']].map(textOf).join(' ')}`;
   if (!isJsonObject(response)) return JSON.stringify(response);
   return allText(listOf(response['steps'])) || textOfParts(response) || JSON.stringify(response);

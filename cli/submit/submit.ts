@@ -10,16 +10,23 @@ import { fields } from '../terminal.ts';
 import type { CommonOptions } from './commands.ts';
 import type { Output } from './output.ts';
 
+interface BatchPrompts {
+  readonly model: string | undefined;
+  readonly file: string;
+  readonly mimeType: string | undefined;
+}
+
 export async function batchCommand(
   envelope: object,
-  { model, file }: { readonly model?: string | undefined; readonly file: string },
+  { model, file, mimeType }: BatchPrompts,
   options: CommonOptions,
   context: Context,
 ): Promise<void> {
   requireSubmission({ ...envelope, request: { model, src: 'files/to-be-uploaded' } }, options);
   const config = await configOf(context);
   const { upload } = await import('./upload.ts');
-  const src = await upload(config, file, options.idempotencyKey, context.terminal);
+  const prompts = { path: file, idempotencyKey: options.idempotencyKey, mimeType };
+  const src = await upload(config, prompts, context.terminal);
   await run({ ...envelope, request: { model, src } }, options, config, context);
 }
 

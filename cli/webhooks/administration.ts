@@ -1,6 +1,6 @@
 import type { GoogleGenAI, Webhooks as Sdk } from '@google/genai';
 import { toGeminiError } from '../../functions/gemini/errors.ts';
-import { connect } from '../connect.ts';
+import { connect, geminiFailure } from '../connect.ts';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { GEMINI } from '../installation/variables.ts';
@@ -101,14 +101,12 @@ export class Webhooks {
     try {
       return await call();
     } catch (error) {
-      const { httpStatus, status, message } = toGeminiError(error);
-      const reason = message.replace(/(?<![.!?])$/, '.');
-      const advice = httpStatus === 404 ? await this.#adviceOnMissing() : adviceOn(httpStatus, ifUnknown);
-      throw new CliError(`GEMINI_${status}`, `Gemini: ${reason} ${advice}`.trim(), { cause: error });
+      const isMissing = toGeminiError(error).httpStatus === 404;
+      throw geminiFailure(error, { ifUnknown, ifMissing: isMissing ? await this.#adviceOnMissing() : '' });
     }
   }
 
-  /** Tells a missing webhook from an API version without webhooks, under which every method answers 404. */
+  /** Distinguishes a missing webhook from an API version without webhooks, under which every method answers 404. */
   async #adviceOnMissing(): Promise<string> {
     const status = await this.#ai.webhooks.list({ page_size: 1 }, ONCE).then(
       () => 200,
@@ -118,22 +116,6 @@ export class Webhooks {
     const other = this.#apiVersion === 'v1' ? 'v1beta' : 'v1';
     return `The API version ${this.#apiVersion} has no webhooks at all here. Switch: export GOOGLE_GENAI_API_VERSION=${other}`;
   }
-}
-
-const UNREACHABLE = 'Check the network and GOOGLE_GEMINI_BASE_URL.';
-const RETRY = 'Wait a little and try again.';
-
-const ADVICE: Readonly<Record<number, string>> = {
-  401: 'Check GEMINI_API_KEY.',
-  403: 'Check GEMINI_API_KEY, and that its project may use the Gemini API.',
-  429: RETRY,
-};
-
-/** @param ifUnknown advice where the call may have had its effect: after no answer, and after any of 500 or more. */
-function adviceOn(httpStatus: number | undefined, ifUnknown: string): string {
-  if (httpStatus === undefined) return `${ifUnknown} ${UNREACHABLE}`.trim();
-  if (httpStatus >= 500) return ifUnknown || RETRY;
-  return ADVICE[httpStatus] ?? '';
 }
 
 /** Picks the fields by name: the SDK's results hold a live `Response` too (docs/gemini-wire.md 2.2). */

@@ -1,19 +1,19 @@
 import type { Webhook } from './administration.ts';
 
-/** What becomes of the secrets that a store has when a new one joins them. */
+/** The stored secrets, sorted for a rotation. */
 export interface Sorted {
   readonly kept: readonly string[];
-  /** Those that no webhook of the project signs with, by whether they are kept. */
+  /** Secrets that no webhook of the project signs with: kept, and dropped. */
   readonly unlisted: readonly string[];
   readonly dropped: readonly string[];
 }
 
 /**
- * Sorts a store's secrets by what Gemini lists. An API key shows one project only, so that a secret which nothing lists
- * has ended, or it is of another project's webhook; nobody can tell, and it goes only where that is wanted.
+ * Sorts stored secrets by the webhooks that Gemini lists. An API key lists one project only, so a secret without a webhook
+ * has either ended or belongs to another project: it is dropped on request only.
  *
- * @param listed all webhooks of the project, as they were before the rotation.
- * @param endedOf the webhook whose secrets the rotation has ended, if it has.
+ * @param listed all webhooks of the project before the rotation.
+ * @param endedOf the webhook whose secrets the rotation ends, if it does.
  */
 export function sortSecrets(
   known: readonly string[],
@@ -27,7 +27,7 @@ export function sortSecrets(
   return { kept: known.filter((secret) => stays(secret) || !isListed(secret)), unlisted, dropped: [] };
 }
 
-/** Whether what a webhook signs with from now on is among them: those of its secrets that have no end. */
+/** Returns true where the secrets include each lasting one of the webhook: those without an end. */
 export function canVerify(
   secrets: readonly string[],
   { signing_secrets: shown }: Pick<Webhook, 'signing_secrets'>,
@@ -36,12 +36,12 @@ export function canVerify(
   return lasting.every(({ truncated_secret: text = '' }) => secrets.some((secret) => tailOf(secret) === tailOf(text)));
 }
 
-/** A secret as Gemini shows it (G 3.1). */
+/** Shortens a secret as Gemini shows it (docs/gemini-wire.md 3.1). */
 export function truncated(secret: string): string {
   return `whsec_...${tailOf(secret)}`;
 }
 
-/** Gemini shows the last four characters of a webhook's secrets; where it shows none, any could be its. */
+/** Compares the last four characters, which Gemini shows; where it shows none, any secret could be the webhook's. */
 function mayOwn({ signing_secrets: shown }: Webhook, secret: string): boolean {
   if (shown.length === 0) return true;
   return shown.some(({ truncated_secret: text = '' }) => secret.endsWith(tailOf(text)));

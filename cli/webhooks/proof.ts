@@ -6,14 +6,14 @@ import { rootOf } from '../errors.ts';
 const PAUSE_MILLIS = 2_000;
 const ATTEMPT_MILLIS = 10_000;
 
-/** What a receiver said to a delivery signed with the new secret alone. */
+/** A receiver's answer to a delivery signed with the new secret alone. */
 export type Proof = { readonly accepted: true } | { readonly accepted: false; readonly answer: string };
 
 /**
- * Sends the running function a ping of our own, signed with the new secret and no other, until it accepts it.
+ * Sends geminiCallback a ping signed with the new secret alone, until it accepts it.
  *
- * Gemini's ping cannot prove that: during a rotation it is signed with the old secret as well. The function reads a
- * mounted secret again within 30 s, so this waits longer than that.
+ * Gemini's ping proves nothing: during a rotation it is signed with the old secret, too. geminiCallback reads a mounted
+ * secret again within 30 s, so the wait is longer.
  */
 export async function proveSecret(uri: string, secret: string, waitMillis: number): Promise<Proof> {
   const endsAt = performance.now() + waitMillis;
@@ -49,7 +49,7 @@ function signedPing(id: string, secret: string): RequestInit {
   };
 }
 
-/** The reason in an answer of our own function; any other's text says nothing certain. */
+/** Returns the reason in an answer of geminiCallback. */
 function reasonIn(body: string): string {
   return /"reason":\s*"([A-Z_]{1,64})"/.exec(body)?.[1] ?? '';
 }

@@ -30,6 +30,9 @@ export async function rotateCommand(id: string, options: RotateOptions, context:
   const waitMillis = requireSeconds(options.wait) * 1_000;
   const { webhooks } = await connectWebhooks(context);
   const store = await storeOf(options, context);
+  await context.confirm(
+    `rotate the signing secret of the webhook ${id}; the old one ends ${revokeNow ? 'at once' : 'in 24 h'}`,
+  );
   const known = await prepare(store);
   const { uri } = await webhooks.get(id);
   const { kept, dropped, unlisted } = sortSecrets(known, await webhooks.list(), {
@@ -37,9 +40,6 @@ export async function rotateCommand(id: string, options: RotateOptions, context:
     endedOf: revokeNow ? id : undefined,
   });
 
-  await context.confirm(
-    `rotate the signing secret of the webhook ${id}; the old one ends ${revokeNow ? 'at once' : 'in 24 h'}`,
-  );
   const secret = await webhooks.rotate(id, { revokeNow });
   const done = `The secret of the webhook ${id} is rotated`;
   if (store) {

@@ -8,21 +8,21 @@ import { splitSecrets } from '../../functions/config/environment.ts';
 import { CliError, reasonOf } from '../errors.ts';
 import { quoted } from '../terminal.ts';
 
-/** Where signing secrets are kept: a list, since during a rotation two are valid. */
+/** A store of signing secrets: a list, because two are valid during a rotation. */
 export interface SecretStore {
-  /** For messages: "the secret …", "the file …". */
+  /** Name in messages: "the secret …", "the file …". */
   readonly name: string;
-  /** What is kept there now; proves, before Gemini makes a secret that it shows once, that it can be stored. */
+  /** Returns the stored secrets, and proves that another can be stored, before Gemini makes one that it shows once. */
   prepare(): Promise<readonly string[]>;
-  /** All of them or none; what it has written before a failure is gone. */
+  /** Stores all of them or none. */
   write(secrets: readonly string[]): Promise<void>;
-  /** The command with which a person stores the file's content by hand. */
+  /** Returns the command that stores the file's content by hand. */
   byHand(path: string): string;
 }
 
 export const SECRET_FILE_MODE = 0o600;
 
-/** As much as a list of secrets takes, and more: a full disk takes an empty file. */
+/** More than a list of secrets takes: a full disk still takes an empty file. */
 const TRIAL_BYTES = 4_096;
 
 /** A file that only its owner can read, replaced as a whole. */
@@ -171,10 +171,10 @@ async function writePrivately(path: string, content: string): Promise<void> {
   }
 }
 
-/** What is done at Gemini by the time that its secret is to be kept. */
+/** The effect at Gemini before its secret is stored. */
 export interface Done {
   readonly id: string;
-  /** For messages: "The webhook … is registered". */
+  /** A sentence for messages: "The webhook … is registered". */
   readonly done: string;
 }
 
@@ -211,9 +211,9 @@ async function writeCopy(secrets: readonly string[], id: string): Promise<string
   return undefined;
 }
 
-/** A secret that nobody has can be replaced; one that stands in a message may stand in a log for good. */
+/** A lost secret can be replaced; one in a message may stay in a log. */
 function remedy(store: SecretStore, copy: string | undefined, id: string): string {
   if (copy === undefined)
-    return `No copy could be written either, so nobody has it. "webhooks rotate ${id}" brings another.`;
+    return `No copy could be written either, so it is lost. Make another: gemini-callbacks webhooks rotate ${id}`;
   return `It is safe in ${copy}. Store it with\n  ${store.byHand(copy)}\nand remove that file afterwards.`;
 }

@@ -1,21 +1,25 @@
 import { ServiceError } from '../runtime/serviceError.ts';
 
-/** The headers of Standard Webhooks, well-formed; nothing about them is proved yet. */
+/** The headers of Standard Webhooks, well-formed and not yet verified. */
 export interface WebhookHeaders {
   readonly webhookId: string;
   readonly timestamp: string;
   readonly signature: string;
 }
 
-/** What Node gives: names in lower case, doubled headers joined by commas. */
+/** Headers as Node provides them: names in lower case, repeated headers joined by commas. */
 export type IncomingHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
-/** The id names a document: Firestore takes no `__…__`. */
+/** Also a document id, and Firestore reserves `__…__`. */
 const WEBHOOK_ID = /^(?!__.*__$)[A-Za-z0-9_-]{1,256}$/;
 
 const DIGITS = /^\d+$/;
 
-/** @throws {ServiceError} `MISSING_HEADER` naming all that are missing, `INVALID_HEADER` */
+/**
+ * Reads the webhook's headers.
+ *
+ * @throws {ServiceError} `MISSING_HEADER` naming all missing ones, `INVALID_HEADER`
+ */
 export function readWebhookHeaders(headers: IncomingHeaders): WebhookHeaders {
   const { 'webhook-id': webhookId, 'webhook-timestamp': timestamp, 'webhook-signature': signature } = headers;
   if (typeof webhookId !== 'string' || typeof timestamp !== 'string' || typeof signature !== 'string') {
@@ -28,7 +32,7 @@ export function readWebhookHeaders(headers: IncomingHeaders): WebhookHeaders {
       .map(([name]) => name);
     throw new ServiceError(
       'MISSING_HEADER',
-      `Missing: ${missing.join(', ')}. Send the three headers of Standard Webhooks.`,
+      `Missing headers: ${missing.join(', ')}. Send the three headers of Standard Webhooks.`,
     );
   }
   if (!isWebhookId(webhookId)) {

@@ -2,7 +2,7 @@ import type { RequestListener } from 'node:http';
 import { readBytes, sendJson } from '../http/body.ts';
 import type { CallbackAnswer, CallbackRequest } from './pipeline.ts';
 
-/** Serves a handler over Node's own HTTP types, which are also those of the Functions Framework. */
+/** Serves a handler over Node's HTTP types, which the Functions Framework also passes. */
 export function listener(handle: (request: CallbackRequest) => Promise<CallbackAnswer>): RequestListener {
   return (request, response) => {
     const { method = '', url = '', headers } = request;

@@ -6,18 +6,18 @@ import { Log } from '../observability/log.ts';
 import { readCallbackConfig } from './config.ts';
 import { handleCallback } from './pipeline.ts';
 import { listener } from './http.ts';
-import { KeySet } from './keys.ts';
+import { KeySet } from './keySet.ts';
 import { boundYoungGeneration } from '../runtime/memory.ts';
 import { Secrets } from '../config/secrets.ts';
 import { v1Signer } from './v1.ts';
 
-/** 80 requests at once leave that much between two collections; more of it saves no processor time (npm run bench). */
+/** 80 concurrent requests allocate this much between two collections; more saves no processor time (npm run bench). */
 const YOUNG_GENERATION_BYTES = 32 * 1_048_576;
 
 /**
- * `geminiCallback`, put together from its environment.
+ * Composes `geminiCallback` from the environment.
  *
- * @throws {ConfigError} where the environment is not complete.
+ * @throws {ConfigError} naming every bad variable.
  */
 export function createGeminiCallback(variables: NodeJS.ProcessEnv): RequestListener {
   const config = readCallbackConfig(variables);

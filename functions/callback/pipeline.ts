@@ -1,3 +1,4 @@
+import { bodyTooLarge } from '../http/body.ts';
 import {
   type DeliveryPublisher,
   factsOf,
@@ -8,28 +9,27 @@ import {
 import type { ClaimResult, Delivery, QuarantineReason } from '../model/delivery.ts';
 import { parseEvent } from '../model/event.ts';
 import { deadLetterMessage } from '../model/message.ts';
-import { Deadline } from '../runtime/deadline.ts';
-import { bodyTooLarge } from '../http/body.ts';
-import { ServiceError } from '../runtime/serviceError.ts';
 import type { DeliveryFacts, Log, Outcome } from '../observability/log.ts';
-import { type IncomingHeaders, readWebhookHeaders } from './headers.ts';
 import { traceparentOf } from '../observability/trace.ts';
-import { type Trust, type Verified, verify } from './verify.ts';
+import { Deadline } from '../runtime/deadline.ts';
+import { ServiceError } from '../runtime/serviceError.ts';
+import { type IncomingHeaders, readWebhookHeaders } from './headers.ts';
+import type { Trust, Verified } from './signedRequest.ts';
+import { verify } from './verify.ts';
 
-/** A request, whatever serves it. */
+/** A request, independent of the server. */
 export interface CallbackRequest {
   readonly method: string;
   readonly path: string;
   readonly headers: IncomingHeaders;
   /**
-   * The body's bytes as they were sent.
+   * Reads the body's bytes as they were sent.
    *
    * @throws {ServiceError} `BODY_TOO_LARGE`, `BODY_INCOMPLETE`
    */
   body(maxBytes: number): Promise<Buffer>;
 }
 
-/** An answer, whatever sends it. */
 export interface CallbackAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -50,16 +50,16 @@ export interface Dependencies<Claim> {
 }
 
 /**
- * The time for everything, since Gemini wants an answer "within a few seconds" (G 4.6), and for each step of it, so that
- * one that hangs leaves enough to give the claim back and to answer.
+ * The time for a request: Gemini expects an answer "within a few seconds" (docs/gemini-wire.md 4.6). The limit of each
+ * step leaves enough to release the claim and to answer after a step that hangs.
  */
 export const TOTAL_MILLIS = 8_000;
 const CLAIM_MILLIS = 4_000;
 
-/** A Gemini event is thin: a few hundred bytes (G 4.2). */
+/** A Gemini event has a few hundred bytes (docs/gemini-wire.md 4.2). */
 const MAX_BODY_BYTES = 262_144;
 
-/** Handles one callback and answers it, whatever happens. */
+/** Handles one callback. Every request gets an answer and one log entry. */
 export async function handleCallback<Claim>(
   request: CallbackRequest,
   dependencies: Dependencies<Claim>,
@@ -68,87 +68,106 @@ export async function handleCallback<Claim>(
   const startedAt = performance.now();
   const latencyMillis = () => Math.round(performance.now() - startedAt);
   const deadline = Deadline.inMillis(TOTAL_MILLIS);
-  const facts: DeliveryFacts = {};
+  const reception = new Reception(request, { ...dependencies, log }, deadline);
   try {
-    const receiving = receive(request, { ...dependencies, log }, facts, deadline);
-    const outcome = await deadline.race(
-      receiving,
-      'DEADLINE_EXCEEDED',
-      'The time for this delivery is over; send it again.',
-    );
-    log.deliveryAccepted(outcome, facts, latencyMillis());
-    return { status: 200, headers: {}, body: { status: outcome, webhookId: facts.webhookId } };
+    const message = 'The time for this delivery is over. Send it again.';
+    const outcome = await deadline.race(reception.receive(), 'DEADLINE_EXCEEDED', message);
+    log.deliveryAccepted(outcome, reception.facts, latencyMillis());
+    return { status: 200, headers: {}, body: { status: outcome, webhookId: reception.facts.webhookId } };
   } catch (error) {
     const failure = ServiceError.of(error);
-    if (isOfSender(failure, facts)) log.deliveryRefused(failure, facts, latencyMillis());
-    else log.deliveryFailed(failure, facts, latencyMillis());
+    if (isFaultOfSender(failure, reception.facts)) log.deliveryRefused(failure, reception.facts, latencyMillis());
+    else log.deliveryFailed(failure, reception.facts, latencyMillis());
     return { status: failure.kind.http, headers: failure.headers, body: failure.toJSON() };
   }
 }
 
-/** Nothing but a body that does not come can use up the time before something is verified; that is no alert of ours. */
-function isOfSender({ kind, reason }: ServiceError, { scheme }: DeliveryFacts): boolean {
+/** Before verification only a stalled body can time out, which is the sender's fault. */
+function isFaultOfSender({ kind, reason }: ServiceError, { scheme }: DeliveryFacts): boolean {
   return kind.http < 500 || (reason === 'DEADLINE_EXCEEDED' && scheme === undefined);
 }
 
-/** The pipeline: limits → headers → verify → parse → record → publish → settle. */
-async function receive<Claim>(
-  request: CallbackRequest,
-  dependencies: Dependencies<Claim>,
-  facts: DeliveryFacts,
-  deadline: Deadline,
-): Promise<Outcome> {
-  const { trust, deliveries, publisher, now } = dependencies;
+/** One callback on its way through the pipeline: limits → headers → verify → parse → record → publish. */
+class Reception<Claim> {
+  readonly #request: CallbackRequest;
+  readonly #dependencies: Dependencies<Claim>;
+  readonly #deadline: Deadline;
+  #facts: DeliveryFacts = {};
 
-  requirePost(request.method);
-  requireLength(request.headers);
-  const headers = readWebhookHeaders(request.headers);
-  facts.webhookId = headers.webhookId;
-  const body = await request.body(MAX_BODY_BYTES);
+  constructor(request: CallbackRequest, dependencies: Dependencies<Claim>, deadline: Deadline) {
+    this.#request = request;
+    this.#dependencies = dependencies;
+    this.#deadline = deadline;
+  }
 
-  const receivedAt = now();
-  const verified = await verify({ path: request.path, body, ...headers }, trust, receivedAt);
-  const delivery = toDelivery(verified, receivedAt, traceparentOf(request.headers));
-  Object.assign(facts, factsOf(delivery));
-  if (!verified.inTime) {
-    await deliveries.quarantine(delivery, 'TIMESTAMP_OUT_OF_TOLERANCE', deadline.atMost(CLAIM_MILLIS));
+  /** Identifiers of the delivery, as far as the pipeline has read them. */
+  get facts(): DeliveryFacts {
+    return this.#facts;
+  }
+
+  async receive(): Promise<Outcome> {
+    const { trust, deliveries } = this.#dependencies;
+    const verified = await this.#verify();
+    const delivery = toDelivery(verified, traceparentOf(this.#request.headers), this.#dependencies.now());
+    this.#facts = factsOf(delivery);
+    if (verified.inTime) return await this.#record(delivery);
+    await deliveries.quarantine(delivery, 'TIMESTAMP_OUT_OF_TOLERANCE', this.#deadline.atMost(CLAIM_MILLIS));
     throw outOfTolerance(trust.toleranceSeconds);
   }
 
-  const claimed = await deliveries.claim(delivery, deadline.atMost(CLAIM_MILLIS));
-  switch (claimed.status) {
-    case 'claimed':
-      return await publishClaimed(delivery, claimed, { ...dependencies, facts }, deadline);
-    case 'published':
-      return 'duplicate';
-    case 'quarantined':
-      return 'quarantined';
-    case 'conflict':
-      facts.messageId = await publisher.publish(
-        'deadLetter',
-        deadLetterMessage(delivery, 'BODY_MISMATCH'),
-        deadline.atMost(PUBLISH_MILLIS),
-      );
-      return 'conflict';
-    case 'in_progress':
-      throw new ServiceError(
-        'DELIVERY_IN_PROGRESS',
-        'This webhook-id is being handled right now; send it again.',
-        claimed,
-      );
+  async #verify(): Promise<Verified> {
+    const { method, headers, path } = this.#request;
+    requirePost(method);
+    requireLength(headers);
+    const webhook = readWebhookHeaders(headers);
+    this.#facts = { webhookId: webhook.webhookId };
+    const body = await this.#request.body(MAX_BODY_BYTES);
+    const { trust, now } = this.#dependencies;
+    return await verify({ path, body, ...webhook }, trust, now());
+  }
+
+  async #record(delivery: Delivery): Promise<Outcome> {
+    const claimed = await this.#dependencies.deliveries.claim(delivery, this.#deadline.atMost(CLAIM_MILLIS));
+    switch (claimed.status) {
+      case 'claimed': {
+        const { state, messageId } = await publishClaimed(delivery, claimed, this.#dependencies, this.#deadline);
+        this.#facts = { ...this.#facts, messageId };
+        return state;
+      }
+      case 'published':
+        return 'duplicate';
+      case 'quarantined':
+        return 'quarantined';
+      case 'conflict':
+        return await this.#publishConflict(delivery);
+      case 'in_progress':
+        throw new ServiceError(
+          'DELIVERY_IN_PROGRESS',
+          'Another request with this webhook-id is in progress. Send it again.',
+          claimed,
+        );
+    }
+  }
+
+  async #publishConflict(delivery: Delivery): Promise<'conflict'> {
+    const message = deadLetterMessage(delivery, 'BODY_MISMATCH');
+    const publishing = this.#deadline.atMost(PUBLISH_MILLIS);
+    const messageId = await this.#dependencies.publisher.publish('deadLetter', message, publishing);
+    this.#facts = { ...this.#facts, messageId };
+    return 'conflict';
   }
 }
 
 function requirePost(method: string): void {
-  if (method !== 'POST') throw new ServiceError('METHOD_NOT_ALLOWED', 'Callbacks are sent with POST.');
+  if (method !== 'POST') throw new ServiceError('METHOD_NOT_ALLOWED', 'Send callbacks with POST.');
 }
 
-/** What says that it is too large is not waited for. */
+/** Rejects an oversized Content-Length before reading the body. */
 function requireLength(headers: IncomingHeaders): void {
   if (Number(headers['content-length'] ?? 0) > MAX_BODY_BYTES) throw bodyTooLarge(MAX_BODY_BYTES);
 }
 
-function toDelivery(verified: Verified, receivedAt: Date, traceparent: string | undefined): Delivery {
+function toDelivery(verified: Verified, traceparent: string | undefined, receivedAt: Date): Delivery {
   const { webhookId, scheme, route, payload, bodySha256, claimsSha256 } = verified;
   const event = parseEvent(payload, verified.sentAt);
   return {
@@ -167,7 +186,7 @@ function toDelivery(verified: Verified, receivedAt: Date, traceparent: string | 
 function outOfTolerance(toleranceSeconds: number): ServiceError {
   return new ServiceError(
     'TIMESTAMP_OUT_OF_TOLERANCE',
-    `The signature matches, but it was made more than ${toleranceSeconds} s from now. Check the clocks; a delivery whose ` +
-      'id is not known is kept in quarantine, from which an operator can release it.',
+    `The signature matches, but its time is more than ${toleranceSeconds} s from now. Check the clocks. A delivery with ` +
+      'an unknown webhook-id is kept in quarantine, from which an operator can release it.',
   );
 }

@@ -1,6 +1,6 @@
 /**
- * The entries of a `webhook-signature` header, told apart by their shape (G 5.4). Spaces separate entries, a comma
- * stands between version and signature, so a header that a proxy has joined with commas is not a list.
+ * The entries of a `webhook-signature` header by their shape (docs/gemini-wire.md 5.4). Spaces separate entries; a comma
+ * separates a version from its signature, so a header that a proxy joined with commas is not a list.
  */
 export interface Signatures {
   /** Base64 of 32 bytes each. */
@@ -12,11 +12,11 @@ export interface Signatures {
 }
 
 const V1 = /^v1,([A-Za-z0-9+/]{43}=)$/;
-/** The last letter has two bits of the signature and no others: one signature is written in one way. */
+/** The last character holds two bits of the signature; fixing the unused ones allows one spelling only. */
 const V1A = /^v1a,([A-Za-z0-9+/]{85}[AQgw]==)$/;
 const JWT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
 
-/** Public-key checks cost a stranger nothing to ask for; a rotation needs two entries, and a header holds about 170. */
+/** Bounds the public-key checks that one unauthenticated request causes: a rotation needs two, a header holds 170. */
 const MAX_PUBLIC_KEY_ENTRIES = 32;
 
 export function parseSignatures(header: string): Signatures {

@@ -1,18 +1,17 @@
 import { timingSafeEqual } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';
-import type { SignedRequest } from './verify.ts';
+import type { SignedRequest } from './signedRequest.ts';
 
-/** The signer of one secret, made once. */
+/** Creates the signer of one secret. */
 export function v1Signer(secret: string): Webhook {
   return new Webhook(secret);
 }
 
 /**
- * Static webhooks: HMAC-SHA256 with a shared secret, by the `standardwebhooks` library.
+ * Verifies a static webhook: HMAC-SHA256 with a shared secret, computed by the `standardwebhooks` library.
  *
- * Its `verify` checks the time first, by the machine's clock and with a fixed tolerance, and parses the body; so its
- * signature is compared here. The library reads the timestamp as a number: one that is not written the way numbers are
- * was never signed by a sender.
+ * The library's `verify` checks the time first, by the machine's clock and with a fixed tolerance, and parses the body.
+ * So the signatures are compared here. The library signs the timestamp as a number, so other spellings of it never match.
  */
 export function matchesV1(request: SignedRequest, signatures: readonly string[], signers: readonly Webhook[]): boolean {
   if (signatures.length === 0 || String(Number(request.timestamp)) !== request.timestamp) return false;

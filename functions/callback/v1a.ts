@@ -1,10 +1,10 @@
 import { verify } from 'node:crypto';
-import type { PublicKey } from './keys.ts';
-import type { SignedRequest } from './verify.ts';
+import type { PublicKey } from './publicKey.ts';
+import type { SignedRequest } from './signedRequest.ts';
 
 /**
- * Dynamic webhooks as they are sent: Ed25519 over `id.timestamp.body`. An entry names no key, so each is tried, with or
- * without `kid` (G 5.2).
+ * Verifies a dynamic webhook as Gemini sends it: Ed25519 over `id.timestamp.body`. An entry names no key, so each key
+ * is tried, with or without `kid` (docs/gemini-wire.md 5.2).
  */
 export function matchesV1a(request: SignedRequest, signatures: readonly Buffer[], keys: readonly PublicKey[]): boolean {
   if (signatures.length === 0) return false;

@@ -1,26 +1,25 @@
 import { readFileSync } from 'node:fs';
+import { VARIABLES, type Variable, type VariableName } from './variables.ts';
 
-/** Everything that is wrong with the environment, in one message. It never holds a value: that could be a secret. */
+/** All problems of an environment in one message. It never holds a value, which could be a secret. */
 export class ConfigError extends Error {
   readonly code = 'CONFIG_INVALID';
 
   constructor(problems: readonly string[]) {
-    super(
-      `The environment is not complete, or holds values that cannot be used:\n${problems.map((problem) => `- ${problem}`).join('\n')}`,
-    );
+    super(`Environment variables are missing or not valid:\n${problems.map((problem) => `- ${problem}`).join('\n')}`);
     this.name = 'ConfigError';
   }
 }
 
-/** A list of secrets and the file that it is read from again, if there is one. */
+/** A list of secrets, and the file that is read again when they are rotated. */
 export interface SecretSource {
-  /** Those of the variable itself, which stay as they are. */
+  /** The secrets in the variable. */
   readonly fixed: readonly string[];
   readonly file?: { readonly path: string; readonly first: readonly string[] };
   readonly isValid: (secret: string) => boolean;
 }
 
-/** What a text must be, in words that follow "must be", with an example of it. */
+/** The form of a text, in words that follow "must be", with an example. */
 interface Expectation {
   readonly expected: string;
   readonly example: string;
@@ -30,13 +29,36 @@ interface SecretFormat extends Expectation {
   readonly isValid: (secret: string) => boolean;
 }
 
-/** Reads settings out of an environment, once, and collects what is wrong with them. An empty variable counts as absent. */
+/** The value of a variable, by its kind and by whether it has a default. */
+type ValueOf<V extends Variable> = V extends { readonly kind: 'integer' }
+  ? number
+  : V extends { readonly kind: 'secrets' }
+    ? SecretSource
+    : V extends { readonly kind: 'url' }
+      ? URL | (V extends { readonly fallback: string } ? never : undefined)
+      : string | (V extends { readonly fallback: string } ? never : undefined);
+
+/** Reads settings from an environment, and collects the problems. An empty variable counts as missing. */
 export class Environment {
   readonly #variables: NodeJS.ProcessEnv;
   readonly #problems: string[] = [];
 
   constructor(variables: NodeJS.ProcessEnv) {
     this.#variables = variables;
+  }
+
+  /** Reads a variable of the table, with its default; a problem is collected. */
+  read<Name extends VariableName>(name: Name): ValueOf<(typeof VARIABLES)[Name]> {
+    return this.#read(name, VARIABLES[name]) as ValueOf<(typeof VARIABLES)[Name]>;
+  }
+
+  #read(name: string, variable: Variable): unknown {
+    if (variable.kind === 'integer') return this.integer(name, variable.fallback, variable);
+    if (variable.kind === 'secrets') return this.secrets(name, variable);
+    const { kind, fallback, example } = variable;
+    if (fallback === undefined && this.optional(name) === undefined) return undefined;
+    if (kind === 'url') return this.httpsUrl(name, fallback ?? example);
+    return this.text(name, fallback ?? '', variable.pattern, variable);
   }
 
   optional(name: string): string | undefined {
@@ -58,7 +80,7 @@ export class Environment {
     return number;
   }
 
-  /** An address that keys are taken from: nobody on the way may change what it answers. */
+  /** Requires https outside the machine, because keys and secrets are exchanged with this URL. */
   httpsUrl(name: string, fallback: string): URL {
     const url = URL.parse(this.optional(name) ?? fallback);
     const isLoopback = url !== null && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname);
@@ -83,12 +105,12 @@ export class Environment {
     this.#problems.push(`${name} ${problem}; for example ${name}=${example}`);
   }
 
-  /** What was rejected until now. */
+  /** The problems so far. */
   get problems(): readonly string[] {
     return this.#problems;
   }
 
-  /** @throws {ConfigError} with everything that was rejected. */
+  /** @throws {ConfigError} with all problems, where there are any. */
   requireValid(): void {
     if (this.#problems.length > 0) throw new ConfigError(this.#problems);
   }

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ServiceError } from '../runtime/serviceError.ts';
 
 /**
- * A request's bytes as they were sent: no content type decides whether they are read, none is decoded or parsed.
+ * Reads a request's bytes as they were sent, whatever its content type: nothing is decoded or parsed.
  *
  * @throws {ServiceError} `BODY_TOO_LARGE`, `BODY_INCOMPLETE`
  */
@@ -12,7 +12,7 @@ export async function readBytes(request: IncomingMessage & { rawBody?: Buffer },
   return rawBody ?? (await bytesOf(request, maxBytes));
 }
 
-/** By events, which cost a tenth of an iterator's time; what comes above the limit is dropped. */
+/** Reads by events, which take a tenth of an async iterator's time, and drops bytes above the limit. */
 async function bytesOf(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
   const chunks: Buffer[] = [];
@@ -24,15 +24,16 @@ async function bytesOf(request: IncomingMessage, maxBytes: number): Promise<Buff
   });
   request.on('end', () => resolve(Buffer.concat(chunks)));
   request.on('error', (cause) => {
-    reject(new ServiceError('BODY_INCOMPLETE', 'The connection ended before the body did; send it again.', { cause }));
+    reject(new ServiceError('BODY_INCOMPLETE', 'The connection ended before the body did. Send it again.', { cause }));
   });
   return await promise;
 }
 
 export function bodyTooLarge(maxBytes: number): ServiceError {
-  return new ServiceError('BODY_TOO_LARGE', `The body may have ${maxBytes} bytes at most; send less.`);
+  return new ServiceError('BODY_TOO_LARGE', `The body exceeds the limit of ${maxBytes} bytes. Send less.`);
 }
 
+/** Answers with JSON, unless the request has been answered or its connection is closed. */
 export function sendJson(
   request: IncomingMessage,
   response: ServerResponse,
@@ -40,16 +41,19 @@ export function sendJson(
   headers: Readonly<Record<string, string>>,
   content: object,
 ): void {
-  if (response.destroyed) return;
-  // A text goes out together with the headers, in one write.
+  if (response.destroyed || response.headersSent) return;
+  // A string is sent together with the headers, in one write.
   const body = JSON.stringify(content);
-  response.writeHead(status, {
+  response.writeHead(status, { ...jsonHeaders(body), ...headers });
+  response.end(body);
+  // Reads and drops the rest of the body, so that a sender in the middle of it gets the answer and not a reset.
+  request.resume();
+}
+
+export function jsonHeaders(body: string): Readonly<Record<string, string | number>> {
+  return {
     'content-type': 'application/json; charset=utf-8',
     'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',
-    ...headers,
-  });
-  response.end(body);
-  // What is left of a body is read and dropped, so that a sender in the middle of it gets the answer and not a reset.
-  request.resume();
+  };
 }

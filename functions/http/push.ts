@@ -1,8 +1,10 @@
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import { readBytes, sendJson } from './body.ts';
+import type { RequestListener } from 'node:http';
+import type { Log } from '../observability/log.ts';
 import { ServiceError } from '../runtime/serviceError.ts';
+import { readBytes } from './body.ts';
+import { jsonListener } from './json.ts';
 
-/** A message of a Pub/Sub topic, in whatever way it was pushed. */
+/** A message of a Pub/Sub topic, pushed in any of the three forms. */
 export interface PushedMessage {
   readonly data: Buffer;
   readonly attributes: Readonly<Record<string, string>>;
@@ -10,36 +12,26 @@ export interface PushedMessage {
 }
 
 /**
- * Handles one message. To return is to acknowledge it; it is sent again where this throws.
+ * Handles one message. Returning acknowledges it; throwing has Pub/Sub deliver it again.
  *
  * @throws {ServiceError}
  */
 export type EventHandler = (message: PushedMessage) => Promise<void>;
 
-/** A message of 10 MB in base64, with what stands around it. */
+/** The limit of a message, 10 MB, in base64, and its envelope. */
 const MAX_BODY_BYTES = 16_777_216;
 
-/** Serves a handler to Eventarc (binary or structured CloudEvents) and to a push subscription of Pub/Sub's. */
-export function eventListener(handle: EventHandler): RequestListener {
-  return (request, response) => {
-    void answer(request, response, handle);
-  };
-}
-
-async function answer(request: IncomingMessage, response: ServerResponse, handle: EventHandler): Promise<void> {
-  try {
-    if (request.method !== 'POST') throw new ServiceError('METHOD_NOT_ALLOWED', 'Events are sent with POST.');
+/** Serves a handler to Eventarc (binary or structured CloudEvents) and to push subscriptions of Pub/Sub. */
+export function eventListener(handle: EventHandler, log: Log): RequestListener {
+  return jsonListener(async (request) => {
     await handle(messageOfEvent(parseJson(await readBytes(request, MAX_BODY_BYTES))));
-    response.writeHead(204).end();
-  } catch (error) {
-    const failure = ServiceError.of(error);
-    sendJson(request, response, failure.kind.http, failure.headers, failure);
-  }
+    return { status: 204 };
+  }, log);
 }
 
 /**
- * The message in a pushed body: an event's data (binary), the event itself (structured, or as the Framework gives it),
- * or Pub/Sub's own form.
+ * Reads the message of a pushed body: an event's data (binary), the event itself (structured, or as the Framework
+ * passes it), or Pub/Sub's own envelope.
  *
  * @throws {ServiceError} `INVALID_EVENT`
  */
@@ -81,5 +73,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 function noEvent(cause?: unknown): ServiceError {
-  return new ServiceError('INVALID_EVENT', 'This is no message of Pub/Sub: not JSON, or without data.', { cause });
+  return new ServiceError('INVALID_EVENT', 'The body is not a Pub/Sub message: it is not JSON, or has no data.', {
+    cause,
+  });
 }

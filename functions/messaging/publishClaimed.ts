@@ -17,8 +17,13 @@ interface Dependencies<Claim> {
   readonly publisher: DeliveryPublisher;
   readonly log: Log;
   readonly now: () => Date;
-  /** What the log is to say of the delivery; the message's id is added. */
-  readonly facts: DeliveryFacts;
+}
+
+/** The end of a claimed delivery. */
+export interface Published {
+  readonly state: 'published' | 'quarantined';
+  /** Pub/Sub's id of the message. */
+  readonly messageId: string;
 }
 
 export const PUBLISH_MILLIS = 3_500;
@@ -26,36 +31,36 @@ const SETTLE_MILLIS = 2_000;
 const RELEASE_MILLIS = 1_000;
 
 /**
- * Publishes a claimed delivery and settles it; where that fails, whoever comes next may take it on at once.
+ * Publishes a claimed delivery and records its end. Where that fails, the claim is released, so that the next attempt
+ * does not wait for the lease.
  *
- * @returns what the delivery's record says now.
  * @throws {ServiceError} `PUBLISH_UNAVAILABLE` or `STORE_UNAVAILABLE`
  */
 export async function publishClaimed<Claim>(
   delivery: Delivery,
   claimed: ClaimResult<Claim> & { readonly status: 'claimed' },
-  { deliveries, publisher, log, now, facts }: Dependencies<Claim>,
+  { deliveries, publisher, log, now }: Dependencies<Claim>,
   deadline: Deadline,
-): Promise<'published' | 'quarantined'> {
+): Promise<Published> {
   const { event } = delivery;
   const state = event ? 'published' : 'quarantined';
   const message = event ? eventMessage({ ...delivery, event }, claimed) : deadLetterMessage(delivery, 'NOT_AN_EVENT');
-  try {
-    const publishing = deadline.reserving(RELEASE_MILLIS).atMost(PUBLISH_MILLIS);
-    facts.messageId = await publisher.publish(event ? 'events' : 'deadLetter', message, publishing);
-  } catch (error) {
-    await deliveries
-      .release(claimed.claim, deadline.atMost(RELEASE_MILLIS))
-      .catch((releaseError: unknown) => log.claimNotReleased(facts, releaseError));
-    throw error;
-  }
-  const settlement = { state, messageId: facts.messageId, publishedAt: now() } as const;
+  const publishing = deadline.reserving(RELEASE_MILLIS).atMost(PUBLISH_MILLIS);
+  const messageId = await publisher
+    .publish(event ? 'events' : 'deadLetter', message, publishing)
+    .catch(async (error: unknown) => {
+      await deliveries
+        .release(claimed.claim, deadline.atMost(RELEASE_MILLIS))
+        .catch((releaseError: unknown) => log.claimNotReleased(factsOf(delivery), releaseError));
+      throw error;
+    });
+  const settlement = { state, messageId, publishedAt: now() } as const;
   const held = await deliveries.settle(claimed.claim, settlement, deadline.atMost(SETTLE_MILLIS));
-  if (!held) log.claimLost(facts);
-  return state;
+  if (!held) log.claimLost({ ...factsOf(delivery), messageId });
+  return { state, messageId };
 }
 
-/** What the log says of a delivery: identifiers only. */
+/** Returns the identifiers of a delivery for the log. */
 export function factsOf({ webhookId, scheme, route, event }: Delivery): DeliveryFacts {
   return { webhookId, scheme, route, eventType: event?.type, jobId: event?.job?.name };
 }

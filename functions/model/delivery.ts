@@ -1,7 +1,7 @@
 import type { GeminiEvent } from './event.ts';
 import type { JsonObject } from './json.ts';
 
-/** How a delivery was proved genuine. */
+/** The way in which a delivery was verified; `reconciled` ones come from the reconciler. */
 export type Scheme = 'v1' | 'v1a' | 'jwt' | 'reconciled';
 
 export type QuarantineReason = 'NOT_AN_EVENT' | 'TIMESTAMP_OUT_OF_TOLERANCE';
@@ -11,53 +11,55 @@ export interface Delivery {
   /** Unique per event and the same on every retry: the idempotency key. */
   readonly webhookId: string;
   readonly scheme: Scheme;
-  /** The user's name for a pipeline, of a dynamic delivery. */
+  /** The user's name for a pipeline; dynamic deliveries only. */
   readonly route?: string;
-  /** The event's bytes as they came, proved genuine. */
+  /** The event's verified bytes, unchanged. */
   readonly payload: Buffer;
-  /** SHA-256 of the request's body as it came, in hex. */
+  /** SHA-256 of the request's body, in hex. */
   readonly bodySha256: string;
-  /** The same of what a token's sender does not renew on each attempt: a retry of it has another body. */
+  /** SHA-256 of a token's claims without those that its sender renews: a retry has another body. */
   readonly claimsSha256?: string;
   readonly receivedAt: Date;
-  /** W3C's trace context of the request that brought it. */
+  /** W3C trace context of the request. */
   readonly traceparent?: string;
-  /** Absent where the payload is no event. */
+  /** Absent where the payload is not an event. */
   readonly event?: GeminiEvent;
 }
 
-/** What a decision needs of a delivery's stored record. */
+/** The fields of a stored delivery that a decision depends on. */
 export interface DeliveryRecord {
   readonly state: 'pending' | 'published' | 'quarantined';
   readonly bodySha256: string;
   readonly claimsSha256?: string | undefined;
   readonly quarantineReason?: QuarantineReason | undefined;
   readonly repeatOf?: string | undefined;
-  /** Whoever took the delivery on may publish it until then. */
+  /** Until then only the owner of the lease may publish the delivery. */
   readonly leaseUntil?: Date | undefined;
   readonly leaseOwner?: string | undefined;
 }
 
 /**
- * What to do with a delivery, given what is stored under its webhook-id:
+ * The decision about a delivery, by the record under its webhook-id:
  *
- * - `record`: nothing is, or only a copy that came too late: record it, change its job, publish it
- * - `resume`: recorded, and whoever was to publish it is gone: publish it
- * - `wait`: recorded, and somebody is at work on it
- * - `done`: recorded and published, or quarantined
- * - `conflict`: something else is recorded under this id; the first stays
+ * - `record`: no record, or a copy outside the tolerance: record the delivery, change its job, publish it
+ * - `resume`: recorded, and the lease has expired: publish it
+ * - `wait`: recorded, and another request holds the lease
+ * - `done`: published or quarantined
+ * - `conflict`: another body is recorded under this id; the first stays
  */
 export type Decision = 'record' | 'resume' | 'wait' | 'done' | 'conflict';
 
 /**
+ * Decides what to do with a delivery.
+ *
  * ```text
  *   claimed          leaseUntil
- *      │  one owner      │  anybody may take over
+ *      │  one owner      │  any request may claim
  *   ───┼─────────────────┼──────────────────────▶  the store's clock
  *      └ publish, settle ┘
  * ```
  *
- * @param now by the clock that `leaseUntil` was written by: the store's, so that instances' clocks may differ.
+ * @param now by the store's clock, as `leaseUntil`: the instances' clocks may differ.
  */
 export function decide(stored: DeliveryRecord | undefined, delivery: Delivery, owner: string, now: Date): Decision {
   if (stored === undefined) return 'record';
@@ -73,12 +75,12 @@ function hasSameContent(stored: DeliveryRecord, delivery: Delivery): boolean {
   return claimsSha256 === undefined ? stored.bodySha256 === delivery.bodySha256 : stored.claimsSha256 === claimsSha256;
 }
 
-/** Recorded, and whoever was to publish it is gone. */
+/** Returns `true` for a pending delivery whose lease has expired. */
 export function isAbandoned(stored: DeliveryRecord, now: Date): boolean {
   return stored.state === 'pending' && !isLeased(stored, now);
 }
 
-/** Kept because it was signed too long ago; a copy signed in time takes its place. */
+/** Quarantined because of its age; a copy signed in time replaces it. */
 function isKeptForAge(stored: DeliveryRecord): boolean {
   return stored.state === 'quarantined' && stored.quarantineReason === 'TIMESTAMP_OUT_OF_TOLERANCE';
 }
@@ -87,17 +89,17 @@ function isSettled(stored: DeliveryRecord): boolean {
   return stored.state !== 'pending';
 }
 
-/** Our own claim, whose answer was lost on the way. */
+/** The same request's claim, whose confirmation was lost. */
 function isOwnedBy(stored: DeliveryRecord, owner: string): boolean {
   return stored.leaseOwner === owner;
 }
 
-/** A record without a deadline counts as leased: nothing says that its owner is gone. */
+/** A record without a deadline counts as leased. */
 function isLeased(stored: DeliveryRecord, now: Date): boolean {
   return stored.leaseUntil === undefined || now.getTime() < stored.leaseUntil.getTime();
 }
 
-/** What became of the attempt to take a delivery on; a `Claim` is the right to publish it and to settle it afterwards. */
+/** The outcome of claiming a delivery; a `Claim` is the right to publish it and to record its end. */
 export type ClaimResult<Claim> =
   | {
       readonly status: 'claimed';
@@ -108,7 +110,7 @@ export type ClaimResult<Claim> =
   | { readonly status: 'published' | 'quarantined' | 'conflict' }
   | { readonly status: 'in_progress'; readonly retryAfterSeconds: number };
 
-/** How a claimed delivery ended: on the events' topic, or on the dead-letter topic. */
+/** The end of a claimed delivery: published to the events topic, or to the dead-letter topic. */
 export interface Settlement {
   readonly state: 'published' | 'quarantined';
   readonly messageId: string;

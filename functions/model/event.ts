@@ -1,15 +1,15 @@
 import { canonicalJobName, type JobKind, jobKindOf } from './jobName.ts';
 import { isJsonObject, type JsonObject, stringAt } from './json.ts';
-import { isStorableTime } from './time.ts';
+import { isRfc3339, isStorableTime } from './time.ts';
 
-/** A Gemini event: thin, status and pointers only (G 4.2). */
+/** A Gemini event: status and pointers only (docs/gemini-wire.md 4.2). */
 export interface GeminiEvent {
   readonly type: string;
-  /** When it happened, RFC 3339 as the event says it; where it does not say, when it was sent. */
+  /** The time of the event as the event says it, a valid RFC 3339 time; otherwise the time of the delivery. */
   readonly timestamp: string;
-  /** The same, to a millisecond. */
+  /** The same, in milliseconds. */
   readonly time: Date;
-  /** The job it speaks of; a ping has none. */
+  /** The job of the event; a ping has none. */
   readonly job?: { readonly name: string; readonly kind: JobKind };
   readonly userMetadata?: JsonObject;
   /** The whole event as it came. */
@@ -17,10 +17,10 @@ export interface GeminiEvent {
 }
 
 /**
- * Reads an event out of verified bytes.
+ * Reads an event from verified bytes.
  *
- * @param sentAt the time of the delivery, for events that carry none.
- * @returns `undefined` where the bytes are no event: no JSON object, or one without a string `type`.
+ * @param sentAt the time of the delivery, for events without a valid time.
+ * @returns `undefined` where the bytes are not an event: not a JSON object, or one without a string `type`.
  */
 export function parseEvent(payload: Buffer, sentAt: Date): GeminiEvent | undefined {
   const fields = parseObject(payload);
@@ -54,14 +54,11 @@ function parseObject(payload: Buffer): JsonObject | undefined {
   }
 }
 
-/** As the API writes it. `Date.parse` alone would take local times and English dates as well. */
-const RFC_3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$/;
-
 function isTime(value: unknown): value is string {
-  return typeof value === 'string' && RFC_3339.test(value) && isStorableTime(new Date(value));
+  return typeof value === 'string' && isRfc3339(value) && isStorableTime(new Date(value));
 }
 
-/** Nothing says where in a delivery the metadata stands, so every plausible place is looked at, in this order (G 4.4). */
+/** Tries every plausible place in this order, because none is documented (docs/gemini-wire.md 4.4). */
 function findUserMetadata(fields: JsonObject): JsonObject | undefined {
   const data = dataOf(fields);
   const metadata = isJsonObject(fields['metadata']) ? fields['metadata'] : {};

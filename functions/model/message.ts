@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Delivery, QuarantineReason } from './delivery.ts';
 import type { JsonObject } from './json.ts';
 
@@ -8,27 +9,31 @@ export interface Message {
   readonly orderingKey?: string;
 }
 
-/** Why a message stands on the dead-letter topic. */
+/** The reason for which a message was published to the dead-letter topic. */
 export type DeadLetterReason = QuarantineReason | 'BODY_MISMATCH';
 
-/** https://cloud.google.com/pubsub/quotas#resource_limits; no emulator checks them. */
+/** https://cloud.google.com/pubsub/quotas#resource_limits; the emulators do not check them. */
 const MAX_ATTRIBUTES = 100;
 const MAX_KEY_BYTES = 256;
 const MAX_VALUE_BYTES = 1_024;
 const MAX_ORDERING_KEY_BYTES = 1_024;
 
+/** CloudEvents requires a type; one that is empty or too long is in `data` only. */
+const UNKNOWN_TYPE = 'unknown';
+
 const SOURCE = '//generativelanguage.googleapis.com/';
 
 /**
- * The message of an event: its bytes as they came, and CloudEvents' Pub/Sub binding in binary mode beside plain
- * attributes that subscriptions can filter by. What would exceed Pub/Sub's limits is left out; `data` has it all the same.
+ * Builds the message of an event: its bytes unchanged, the attributes of CloudEvents' Pub/Sub binding in binary mode, and
+ * plain attributes for filters. Whatever the event holds, the message is a valid CloudEvent within Pub/Sub's limits: a
+ * value that would exceed them is in `data` only.
  */
 export function eventMessage(
   delivery: Delivery & { readonly event: NonNullable<Delivery['event']> },
   context: {
     readonly repeatOf?: string | undefined;
     readonly userMetadata?: JsonObject | undefined;
-    /** What marks a message that is published again. */
+    /** Marks a message that is published again. */
     readonly replay?: string | undefined;
   },
 ): Message {
@@ -37,12 +42,12 @@ export function eventMessage(
   const attributes = withinLimits([
     ['ce-specversion', '1.0'],
     ['ce-id', webhookId],
-    ['ce-type', event.type],
+    ['ce-type', event.type !== '' && isCloudEventText(event.type) ? event.type : UNKNOWN_TYPE],
     ['ce-source', sourceOf(jobName)],
     ['ce-time', event.timestamp],
     ['content-type', 'application/json'],
     ['webhook_id', webhookId],
-    ['event_type', event.type],
+    ['event_type', event.type || undefined],
     ['job_id', jobName],
     ['job_kind', event.job?.kind],
     ['route', route],
@@ -54,7 +59,7 @@ export function eventMessage(
   return { data: delivery.payload, attributes, ...orderingBy(jobName) };
 }
 
-/** The message of what could not be handled: its bytes as they came, and why. */
+/** Builds the message of a delivery that could not be handled: its bytes unchanged, and the reason. */
 export function deadLetterMessage(delivery: Delivery, reason: DeadLetterReason): Message {
   const attributes = withinLimits([
     ['reason', reason],
@@ -66,13 +71,23 @@ export function deadLetterMessage(delivery: Delivery, reason: DeadLetterReason):
 
 export type Attribute = readonly [key: string, value: string | undefined];
 
-/** CloudEvents' `source`: the job, at the API that it is a job of. */
+/** Returns CloudEvents' `source`, a URI-reference: the job as a resource of the API. */
 export function sourceOf(jobName = ''): string {
-  const source = `${SOURCE}${jobName}`;
+  const path = encodeURI(jobName.toWellFormed()).replaceAll(/[?#]/g, encodeURIComponent);
+  const source = `${SOURCE}${path}`;
   return fits(source, MAX_VALUE_BYTES) ? source : SOURCE;
 }
 
-/** The messages of a job keep their order, where its name can be an ordering key. */
+/**
+ * Returns CloudEvents' `id` of a message about a job, the same whenever it is published again: `<job name>/<part>`, with
+ * the name's hash in its place where CloudEvents or Pub/Sub would not allow the id.
+ */
+export function messageIdOf(jobName: string, part: string): string {
+  const id = `${jobName}/${part}`;
+  return isCloudEventText(id) ? id : `sha256~${createHash('sha256').update(jobName).digest('hex')}/${part}`;
+}
+
+/** Returns the ordering key of a job's messages, where the job's name can be one. */
 export function orderingBy(jobName: string | undefined): Pick<Message, 'orderingKey'> {
   return jobName !== undefined && fits(jobName, MAX_ORDERING_KEY_BYTES) ? { orderingKey: jobName } : {};
 }
@@ -83,12 +98,12 @@ function metadataAttributes(userMetadata: JsonObject): Attribute[] {
     .map(([key, value]) => [`meta_${key}`, String(value)]);
 }
 
-/** An integer that JavaScript cannot hold is another one by now; `data` has it as it was. */
+/** JavaScript rounds integers beyond 2^53; `data` has all digits. */
 function isRounded(value: unknown): boolean {
   return typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value);
 }
 
-/** Those that Pub/Sub takes; room for `reserved` more is left. */
+/** Returns the attributes that Pub/Sub accepts, and leaves room for `reserved` more. */
 export function withinLimits(attributes: readonly Attribute[], reserved = 0): Record<string, string> {
   const fitting = attributes.filter(
     (attribute): attribute is readonly [string, string] =>
@@ -97,7 +112,12 @@ export function withinLimits(attributes: readonly Attribute[], reserved = 0): Re
   return Object.fromEntries(fitting.slice(0, MAX_ATTRIBUTES - reserved));
 }
 
-/** Protocol buffers hold no lone surrogates: such a text would be refused for ever. */
+/** Returns `true` for a CloudEvents string, which has no control or non-characters, within Pub/Sub's limit. */
+function isCloudEventText(text: string): boolean {
+  return fits(text, MAX_VALUE_BYTES) && !/[\p{Cc}\p{Noncharacter_Code_Point}]/u.test(text);
+}
+
+/** Pub/Sub refuses lone surrogates, which protocol buffers cannot hold. */
 function fits(text: string, maxBytes: number): boolean {
   return text.isWellFormed() && Buffer.byteLength(text) <= maxBytes;
 }

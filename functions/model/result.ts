@@ -1,6 +1,6 @@
 import type { JobKind } from './jobName.ts';
 import type { JsonObject } from './json.ts';
-import { type Attribute, type Message, orderingBy, sourceOf, withinLimits } from './message.ts';
+import { type Attribute, type Message, messageIdOf, orderingBy, sourceOf, withinLimits } from './message.ts';
 import { missingResults, type Progress } from './progress.ts';
 import type { TokenUsage } from './tokenUsage.ts';
 
@@ -97,7 +97,7 @@ export class ResultMessages {
 
   result(result: JobResult): SizedMessage {
     const { index, key, status } = result;
-    return this.#message('job.result', `${this.#name}/${index}`, this.#dataOf(result), [
+    return this.#message('job.result', messageIdOf(this.#name, String(index)), this.#dataOf(result), [
       ['result_index', String(index)],
       ['result_key', keyText(key)],
       ['result_status', status],
@@ -121,7 +121,7 @@ export class ResultMessages {
 
   #announcement(type: string, fields: JsonObject): SizedMessage {
     const data = Buffer.from(JSON.stringify({ jobId: this.#name, ...fields }));
-    return this.#message(type, `${this.#name}/${type}`, data, []);
+    return this.#message(type, messageIdOf(this.#name, type), data, []);
   }
 
   #dataOf(result: JobResult): Buffer {

@@ -6,9 +6,10 @@ const ROUTE = /^[A-Za-z0-9_-]{1,64}$/;
 const DYNAMIC_PATH = /\/dynamic\/([A-Za-z0-9_-]{1,64})\/([A-Za-z0-9_-]{43})$/;
 
 /**
- * The route that a callback's path names, if one of our keys has signed it.
+ * Returns the route in a callback's path, where one of the project's keys has signed it.
  *
- * One key set signs for all of Gemini's customers (G 5.5): only a path that we made ties a dynamic delivery to us.
+ * One key set signs for all of Gemini's customers, so the path's HMAC proves that the job is the project's
+ * (docs/gemini-wire.md 5.5).
  */
 export function verifyRoute(path: string, keys: readonly string[]): string | undefined {
   const [, route, mac] = DYNAMIC_PATH.exec(path) ?? [];
@@ -16,18 +17,18 @@ export function verifyRoute(path: string, keys: readonly string[]): string | und
   return keys.some((key) => equal(mac, signRoute(route, key))) ? route : undefined;
 }
 
-/** The URL that a job's webhook config names, so that its deliveries are accepted: `<callback>/dynamic/<route>/<mac>`. */
+/** Returns the URL for a job's webhook config: `<callback>/dynamic/<route>/<mac>`. */
 export function routeUrl(callbackUrl: URL, route: string, key: string): string {
   const base = callbackUrl.href.replace(/\/+$/, '');
   return `${base}/dynamic/${route}/${signRoute(route, key)}`;
 }
 
-/** Whether this can be the user's name for a pipeline. */
+/** Returns `true` for a valid name of a pipeline. */
 export function isRoute(name: string): boolean {
   return ROUTE.test(name);
 }
 
-/** The message authentication code that stands after the route in a callback's path. */
+/** Returns the message authentication code of a route. */
 export function signRoute(route: string, key: string): string {
   return createHmac('sha256', key).update(route).digest('base64url');
 }

@@ -1,15 +1,14 @@
 import type { ServiceError } from '../runtime/serviceError.ts';
-import { redacted } from './redaction.ts';
-import { traceOf } from './trace.ts';
+import { causeOf, EntryWriter, type RequestHeaders, type Severity, stackOf } from './entry.ts';
 
-/** What is known of a delivery by the time a line is written. Identifiers only: no payload, signature or secret. */
+/** Identifiers of a delivery, as far as they are known; never a payload, a signature or a secret. */
 export interface DeliveryFacts {
-  webhookId?: string;
-  eventType?: string | undefined;
-  jobId?: string | undefined;
-  scheme?: string;
-  route?: string | undefined;
-  messageId?: string;
+  readonly webhookId?: string | undefined;
+  readonly eventType?: string | undefined;
+  readonly jobId?: string | undefined;
+  readonly scheme?: string | undefined;
+  readonly route?: string | undefined;
+  readonly messageId?: string | undefined;
 }
 
 export interface ResultsFacts {
@@ -24,9 +23,20 @@ interface ResultsProgress {
   readonly expected?: number | undefined;
 }
 
-export type Outcome = 'published' | 'duplicate' | 'conflict' | 'quarantined';
+interface ReconcileCounts {
+  readonly republished: number;
+  readonly recovered: number;
+  readonly overdue: number;
+  readonly resumed: number;
+  readonly errors: number;
+}
 
-type Severity = 'DEBUG' | 'INFO' | 'WARNING' | 'ERROR' | 'CRITICAL';
+interface CodedError {
+  readonly code: string;
+  readonly message: string;
+}
+
+export type Outcome = 'published' | 'duplicate' | 'conflict' | 'quarantined';
 
 const SEVERITIES: Readonly<Record<Outcome, Severity>> = {
   published: 'INFO',
@@ -35,224 +45,215 @@ const SEVERITIES: Readonly<Record<Outcome, Severity>> = {
   quarantined: 'WARNING',
 };
 
-/** Statuses whose message says what is wrong with the surroundings; others may quote what was sent. */
-const SPEAKING_GRPC_CODES = new Set([4, 5, 7, 8, 10, 14, 16]);
+/** Errors that have an entry with more detail than the request's own. */
+const reported = new WeakSet<object>();
 
-const MAX_TEXT_LENGTH = 4_096;
-
-/**
- * The catalogue: every line that the project writes, in Cloud Logging's JSON form.
- *
- * https://cloud.google.com/logging/docs/structured-logging
- */
+/** The catalogue of log entries: every event that the functions log, with its fields. */
 export class Log {
-  readonly #projectId: string | undefined;
-  readonly #write: (line: string) => void;
-  readonly #trace: Readonly<Record<string, unknown>>;
+  readonly #writer: EntryWriter;
 
-  constructor(projectId: string | undefined, write = writeToStdout, trace: Readonly<Record<string, unknown>> = {}) {
-    this.#projectId = projectId;
-    this.#write = write;
-    this.#trace = trace;
+  constructor(
+    projectId: string | undefined,
+    write?: (line: string) => void,
+    writer: EntryWriter = new EntryWriter(projectId, write),
+  ) {
+    this.#writer = writer;
   }
 
-  /** The same catalogue, each line tied to the trace of a request. */
-  traced(headers: Readonly<Record<string, string | string[] | undefined>>): Log {
-    const trace = traceOf(headers);
-    if (trace === undefined || this.#projectId === undefined) return this;
-    return new Log(this.#projectId, this.#write, {
-      'logging.googleapis.com/trace': `projects/${this.#projectId}/traces/${trace.traceId}`,
-      'logging.googleapis.com/spanId': trace.spanId,
-    });
+  /** Returns the same catalogue for one request, whose entries belong to the request's trace. */
+  traced(headers: RequestHeaders): Log {
+    return new Log(undefined, undefined, this.#writer.traced(headers));
   }
 
   deliveryAccepted(outcome: Outcome, facts: DeliveryFacts, latencyMillis: number): void {
-    this.#line(SEVERITIES[outcome], 'delivery_accepted', `Delivery ${outcome}`, { ...facts, outcome, latencyMillis });
+    const fields = { ...deliveryOf(facts), outcome, latencyMillis };
+    this.#writer.write(SEVERITIES[outcome], 'delivery_accepted', `Delivery ${outcome}`, fields);
   }
 
-  /** The sender's fault, or an attack. */
+  /** The request is the sender's fault, or an attack. */
   deliveryRefused(error: ServiceError, facts: DeliveryFacts, latencyMillis: number): void {
-    const fields = { ...facts, outcome: 'refused', reason: error.reason, latencyMillis };
-    this.#line('WARNING', 'delivery_refused', `Delivery refused: ${error.reason}`, fields);
+    const fields = { ...deliveryOf(facts), outcome: 'refused', reason: error.reason, latencyMillis };
+    this.#writer.write('WARNING', 'delivery_refused', `Delivery refused: ${error.reason}`, fields);
   }
 
-  /** Our fault or a dependency's: the sender tries again. */
+  /** The function or a dependency failed, and Gemini retries. */
   deliveryFailed(error: ServiceError, facts: DeliveryFacts, latencyMillis: number): void {
-    const severity = error.reason === 'DELIVERY_IN_PROGRESS' ? 'INFO' : 'ERROR';
-    const fields = { ...facts, outcome: 'failed', reason: error.reason, latencyMillis, ...describe(error.cause) };
-    this.#line(severity, 'delivery_failed', `Delivery failed: ${error.reason}`, fields);
+    const fields = { ...deliveryOf(facts), outcome: 'failed', ...failureOf(error), latencyMillis };
+    this.#writer.write(severityOf(error), 'delivery_failed', `Delivery failed: ${error.reason}`, fields);
   }
 
-  /** Another owner had taken the delivery over before this one was done: its message may be a second one. */
+  /** Another instance took the delivery over before this one recorded its end: the message may be published twice. */
   claimLost(facts: DeliveryFacts): void {
-    this.#line('WARNING', 'claim_lost', 'Another instance took this delivery over', { ...facts });
+    this.#writer.write('WARNING', 'claim_lost', 'Another instance took over this delivery', deliveryOf(facts));
   }
 
   claimNotReleased(facts: DeliveryFacts, error: unknown): void {
-    this.#line('WARNING', 'claim_not_released', 'The lease could not be given back and ends by itself', {
-      ...facts,
-      ...describe(error),
-    });
+    const fields = { ...deliveryOf(facts), ...causeOf(error) };
+    this.#writer.write('WARNING', 'claim_not_released', 'The lease was not released and expires', fields);
+  }
+
+  /** A request to a function other than geminiCallback ended in a 5xx that no other entry explains. */
+  requestFailed(error: ServiceError): void {
+    if (reported.has(error)) return;
+    const fields = failureOf(error);
+    this.#writer.write(severityOf(error), 'request_failed', `Request failed: ${error.message}`, fields);
   }
 
   resultsStarted(facts: ResultsFacts, progress: ResultsProgress): void {
-    const message = progress.published === 0 ? 'Reading results' : `Reading results on from ${progress.published}`;
-    this.#line('INFO', 'results_started', message, { ...facts, ...progress });
+    const message = progress.published === 0 ? 'Reading results' : `Reading results from ${progress.published}`;
+    this.#writer.write('INFO', 'results_started', message, resultsOf(facts, progress));
   }
 
   resultsCompleted(facts: ResultsFacts, progress: ResultsProgress): void {
-    this.#line('INFO', 'results_completed', `${progress.published} results are out`, { ...facts, ...progress });
+    const message = `Published ${progress.published} results`;
+    this.#writer.write('INFO', 'results_completed', message, resultsOf(facts, progress));
   }
 
   /** Gemini gave fewer results than the job had requests. */
   resultsMissing(facts: ResultsFacts, progress: ResultsProgress, missing: number): void {
-    const { published, failed, expected } = progress;
+    const { published, expected } = progress;
     const message = `Gemini gave ${published} results for ${expected} requests: ${missing} are missing`;
-    this.#line('WARNING', 'results_missing', message, { ...facts, published, failed, expected, missing });
+    this.#writer.write('WARNING', 'results_missing', message, { ...resultsOf(facts, progress), expected, missing });
   }
 
-  /** An alert reads this line: the job or its file is missing, foreign or blocked. */
-  resultsFailed(facts: ResultsFacts, progress: ResultsProgress, error: { code: string; message: string }): void {
-    this.#line('ERROR', 'results_failed', `Results cannot be read: ${error.code}`, { ...facts, ...progress, error });
+  /** An alert reads this entry: the job or its file is missing, foreign or blocked. */
+  resultsFailed(facts: ResultsFacts, progress: ResultsProgress, error: CodedError): void {
+    const fields = { ...resultsOf(facts, progress), error };
+    this.#writer.write('ERROR', 'results_failed', `Results cannot be read: ${error.code}`, fields);
   }
 
-  /** An alert reads this line: the attempt failed, and is repeated until an operator or time has fixed the reason. */
-  resultsInterrupted(
-    facts: ResultsFacts,
-    progress: ResultsProgress,
-    error: { code: string; message: string },
-    thrown: Error,
-  ): void {
-    const fields = { ...facts, ...progress, error, ...describe(thrown.cause ?? thrown) };
-    this.#line('ERROR', 'results_interrupted', `Results interrupted: ${error.message}`, fields);
+  /** An alert reads this entry: the attempt failed, and is repeated until an operator or time has fixed the reason. */
+  resultsInterrupted(facts: ResultsFacts, progress: ResultsProgress, error: CodedError, thrown: ServiceError): void {
+    const cause = { ...causeOf(thrown.cause ?? thrown), ...unexpectedStackOf(thrown) };
+    const fields = { ...resultsOf(facts, progress), error, ...cause };
+    this.#writer.write('ERROR', 'results_interrupted', `Results interrupted: ${error.message}`, fields);
+    reported.add(thrown);
   }
 
   /** The attempt ended without a failure, and the next one resumes. */
-  resultsPaused(facts: ResultsFacts, progress: ResultsProgress, thrown: Error): void {
-    this.#line('INFO', 'results_paused', thrown.message, { ...facts, ...progress });
+  resultsPaused(facts: ResultsFacts, progress: ResultsProgress, thrown: ServiceError): void {
+    const fields = { ...resultsOf(facts, progress), ...causeOf(thrown.cause) };
+    this.#writer.write('INFO', 'results_paused', thrown.message, fields);
+    reported.add(thrown);
   }
 
-  /** An alert reads this line: no result of these jobs was published for `minutes`. */
+  /** An alert reads this entry: no result of these jobs was published for `minutes`. */
   resultsStalled(jobIds: readonly string[], minutes: number): void {
     const message =
       `The results of ${jobIds.length} jobs or more have been stalled for ${minutes} minutes; ` +
       'see results.lastError in "jobs show ID", then run "jobs retry ID"';
-    this.#line('ERROR', 'results_stalled', message, { jobIds });
+    this.#writer.write('ERROR', 'results_stalled', message, { jobIds });
   }
 
   resultsClaimLost(jobId: string): void {
-    this.#line('WARNING', 'results_claim_lost', 'Another instance took these results over', { jobId });
+    this.#writer.write('WARNING', 'results_claim_lost', 'Another instance took over these results', { jobId });
   }
 
   resultsClaimNotReleased(jobId: string, error: unknown): void {
-    const message = 'The lease on the results could not be given back and ends by itself';
-    this.#line('WARNING', 'results_claim_not_released', message, { jobId, ...describe(error) });
+    const message = 'The lease on the results was not released and expires';
+    this.#writer.write('WARNING', 'results_claim_not_released', message, { jobId, ...causeOf(error) });
   }
 
-  /** A delivery that nobody was at work on any more, or an end that nobody had told. */
+  /** The reconciler published an abandoned delivery, or the end of a job whose callback never arrived. */
   deliveryRecovered(outcome: Outcome, facts: DeliveryFacts): void {
-    this.#line('WARNING', 'delivery_recovered', `Delivery ${outcome} by the reconciler`, { ...facts, outcome });
+    const fields = { ...deliveryOf(facts), outcome };
+    this.#writer.write('WARNING', 'delivery_recovered', `Delivery ${outcome} by the reconciler`, fields);
   }
 
   jobSubmitted(submissionId: string, jobId: string, route: string): void {
-    this.#line('INFO', 'job_submitted', 'Gemini has started the job', { submissionId, jobId, route });
+    this.#writer.write('INFO', 'job_submitted', 'Gemini has started the job', { submissionId, jobId, route });
   }
 
-  submissionFailed(submissionId: string, error: unknown): void {
-    const message = 'Gemini did not start the job, or did not say so';
-    this.#line('WARNING', 'submission_failed', message, { submissionId, ...describe(error) });
+  /** Gemini refused the job: the caller's request, not a failure. */
+  submissionRefused(submissionId: string, error: unknown): void {
+    const message = 'Gemini refused the job';
+    this.#writer.write('WARNING', 'submission_refused', message, { submissionId, ...causeOf(error) });
   }
 
   jobAsked(jobId: string, status: string): void {
-    this.#line('INFO', 'job_asked', `Gemini says that the job is ${status}`, { jobId, status });
+    this.#writer.write('INFO', 'job_asked', `Gemini reports the job as ${status}`, { jobId, status });
   }
 
-  /** To alert on: events of all jobs are being lost. */
+  /** An alert reads this entry: the events of all jobs are being lost. */
   webhookDisabled(webhook: string, uri: string, enabling: boolean): void {
-    const then = enabling ? 'it is enabled again' : 'enable it with "webhooks update ID --enable"';
-    const message = `Gemini has disabled the webhook ${webhook} after failed deliveries; ${then}`;
-    this.#line('ERROR', 'webhook_disabled', message, { webhook, uri });
+    const advice = enabling ? 'the reconciler enables it again' : 'run "webhooks update ID --enable"';
+    const message = `Gemini has disabled the webhook ${webhook} after failed deliveries; ${advice}`;
+    this.#writer.write('ERROR', 'webhook_disabled', message, { webhook, uri });
   }
 
   reconcileFailed(id: string, error: unknown): void {
-    const message = `The reconciler could not finish ${id}; the next run tries it again`;
-    this.#line('ERROR', 'reconcile_failed', message, { id, ...describe(error), ...causeOf(error) });
+    const message = `The reconciler could not finish ${id}; the next run retries it`;
+    const { cause: below } = causeOf(error instanceof Error ? error.cause : undefined);
+    this.#writer.write('ERROR', 'reconcile_failed', message, { id, ...causeOf(error), below });
   }
 
-  /** To alert on: events that are recorded and that nobody has been told of. */
+  /** An alert reads this entry: recorded events that are not published. */
   deliveriesStuck(webhookIds: readonly string[], minutes: number): void {
     const message = `${webhookIds.length} deliveries or more are not on Pub/Sub after ${minutes} minutes`;
-    this.#line('ERROR', 'deliveries_stuck', message, { webhookIds });
+    this.#writer.write('ERROR', 'deliveries_stuck', message, { webhookIds });
   }
 
-  reconciled(summary: object): void {
-    this.#line('INFO', 'reconciled', 'Reconciled', { ...summary });
+  /** An alert reads this entry by its absence. */
+  reconciled({ republished, recovered, overdue, resumed, errors }: ReconcileCounts): void {
+    const counts = { republished, recovered, overdue, resumed, errors };
+    this.#writer.write('INFO', 'reconciled', 'Reconciled', counts);
   }
 
   keysFetched(count: number): void {
-    this.#line('INFO', 'keys_fetched', `Fetched ${count} public keys`, { count });
+    this.#writer.write('INFO', 'keys_fetched', `Fetched ${count} public keys`, { count });
   }
 
   keysNotRefreshed(error: unknown): void {
-    this.#line(
-      'WARNING',
-      'keys_not_refreshed',
-      'The public keys could not be fetched again; the known ones go on serving',
-      describe(error),
-    );
+    const message = 'The public keys could not be refreshed; the cached keys stay in use';
+    this.#writer.write('WARNING', 'keys_not_refreshed', message, causeOf(error));
   }
 
   secretsReread(name: string, count: number): void {
-    this.#line('INFO', 'secrets_reread', `${name}: ${count} secrets from the changed file`, { name, count });
+    this.#writer.write('INFO', 'secrets_reread', `${name}: read ${count} secrets from the changed file`, {
+      name,
+      count,
+    });
   }
 
+  /** An alert reads this entry: a rotated secret is not in use. */
   secretsNotReread(name: string, error: unknown): void {
-    this.#line(
-      'ERROR',
-      'secrets_not_reread',
-      `${name}: the file could not be read again; its last good content goes on serving`,
-      { name, ...describe(error) },
-    );
+    const message = `${name}: the file could not be read again; its last valid content stays in use`;
+    this.#writer.write('ERROR', 'secrets_not_reread', message, { name, ...causeOf(error) });
   }
 
+  /** An alert reads this entry: the instance does not start. */
   configInvalid(error: Error): void {
-    this.#line('CRITICAL', 'config_invalid', error.message, {});
+    this.#writer.write('CRITICAL', 'config_invalid', error.message);
   }
 
   stopping(signal: string): void {
-    this.#line('INFO', 'stopping', `${signal}: finishing the requests in flight`, {});
+    this.#writer.write('INFO', 'stopping', `${signal}: finishing the requests in progress`);
   }
 
-  #line(severity: Severity, event: string, message: string, fields: Readonly<Record<string, unknown>>): void {
-    const line = { severity, message, event, ...fields, ...this.#trace };
-    const text = JSON.stringify(line);
-    this.#write(`${isShowable(text) ? text : JSON.stringify(line, showable)}\n`);
+  /** The instance stops before a request was finished; the sender gets a 503. */
+  requestAbandoned(): void {
+    this.#writer.write('WARNING', 'request_abandoned', 'The instance stopped before the request was finished');
   }
 }
 
-function writeToStdout(line: string): void {
-  process.stdout.write(line);
+/** Reads the known identifiers only, so that no further field of an object is logged. */
+function deliveryOf({ webhookId, eventType, jobId, scheme, route, messageId }: DeliveryFacts) {
+  return { webhookId, eventType, jobId, scheme, route, messageId };
 }
 
-function describe(error: unknown): Readonly<Record<string, unknown>> {
-  if (!(error instanceof Error)) return {};
-  const code = 'code' in error ? error.code : undefined;
-  const speaks = typeof code !== 'number' || SPEAKING_GRPC_CODES.has(code);
-  return { cause: { name: error.name, code, ...(speaks ? { message: error.message } : {}) } };
+function resultsOf({ jobId, eventType }: ResultsFacts, { published, failed, total }: ResultsProgress) {
+  return { jobId, eventType, published, failed, total };
 }
 
-/** Our own errors say what failed; what is below them says why. */
-function causeOf(error: unknown): Readonly<Record<string, unknown>> {
-  return error instanceof Error && error.cause instanceof Error ? { below: describe(error.cause)['cause'] } : {};
+/** Contention is normal: the sender's retry succeeds. */
+function severityOf({ reason }: ServiceError): Severity {
+  return reason.endsWith('_IN_PROGRESS') ? 'INFO' : 'ERROR';
 }
 
-/** Nearly every line is: to look at each of its texts takes three times as long. */
-function isShowable(text: string): boolean {
-  return text.length <= MAX_TEXT_LENGTH && redacted(text) === text;
+function failureOf(error: ServiceError) {
+  return { reason: error.reason, ...causeOf(error.cause), ...unexpectedStackOf(error) };
 }
 
-function showable(_key: string, value: unknown): unknown {
-  if (typeof value !== 'string') return value;
-  const text = redacted(value);
-  return text.length > MAX_TEXT_LENGTH ? `${text.slice(0, MAX_TEXT_LENGTH)}…` : text;
+function unexpectedStackOf({ reason, cause }: ServiceError) {
+  return reason === 'INTERNAL' ? stackOf(cause) : {};
 }

@@ -28,20 +28,14 @@ export interface ReconcileConfig extends ProjectSettings {
  */
 export function readReconcileConfig(variables: NodeJS.ProcessEnv): ReconcileConfig {
   const environment = new Environment(variables);
-  const seconds = (name: string, fallback: number) =>
-    environment.integer(name, fallback, { min: 0, max: 31_536_000, unit: 'seconds' });
   const config = {
     ...projectSettings(environment),
     gemini: geminiSettings(environment),
-    ttlDays: environment.integer('DELIVERY_TTL_DAYS', 30, { min: 2, max: 3_650, unit: 'days' }),
-    pendingSeconds: seconds('RECONCILE_PENDING_SECONDS', 120),
-    jobSeconds: seconds('RECONCILE_JOB_SECONDS', 3_600),
-    overdueSeconds: seconds('JOB_OVERDUE_SECONDS', 86_400),
-    enableWebhooks:
-      environment.text('RECONCILE_ENABLE_WEBHOOKS', 'false', /^(true|false)$/, {
-        expected: 'true or false',
-        example: 'true',
-      }) === 'true',
+    ttlDays: environment.read('DELIVERY_TTL_DAYS'),
+    pendingSeconds: environment.read('RECONCILE_PENDING_SECONDS'),
+    jobSeconds: environment.read('RECONCILE_JOB_SECONDS'),
+    overdueSeconds: environment.read('JOB_OVERDUE_SECONDS'),
+    enableWebhooks: environment.read('RECONCILE_ENABLE_WEBHOOKS') === 'true',
     callbackUrl: environment.optional('CALLBACK_URL') === undefined ? undefined : callbackUrlSetting(environment),
   };
   environment.requireValid();

@@ -105,9 +105,8 @@ export class ReconcileRun {
   }
 
   async publish(delivery: Delivery, claimed: TakenOver['claimed']): Promise<void> {
-    const facts = factsOf(delivery);
-    const outcome = await publishClaimed(delivery, claimed, { ...this.dependencies, facts }, this.forItem());
-    this.dependencies.log.deliveryRecovered(outcome, facts);
+    const { state, messageId } = await publishClaimed(delivery, claimed, this.dependencies, this.forItem());
+    this.dependencies.log.deliveryRecovered(state, { ...factsOf(delivery), messageId });
   }
 
   ago(seconds: number): Date {

@@ -10,8 +10,6 @@ export interface ResultsConfig extends ProjectSettings {
   readonly budgetMillis: number;
 }
 
-/** The platform's longest time-out of a function for events. */
-const DEFAULT_TIMEOUT_SECONDS = 540;
 const GRACE_MILLIS = 30_000;
 
 /**
@@ -21,22 +19,13 @@ const GRACE_MILLIS = 30_000;
  */
 export function readResultsConfig(variables: NodeJS.ProcessEnv): ResultsConfig {
   const environment = new Environment(variables);
-  const limits = { min: 1, max: 3_600, unit: 'seconds' };
-  const timeoutMillis = environment.integer('CLOUD_RUN_TIMEOUT_SECONDS', DEFAULT_TIMEOUT_SECONDS, limits) * 1_000;
+  const timeoutMillis = environment.read('CLOUD_RUN_TIMEOUT_SECONDS') * 1_000;
   const config = {
     ...projectSettings(environment),
     gemini: geminiSettings(environment),
-    bucket: bucketSetting(environment),
+    bucket: environment.read('RESULTS_BUCKET'),
     budgetMillis: Math.max(timeoutMillis - GRACE_MILLIS, timeoutMillis * 0.8),
   };
   environment.requireValid();
   return config;
-}
-
-function bucketSetting(environment: Environment): string | undefined {
-  if (environment.optional('RESULTS_BUCKET') === undefined) return undefined;
-  return environment.text('RESULTS_BUCKET', '', /^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/, {
-    expected: 'the name of a bucket, without gs://',
-    example: 'my-project-gemini-results',
-  });
 }

@@ -2,7 +2,7 @@ import { geminiByKey } from '../gemini/client.ts';
 import { Publisher } from '../messaging/publisher.ts';
 import type { EventHandler } from '../http/push.ts';
 import { Log } from '../observability/log.ts';
-import { stopping } from '../http/server.ts';
+import { stopping } from '../http/shutdown.ts';
 import { connectFirestore } from '../store/firestore.ts';
 import { JobResults } from '../store/results.ts';
 import { Bucket } from './publishing/bucket.ts';

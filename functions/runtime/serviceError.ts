@@ -1,8 +1,6 @@
 /**
- * The stable reasons with which a request is refused or put off, and what each means over HTTP.
- *
- * One table, typed over the whole union: a new reason without a row does not compile. `retryAfterSeconds` stands
- * where trying again can help; the sender retries every answer that is not 2xx, for 24 hours (G 4.6).
+ * The HTTP form of a reason. `retryAfterSeconds` is set where a retry can succeed; Gemini retries every answer but 2xx
+ * for 24 hours (docs/gemini-wire.md 4.6).
  */
 interface ErrorKind {
   readonly http: number;
@@ -11,6 +9,7 @@ interface ErrorKind {
   readonly retryAfterSeconds?: number;
 }
 
+/** The stable reasons with which a request is refused or deferred. */
 const ERROR_KINDS = {
   METHOD_NOT_ALLOWED: { http: 405, status: 'UNIMPLEMENTED' },
   MISSING_HEADER: { http: 400, status: 'INVALID_ARGUMENT' },
@@ -42,7 +41,7 @@ const ERROR_KINDS = {
 
 export type Reason = keyof typeof ERROR_KINDS;
 
-/** A field of a request that is wrong, and what to do about it. */
+/** A wrong field of a request, and what it must be. */
 export interface FieldViolation {
   readonly field: string;
   readonly description: string;
@@ -54,28 +53,24 @@ interface ErrorDetails {
   readonly violations?: readonly FieldViolation[];
 }
 
-/** A refusal or a failure with a stable {@link Reason}; its message says what is wrong and what to do about it. */
+/** A refusal or a failure with a stable {@link Reason}, and a message that says what is wrong and what to do. */
 export class ServiceError extends Error {
   readonly reason: Reason;
   readonly retryAfterSeconds: number | undefined;
   readonly #violations: readonly FieldViolation[];
 
   constructor(reason: Reason, message: string, options: ErrorDetails = {}) {
-    // The reason says what happened where; to record a stack costs more than all else that a refusal takes.
-    const { stackTraceLimit } = Error;
-    Error.stackTraceLimit = 0;
     super(message, options.cause === undefined ? {} : { cause: options.cause });
-    Error.stackTraceLimit = stackTraceLimit;
     this.name = 'ServiceError';
     this.reason = reason;
     this.#violations = options.violations ?? [];
     this.retryAfterSeconds = options.retryAfterSeconds ?? this.kind.retryAfterSeconds;
   }
 
-  /** Anything thrown, with a reason: what is not expected is a failure of ours. */
+  /** Returns the error itself, or `INTERNAL` with an unexpected one as its cause. */
   static of(error: unknown): ServiceError {
     if (error instanceof ServiceError) return error;
-    const message = 'Something unexpected failed; send it again, and see the log.';
+    const message = 'An unexpected error occurred. Retry; the log has an entry of this time with the cause.';
     return new ServiceError('INTERNAL', message, { cause: error });
   }
 
@@ -83,7 +78,7 @@ export class ServiceError extends Error {
     return ERROR_KINDS[this.reason];
   }
 
-  /** What goes beside the error in an HTTP answer. */
+  /** Headers of the HTTP response. */
   get headers(): Readonly<Record<string, string>> {
     const retryAfter = this.retryAfterSeconds === undefined ? {} : { 'retry-after': String(this.retryAfterSeconds) };
     return this.reason === 'METHOD_NOT_ALLOWED' ? { allow: 'POST' } : retryAfter;

@@ -8,7 +8,7 @@ import {
   signingRouteKeys,
 } from '../config/settings.ts';
 
-/** The settings of `submitJob`, read once when it starts. */
+/** The settings of `submitJob`. */
 export interface SubmitConfig extends ProjectSettings {
   readonly gemini: GeminiSettings;
   readonly callbackUrl: URL;
@@ -16,7 +16,11 @@ export interface SubmitConfig extends ProjectSettings {
   readonly routeKeys: SecretSource;
 }
 
-/** @throws {ConfigError} that names every bad variable. */
+/**
+ * Reads the settings from the environment.
+ *
+ * @throws {ConfigError} naming every bad variable.
+ */
 export function readSubmitConfig(variables: NodeJS.ProcessEnv): SubmitConfig {
   const environment = new Environment(variables);
   const config = {

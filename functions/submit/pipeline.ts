@@ -3,35 +3,21 @@ import { GeminiError } from '../gemini/errors.ts';
 import { Deadline } from '../runtime/deadline.ts';
 import { ServiceError } from '../runtime/serviceError.ts';
 import type { Log } from '../observability/log.ts';
-import type { ClaimedSubmission, SubmissionClaim, SubmissionKey, SubmittedJob } from '../store/submissions.ts';
-import { type Order, type Start, userMetadataOf } from './starter.ts';
+import type { Submissions } from '../store/submissions.ts';
+import { canonicalJson } from './exactRequest.ts';
+import { type Order, type Starter, userMetadataOf } from './starter.ts';
 import { parseSubmission, type Submission } from './submission.ts';
 
-interface SubmissionStore {
-  claim(key: SubmissionKey, deadline: Deadline): Promise<ClaimedSubmission>;
-  ask(claim: SubmissionClaim, deadline: Deadline): Promise<void>;
-  forget(claim: SubmissionClaim, deadline: Deadline): Promise<void>;
-  leaveOff(claim: SubmissionClaim, deadline: Deadline): Promise<void>;
-  settle(claim: SubmissionClaim, job: SubmittedJob, now: Date, deadline: Deadline): Promise<void>;
-  findJob(submissionId: string, deadline: Deadline): Promise<string | undefined>;
-  rootOf(jobId: string, deadline: Deadline): Promise<string>;
-}
-
-interface JobStarter {
-  start(order: Order): Promise<Start>;
-  find(order: Order, askedMillisAgo: number): Promise<string | undefined>;
-}
-
 export interface Dependencies {
-  readonly submissions: SubmissionStore;
-  readonly starter: JobStarter;
-  /** The callback's URL on a route. */
+  readonly submissions: Submissions;
+  readonly starter: Pick<Starter, 'start' | 'find'>;
+  /** Returns the callback URL of a route. */
   readonly urlOf: (route: string) => string;
   readonly log: Log;
   readonly now: () => Date;
 }
 
-/** What a caller is told, the same however often it asks under one key. */
+/** The answer to a caller, the same for every request with one key. */
 export interface Receipt {
   readonly jobId: string;
   readonly kind: Submission['kind'];
@@ -41,7 +27,7 @@ export interface Receipt {
 }
 
 interface KeyedOrder extends Order {
-  /** Whether the caller can ask again for the same job. */
+  /** `true` where the caller can retry for the same job. */
   readonly hasKey: boolean;
 }
 
@@ -49,8 +35,8 @@ const STORE_MILLIS = 5_000;
 const MAX_KEY_LENGTH = 255;
 
 /**
- * Starts a job once: record → record that Gemini is asked → ask → record the job → answer. Whatever ends between two of
- * these, the same key brings the same job.
+ * Starts a job once: records the submission, records the attempt, calls Gemini, records the job, and answers. After a
+ * crash between any two steps, a retry with the same key returns the same job.
  *
  * @throws {ServiceError}
  */
@@ -61,7 +47,7 @@ export async function submitJob(
 ): Promise<Receipt> {
   const { submissions, urlOf } = dependencies;
   const submission = parseSubmission(body);
-  const key = { recordId: recordIdOf(idempotencyKey), fingerprint: digestOf(canonical(submission)) };
+  const key = { recordId: recordIdOf(idempotencyKey), fingerprint: digestOf(canonicalJson(submission)) };
   const root = await rootOf(submission, submissions);
   const about = { submission, url: urlOf(submission.route), root, hasKey: idempotencyKey !== undefined };
   const claimed = await submissions.claim(key, forStore());
@@ -73,17 +59,20 @@ export async function submitJob(
     case 'unknown':
       return await findOut({ ...about, claim: claimed.claim }, claimed.askedMillisAgo, dependencies);
     case 'busy':
-      throw new ServiceError('SUBMISSION_IN_PROGRESS', 'A request under this Idempotency-Key is being handled.');
+      throw new ServiceError(
+        'SUBMISSION_IN_PROGRESS',
+        'Another request with this Idempotency-Key is in progress. Send it again.',
+      );
     case 'conflict':
       throw new ServiceError(
         'IDEMPOTENCY_KEY_REUSED',
-        'This Idempotency-Key was used for another request within 24 hours. Take a new one for a new job.',
+        'This Idempotency-Key was used for a different request within 24 hours. Use a new key for a new job.',
       );
   }
 }
 
-/** An interaction that answers another's function calls has an id of its own; the first of them is kept with each. */
-async function rootOf({ kind, request }: Submission, submissions: SubmissionStore): Promise<string | undefined> {
+/** Returns the first interaction of a chain: each answer to function calls is an interaction with a new id. */
+async function rootOf({ kind, request }: Submission, submissions: Submissions): Promise<string | undefined> {
   const previous = kind === 'interaction' ? request['previous_interaction_id'] : undefined;
   return typeof previous === 'string' ? await submissions.rootOf(`interactions/${previous}`, forStore()) : undefined;
 }
@@ -94,16 +83,18 @@ async function begin(order: KeyedOrder, dependencies: Dependencies): Promise<Rec
   const started = await starter.start(order);
   if ('jobId' in started) return await settle(order, started.jobId, dependencies);
   const { failure, mayHaveStarted } = started;
-  log.submissionFailed(order.claim.submissionId, failure);
   if (mayHaveStarted) await submissions.leaveOff(order.claim, forStore());
   else await submissions.forget(order.claim, forStore());
-  throw refusalOf(failure) ?? failureOf(failure, mayHaveStarted, order);
+  const refusal = refusalOf(failure);
+  if (refusal) log.submissionRefused(order.claim.submissionId, failure);
+  throw refusal ?? failureOf(failure, mayHaveStarted, order);
 }
 
-/** Somebody asked Gemini under this key, and the answer is lost. Nothing is sent again before that is cleared up. */
+/** Resolves an earlier attempt whose answer was lost. Gemini is not called again before that. */
 async function findOut(order: KeyedOrder, askedMillisAgo: number, dependencies: Dependencies): Promise<Receipt> {
-  const { starter, submissions, log } = dependencies;
+  const { starter, submissions } = dependencies;
   const { claim } = order;
+  let failure: GeminiError | undefined;
   try {
     const found =
       (await submissions.findJob(claim.submissionId, forStore())) ?? (await starter.find(order, askedMillisAgo));
@@ -111,13 +102,14 @@ async function findOut(order: KeyedOrder, askedMillisAgo: number, dependencies: 
     if (found !== 'unknown') return await settle(order, found, dependencies);
   } catch (error) {
     if (!(error instanceof GeminiError)) throw error;
-    log.submissionFailed(claim.submissionId, error);
+    failure = error;
   }
   await submissions.leaveOff(claim, forStore());
   throw new ServiceError(
     'SUBMISSION_UNKNOWN',
-    'Gemini was asked to start this job, and its answer was lost. Ask again under the same Idempotency-Key: the job is ' +
-      'found by its name, or by its callback. A new key would start another.',
+    `The answer of Gemini to the start of this job (${claim.submissionId}) was lost. Retry with the same Idempotency-Key: ` +
+      'the job is found by its name, or by its callback. A new key would start another job.',
+    failure === undefined ? {} : { cause: failure },
   );
 }
 
@@ -135,7 +127,7 @@ function receiptOf({ kind, route }: Submission, { jobId, submissionId }: Pick<Re
 }
 
 /**
- * Made of the key, so that it is the same on every instance.
+ * Returns the id of a submission's record, the same on every instance.
  *
  * @throws {ServiceError} `INVALID_ARGUMENT`
  */
@@ -149,12 +141,12 @@ export function recordIdOf(idempotencyKey: string | undefined): string {
   throw new ServiceError('INVALID_ARGUMENT', `The header Idempotency-Key ${description}.`, { violations });
 }
 
-/** What the caller can mend, or is to wait for. */
+/** Returns the error for a failure that the caller can fix, or has to wait for. */
 function refusalOf(failure: GeminiError): ServiceError | undefined {
   const { httpStatus = 0, message, retryAfterSeconds } = failure;
   if (httpStatus === 429) {
     const options = { cause: failure, retryAfterSeconds };
-    return new ServiceError('RATE_LIMITED', `Gemini takes no more at the moment: ${message}`, options);
+    return new ServiceError('RATE_LIMITED', `Gemini limits the rate of requests: ${message}`, options);
   }
   if (httpStatus < 400 || httpStatus >= 500 || httpStatus === 408) return undefined;
   return new ServiceError('GEMINI_REFUSED', `Gemini refuses the job: ${message}`, { cause: failure });
@@ -164,21 +156,16 @@ function failureOf(failure: GeminiError, mayHaveStarted: boolean, { claim, hasKe
   const options = { cause: failure, retryAfterSeconds: failure.retryAfterSeconds };
   const { submissionId } = claim;
   if (!mayHaveStarted) {
-    const message = `Gemini has not started the job: ${failure.message} Ask again later.`;
+    const message = `Gemini has not started the job ${submissionId}: ${failure.message} Retry later.`;
     return new ServiceError('GEMINI_UNAVAILABLE', message, options);
   }
   const advice = hasKey
-    ? 'Ask again under the same Idempotency-Key; it is not started twice.'
-    : `Without an Idempotency-Key another request would be another job; if it was started, its callback names ${submissionId}.`;
-  return new ServiceError('GEMINI_UNAVAILABLE', `Gemini did not say whether it started the job. ${advice}`, options);
-}
-
-/** The same for the same request, however its fields are ordered. */
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_key, part: unknown) =>
-    typeof part === 'object' && part !== null && !Array.isArray(part)
-      ? Object.fromEntries(Object.entries(part).toSorted(([a], [b]) => (a < b ? -1 : 1)))
-      : part,
+    ? 'Retry with the same Idempotency-Key: the job is not started twice.'
+    : 'Without an Idempotency-Key a retry would be another job; if this one was started, its callback names the submission.';
+  return new ServiceError(
+    'GEMINI_UNAVAILABLE',
+    `Gemini did not confirm the start of the job ${submissionId}. ${advice}`,
+    options,
   );
 }
 

@@ -4,15 +4,17 @@ import { GeminiError, toGeminiError } from '../gemini/errors.ts';
 import { Exchange } from '../gemini/exchange.ts';
 import { isJsonObject, type JsonObject } from '../model/json.ts';
 import type { SubmissionClaim } from '../store/submissions.ts';
+import { inlineRequestsOf } from './batchRequest.ts';
+import { toWireRequest } from './inlineRequest.ts';
 import type { Submission } from './submission.ts';
 
-/** Gemini is given so long to say that it has started a job; then it is not known whether it has. */
+/** The time for Gemini to confirm a start; afterwards it is unknown whether the job was started. */
 const START_MILLIS = 25_000;
 
-/** The list is looked through in this time, or it cannot be said whether a job is in it. */
+/** The time to search the list of batches. */
 const FIND_MILLIS = 10_000;
 
-/** A job is started within 30 s of the record that Gemini is asked, or never; then it is in the list within 30 s. */
+/** A job is started within 30 s of its recorded attempt, and listed within another 30 s. */
 export const LISTED_WITHIN_MILLIS = 60_000;
 
 const PAGE_SIZE = 100;
@@ -20,16 +22,16 @@ const PAGE_SIZE = 100;
 export interface Order {
   readonly submission: Submission;
   readonly claim: SubmissionClaim;
-  /** The callback's URL on the caller's route. */
+  /** The callback URL of the caller's route. */
   readonly url: string;
-  /** The first job of the chain, where this one goes on with an interaction (G 9.4). */
+  /** The first job of the chain, where this one continues an interaction (docs/gemini-wire.md 9.4). */
   readonly root?: string | undefined;
 }
 
-/** What became of a start: the job's name, or why there is none, as far as that is certain. */
+/** The outcome of a start: the job's name, or the failure and whether the job may run all the same. */
 export type Start = { readonly jobId: string } | { readonly failure: GeminiError; readonly mayHaveStarted: boolean };
 
-/** Starts jobs at Gemini, each by one request that is never repeated: a job is paid for. */
+/** Starts jobs at Gemini. A request is never repeated, because each started job costs money. */
 export class Starter {
   readonly #gemini: Pick<Gemini, 'ai' | 'watched'>;
 
@@ -45,15 +47,16 @@ export class Starter {
       return { jobId };
     } catch (error) {
       const failure = exchange.toError(error);
-      return { failure, mayHaveStarted: exchange.isSent && !saysNo(failure) };
+      return { failure, mayHaveStarted: exchange.isSent && !isCertainRefusal(failure) };
     }
   }
 
   /**
-   * Looks for a job that was started although nobody heard the answer, by the submission's id in its name. The order of
-   * the list is not promised, so that all of it is looked through.
+   * Finds a job whose start was not confirmed, by the submission's id in its display name. Searches the whole list,
+   * because its order is not documented.
    *
-   * @returns `undefined` where there is none; `'unknown'` where that cannot be said (yet): interactions are not listed.
+   * @returns `undefined` where the job was not started; `'unknown'` where the list cannot tell (yet): interactions are
+   *   not listed.
    * @throws {GeminiError}
    */
   async find({ submission, claim }: Order, askedMillisAgo: number): Promise<string | undefined> {
@@ -72,10 +75,10 @@ export class Starter {
 }
 
 /**
- * An answer that says that nothing was started: a refusal, or Gemini's own word that it is overloaded. Another failure,
- * a proxy's 503 or a time-out can come after the start.
+ * Returns `true` for an answer after which no job runs: a refusal, or Gemini's own report of an overload. Any other
+ * failure, a proxy's 503 or a time-out can follow the start.
  */
-function saysNo({ httpStatus = 0, status }: GeminiError): boolean {
+function isCertainRefusal({ httpStatus = 0, status }: GeminiError): boolean {
   if (httpStatus === 503) return status === 'UNAVAILABLE';
   return httpStatus >= 400 && httpStatus < 500 && httpStatus !== 408;
 }
@@ -83,16 +86,22 @@ function saysNo({ httpStatus = 0, status }: GeminiError): boolean {
 async function startBatch(ai: GoogleGenAI, order: Order): Promise<string> {
   const { submission, claim, url } = order;
   const { request, displayName } = submission;
+  const inline = inlineRequestsOf(request);
   const job = await ai.batches.create({
     model: request['model'] as string,
-    src: request['src'] as string,
+    src: inline ? [{ contents: 'replaced by extraBody' }] : (request['src'] as string),
     config: {
       displayName: [displayName, `(${claim.submissionId})`].filter(Boolean).join(' '),
       webhookConfig: { uris: [url], userMetadata: userMetadataOf(order) },
-      httpOptions: { timeout: START_MILLIS },
+      httpOptions: { timeout: START_MILLIS, ...(inline ? { extraBody: bodyOf(inline) } : {}) },
     },
   });
   return requireName(job.name);
+}
+
+/** Passes the requests around the SDK's converters, which drop the fields that they do not know. */
+function bodyOf(inline: readonly JsonObject[]): Record<string, unknown> {
+  return { batch: { inputConfig: { requests: { requests: inline.map(toWireRequest) } } } };
 }
 
 async function startInteraction(ai: GoogleGenAI, order: Order): Promise<string> {
@@ -112,12 +121,12 @@ async function startInteraction(ai: GoogleGenAI, order: Order): Promise<string> 
   return `interactions/${requireName(interaction['id'])}`;
 }
 
-/** The caller's metadata and ours, which come back with every event and in every message. */
+/** Returns the metadata that every event and message of the job carries: the caller's, and the ids of submitJob. */
 export function userMetadataOf({ submission, claim, root }: Order): Record<string, unknown> {
   return { ...submission.metadata, submission_id: claim.submissionId, ...(root === undefined ? {} : { root }) };
 }
 
 function requireName(name: unknown): string {
   if (typeof name === 'string' && name !== '') return name;
-  throw new GeminiError('Gemini answered without the name of the job.');
+  throw new GeminiError('The response of Gemini has no name of the job.');
 }

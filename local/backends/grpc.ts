@@ -20,7 +20,7 @@ export type ServedService = readonly [definition: ServiceDefinition, methods: Un
  * Messages are plain objects: absent fields are missing, repeated fields and maps always present, 64-bit integers and
  * enum values strings, bytes a `Buffer`. A oneof's own property names the field that is set.
  *
- * @param module the JSON file's module path, such as `@google-cloud/firestore/build/protos/v1.json`.
+ * @param module the JSON file's module path, such as `@google-cloud/firestore-api/build/protos/protos.json`.
  * @param service the full name, such as `google.firestore.v1.Firestore`.
  */
 export function loadService(module: string, service: string): ServiceDefinition {

@@ -4,12 +4,6 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { eventually, freePort, startTied } from '../process.ts';
 
-/** Where the emulators listen, as `host:port`, in the client libraries' own variables. */
-export interface Emulators {
-  readonly env: { readonly FIRESTORE_EMULATOR_HOST: string; readonly PUBSUB_EMULATOR_HOST: string };
-  stop(): Promise<void>;
-}
-
 /** For an emulator that lives for minutes: less compiling, less memory, a quicker start. */
 const JAVA_OPTIONS = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Duser.language=en'];
 
@@ -17,28 +11,21 @@ const FIRESTORE_MAIN = 'com.google.cloud.datastore.emulator.firestore.CloudFires
 
 const READY_MILLIS = 30_000;
 
-const HOW_TO_INSTALL = `
-The demo and the tests run on Google's own Firestore and Pub/Sub emulators. They need
-  - Java 21 (17 does for Google Cloud SDK 528 and older):  https://adoptium.net
-  - the Google Cloud SDK:                                   https://cloud.google.com/sdk/docs/install
+const HOW_TO_INSTALL = `Google's emulators need
+  - Java 21 (17 for Google Cloud SDK 528 and older):  https://adoptium.net
+  - the Google Cloud SDK:                             https://cloud.google.com/sdk/docs/install
   - its two emulators:    gcloud components install cloud-firestore-emulator pubsub-emulator beta
-    (on Debian, Ubuntu:   apt-get install google-cloud-cli-firestore-emulator google-cloud-cli-pubsub-emulator)
-or emulators that run already: set FIRESTORE_EMULATOR_HOST and PUBSUB_EMULATOR_HOST to their host:port.`;
+    (Debian, Ubuntu:      apt-get install google-cloud-cli-firestore-emulator google-cloud-cli-pubsub-emulator)
+The embedded backends need none of these: LOCAL_BACKENDS=embedded.`;
 
-/** Starts the official emulators, or uses those that the environment names. */
-export async function startEmulators(): Promise<Emulators> {
-  const { FIRESTORE_EMULATOR_HOST, PUBSUB_EMULATOR_HOST } = process.env;
-  if (FIRESTORE_EMULATOR_HOST && PUBSUB_EMULATOR_HOST) {
-    return { env: { FIRESTORE_EMULATOR_HOST, PUBSUB_EMULATOR_HOST }, stop: async () => {} };
-  }
-  requireJava();
-  const [firestore, pubsub] = await Promise.all([startFirestore(), startPubsub()]);
-  return {
-    env: { FIRESTORE_EMULATOR_HOST: firestore.host, PUBSUB_EMULATOR_HOST: pubsub.host },
-    stop: async () => {
-      await Promise.all([firestore.stop(), pubsub.stop()]);
-    },
-  };
+const FIRESTORE_JAR = 'cloud-firestore-emulator/cloud-firestore-emulator.jar';
+const PUBSUB_JAR = 'pubsub-emulator/lib/cloud-pubsub-emulator-*-all.jar';
+
+/** Names the part of the official emulators that this machine lacks; `undefined` where they can be started. */
+export function missingPart(): string | undefined {
+  if (!hasJava()) return 'Java';
+  if (findJar(FIRESTORE_JAR) === undefined) return "the Google Cloud SDK's Firestore emulator";
+  return findJar(PUBSUB_JAR) === undefined ? "the Google Cloud SDK's Pub/Sub emulator" : undefined;
 }
 
 /** One emulator, ready, in a process of its own. */
@@ -50,13 +37,13 @@ export interface Emulator {
 
 /** @param seed the metadata file of an export that it begins with. */
 export async function startFirestore(port?: number, seed?: string): Promise<Emulator> {
-  const jar = findJar('cloud-firestore-emulator/cloud-firestore-emulator.jar');
+  const jar = requireJar(FIRESTORE_JAR);
   return await startJava(['-cp', jar, FIRESTORE_MAIN, 'start', ...(seed ? [`--seed_from_export=${seed}`] : [])], port);
 }
 
 /** It begins with nothing: no topic, no subscription. */
 export async function startPubsub(port?: number): Promise<Emulator> {
-  return await startJava(['-jar', findJar('pubsub-emulator/lib/cloud-pubsub-emulator-*-all.jar')], port);
+  return await startJava(['-jar', requireJar(PUBSUB_JAR)], port);
 }
 
 async function startJava(args: readonly string[], given?: number): Promise<Emulator> {
@@ -84,20 +71,24 @@ async function startJava(args: readonly string[], given?: number): Promise<Emula
   return { host, port, stop: () => emulator.end() };
 }
 
-function requireJava(): void {
+function hasJava(): boolean {
   try {
     execFileSync('java', ['-version'], { stdio: 'ignore' });
-  } catch (cause) {
-    throw new Error(`Java was not found.\n${HOW_TO_INSTALL}`, { cause });
+    return true;
+  } catch {
+    return false;
   }
 }
 
-function findJar(pattern: string): string {
-  for (const root of sdkRoots()) {
-    const [jar] = globSync(join(root, 'platform', pattern));
-    if (jar !== undefined) return jar;
-  }
-  throw new Error(`${pattern} was not found in a Google Cloud SDK.\n${HOW_TO_INSTALL}`);
+function requireJar(pattern: string): string {
+  const missing = missingPart();
+  const jar = findJar(pattern);
+  if (missing === undefined && jar !== undefined) return jar;
+  throw new Error(`${missing} was not found. ${HOW_TO_INSTALL}`);
+}
+
+function findJar(pattern: string): string | undefined {
+  return sdkRoots().flatMap((root) => globSync(join(root, 'platform', pattern)))[0];
 }
 
 function sdkRoots(): readonly string[] {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { GoogleGenAI } from '@google/genai';
 import { signRoute } from '../../functions/model/route.ts';
 import { type Simulator, startSimulator } from '../../simulator/simulator.ts';
-import { startEmulators } from '../backends/official.ts';
+import { startBackends } from '../backends/index.ts';
 import { startFunction } from '../functions.ts';
 import { freePort } from '../process.ts';
 import { LocalProject } from '../project.ts';
@@ -38,11 +38,12 @@ export async function setStage({ simulatorPort = 0 } = {}): Promise<Stage> {
   };
   endOnSignals(close);
   try {
-    const emulators = await startEmulators();
-    ends.push(() => emulators.stop());
-    Object.assign(process.env, emulators.env, { METADATA_SERVER_DETECTION: 'none' });
-    done('Firestore emulator', emulators.env.FIRESTORE_EMULATOR_HOST);
-    done('Pub/Sub emulator', emulators.env.PUBSUB_EMULATOR_HOST);
+    const backends = await startBackends();
+    ends.push(() => backends.stop());
+    Object.assign(process.env, backends.env, { METADATA_SERVER_DETECTION: 'none' });
+    console.log(backends.summary);
+    done('Firestore', backends.env.FIRESTORE_EMULATOR_HOST);
+    done('Pub/Sub', backends.env.PUBSUB_EMULATOR_HOST);
 
     const project = await LocalProject.create();
     ends.push(() => project.close());

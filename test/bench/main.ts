@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { startEmulators } from '../../local/backends/official.ts';
+import { startBackends } from '../../local/backends/index.ts';
 import { benchCallback } from './callback.ts';
 import { lineOf, regressions, type Section } from './measure.ts';
 import { benchColdStarts, benchVerification, countParts } from './parts.ts';
@@ -34,7 +34,8 @@ for (const name of chosen)
 if (values.write && chosen.length < Object.keys(BENCHES).length)
   throw new TypeError('--write needs all of the benches.');
 
-const emulators = await startEmulators();
+// Published figures do not mix backends: the official ones are the default of the bench.
+const emulators = await startBackends({ LOCAL_BACKENDS: 'official', ...process.env });
 Object.assign(process.env, emulators.env, { METADATA_SERVER_DETECTION: 'none' });
 const sections: Section[] = [];
 try {

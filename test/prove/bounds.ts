@@ -1,4 +1,4 @@
-import { COOLDOWN_MILLIS as KEYS_COOLDOWN_MILLIS } from '../../functions/callback/keys.ts';
+import { COOLDOWN_MILLIS as KEYS_COOLDOWN_MILLIS } from '../../functions/callback/keySet.ts';
 import { TOTAL_MILLIS as CALLBACK_MILLIS } from '../../functions/callback/pipeline.ts';
 import { MAX_AGE_MILLIS as SECRETS_MAX_AGE_MILLIS } from '../../functions/config/secrets.ts';
 import { ATTEMPT_MILLIS as GEMINI_ATTEMPT_MILLIS } from '../../functions/gemini/callWithRetry.ts';

@@ -1,15 +1,16 @@
-import { startEmulators } from '../../local/backends/official.ts';
+import { startBackends } from '../../local/backends/index.ts';
 import { LocalProject } from '../../local/project.ts';
 
-/** One pair of emulators for the whole run; each test file takes projects of its own. */
+/** One pair of backends for the whole run; each test file takes projects of its own. */
 export default async function setup(): Promise<() => Promise<void>> {
-  const emulators = await startEmulators();
-  Object.assign(process.env, emulators.env, { METADATA_SERVER_DETECTION: 'none' });
+  const backends = await startBackends();
+  if (backends.kind !== 'given') console.log(backends.summary);
+  Object.assign(process.env, backends.env, { METADATA_SERVER_DETECTION: 'none' });
   await warmUp();
-  return () => emulators.stop();
+  return () => backends.stop();
 }
 
-/** On a machine that has just booted, an emulator's first calls take longer than a function waits for its store. */
+/** On a machine that has just booted, a backend's first calls take longer than a function waits for its store. */
 async function warmUp(): Promise<void> {
   const project = await LocalProject.create();
   const document = project.firestore.doc('warm/up');

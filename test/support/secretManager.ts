@@ -26,7 +26,7 @@ export async function startSecretManager(): Promise<SecretManager> {
     const fail = (code: number, status: string) => send(code, { error: { code, status, message: status } });
     const url = new URL(request.url ?? '', 'http://localhost');
     const path = decodeURIComponent(url.pathname).replace('/v1/', '');
-    const name = path.replace(/(\/versions\/latest:access|:addVersion)$/, '');
+    const name = path.replace(/(\/versions\/[\w-]+:access|:addVersion)$/, '');
     const versions = secrets.get(name);
     if (path.endsWith('/secrets') && request.method === 'POST') {
       const created = `${path}/${url.searchParams.get('secretId')}`;

@@ -17,7 +17,7 @@ import { NO_OUTPUT, noOutput } from './noOutput.ts';
 export interface VideoSources {
   readonly ai: GoogleGenAI;
   readonly gemini: GeminiHttp;
-  readonly bucket: Bucket | undefined;
+  readonly bucket: Pick<Bucket, 'save' | 'copy'> | undefined;
 }
 
 /** A job whose videos are read. */

@@ -139,3 +139,17 @@ test('a secret that is malformed is a problem among the others, and is not shown
   expect(problems).toContainEqual(expect.objectContaining({ check: 'topic for events' }));
   expect(JSON.stringify(problems)).not.toContain('canary');
 });
+
+test('without a signing secret here the webhook’s is unchecked, and no rotation is proposed', async () => {
+  const changed = { WEBHOOK_SIGNING_SECRET: '', DYNAMIC_ROUTE_KEY: 'canary-route-key-of-32-characters!' };
+  const { exitCode, stdout } = await cli(['doctor'], { ...env, ...changed });
+  expect(exitCode).toBe(0);
+  expect(stdout).toMatch(/^– +secrets +WEBHOOK_SIGNING_SECRET is not known here$/m);
+  expect(stdout).toMatch(/^✓ +secrets +1 route key, well-formed$/m);
+  expect(stdout).toMatch(/^– +webhook +the signing secret of \S+: WEBHOOK_SIGNING_SECRET is not known here$/m);
+  expect(stdout).not.toMatch(/rotate|0 signing/);
+});
+
+test('without any secret here nothing is wrong', async () => {
+  expect(await doctor({ WEBHOOK_SIGNING_SECRET: '' })).toEqual({ exitCode: 0, problems: [] });
+});

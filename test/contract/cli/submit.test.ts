@@ -48,6 +48,25 @@ test('submit batch uploads the prompts, and --wait follows the job and ends with
   expect(asked).toBe(2);
 });
 
+test('submit batch tries other types of upload where Gemini refuses the first, and takes --mime-type', async () => {
+  const refusedTypes = ['application/jsonl', 'jsonl'];
+  const stage = await Stage.open({ settings: { files: { refusedTypes } } });
+  const args = ['submit', 'batch', ...MODEL, '--file', promptsFile([prompt('a')])];
+  const run = await cli(args, settings(stage));
+  expect(run.exitCode).toBe(0);
+  expect(run.stderr).toContain('Gemini refuses the type jsonl; trying application/json.');
+  const uploaded = await stage.ai.files.list();
+  expect(uploaded.page.map(({ mimeType }) => mimeType)).toEqual(['application/json']);
+
+  const given = await cli([...args, '--mime-type', 'text/plain'], settings(stage));
+  expect(given.exitCode).toBe(0);
+  const refused = await cli([...args, '--mime-type', 'jsonl', '--json'], settings(stage));
+  expect(refused.exitCode).toBe(1);
+  expect(JSON.parse(refused.stderr.trim().split('\n').at(-1) ?? '')).toMatchObject({
+    error: { message: expect.stringContaining('Unsupported MIME type: jsonl') },
+  });
+});
+
 test('submit batch under one key uploads once and starts one job, however often it is run', async () => {
   const stage = await Stage.open();
   const args = ['submit', 'batch', ...MODEL, '--file', promptsFile([prompt('a')]), '--idempotency-key', 'k', '--json'];

@@ -64,7 +64,7 @@ const settings = () => ({
 
 /** `webhooks …` against the simulator, in a folder of the test's own. */
 async function webhooks(...args: readonly string[]): Promise<CliRun> {
-  return await cli(['webhooks', ...args], settings(), { cwd: folder });
+  return await cli(['webhooks', ...args, '--yes'], settings(), { cwd: folder });
 }
 
 /** Its failure with `--json`, where standard error holds that and nothing else. */
@@ -158,7 +158,7 @@ describe('create', () => {
     const { copy } = errorOf(await run(folder));
     expect(copy).toBe(join(folder, ...leftovers()));
     const { message, id } = errorOf(await run('/proc'));
-    expect(message).toContain(`"webhooks rotate ${id}" brings another`);
+    expect(message).toContain(`Make another: gemini-callbacks webhooks rotate ${id}`);
     expect(message).not.toMatch(SECRET);
   });
 
@@ -243,7 +243,7 @@ describe('create', () => {
   });
 });
 
-describe('list, get, update, delete, ping', () => {
+describe('list, show, update, delete, ping', () => {
   test('work on one webhook', async () => {
     const id = await create('--print-secret', '--name', 'first');
     expect((await webhooks('list')).stdout).toMatch(new RegExp(`^${id} +first +enabled +${receiver.url}`, 'm'));
@@ -254,12 +254,12 @@ describe('list, get, update, delete, ping', () => {
       uri: receiver.url,
     });
     expect(await result('update', id, '--enable')).toMatchObject({ name: 'second', state: 'enabled' });
-    expect((await webhooks('get', id)).stdout).toMatch(/^secrets +whsec_\.\.\./m);
+    expect((await webhooks('show', id)).stdout).toMatch(/^secrets +whsec_\.\.\./m);
     const before = receiver.received.length;
     await result('ping', id);
     await expect.poll(() => receiver.received.length).toBe(before + 1);
     expect(await result('delete', id)).toEqual({ id, deleted: true });
-    expect(await webhooks('get', id)).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('not found') });
+    expect(await webhooks('show', id)).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('not found') });
   });
 
   test.for([
@@ -277,7 +277,7 @@ describe('list, get, update, delete, ping', () => {
 
   test('without it people are told the same, and of the help', async () => {
     expect((await webhooks('create')).stderr).toBe(
-      "error: required option '--uri <url>' not specified\n(add --help for what there is)\n",
+      "error: required option '--uri <url>' not specified\n(add --help for usage)\n",
     );
   });
 
@@ -359,7 +359,7 @@ describe('rotate', () => {
     const { id } = await registered();
     failing({ method: 'webhooks.rotateSigningSecret', status: 500 });
     const run = await webhooks('rotate', id, '--print-secret', '--revoke-now');
-    expect(run).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('Rotate again, at once') });
+    expect(run).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('Rotate again at once') });
   });
 
   test('tells what no webhook signs with, and takes it out only where it is told to: it may be another project’s', async () => {
@@ -404,7 +404,7 @@ describe('rotate', () => {
     const { id, secret } = await registered();
     const args = ['rotate', id, '--secret-file', join(folder, 'signing/below')];
     expect(await webhooks(...args)).toMatchObject({ exitCode: 1 });
-    expect((await webhooks('get', id)).stdout).toContain(secret.slice(-4));
+    expect((await webhooks('show', id)).stdout).toContain(secret.slice(-4));
   });
 
   /** A webhook whose secret is in the file before all others. */
@@ -458,3 +458,44 @@ describe('route-url', () => {
     expect(run.stderr).not.toContain('hooks.example.test');
   });
 });
+
+describe('404', () => {
+  test.for([
+    ['list'],
+    ['show', 'hook'],
+    ['ping', 'hook'],
+    ['create', '--uri', 'https://c.example.test/', '--events', 'batch.failed', '--print-secret'],
+  ])('of every method means the API version: %s', async (...[args]) => {
+    failing({ method: 'webhooks.*', status: 404 });
+    const run = await webhooks(...args, '--json');
+    expect(run.exitCode).toBe(1);
+    expect(errorOf(run)['message']).toContain('Switch: export GOOGLE_GENAI_API_VERSION=v1beta');
+  });
+
+  test('of one webhook means that webhook', async () => {
+    const run = await webhooks('show', 'hook', '--json');
+    expect(errorOf(run)['message']).toContain('List the webhooks: gemini-callbacks webhooks list');
+  });
+
+  test('under v1beta proposes v1', async () => {
+    failing({ method: 'webhooks.*', status: 404 });
+    const run = await cli(['webhooks', 'list'], { ...settings(), GOOGLE_GENAI_API_VERSION: 'v1beta' });
+    expect(run.stderr).toContain('Switch: export GOOGLE_GENAI_API_VERSION=v1');
+  });
+});
+
+test.for(['batch.cancelled', 'interaction.cancelled'])(
+  'a subscription to %s is refused, as Gemini refuses it',
+  async (type) => {
+    const requests = simulator.ledger.requests.length;
+    for (const args of [
+      ['create', '--uri', 'https://c.example.test/', '--print-secret'],
+      ['update', 'hook'],
+    ]) {
+      const run = await webhooks(...args, '--events', `batch.failed,${type}`, '--json');
+      expect(run.exitCode).toBe(2);
+      expect(errorOf(run)['message']).toContain(`Gemini refuses a subscription to ${type}.`);
+    }
+    expect(simulator.ledger.requests).toHaveLength(requests);
+  },
+);

@@ -11,7 +11,7 @@ import { Deliveries } from '../../../functions/store/deliveries.ts';
 import { connectFirestore } from '../../../functions/store/firestore.ts';
 import { LocalProject } from '../../../local/project.ts';
 
-const README = readFileSync(join(import.meta.dirname, '../../../README.md'), 'utf8');
+const PAGE = readFileSync(join(import.meta.dirname, '../../../docs/scale.md'), 'utf8');
 
 afterEach(() => vi.restoreAllMocks());
 
@@ -39,7 +39,7 @@ function lengthAt(message: unknown, field: string): number {
   return Array.isArray(list) ? list.length : 0;
 }
 
-test('an event costs what the README says, and so does a copy of it', async () => {
+test('an event costs what docs/scale.md says, and so does a copy of it', async () => {
   const project = await LocalProject.create();
   const { projectId } = project;
   const firestore = connectFirestore({ projectId, database: '(default)' });
@@ -50,7 +50,6 @@ test('an event costs what the README says, and so does a copy of it', async () =
     publisher: new Publisher({ projectId, pubsubEmulator: process.env['PUBSUB_EMULATOR_HOST'], topics }),
     log: new Log(undefined, () => {}),
     now: () => new Date(),
-    facts: {},
   };
   const status = { name: 'succeeded', data: {} };
   const delivery = reconciledDelivery({ name: 'batches/cost', kind: 'batch' }, 'batch.succeeded', status, new Date());
@@ -67,8 +66,8 @@ test('an event costs what the README says, and so does a copy of it', async () =
   await Promise.all([firestore.terminate(), project.close()]);
 
   const of100k = (count: number) => (count * 100_000).toLocaleString('en');
-  expect(README).toContain(
+  expect(PAGE).toContain(
     `100,000 events cost ${of100k(event.reads)} reads, ${of100k(event.writes)} writes and ${of100k(event.messages)} messages`,
   );
-  expect(README).toContain(`each copy ${copy.reads} reads and ${copy.writes} write`);
+  expect(PAGE).toContain(`each copy ${copy.reads} reads and ${copy.writes} write`);
 });

@@ -1,6 +1,8 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
+import { startFirestore } from '../../../local/backends/official.ts';
+import { hasEmulators } from '../../support/requirements.ts';
 import { NEWEST, type NewestShape, QUERIES, SUBMISSION_FIELD } from '../../../functions/store/queries.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
@@ -55,8 +57,10 @@ test('every query stands where the index file is compared with it', () => {
   expect(asking).toEqual(['functions/store/queries.ts']);
 });
 
-test('the rules keep every client out, by the emulator’s own judgement', async () => {
-  const host = `http://${process.env['FIRESTORE_EMULATOR_HOST']}`;
+test.skipIf(!hasEmulators)('the rules refuse every client, as the official emulator applies them', async () => {
+  const emulator = await startFirestore();
+  onTestFinished(async () => void (await emulator.stop()));
+  const host = `http://${emulator.host}`;
   const projectId = 'demo-rules';
   const documents = `${host}/v1/projects/${projectId}/databases/(default)/documents`;
   const statuses = async () => {

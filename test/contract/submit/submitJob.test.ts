@@ -51,14 +51,14 @@ const started = ({ simulator }: Stage) => simulator.jobs().map(({ name }) => nam
 
 /** Gemini as the simulator cannot be: a test answers each request itself, or ends its connection. */
 async function startGemini(
-  answer: (method: string, body: Record<string, unknown>, response: ServerResponse) => void,
+  answer: (method: string, body: Record<string, unknown>, response: ServerResponse, text: string) => void,
 ): Promise<{ readonly GOOGLE_GEMINI_BASE_URL: string }> {
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
       const text = Buffer.concat(chunks).toString();
-      answer(request.method ?? '', text === '' ? {} : (JSON.parse(text) as Record<string, unknown>), response);
+      answer(request.method ?? '', text === '' ? {} : (JSON.parse(text) as Record<string, unknown>), response, text);
     });
   });
   await once(server.listen(0, '127.0.0.1'), 'listening');
@@ -128,7 +128,61 @@ describe('a submission', () => {
     expect(await stage.record(`interactions/${id}`)).toMatchObject({ kind: 'interaction', state: 'submitted' });
   });
 
-  test('is told of its end by the callback, on the same record', async () => {
+  test('reaches Gemini whole, with every field and every digit', async () => {
+    const bodies: Record<string, unknown>[] = [];
+    const texts: string[] = [];
+    const gemini = await startGemini((_method, body, response, text) => {
+      bodies.push(body);
+      texts.push(text);
+      say(response, 200, bodies.length === 1 ? { name: 'batches/b1' } : { id: 'v1_i1', status: 'in_progress' });
+    });
+    const running = await start(await Stage.open(), gemini);
+    const tools = [{ functionDeclarations: [{ name: 'f', parameters: { type: 'OBJECT' } }] }, { google_search: {} }];
+    const inline =
+      `{"contents":[{"parts":[{"functionResponse":{"name":"f","response":{"id":1234567890123456789}}}]}],` +
+      `"systemInstruction":"Be brief","generationConfig":{"temperature":0.20},"tools":${JSON.stringify(tools)},` +
+      `"safety_settings":[{"category":"X","threshold":"Y"}],"metadata":{"key":"r1"}}`;
+    const sdk = `{"contents":"hello","config":{"system_instruction":"Be brief","maxOutputTokens":5,"seed":7}}`;
+    const request = `{"model":"${MODEL}","src":[${inline},${sdk}]}`;
+    expect((await submit(running, `{"kind":"batch","route":"r","request":${request}}`)).status).toBe(202);
+    const systemInstruction = { parts: [{ text: 'Be brief' }] };
+    expect(bodies[0]).toMatchObject({
+      batch: {
+        inputConfig: {
+          requests: {
+            requests: [
+              {
+                request: {
+                  systemInstruction,
+                  generationConfig: { temperature: 0.2 },
+                  tools,
+                  safety_settings: [{ category: 'X', threshold: 'Y' }],
+                },
+                metadata: { key: 'r1' },
+              },
+              {
+                request: {
+                  contents: [{ role: 'user', parts: [{ text: 'hello' }] }],
+                  system_instruction: systemInstruction,
+                  generationConfig: { maxOutputTokens: 5, seed: 7 },
+                },
+              },
+            ],
+          },
+        },
+        webhookConfig: { uris: [urlOf('r')] },
+      },
+    });
+    expect(texts[0]).toContain('"response":{"id":1234567890123456789}');
+    expect(texts[0]).toContain('"temperature":0.20');
+
+    const result = '{"type":"function_result","call_id":"c","name":"n","result":{"id":1234567890123456789}}';
+    const interactive = `{"kind":"interaction","route":"r","request":{"model":"${MODEL}","input":[${result}]}}`;
+    expect((await submit(running, interactive)).status).toBe(202);
+    expect(texts[1]).toContain(result);
+  });
+
+  test('learns of its end by the callback, on the same record', async () => {
     const stage = await Stage.open();
     const jwks = { GEMINI_JWKS_URL: `${stage.simulator.url}/.well-known/jwks.json` };
     const callback = await stage.start({ DYNAMIC_ROUTE_KEY: ROUTE_KEY, ...jwks }, 'geminiCallback');
@@ -173,7 +227,7 @@ describe('what cannot be used is refused before anything is sent', () => {
     ['no JSON', '{', ''],
     ['another kind', { ...batch, kind: 'video' }, 'kind'],
     ['a route that cannot be one', { ...batch, route: 'a/b' }, 'route'],
-    ['an unknown field', { ...batch, priority: 1 }, ''],
+    ['an unknown field', { ...batch, priority: 1 }, 'priority'],
     ['no model', { ...batch, request: { src: [{ contents }] } }, 'request.model'],
     ['no prompts', { ...batch, request: { model: MODEL, src: [] } }, 'request.src'],
     ['a src that is no file', { ...batch, request: { model: MODEL, src: 'gs://x/y' } }, 'request.src'],
@@ -211,7 +265,20 @@ describe('what cannot be used is refused before anything is sent', () => {
     const ofInteraction = (fields: object) => ({ ...interaction, request: { ...interaction.request, ...fields } });
     const webhook = { uris: ['https://elsewhere.test'] };
     const cases: readonly [object, string][] = [
-      [ofBatch({ src: [{ contents: [] }] }), 'request.src'],
+      [ofBatch({ src: [{ contents: [] }] }), 'request.src.0.contents'],
+      [ofBatch({ src: [{ contents, temprature: 1 }] }), 'request.src.0.temprature: is not a field'],
+      [ofBatch({ src: [{ contents, config: { temprature: 1 } }] }), 'request.src.0.config.temprature: is not a field'],
+      [ofBatch({ src: [{ contents, generationConfig: { tools: [] } }] }), 'request.src.0.generationConfig.tools'],
+      [ofBatch({ src: [{ contents, generation_config: { topp: 1 } }] }), 'request.src.0.generation_config.topp'],
+      [ofBatch({ src: { inlinedRequests: [{ contents, tool: [] }] } }), 'request.src.inlinedRequests.0.tool'],
+      [
+        ofBatch({ src: [{ contents, tools: [], config: { tools: [] } }] }),
+        'request.src.0.config.tools: is given twice',
+      ],
+      [ofBatch({ src: [{ contents, toolConfig: {}, tool_config: {} }] }), 'request.src.0.tool_config: is given twice'],
+      [ofInteraction({ temperature: 1 }), 'request.temperature: is not a field'],
+      [ofInteraction({ systemInstruction: 'x' }), 'request.systemInstruction: is not a field'],
+      [ofInteraction({ generation_config: { temprature: 1 } }), 'request.generation_config.temprature'],
       [ofBatch({ src: [{ contents: 5 }] }), 'request.src'],
       [ofBatch({ config: { dest: 'gs://x' } }), 'dest'],
       [ofBatch({ config: { httpOptions: { baseUrl: 'https://elsewhere.test' } } }), 'httpOptions'],
@@ -241,14 +308,22 @@ describe('what cannot be used is refused before anything is sent', () => {
     expect(await stage.project.documentIds('submissions')).toEqual([]);
   });
 
-  test('what only the SDK sees leaves the key free as well', async () => {
+  test('a refused request leaves its key free', async () => {
     const stage = await Stage.open();
     const running = await start(stage);
     const mixed = { ...batch, request: { model: MODEL, src: [{ contents: [...contents, { text: 'a part' }] }] } };
     const answer = await submit(running, mixed, 'key');
-    expect([answer.status, reasonOf(answer)]).toEqual([400, 'GEMINI_REFUSED']);
+    expect([answer.status, reasonOf(answer)]).toEqual([400, 'INVALID_ARGUMENT']);
     expect(stage.simulator.ledger.requests).toEqual([]);
     expect((await submit(running, batch, 'key')).status).toBe(202);
+  });
+
+  test('2,500 levels of JSON', async () => {
+    const stage = await Stage.open();
+    const nested = `{"kind":"batch","route":"r","request":{"model":"m","src":${'['.repeat(2_500)}${']'.repeat(2_500)}}}`;
+    const answer = await submit(await start(stage), nested, 'key');
+    expect([answer.status, reasonOf(answer)]).toEqual([400, 'INVALID_ARGUMENT']);
+    expect(JSON.stringify(answer.body)).toContain('nested deeper than 100 levels');
   });
 
   test('over 20 MB: with the advice to upload', async () => {
@@ -295,10 +370,15 @@ describe('one key', () => {
     expect((await submit(running, batch, 'key')).status).toBe(202);
     const reordered = { route: batch.route, request: { src: batch.request.src, model: MODEL }, kind: 'batch' };
     expect((await submit(running, reordered, 'key')).status).toBe(202);
+    const withNumber = (digits: string) =>
+      `{"kind":"batch","route":"r","request":{"model":"${MODEL}","src":[{"contents":"x","config":{"seed":${digits}}}]}}`;
+    expect((await submit(running, withNumber('9007199254740993'), 'number')).status).toBe(202);
+    expect((await submit(running, withNumber('9007199254740993.0'), 'number')).status).toBe(202);
+    expect((await submit(running, withNumber('9007199254740992'), 'number')).status).toBe(422);
     const other = await submit(running, { ...batch, route: 'weekly' }, 'key');
     expect([other.status, reasonOf(other)]).toEqual([422, 'IDEMPOTENCY_KEY_REUSED']);
     expect((await submit(running, { ...batch, route: 'weekly' }, 'another')).status).toBe(202);
-    expect(started(stage)).toHaveLength(2);
+    expect(started(stage)).toHaveLength(3);
   });
 
   test('that is used again after its time starts one job more, however many ask at once', async () => {

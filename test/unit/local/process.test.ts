@@ -33,11 +33,11 @@ test('a program ends with the one that started it, even when that is killed', as
   await eventually('the program ends', 5_000, async () => !isAlive(pid) || undefined);
 });
 
-test('without Java, and without the emulators, one says what to install', async () => {
-  const emulators = JSON.stringify(join(import.meta.dirname, '../../../local/backends/official.ts'));
-  const script = `import { startEmulators } from ${emulators}; await startEmulators();`;
+test('the official backends without Java are an error that says what to install', async () => {
+  const backends = JSON.stringify(join(import.meta.dirname, '../../../local/backends/index.ts'));
+  const script = `import { startBackends } from ${backends}; await startBackends();`;
   const run = promisify(execFile)(process.execPath, ['--input-type=module-typescript', '-e', script], {
-    env: { PATH: '/nowhere' },
+    env: { PATH: '/nowhere', LOCAL_BACKENDS: 'official' },
   });
   await expect(run).rejects.toMatchObject({ stderr: expect.stringMatching(/Java was not found[^]*apt-get install/) });
 });

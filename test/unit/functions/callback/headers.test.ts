@@ -12,7 +12,7 @@ test('well-formed headers are read', () => {
 test('all missing headers are named', () => {
   expect(() => readWebhookHeaders({})).toThrow(/webhook-id, webhook-timestamp, webhook-signature/);
   const { 'webhook-timestamp': _, ...rest } = GOOD;
-  expect(() => readWebhookHeaders(rest)).toThrow(/^Missing: webhook-timestamp\./);
+  expect(() => readWebhookHeaders(rest)).toThrow(/^Missing headers: webhook-timestamp\./);
 });
 
 test.each(['', 'x'.repeat(257), 'a b', 'a/b', 'a.b', 'é', '__x__', '____', 'a, b', 'a\n'])(

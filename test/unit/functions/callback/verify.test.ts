@@ -1,11 +1,11 @@
 import { createHmac, createPublicKey } from 'node:crypto';
 import fc from 'fast-check';
-import type { JWK } from 'jose';
 import { describe, expect, test } from 'vitest';
-import { importKey, type PublicKey } from '../../../../functions/callback/keys.ts';
+import { importKey, type PublicKey } from '../../../../functions/callback/publicKey.ts';
 import { signRoute } from '../../../../functions/model/route.ts';
 import { v1Signer } from '../../../../functions/callback/v1.ts';
-import { type SignedRequest, type Trust, verify } from '../../../../functions/callback/verify.ts';
+import type { SignedRequest, Trust } from '../../../../functions/callback/signedRequest.ts';
+import { verify } from '../../../../functions/callback/verify.ts';
 import { ed25519Key, newSecret, publicJwk, rsaKey, signJwt, signV1, signV1a } from '../../../../simulator/signing.ts';
 import * as vectors from '../../../../simulator/vectors.ts';
 
@@ -20,7 +20,7 @@ const ED = ed25519Key(Buffer.from(vectors.ed25519[0].seed, 'hex'), 'sim-ed-1');
 const KEYS = importAll([...vectors.jwks.keys, publicJwk(RSA)]);
 
 function importAll(jwks: readonly object[]): readonly PublicKey[] {
-  return jwks.flatMap((jwk) => importKey(jwk as JWK));
+  return jwks.flatMap((jwk) => importKey(jwk));
 }
 
 interface Surroundings {
@@ -192,6 +192,26 @@ describe('a JWT', () => {
     }
   });
 
+  test.each([
+    [0, true],
+    [3, true],
+    [300, true],
+    [301, false],
+    [1e300, false],
+  ])('that is valid %d s from now is genuine, and in time: %s', async (seconds, inTime) => {
+    for (const time of ['nbf', 'iat']) {
+      const early = { ...claims, [time]: seconds > 1e9 ? seconds : claims.iat + seconds, exp: claims.exp + 1_000 };
+      if (time === 'iat' && seconds > 1e9) continue;
+      const token = signJwt(ED, { alg: 'EdDSA' }, early);
+      expect(await verify(request(token), trust({}), NOW)).toMatchObject({ scheme: 'jwt', inTime });
+    }
+  });
+
+  test('that is early within the tolerance and expired is not in time', async () => {
+    const token = signJwt(ED, { alg: 'EdDSA' }, { ...claims, nbf: claims.iat + 3, exp: claims.iat });
+    expect(await verify(request(token), trust({}), NOW)).toMatchObject({ scheme: 'jwt', inTime: false });
+  });
+
   test('past its end is genuine, but not in time', async () => {
     expect(await verify(request(jwtRs256.token), trust({}), later(300))).toMatchObject({ inTime: false });
   });
@@ -205,6 +225,7 @@ describe('a JWT', () => {
     ['of the kid of a key of another type', signJwt(RSA, { alg: 'RS256', kid: 'sim-ed-1' }, claims), {}],
     ['without exp', signJwt(RSA, { alg: 'RS256' }, { ...claims, exp: undefined }), {}],
     ['without iat', signJwt(RSA, { alg: 'RS256' }, { ...claims, iat: undefined }), {}],
+    ['with an nbf that is not a number', signJwt(RSA, { alg: 'RS256' }, { ...claims, nbf: 'now' }), {}],
     ['with an iat that no clock shows', signJwt(RSA, { alg: 'RS256' }, { ...claims, iat: 1e300 }), {}],
     ['without aud', signJwt(RSA, { alg: 'RS256' }, { ...claims, aud: undefined }), {}],
     ['signed with the public key as a secret', hs256(), {}],
@@ -246,6 +267,19 @@ describe('a JWT', () => {
     const token = signJwt(ED, { alg: 'EdDSA' }, { ...claims, jti });
     const { webhookId } = await verify(request(token), trust({}), NOW);
     expect(webhookId).toMatch(/^jwt_[0-9a-f]{64}$/);
+  });
+
+  test('of other digits beyond 2^53, or of any depth, is another delivery', async () => {
+    const exact = JSON as unknown as { rawJSON(text: string): object };
+    let nested: unknown[] = [];
+    for (let depth = 0; depth < 2_000; depth += 1) nested = [nested];
+    const hashes = [exact.rawJSON('1234567890123456789'), exact.rawJSON('1234567890123456788'), nested].map(
+      async (value) => {
+        const token = signJwt(ED, { alg: 'EdDSA' }, { ...claims, value });
+        return (await verify(request(token), trust({}), NOW)).claimsSha256;
+      },
+    );
+    expect(new Set(await Promise.all(hashes)).size).toBe(3);
   });
 
   test('is the same delivery when a retry issues it anew', async () => {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { KeySet } from '../../../../functions/callback/keys.ts';
+import { KeySet } from '../../../../functions/callback/keySet.ts';
 import { Log } from '../../../../functions/observability/log.ts';
 import { publicJwk, rsaKey } from '../../../../simulator/signing.ts';
 import { jwks as published, rsaPrivateJwk } from '../../../../simulator/vectors.ts';
@@ -19,7 +19,7 @@ afterEach(() => server.close());
 
 const kids = (keys: readonly { kid: string | undefined }[] | undefined) => keys?.map(({ kid }) => kid);
 
-test('many who ask at once share one fetch, and later ones the keys it brought', async () => {
+test('concurrent requests share one fetch, and later ones its keys', async () => {
   server.delayMillis = 50;
   const asked = await Promise.all(Array.from({ length: 100 }, () => keySet.current()));
   expect(kids(asked[99])).toEqual(['sim-ed-1', 'sim-ed-2', 'sim-ed-3']);
@@ -47,7 +47,7 @@ test('a key that is added is found within a minute', async () => {
   expect(kids(await keySet.current())).toContain('sim-ed-3');
 });
 
-test('whoever tried older keys gets those that another has fetched meanwhile', async () => {
+test('a request that tried older keys gets those of a concurrent fetch', async () => {
   const known = await keySet.current();
   now += 30_000;
   const refreshed = await keySet.refresh(known);
@@ -55,7 +55,7 @@ test('whoever tried older keys gets those that another has fetched meanwhile', a
   expect(server.requests()).toBe(2);
 });
 
-test('a key that is withdrawn is gone after ten minutes', async () => {
+test('a withdrawn key is refused after ten minutes', async () => {
   await keySet.current();
   server.keys = published.keys.slice(1);
   now += 600_001;
@@ -67,17 +67,17 @@ test.each([
   ['is no key set', () => void (server.keys = 'no' as never)],
   ['holds no key', () => void (server.keys = [])],
   ['holds no key that could have signed', () => void (server.keys = [{ kty: 'oct', k: 'c2VjcmV0' }])],
-  ['is out of reach', () => server.close()],
-])('known keys go on serving while the URL %s', async (_name, breakServer) => {
+  ['is unreachable', () => server.close()],
+])('cached keys stay in use while the URL %s', async (_name, breakServer) => {
   const known = await keySet.current();
   await breakServer();
   now += 700_000;
   expect(await keySet.current()).toBe(known);
   expect(await keySet.refresh(known)).toBeUndefined();
-  if (_name === 'is out of reach') server = await startJwks([]);
+  if (_name === 'is unreachable') server = await startJwks([]);
 });
 
-test('keys that were never had are an error of their own, and are had as soon as they can be', async () => {
+test('without cached keys a failed fetch is an error, and the next request fetches again', async () => {
   server.status = 503;
   await expect(keySet.current()).rejects.toMatchObject({ reason: 'KEYS_UNAVAILABLE', cause: expect.any(Error) });
   server.status = 200;
@@ -89,12 +89,24 @@ test('a redirect is not followed: the keys come from the configured URL', async 
   await expect(keySet.current()).rejects.toMatchObject({ reason: 'KEYS_UNAVAILABLE' });
 });
 
-test('a server that hangs is given up', async () => {
+test('a server that hangs is abandoned after a time-out', async () => {
   server.delayMillis = 10_000;
   await expect(keySet.current()).rejects.toMatchObject({ reason: 'KEYS_UNAVAILABLE' });
 }, 5_000);
 
-test('keys that do not serve are passed over, the others are not', async () => {
+test.each([
+  [1_048_000, 'read'],
+  [1_049_000, 'The key set exceeds 1048576 bytes.'],
+])('a key set of %i bytes: %s', async (bytes, expected) => {
+  server.keys = [...published.keys, { kty: 'oct', k: 'x'.repeat(bytes - 700) }];
+  const outcome = keySet.current().then(
+    () => 'read',
+    ({ cause }: { cause: Error }) => cause.message,
+  );
+  expect(await outcome).toBe(expected);
+});
+
+test('elements that are not usable keys are skipped, one by one', async () => {
   const [first] = published.keys;
   const rsa = publicJwk(rsaKey(rsaPrivateJwk, 'rsa'));
   server.keys = [
@@ -104,8 +116,12 @@ test('keys that do not serve are passed over, the others are not', async () => {
     { ...first, use: 'enc' },
     { ...rsa, alg: 'RS512' },
     {},
+    null as never,
+    'a key' as never,
+    [first] as never,
+    { ...first, kid: 7 },
     rsa,
     first,
   ];
-  expect(kids(await keySet.current())).toEqual(['rsa', 'sim-ed-1']);
+  expect(kids(await keySet.current())).toEqual([undefined, 'rsa', 'sim-ed-1']);
 });

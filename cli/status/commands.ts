@@ -1,0 +1,18 @@
+import type { Command } from 'commander';
+import type { Context } from '../context.ts';
+
+export interface StatusFlags {
+  readonly watch?: true;
+  readonly interval: string;
+}
+
+/** Adds `status`: the state of an installation on one screen. */
+export function addStatusCommand(program: Command, context: () => Context): void {
+  program
+    .command('status')
+    .description('show the state of the installation on one screen; exits 1 where something needs a person')
+    .option('--watch', 'refresh until Ctrl-C')
+    .option('--interval <seconds>', 'pause between two refreshes', '5')
+    .addHelpText('after', '\nExample:\n  gemini-callbacks status --watch')
+    .action(async (flags: StatusFlags) => await (await import('./status.ts')).statusCommand(flags, context()));
+}

@@ -1,0 +1,29 @@
+import { loadService, type LocalServer, serve } from '../grpc.ts';
+import { Indexes } from './indexes.ts';
+import { firestoreMethods } from './service.ts';
+import { Store } from './store.ts';
+
+export { Store } from './store.ts';
+
+/** The service's limit of a request, in bytes. */
+const MAX_REQUEST_BYTES = 11_534_336;
+
+/**
+ * Starts the embedded stand-in of Firestore on 127.0.0.1. docs/local.md lists its differences from the official emulator.
+ *
+ * @param port 0 takes a free one.
+ * @param indexes the path of a firestore.indexes.json: queries that need another index are refused. Without it all run.
+ * @param store the documents of an earlier server, which then restarts without losing any.
+ */
+export async function startFirestore({
+  port = 0,
+  indexes,
+  store = new Store(),
+}: { port?: number; indexes?: string; store?: Store } = {}): Promise<LocalServer> {
+  const definition = loadService(
+    '@google-cloud/firestore-api/build/protos/protos.json',
+    'google.firestore.v1.Firestore',
+  );
+  const methods = firestoreMethods(store, indexes === undefined ? undefined : Indexes.read(indexes));
+  return await serve([[definition, methods]], { port, maxRequestBytes: MAX_REQUEST_BYTES });
+}

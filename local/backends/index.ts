@@ -1,0 +1,77 @@
+import { join } from 'node:path';
+import * as embeddedFirestore from './firestore/index.ts';
+import * as official from './official.ts';
+import * as embeddedPubsub from './pubsub/index.ts';
+
+const INDEX_FILE = join(import.meta.dirname, '../../firestore.indexes.json');
+
+/** Firestore and Pub/Sub on this machine. */
+export interface Backends {
+  readonly kind: 'official' | 'embedded' | 'given';
+  /** One line for people: which backends run, and why these. */
+  readonly summary: string;
+  /** The client libraries' own variables. */
+  readonly env: { readonly FIRESTORE_EMULATOR_HOST: string; readonly PUBSUB_EMULATOR_HOST: string };
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts Google's emulators where Java and the Google Cloud SDK have them, and the embedded stand-ins otherwise.
+ *
+ * `LOCAL_BACKENDS=official|embedded` decides instead. Backends that the environment names by `FIRESTORE_EMULATOR_HOST` and
+ * `PUBSUB_EMULATOR_HOST` are used as they are.
+ *
+ * @throws {Error} that says what to install, where the official ones are asked for and missing.
+ */
+export async function startBackends(variables: NodeJS.ProcessEnv = process.env): Promise<Backends> {
+  const { FIRESTORE_EMULATOR_HOST, PUBSUB_EMULATOR_HOST, LOCAL_BACKENDS } = variables;
+  if (FIRESTORE_EMULATOR_HOST && PUBSUB_EMULATOR_HOST) {
+    const summary = 'Backends: those that FIRESTORE_EMULATOR_HOST and PUBSUB_EMULATOR_HOST name.';
+    return { kind: 'given', summary, env: { FIRESTORE_EMULATOR_HOST, PUBSUB_EMULATOR_HOST }, stop: async () => {} };
+  }
+  if (LOCAL_BACKENDS === 'embedded') return await startEmbedded('LOCAL_BACKENDS=embedded');
+  if (LOCAL_BACKENDS === 'official') return await startOfficial('LOCAL_BACKENDS=official');
+  if (LOCAL_BACKENDS) throw new Error(`LOCAL_BACKENDS must be official or embedded, not ${LOCAL_BACKENDS}.`);
+  const missing = official.missingPart();
+  return missing === undefined
+    ? await startOfficial('Java and the Google Cloud SDK are installed')
+    : await startEmbedded(`${missing} was not found`);
+}
+
+async function startOfficial(reason: string): Promise<Backends> {
+  const summary = `Backends: Google's official emulators (${reason}).`;
+  return backendsOf('official', summary, await both(official.startFirestore(), official.startPubsub()));
+}
+
+async function startEmbedded(reason: string): Promise<Backends> {
+  const summary = `Backends: the project's embedded Firestore and Pub/Sub (${reason}).`;
+  const starting = both(embeddedFirestore.startFirestore({ indexes: INDEX_FILE }), embeddedPubsub.startPubsub());
+  return backendsOf('embedded', summary, await starting);
+}
+
+interface Server {
+  readonly host: string;
+  stop(): Promise<unknown>;
+}
+
+/** Waits for both; where one fails, the other is stopped. */
+async function both(firestore: Promise<Server>, pubsub: Promise<Server>): Promise<readonly [Server, Server]> {
+  try {
+    return await Promise.all([firestore, pubsub]);
+  } catch (error) {
+    for (const started of await Promise.allSettled([firestore, pubsub]))
+      if (started.status === 'fulfilled') await started.value.stop();
+    throw error;
+  }
+}
+
+function backendsOf(kind: Backends['kind'], summary: string, [firestore, pubsub]: readonly [Server, Server]): Backends {
+  return {
+    kind,
+    summary,
+    env: { FIRESTORE_EMULATOR_HOST: firestore.host, PUBSUB_EMULATOR_HOST: pubsub.host },
+    stop: async () => {
+      await Promise.all([firestore.stop(), pubsub.stop()]);
+    },
+  };
+}
