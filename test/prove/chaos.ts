@@ -15,7 +15,7 @@ export interface ChaosOptions {
 /**
  * Injects faults until the signal aborts: of each group one at a time, in the seed's order.
  *
- * @returns the number of times of each fault; 0 for a step that was tried and never reached.
+ * @returns the number of times of each fault; 0 for a step that was never reached.
  */
 export async function injectFaults(
   world: World,

@@ -32,7 +32,7 @@ const PROCESSES: readonly Fault[] = [
   { name: 'kill -9 of submitJob', inject: ({ fleets, env }) => fleets.submit.kill(env), isLong: true },
   ...(['callback', 'results', 'reconcile', 'submit'] as const).map((fleet) => ({
     name: `kill -9 at a step of ${fleet}`,
-    inject: async (world: World, kills: StepKills) => await kills.kill(world, fleet),
+    inject: (world: World, kills: StepKills) => kills.arm(world, fleet),
     isLong: fleet === 'submit',
     isCounted: false as const,
   })),

@@ -22,7 +22,7 @@ export interface Proof extends Found {
   readonly size: Size;
   readonly seconds: number;
   readonly kills: number;
-  /** The number of times of each fault; 0 for a step that was tried and never reached. */
+  /** The number of times of each fault; 0 for a step that was never reached. */
   readonly faults: ReadonlyMap<string, number>;
   readonly attempts: number;
   /** The machine's load during the run, in words. */
@@ -65,8 +65,8 @@ export async function prove({
     await Promise.all(background);
     const [whole, last] = [running.stop(), settling.stop()];
     const unsettled = [...submitted.unanswered, ...(late === undefined ? [] : [late])];
-    const busy = [whole, last].find(isStarved);
-    const tooBusy = unsettled.length > 0 && busy ? describeLoad(busy) : undefined;
+    const busy = [last, whole].find(isStarved);
+    const tooBusy = busy && describeLoad(busy);
     const found = await judge(world, submitted, { reverted, unsettled, tooBusy });
     return {
       ...found,

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Direction } from '../support/proxy.ts';
 import { seeded, shuffled } from '../support/random.ts';
 import type { World } from './world.ts';
@@ -9,8 +8,6 @@ interface Step {
   readonly backend: 'firestore' | 'pubsub';
   readonly direction: Direction;
   readonly text: string;
-  /** Reached a few times in a run: the kill stays armed while other faults follow. */
-  readonly isRare?: boolean;
 }
 
 type FleetName = keyof World['fleets'];
@@ -36,7 +33,7 @@ const STEPS: Readonly<Record<FleetName, readonly Step[]>> = {
   reconcile: [
     up('before a query', 'firestore', 'createdAt'),
     up('before a claim', 'firestore', 'reconcile'),
-    { ...up('before a recovered event', 'pubsub', 'reconciled_'), isRare: true },
+    up('before a recovered event', 'pubsub', 'reconciled_'),
   ],
   submit: [
     up('before the claim', 'firestore', 'fingerprint'),
@@ -44,9 +41,6 @@ const STEPS: Readonly<Record<FleetName, readonly Step[]>> = {
     up('before the job is recorded', 'firestore', 'submittedAt'),
   ],
 };
-
-/** Time to reach a step before the next fault, in milliseconds. */
-const STEP_MILLIS = 2_000;
 
 const TARGETS: Readonly<Record<FleetName, string>> = {
   callback: 'geminiCallback',
@@ -58,55 +52,34 @@ const TARGETS: Readonly<Record<FleetName, string>> = {
 /** Kills functions between two steps: all steps of a function in turn, in the seed's order. */
 export class StepKills {
   readonly #random: () => number;
-  readonly #next = new Map<FleetName, Step[]>();
-  readonly #kills = new Map<string, number>();
+  readonly #next = new Map<FleetName, readonly Step[]>();
   readonly #armed = new Set<Step>();
+  readonly #counts = new Map<string, number>();
 
   constructor(seed: string) {
     this.#random = seeded(`${seed} steps`);
   }
 
-  /** Kills all instances of the function at its next step. A step that is not reached moves to the back of the queue. */
-  async kill(world: World, fleet: FleetName): Promise<void> {
+  /** The number of kills at each step that was armed: 0 where the function never reached it. */
+  get counts(): ReadonlyMap<string, number> {
+    return this.#counts;
+  }
+
+  /** Arms the next step: when an instance reaches it, all instances of the function are killed, unless the faults have ended. */
+  arm(world: World, fleet: FleetName): void {
     const waiting = this.#next.get(fleet) ?? [];
     const [step, ...later] = waiting.length > 0 ? waiting : shuffled(STEPS[fleet], this.#random);
-    if (step === undefined) return;
-    const isStruck = step.isRare ? this.#arm(world, fleet, step) : await this.#killAt(world, fleet, step);
-    this.#next.set(fleet, isStruck ? later : [...later, step]);
-  }
-
-  /** The number of kills at each step that was tried, with 0 for those that were never reached. */
-  get counts(): ReadonlyMap<string, number> {
-    return this.#kills;
-  }
-
-  #arm(world: World, fleet: FleetName, step: Step): true {
-    if (!this.#armed.has(step)) {
-      this.#armed.add(step);
-      void this.#killAt(world, fleet, step, world.faultsEnded).finally(() => this.#armed.delete(step));
-    }
-    return true;
-  }
-
-  async #killAt(world: World, fleet: FleetName, step: Step, until?: AbortSignal): Promise<boolean> {
-    const { name, backend, direction, text } = step;
-    const label = `kill -9 of ${TARGETS[fleet]} ${name}`;
-    this.#kills.set(label, this.#kills.get(label) ?? 0);
-    const over = new AbortController();
-    let isStruck = false;
-    const struck = world[backend].at(direction, text, () => {
-      if (over.signal.aborted) return;
-      isStruck = true;
-      this.#kills.set(label, (this.#kills.get(label) ?? 0) + 1);
+    this.#next.set(fleet, later);
+    if (step === undefined || this.#armed.has(step)) return;
+    const label = `kill -9 of ${TARGETS[fleet]} ${step.name}`;
+    const count = (more: number) => this.#counts.set(label, (this.#counts.get(label) ?? 0) + more);
+    this.#armed.add(step);
+    count(0);
+    void world[step.backend].at(step.direction, step.text, () => {
+      this.#armed.delete(step);
+      if (world.faultsEnded.aborted) return;
+      count(1);
       world.fleets[fleet].killAll(world.env);
     });
-    await Promise.race([struck, until ? aborted(until) : sleep(STEP_MILLIS)]);
-    over.abort();
-    return isStruck;
   }
-}
-
-async function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
 }
