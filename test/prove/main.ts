@@ -4,7 +4,7 @@ import { exitWithMessages } from '../../local/messages.ts';
 import { startTied } from '../../local/process.ts';
 import { BACKENDS, type BackendKind } from './backends.ts';
 import { resultsOf } from './load.ts';
-import { writePage } from './page.ts';
+import { type Run, writePage } from './page.ts';
 import { type Proof, prove } from './prove.ts';
 import { holds, type Verdict } from './verdict.ts';
 
@@ -31,7 +31,7 @@ const backends = backendsOf(values.backends);
 const runs = Math.max(countOf('runs', 1), values.seed.length);
 const firstBusy = runs - countOf('busy', 0);
 
-const proofs: Proof[] = [];
+const proofs: Run[] = [];
 const failures: unknown[] = [];
 for (let run = 0; run < runs; run++) {
   const seed = values.seed[run] ?? randomBytes(4).toString('hex');
@@ -43,8 +43,9 @@ for (let run = 0; run < runs; run++) {
   const busy = isBusy ? await startTied(process.execPath, ['-e', 'for (;;);']) : undefined;
   try {
     const proof = await prove({ seed, size, pauseMillis, backends, report: (text) => console.log(text) });
-    proofs.push(proof);
+    proofs.push({ ...proof, isBusy });
     report(proof);
+    await writePage(proofs, { pauseMillis, backends });
   } catch (error) {
     failures.push(error);
     console.error(`FAILED  seed ${seed}:`, error);
@@ -53,7 +54,6 @@ for (let run = 0; run < runs; run++) {
   }
 }
 reportUnreachedSteps(proofs);
-if (proofs.length > 0) await writePage(proofs, { pauseMillis, backends, busy: runs - firstBusy });
 process.exit(failures.length === 0 && proofs.every(({ verdicts }) => verdicts.every(holds)) ? 0 : 1);
 
 function report({ seed, verdicts, seconds, load }: Proof): void {

@@ -12,22 +12,25 @@ const VERSIONS = ['@google-cloud/functions-framework', '@google-cloud/firestore'
 interface PageOptions {
   readonly pauseMillis: number;
   readonly backends: BackendKind;
-  /** The number of the last runs beside a busy process. */
-  readonly busy: number;
+}
+
+export interface Run extends Proof {
+  /** A process beside it kept one core busy. */
+  readonly isBusy: boolean;
 }
 
 /** Writes docs/reliability.md about runs of the same size. */
-export async function writePage(proofs: readonly Proof[], options: PageOptions): Promise<void> {
+export async function writePage(proofs: readonly Run[], options: PageOptions): Promise<void> {
   const page = await format(pageOf(proofs, options), { parser: 'markdown', printWidth: 120 });
   writeFileSync(join(ROOT, 'docs/reliability.md'), page);
 }
 
-function pageOf(proofs: readonly Proof[], { pauseMillis, backends, busy }: PageOptions): string {
+function pageOf(proofs: readonly Run[], { pauseMillis, backends }: PageOptions): string {
   const size = proofs[0]?.size ?? { deliveries: 0, jobs: 0 };
-  const total = (valueOf: (proof: Proof) => number) => number(proofs.reduce((sum, proof) => sum + valueOf(proof), 0));
+  const total = (valueOf: (run: Run) => number) => number(proofs.reduce((sum, proof) => sum + valueOf(proof), 0));
   const seeds = proofs.map(({ seed }) => `--seed=${seed}`).join(' ');
+  const busy = proofs.filter(({ isBusy }) => isBusy).length;
   const others = [busy > 0 ? ` --busy=${busy}` : '', backends === 'official' ? '' : ` --backends=${backends}`].join('');
-  const firstBusy = proofs.length - busy;
   return `# Reliability
 
 \`npm run prove\` runs a seeded fault-injection test of the whole system and writes this page. A seed decides the load, the
@@ -53,7 +56,7 @@ npm run prove -- ${seeds} --deliveries=${size.deliveries} --jobs=${size.jobs} --
 
 | seed | deliveries | attempts | kills | second messages | time | guarantees |
 | --- | --- | --- | --- | --- | --- | --- |
-${proofs.map((proof, run) => runRow(proof, run >= firstBusy)).join('\n')}
+${proofs.map(runRow).join('\n')}
 
 Together: ${total(({ size: { jobs } }) => jobs)} jobs with ${total(({ size: each }) => resultsOf(each))} results,
 ${total(({ events }) => events)} messages about events and ${total(({ results }) => results)} about results.
@@ -76,7 +79,7 @@ ${versions()}
 `;
 }
 
-function runRow({ seed, size, attempts, kills, doubled, seconds, verdicts }: Proof, isBusy: boolean): string {
+function runRow({ seed, size, attempts, kills, doubled, seconds, verdicts, isBusy }: Run): string {
   const numbers = [size.deliveries, attempts, kills, doubled].map(number);
   const outcome = verdicts.every(holds)
     ? 'hold'
@@ -91,7 +94,7 @@ function outcomeOf({ guarantee, undecided }: Verdict): string {
   return undecided === undefined ? `BROKEN: ${guarantee}` : `undecided, the machine was too busy: ${guarantee}`;
 }
 
-function guaranteeRows(proofs: readonly Proof[]): string {
+function guaranteeRows(proofs: readonly Run[]): string {
   const all = Map.groupBy(
     proofs.flatMap(({ verdicts }) => verdicts),
     ({ guarantee }) => guarantee,
@@ -101,7 +104,7 @@ function guaranteeRows(proofs: readonly Proof[]): string {
   return [...all].map(([name, each]) => `| ${name} | ${sum(each, 'checked')} | ${sum(each, 'broke')} |`).join('\n');
 }
 
-function faultRows(proofs: readonly Proof[]): string {
+function faultRows(proofs: readonly Run[]): string {
   const all = Map.groupBy(
     proofs.flatMap(({ faults }) => [...faults]),
     ([name]) => name,
