@@ -19,6 +19,8 @@ export const GROUPS = {
   webhooks: { load: async () => (await import('./webhooks/commands.ts')).addWebhookCommands },
   events: { load: async () => (await import('./events/commands.ts')).addEventCommands },
   submit: { load: async () => (await import('./submit/commands.ts')).addSubmitCommands },
+  deploy: { load: async () => (await import('../deploy/commands.ts')).addDeployCommand, hasOwnFlags: true },
+  destroy: { load: async () => (await import('../deploy/commands.ts')).addDestroyCommand, hasOwnFlags: true },
   config: { load: async () => (await import('./config/commands.ts')).addConfigCommand },
 } as const satisfies Record<string, Group>;
 

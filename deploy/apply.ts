@@ -1,158 +1,159 @@
-import { CliError } from '../cli/errors.ts';
+import { CliError, reasonOf } from '../cli/errors.ts';
 import type { Terminal } from '../cli/terminal.ts';
-import { type DataFlag, filled, type Line, type Removable, type Resource, type Step, type Variable } from './plan.ts';
+import { filled, type Line } from './line.ts';
+import { type Changes, type Item, itemsOf, type Resource, type Step, type Variable } from './plan.ts';
 import type { Shell } from './shell.ts';
 
-/** What a run has done. */
-export interface Done {
-  readonly made: number;
-  readonly changed: number;
-  readonly unchanged: number;
-}
-
-/** Brings what is there to what the steps describe, and says of each thing what it did. */
-export async function apply(steps: readonly Step[], shell: Shell, terminal: Terminal): Promise<Done> {
-  const done = { made: 0, changed: 0, unchanged: 0 };
-  for (const step of steps) {
-    terminal.note(`\n${step.title}`);
-    for (const variable of leadingVariables(step)) await resolve(variable, shell);
-    const reads = startReads(step, shell);
-    for (const item of step.items) {
-      if (item.kind === 'variable') await resolve(item, shell);
-      if (item.kind === 'task') await runTask(item.title, item.line, shell, terminal);
-      if (item.kind === 'resource') done[await applyResource(item, reads, shell, terminal)] += 1;
-    }
-  }
-  return done;
-}
-
-interface Removal {
-  readonly flags: ReadonlySet<DataFlag>;
-  /** Whether the lines are only printed. */
-  readonly isDryRun: boolean;
-}
+type Result = { readonly changes: Changes } | { readonly error: unknown } | 'skipped';
 
 /**
- * Takes away what is there, last things first.
+ * Applies steps, each as soon as the steps that it needs have succeeded. A step that fails ends itself and those that need
+ * it; all others continue.
  *
- * @returns what was left, and why.
+ * @throws {CliError} for the first failure, with the messages of all of them.
  */
-export async function remove(
-  steps: readonly Step[],
-  removal: Removal,
-  shell: Shell,
-  terminal: Terminal,
-): Promise<readonly string[]> {
-  const left: string[] = [];
-  for (const step of steps.toReversed()) {
-    terminal.note(`\n${step.title}`);
-    // A variable may ask for what has been taken away already; then nothing is left that needs it.
-    for (const item of step.items) if (item.kind === 'variable') await resolve(item, shell).catch(() => undefined);
-    for (const item of step.items.toReversed()) {
-      if (item.kind !== 'resource' && item.kind !== 'remnant') continue;
-      const reason = await removeOne(item, removal, shell, terminal);
-      if (reason === undefined) continue;
-      left.push(`${item.title} (${reason})`);
-      terminal.note(`  – ${item.title}: left, ${reason}`);
-    }
-  }
-  return left;
-}
-
-/** @returns why it is left, where it is. */
-async function removeOne(
-  { title, read, remove: linesFor, isOurs, knownBy, staysUnless }: Removable,
-  { flags, isDryRun }: Removal,
-  shell: Shell,
-  terminal: Terminal,
-): Promise<string | undefined> {
-  if (linesFor === undefined || (knownBy !== undefined && shell.variables[knownBy] === undefined)) return undefined;
-  const found = await shell.find(title, read);
-  const lines = found === undefined ? [] : linesFor(found as never, shell.variables);
-  if (lines.length === 0) return undefined;
-  if (isOurs?.(found as never) === false) return 'which was there before';
-  if (staysUnless !== undefined && !flags.has(staysUnless)) return `until you say ${staysUnless}`;
-  for (const line of lines) {
-    const exact = filled(line, shell.variables);
-    if (isDryRun) terminal.result({ line: exact }, () => exact);
-    else await shell.require(title, line);
-  }
-  if (!isDryRun) terminal.note(`  ✗ ${title}: removed`);
-  return undefined;
-}
-
-/** The lines that bring an empty project to an installation: a script that can be run as it is. */
-export function scriptOf(steps: readonly Step[]): string {
-  const lines = ['#!/usr/bin/env bash', 'set -euo pipefail'];
-  const known = new Set<string>();
+export async function apply(steps: readonly Step[], shell: Shell, terminal: Terminal): Promise<Changes> {
+  const results = new Map<string, Promise<Result>>();
   for (const step of steps) {
-    lines.push('', `# ${step.title}`);
-    for (const item of step.items) {
-      if (item.kind === 'resource') lines.push(...item.create);
-      if (item.kind === 'task') lines.push(item.line);
-      if (item.kind === 'variable' && !item.isCompared && !known.has(item.name)) {
-        lines.push(exportOf(item));
-        known.add(item.name);
-      }
-    }
+    const needed = step.needs.flatMap((name) => results.get(name) ?? []);
+    results.set(step.name, applyAfter(needed, step, shell, terminal));
   }
-  return `${lines.join('\n')}\n`;
+  const ended = await Promise.all(results.values());
+  const errors = ended.flatMap((result) => (result !== 'skipped' && 'error' in result ? [result.error] : []));
+  const changes = ended.flatMap((result) => (result !== 'skipped' && 'changes' in result ? [result.changes] : []));
+  if (errors.length === 0) return sumOf(changes);
+  const skipped = steps.filter((_step, index) => ended[index] === 'skipped').map(({ name }) => name);
+  throw failureOf(errors, skipped);
 }
 
-function exportOf({ name, value, unlessSet }: Variable): Line {
-  if ('fixed' in value) return `export ${name}='${value.fixed}'`;
-  return unlessSet ? `export ${name}="\${${name}:-$(${value.read})}"` : `export ${name}="$(${value.read})"`;
-}
-
-/** Finds a variable out, once. */
-export async function resolve({ name, value, unlessSet }: Variable, shell: Shell): Promise<void> {
-  if ('fixed' in value) return shell.set(name, value.fixed);
-  if (unlessSet && shell.valueOf(name) !== undefined) return;
-  if (shell.variables[name] === undefined) shell.set(name, (await shell.require(name, value.read)).trim());
-}
-
-/** What a step's reads may need. */
-function leadingVariables({ items }: Step): readonly Variable[] {
-  const end = items.findIndex(({ kind }) => kind !== 'variable');
-  return items.slice(0, end).filter((item) => item.kind === 'variable');
-}
-
-/** All at once, since a call of gcloud takes seconds; many things are told by one list, which is asked for once. */
-function startReads({ items }: Step, shell: Shell): ReadonlyMap<Line, Promise<unknown>> {
-  const reads = new Map<Line, Promise<unknown>>();
-  for (const item of items) {
-    if (item.kind !== 'resource' || item.isLate || reads.has(item.read)) continue;
-    const reading = shell.find(item.title, item.read);
-    reading.catch(() => {});
-    reads.set(item.read, reading);
-  }
-  return reads;
-}
-
-async function applyResource(
-  resource: Resource,
-  reads: ReadonlyMap<Line, Promise<unknown>>,
+async function applyAfter(
+  needed: readonly Promise<Result>[],
+  step: Step,
   shell: Shell,
   terminal: Terminal,
-): Promise<keyof Done> {
-  const { title, read, isCurrent, create, update } = resource;
-  const found = await (reads.get(read) ?? shell.find(title, read));
-  if (found !== undefined && isCurrent(found as never, shell.variables)) {
-    terminal.note(`  ✓ ${title}`);
-    return 'unchanged';
+): Promise<Result> {
+  const results = await Promise.all(needed);
+  if (results.some((result) => result === 'skipped' || 'error' in result)) return 'skipped';
+  const start = performance.now();
+  try {
+    const changes = await (step.apply ? applyWhole(step, shell, terminal) : applyChains(step, shell, terminal));
+    await step.verify?.(shell);
+    terminal.note(`${step.title}: ${summaryOf(changes)} ✓ ${seconds(start)}`);
+    return { changes };
+  } catch (error) {
+    terminal.note(`${step.title}: failed ✗ ${seconds(start)}`);
+    return { error };
   }
+}
+
+function seconds(start: number): string {
+  return `${((performance.now() - start) / 1_000).toFixed(1)} s`;
+}
+
+async function applyWhole({ chains, apply: whole }: Step, shell: Shell, terminal: Terminal): Promise<Changes> {
+  const [first] = chains.flat();
+  if (first?.kind === 'variable') await resolve(first, shell);
+  return (await whole?.(shell, terminal)) ?? sumOf([]);
+}
+
+async function applyChains(step: Step, shell: Shell, terminal: Terminal): Promise<Changes> {
+  for (const item of itemsOf(step).slice(0, leadingVariables(step))) await resolve(item as Variable, shell);
+  const reads = new Reads(shell);
+  for (const item of itemsOf(step)) if (item.kind === 'resource' && item.create) void reads.start(item);
+  const done = await Promise.allSettled(
+    step.chains.map(async (chain) =>
+      sumOf(await inOrder(chain, async (item) => await applyItem(item, reads, shell, terminal))),
+    ),
+  );
+  for (const result of done) if (result.status === 'rejected') throw result.reason;
+  return sumOf(done.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : [])));
+}
+
+/** Number of variables at the start of a step, which its reads may use. */
+function leadingVariables(step: Step): number {
+  const first = itemsOf(step).findIndex(({ kind }) => kind !== 'variable');
+  return first === -1 ? itemsOf(step).length : first;
+}
+
+async function inOrder<T, R>(items: readonly T[], run: (item: T) => Promise<R>): Promise<readonly R[]> {
+  const results: R[] = [];
+  for (const item of items) results.push(await run(item));
+  return results;
+}
+
+/** Reads of several resources at once. Resources that one list shows share its read. */
+export class Reads {
+  readonly #shell: Shell;
+  readonly #started = new Map<Line, Promise<unknown>>();
+
+  constructor(shell: Shell) {
+    this.#shell = shell;
+  }
+
+  /** A failure rejects only for those that await it. */
+  start({ title, read }: Resource): Promise<unknown> {
+    const started = this.#started.get(read) ?? this.#shell.find(title, read);
+    this.#started.set(read, started);
+    started.catch(() => {});
+    return started;
+  }
+}
+
+const NONE: Changes = { created: [], updated: [], unchanged: 0 };
+
+async function applyItem(item: Item, reads: Reads, shell: Shell, terminal: Terminal): Promise<Changes> {
+  switch (item.kind) {
+    case 'variable':
+      await resolve(item, shell);
+      return NONE;
+    case 'task':
+      terminal.note((await shell.require(item.title, item.line)).trimEnd());
+      return NONE;
+    case 'resource':
+      return await applyResource(item, await (item.create ? reads.start(item) : undefined), shell);
+  }
+}
+
+async function applyResource(resource: Resource, found: unknown, shell: Shell): Promise<Changes> {
+  const { title, create, update } = resource;
+  if (create === undefined) return NONE;
+  if (found !== undefined && resource.differences(found as never, shell.variables).length === 0)
+    return { ...NONE, unchanged: 1 };
   const refusal = found === undefined ? undefined : resource.refusal?.(found as never);
   if (refusal !== undefined) throw new CliError('REFUSED', `${title}: ${refusal}`);
   const lines = found === undefined || update === undefined ? create : update(found as never, shell.variables);
-  for (const line of lines) {
-    terminal.note(`    $ ${line}`);
-    await shell.require(title, line);
-  }
-  terminal.note(`  + ${title}`);
-  return lines === create ? 'made' : 'changed';
+  for (const line of lines) await shell.require(title, line);
+  return lines === create ? { ...NONE, created: [title] } : { ...NONE, updated: [title] };
 }
 
-async function runTask(title: string, line: Line, shell: Shell, terminal: Terminal): Promise<void> {
-  terminal.note(`    $ ${line}`);
-  terminal.note(await shell.require(title, line));
+/** Sets a variable once. */
+export async function resolve({ name, value, unlessSet }: Variable, shell: Shell): Promise<void> {
+  const known = shell.variables[name];
+  if (known !== undefined && !('fixed' in value)) return;
+  const given = unlessSet ? shell.valueOf(name) : undefined;
+  if (given !== undefined) return shell.set(name, given);
+  if ('fixed' in value) return shell.set(name, filled(value.fixed, shell.variables));
+  shell.set(name, (await shell.require(name, value.read)).trim());
+}
+
+export function sumOf(changes: readonly Changes[]): Changes {
+  return {
+    created: changes.flatMap(({ created }) => created),
+    updated: changes.flatMap(({ updated }) => updated),
+    unchanged: changes.reduce((sum, { unchanged }) => sum + unchanged, 0),
+  };
+}
+
+export function summaryOf({ created, updated, unchanged }: Changes): string {
+  const counts = [`${created.length} created`, `${updated.length} updated`, `${unchanged} unchanged`];
+  const shown = counts.filter((count) => !count.startsWith('0 '));
+  return shown.length === 0 ? 'done' : shown.join(', ');
+}
+
+function failureOf(errors: readonly unknown[], skipped: readonly string[]): CliError {
+  const [first] = errors;
+  const messages = errors.map(reasonOf);
+  if (skipped.length > 0) messages.push(`Not done, because of this: ${skipped.join(', ')}. Everything else is done.`);
+  const code = first instanceof CliError ? first.code : 'FAILED';
+  return new CliError(code, messages.join('\n'), { cause: first });
 }

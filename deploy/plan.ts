@@ -1,134 +1,134 @@
-import { createHash } from 'node:crypto';
-import { quoted } from '../cli/terminal.ts';
+import type { Terminal } from '../cli/terminal.ts';
+import type { Installation } from './installation.ts';
+import { digestOf, Gcloud, type Line, type Variables } from './line.ts';
+import type { Shell } from './shell.ts';
 
-/** A shell line: printed as it is, and run as it is. */
-export type Line = string;
-
-/** What the reads have found out, by the names of shell variables. */
-export type Variables = Readonly<Record<string, string>>;
-
-/** Something in the cloud that can be looked for, and taken away. */
-export interface Removable {
-  readonly title: string;
-  /** Prints JSON, a list where it can only be looked for; fails with NOT_FOUND where there is nothing. */
-  readonly read: Line;
-  /** Takes it away; absent where that is not ours to do. */
-  readonly remove?: (found: never, variables: Variables) => readonly Line[];
-  /** Whether a deployment has made it: what was there before is never taken away. */
-  readonly isOurs?: (found: never) => boolean;
-  /** A variable that it is known by: where nothing tells that, there is nothing to take away. */
-  readonly knownBy?: string;
-  readonly staysUnless?: DataFlag;
-}
-
-/** What `destroy` must be told to take away, since nothing brings its data back. */
+/** Data that `destroy` removes only with this flag, because nothing restores it. */
 export type DataFlag = '--with-data' | '--with-database';
 
-/** Something that has to be there, and to be as described. */
-export interface Resource extends Removable {
+/** The description of one resource: plan, dry run, update, status and removal derive from it. */
+export interface Resource {
   readonly kind: 'resource';
-  readonly isCurrent: (found: never, variables: Variables) => boolean;
-  /** Why what is there cannot be brought to what is described, and what to do; then nothing is changed. */
-  readonly refusal?: (found: never) => string | undefined;
-  readonly create: readonly Line[];
-  /** Of what is there and is not as described; the same as `create` where that does both. */
+  readonly title: string;
+  /** Prints JSON; fails with NOT_FOUND where the resource is missing, unless it prints a list. */
+  readonly read: Line;
+  /** Differences between the resource as read and this description; none where it is current. */
+  readonly differences: (found: never, variables: Variables) => readonly string[];
+  /** Creates the resource; absent for leftovers that only `destroy` handles. */
+  readonly create?: readonly Line[];
+  /** Updates a resource that differs; `create` where absent. */
   readonly update?: (found: never, variables: Variables) => readonly Line[];
-  /** Whether it is asked for only when all before it is done, which may change it. */
-  readonly isLate?: true;
+  readonly remove?: (found: never, variables: Variables) => readonly Line[];
+  /** Returns why an existing resource cannot be updated, and what to do. */
+  readonly refusal?: (found: never) => string | undefined;
+  /** False for a resource that existed before the installation and is never removed. */
+  readonly isOwned?: (found: never) => boolean;
+  readonly keptUnless?: DataFlag;
 }
 
-/** What deployments may have made under names that only their options had. */
-export interface Remnant extends Removable {
-  readonly kind: 'remnant';
-}
-
-/** A value that later lines need, and that only the cloud knows. */
+/** A value that later lines read as an environment variable. */
 export interface Variable {
   readonly kind: 'variable';
   readonly name: string;
   readonly value: { readonly fixed: string } | { readonly read: Line };
-  /** Kept where the environment has it already. */
+  /** Keeps a value that the environment already has. */
   readonly unlessSet?: true;
-  /** Whether it is only compared with what is there: no line needs it. */
+  /** Needed to compare only, so a script for an empty project leaves it out. */
   readonly isCompared?: true;
 }
 
-/** A line that is run every time. */
+/** A line that every run executes. */
 export interface Task {
   readonly kind: 'task';
   readonly title: string;
   readonly line: Line;
 }
 
-export type Item = Resource | Remnant | Variable | Task;
+export type Item = Resource | Variable | Task;
+
+/** The resources that a step created and updated, by their titles. */
+export interface Changes {
+  readonly created: readonly string[];
+  readonly updated: readonly string[];
+  readonly unchanged: number;
+}
 
 export interface Step {
   readonly name: string;
   readonly title: string;
-  readonly items: readonly Item[];
+  /** Steps that must have succeeded before this one starts. */
+  readonly needs: readonly string[];
+  /** Chains run concurrently, the items of a chain in order. */
+  readonly chains: readonly (readonly Item[])[];
+  /** Applies all resources together, where one by one would be unsafe. */
+  readonly apply?: (shell: Shell, terminal: Terminal) => Promise<Changes>;
+  /** Verifies the step's result. */
+  readonly verify?: (shell: Shell) => Promise<void>;
 }
 
-/** The label by which a second run knows that nothing has to be done. */
+export function itemsOf({ chains }: Step): readonly Item[] {
+  return chains.flat();
+}
+
+export function resourcesOf(step: Step): readonly Resource[] {
+  return itemsOf(step).filter((item) => item.kind === 'resource');
+}
+
+export function variable(name: string, fixed: string, options: Partial<Variable> = {}): Variable {
+  return { kind: 'variable', name, value: { fixed }, ...options };
+}
+
+/** Label of every resource that an installation owns; its value is a digest of the description. */
 export const LABEL = 'gemini-callbacks';
-
-/** A digest of everything that describes a resource, short enough for a label. */
-export function definitionOf(...parts: readonly string[]): string {
-  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16);
-}
-
-/** @param words that may hold `${VARIABLE}`, which the shell fills in. */
-export function line(...words: readonly string[]): Line {
-  return words.map(quote).join(' ');
-}
-
-function quote(word: string): string {
-  return word.includes('${') ? `"${word.replaceAll(/["\\`]/g, '\\$&')}"` : quoted(word);
-}
-
-/** A text with the values of the variables that it names. */
-export function filled(text: string, variables: Variables): string {
-  return text.replaceAll(/\$\{(\w+)\}/g, (_all, name: string) => variables[name] ?? '');
-}
 
 interface Labelled {
   readonly labels?: Readonly<Record<string, string>>;
 }
 
-const isLabelled = ({ labels }: Labelled) => labels?.[LABEL] !== undefined;
+export const isLabelled = ({ labels }: Labelled) => labels?.[LABEL] !== undefined;
 
-/** A resource whose label says by which definition it was made. */
+export interface LabelledOptions {
+  readonly title: string;
+  /** Command group and name, for example `['pubsub', 'topics']` and `gemini-events`. */
+  readonly group: readonly string[];
+  readonly name: string;
+  /** Flags of every command that say where the resource is. */
+  readonly place?: readonly string[];
+  /** Flags that only `create` takes. */
+  readonly fixed?: readonly string[];
+  /** Flags that `create` and `update` take. */
+  readonly flags?: readonly string[];
+  readonly more?: Pick<Resource, 'refusal' | 'keptUnless'>;
+  /** Uses a resource that existed before as it is, instead of refusing it. */
+  readonly mayBeForeign?: true;
+}
+
+/** Describes a resource with labels, which gcloud creates, describes, updates and deletes by the same words. */
 export function labelled(
-  title: string,
-  definition: string,
-  parts: {
-    readonly read: Line;
-    readonly create: Line;
-    readonly update: Line;
-    readonly remove?: Line;
-    readonly isReady?: (found: never) => boolean;
-    readonly refusal?: (found: never) => string | undefined;
-    /** Whether one that was there before is used as it is. */
-    readonly mayBeForeign?: true;
-    readonly staysUnless?: DataFlag;
-  },
+  installation: Installation,
+  { title, group, name, place = [], fixed = [], flags = [], more = {}, mayBeForeign }: LabelledOptions,
 ): Resource {
-  const { read, create, update, remove, isReady = () => true, refusal = () => undefined } = parts;
-  const { mayBeForeign = false, staysUnless } = parts;
+  const gcloud = new Gcloud(installation);
+  const definition = digestOf(...flags);
+  const run = (verb: string, ...words: readonly string[]) => gcloud.run(...group, verb, name, ...place, ...words);
+  const { refusal = () => undefined } = more;
   return {
     kind: 'resource',
     title,
-    read,
-    isCurrent: (found: Labelled) =>
-      isLabelled(found) ? found.labels?.[LABEL] === definition && isReady(found as never) : mayBeForeign,
+    read: gcloud.read(...group, 'describe', name, ...place),
+    differences: (found: Labelled) => {
+      if (!isLabelled(found)) return mayBeForeign ? [] : ['not created by this installation'];
+      return found.labels?.[LABEL] === definition ? [] : ['settings of an older version'];
+    },
+    create: [run('create', ...fixed, ...flags, `--labels=${LABEL}=${definition}`)],
+    update: () => [run('update', ...flags, `--update-labels=${LABEL}=${definition}`)],
+    remove: () => [run('delete')],
+    isOwned: isLabelled,
+    ...more,
     refusal: (found: Labelled) => (isLabelled(found) ? refusal(found as never) : FOREIGN),
-    create: [create],
-    update: () => [update],
-    ...(remove === undefined ? {} : { remove: () => [remove] }),
-    isOurs: isLabelled,
-    ...(staysUnless ? { staysUnless } : {}),
   };
 }
 
-/** A refusal of what has the name of ours. */
+/** Refuses a resource of another owner under one of the installation's names. */
 export const FOREIGN =
-  'It was there before, and is left as it is. Take other names for this installation, with --prefix.';
+  'It existed before this installation and stays unchanged. Choose other names with --prefix, for example --prefix=jobs.';

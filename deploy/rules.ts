@@ -4,13 +4,13 @@ import { parseArgs } from 'node:util';
 import { GoogleAuth } from 'google-auth-library';
 
 /**
- * Firestore's rules, which gcloud has no command for: `check` says whether those of the file are released, or other ones
- * that were published here; `publish` releases those of the file.
+ * Manages Firestore's security rules, for which gcloud has no command: `check` compares the published rules with the
+ * file, and `publish` publishes the file.
  *
  * https://firebase.google.com/docs/reference/rules/rest
  */
 const RULES_FILE = join(import.meta.dirname, '../firestore.rules');
-/** The name by which they are known as ours. */
+/** Marks rules that this project has published. */
 const FILE_NAME = 'gemini-callbacks.rules';
 
 const { values, positionals } = parseArgs({
@@ -29,10 +29,10 @@ else process.stdout.write(`${JSON.stringify(await check())}\n`);
 async function check(): Promise<object | null> {
   const found = await released();
   if (found === undefined) return null;
-  return { isCurrent: essenceOf(found.content) === essenceOf(content), isOurs: found.name === FILE_NAME };
+  return { isCurrent: essenceOf(found.content) === essenceOf(content), isOwned: found.name === FILE_NAME };
 }
 
-/** What counts: neither comments nor white space. */
+/** Removes comments and white space. */
 function essenceOf(rules: string): string {
   return rules.replaceAll(/\/\/.*$|\/\*[^]*?\*\/|\s+/gm, '');
 }
@@ -54,7 +54,7 @@ async function publish(): Promise<void> {
   else await call('PATCH', release, { release: fields });
 }
 
-/** @returns `undefined` where there is no such thing. */
+/** @returns `undefined` where the resource is missing. */
 async function call(method: string, path: string, body?: object): Promise<Record<string, unknown> | undefined> {
   const response = await fetch(`${base}/${path}`, {
     method,

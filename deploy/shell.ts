@@ -5,32 +5,39 @@ import { text as textOf } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CliError } from '../cli/errors.ts';
 import type { Terminal } from '../cli/terminal.ts';
-import type { Line, Variables } from './plan.ts';
+import { adviceOn, raceIn } from './advice.ts';
+import type { Line, Variables } from './line.ts';
 
-const ROOT = join(import.meta.dirname, '..');
+export const ROOT = join(import.meta.dirname, '..');
 
-/** What a line printed, and how it ended. */
-export interface Run {
+/** The output of a line and its exit code. */
+interface Run {
   readonly exitCode: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** How long it is waited before a line is run again, at first; twice as long each time, up to the longest. */
 const FIRST_PAUSE_SECONDS = 1;
 const LONGEST_PAUSE_SECONDS = 30;
+/** The longest wait for a race; a permission error counts as one only after it. */
+const PATIENCE_SECONDS = 300;
+
+/** Each gcloud needs a second of processor time to start. */
+const CONCURRENT_LINES = 6;
 
 /**
- * Runs lines as a shell in the project's folder would, with what has been found out so far in their environment. A line
- * that fails for something that passes by itself is run again.
+ * Runs lines in a shell in the project's folder, with the values found so far in their environment. Runs a line again
+ * while it fails for a reason that passes.
  */
 export class Shell {
   readonly #env: NodeJS.ProcessEnv;
   readonly #terminal: Pick<Terminal, 'note'>;
   readonly #secondMillis: number;
   readonly #found: Record<string, string> = {};
+  #free = CONCURRENT_LINES;
+  readonly #waiting: (() => void)[] = [];
 
-  /** @param secondMillis how long a second of waiting is. */
+  /** @param secondMillis length of a second of waiting; tests shorten it. */
   constructor(env: NodeJS.ProcessEnv, terminal: Pick<Terminal, 'note'>, secondMillis = 1_000) {
     this.#env = env;
     this.#terminal = terminal;
@@ -41,7 +48,7 @@ export class Shell {
     return this.#found;
   }
 
-  /** What the environment had, or what has been found out. */
+  /** Returns a value found in this run, else the environment's. */
   valueOf(name: string): string | undefined {
     return (this.#found[name] ?? this.#env[name]) || undefined;
   }
@@ -51,8 +58,19 @@ export class Shell {
   }
 
   async run(line: Line): Promise<Run> {
+    while (this.#free === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    this.#free -= 1;
+    try {
+      return await this.#spawn(line);
+    } finally {
+      this.#free += 1;
+      this.#waiting.shift()?.();
+    }
+  }
+
+  async #spawn(line: Line): Promise<Run> {
     const env = { ...this.#env, ...this.#found, CLOUDSDK_CORE_DISABLE_PROMPTS: '1' };
-    // With pipefail, since a value that could not be made must not be kept as an empty secret.
+    // Without pipefail a value that could not be created would be stored as an empty secret.
     const child = spawn('bash', ['-o', 'pipefail', '-c', line], { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] });
     const exited = once(child, 'close');
     const [stdout, stderr] = await Promise.all([textOf(child.stdout), textOf(child.stderr)]);
@@ -60,116 +78,48 @@ export class Shell {
     return { exitCode: code ?? 1, stdout, stderr };
   }
 
-  /** @throws {CliError} `COMMAND_FAILED`, with what it said and what to do about it. */
+  /** @throws {CliError} `COMMAND_FAILED` with the line, its message and what to do. */
   async require(title: string, line: Line): Promise<string> {
-    const run = await this.#settle(title, line, ({ exitCode }) => exitCode === 0);
+    const run = await this.#settle(title, line, () => false);
     if (run.exitCode !== 0) throw failureOf(title, line, run);
     return run.stdout;
   }
 
-  /** @returns what the line tells of something, or `undefined` where it is not there. */
+  /** @returns the JSON that the line prints, or `undefined` where the resource is missing. */
   async find(title: string, line: Line): Promise<unknown> {
-    const run = await this.#settle(title, line, (each) => each.exitCode === 0 || isMissing(each));
+    const run = await this.#settle(title, line, isMissing);
     if (isMissing(run)) return undefined;
     if (run.exitCode !== 0) throw failureOf(title, line, run);
     return JSON.parse(run.stdout || 'null') ?? undefined;
   }
 
-  /** Runs a line until it has an answer, or fails for something that does not pass, or has not passed in its time. */
+  /** Waits between two attempts at the same thing. */
+  async pause(seconds: number): Promise<void> {
+    await sleep(seconds * this.#secondMillis);
+  }
+
   async #settle(title: string, line: Line, isAnswer: (run: Run) => boolean): Promise<Run> {
     let waited = 0;
     for (let pause = FIRST_PAUSE_SECONDS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_SECONDS)) {
       const run = await this.run(line);
-      const { advice, passesInSeconds = 0 } = adviceOn(run);
-      if (isAnswer(run) || waited + pause > passesInSeconds) return run;
-      this.#terminal.note(`    … ${title}: ${advice} Again in ${pause} s, for ${passesInSeconds} s at most.`);
-      await sleep(pause * this.#secondMillis);
+      const reason = run.exitCode === 0 || isAnswer(run) ? undefined : raceIn(run.stderr);
+      const patience = /Cannot find metric/.test(run.stderr) ? 2.2 * PATIENCE_SECONDS : PATIENCE_SECONDS;
+      if (reason === undefined || waited + pause > patience) return run;
+      this.#terminal.note(
+        `  … ${title}: ${reason} Retrying in ${pause} s, for up to ${Math.round(patience / 60)} minutes.`,
+      );
+      await this.pause(pause);
       waited += pause;
     }
   }
 }
 
-/** gcloud has no code of its own for it. By now the project is known to be there. */
+/** gcloud has no exit code for it. The project itself is known to exist by now. */
 function isMissing({ exitCode, stderr }: Run): boolean {
   return exitCode !== 0 && /NOT_FOUND|\b404\b|cannot find|was not found|does not exist/i.test(stderr);
 }
 
-interface Advice {
-  readonly pattern: RegExp;
-  /** What it is about, or what to do. */
-  readonly advice: string;
-  /** The longest that it takes to pass, where it passes by itself. */
-  readonly passesInSeconds?: number;
-}
-
-/** What goes wrong at every user's first attempt, and what to do then. */
-const ADVICE: readonly Advice[] = [
-  {
-    pattern: /active account|gcloud auth login/i,
-    advice: 'Run "gcloud auth login" and "gcloud auth application-default login".',
-  },
-  { pattern: /default credentials/i, advice: 'Run "gcloud auth application-default login".' },
-  {
-    pattern: /command not found/i,
-    advice: 'Install the Google Cloud SDK: https://cloud.google.com/sdk/docs/install',
-  },
-  {
-    pattern: /billing/i,
-    advice: 'Link a billing account to the project: https://console.cloud.google.com/billing/linkedaccount',
-  },
-  {
-    pattern: /SERVICE_DISABLED|has not been used in project/i,
-    advice: 'An API that was enabled a moment ago takes some minutes.',
-    passesInSeconds: 300,
-  },
-  {
-    pattern: /Cannot find metric/i,
-    advice: 'A new metric takes up to 10 minutes to be known.',
-    passesInSeconds: 660,
-  },
-  {
-    pattern: /Service account[^\n]*does not exist/i,
-    advice: 'A new service account takes a minute or two to be known.',
-    passesInSeconds: 180,
-  },
-  {
-    pattern: /Permission denied on secret|Storage Object Viewer permission|storage\.objects\.get/i,
-    advice: 'A new role takes some minutes to count.',
-    passesInSeconds: 300,
-  },
-  {
-    pattern: /\bABORTED\b|too much contention|underlying data changed|concurrent policy changes/i,
-    advice: 'Another change is under way.',
-    passesInSeconds: 300,
-  },
-  { pattern: /quota[^\n]*per minute/i, advice: 'The quota of a minute is used up.', passesInSeconds: 180 },
-  {
-    pattern: /GEMINI_API_KEY/,
-    advice: 'Set GEMINI_API_KEY in the environment: a key from https://aistudio.google.com/apikey',
-  },
-  {
-    pattern: /projects instance \[|\bProject \S+ (was )?not found/i,
-    advice: 'Check --project: "gcloud projects list" shows those that you can see.',
-  },
-  {
-    pattern: /PERMISSION_DENIED|does not have permission|\b403\b/i,
-    advice:
-      'Your account may not do this. Ask an owner of the project to run it, or for the role that the message names.',
-  },
-  { pattern: /QUOTA|RESOURCE_EXHAUSTED|rate limit/i, advice: 'Wait a minute.' },
-];
-
-function adviceOn({ stderr }: Run): Omit<Advice, 'pattern'> {
-  return ADVICE.find(({ pattern }) => pattern.test(stderr)) ?? { advice: 'Mend what it says.' };
-}
-
-const AGAIN = 'Then run the same command again: it goes on where it was.';
-
-function failureOf(title: string, line: Line, run: Run): CliError {
-  const said = run.stderr.trim() || `exit code ${run.exitCode}`;
-  return new CliError('COMMAND_FAILED', `${title}\n  $ ${line}\n${indent(said)}\n→ ${adviceOn(run).advice} ${AGAIN}`);
-}
-
-function indent(text: string): string {
-  return text.replaceAll(/^/gm, '  ');
+function failureOf(title: string, line: Line, { stderr, exitCode }: Run): CliError {
+  const message = (stderr.trim() || `exit code ${exitCode}`).replaceAll(/^/gm, '  ');
+  return new CliError('COMMAND_FAILED', `${title}\n  $ ${line}\n${message}\n→ ${adviceOn(stderr)}`);
 }

@@ -71,6 +71,7 @@ export const actionRequired = z
         }),
       )
       .describe('Function calls that wait for a result, in order.'),
+    text: z.string().optional().describe('All text of the interaction so far, a line for each `model_output` step.'),
   })
   .meta({ title: 'Action required', description: 'An interaction waits for the results of function calls.' });
 

@@ -65,7 +65,8 @@ export function messageOf(result: JobResult): JsonObject {
 /** Returns a paragraph for each result: its key or index, and its text. */
 export function outputText(results: readonly JsonObject[]): readonly string[] {
   return results.map((result) => {
-    const name = stringAt(result, 'key') ?? textOf(result['index']);
+    const { key, index } = result;
+    const name = typeof key === 'string' ? key : JSON.stringify(key ?? index);
     return `\n${name}: ${textIn(result)}`;
   });
 }

@@ -1,14 +1,16 @@
-import { type Binding, bindingOf, Gcloud } from '../gcloud.ts';
+import { bindingOf } from '../binding.ts';
 import type { Account, Installation } from '../installation.ts';
-import { definitionOf, type Item, LABEL, labelled, type Remnant, type Step } from '../plan.ts';
+import { Gcloud, digestOf } from '../line.ts';
+import { isLabelled, type Item, LABEL, type Resource, type Step } from '../plan.ts';
 
-/** Who publishes where, and who reads which secret: each on the one resource. */
+/** Accounts that publish to each topic. */
 const PUBLISHERS: Readonly<Record<keyof Installation['topics'], readonly Account[]>> = {
   events: ['callback', 'reconcile'],
   results: ['results'],
   deadLetter: ['callback', 'reconcile'],
 };
 
+/** Accounts that read each secret. */
 const READERS: Readonly<Record<keyof Installation['secrets'], readonly Account[]>> = {
   signing: ['callback'],
   routeKey: ['callback', 'submit'],
@@ -17,100 +19,117 @@ const READERS: Readonly<Record<keyof Installation['secrets'], readonly Account[]
 
 const FIRESTORE_USERS: readonly Account[] = ['callback', 'results', 'reconcile', 'submit'];
 
-/** What a build needs: Cloud Functions makes the bucket and the repository itself, so these are on the project. */
-const BUILDER_ROLES = ['roles/logging.logWriter', 'roles/artifactregistry.writer', 'roles/storage.objectViewer'];
-
-/** What each function may do: use the one database, publish to its topics, read its secrets; nothing else in the project. */
+/** Grants each account its roles, each on the one resource that it uses. Changes of one policy run in order. */
 export function access(installation: Installation): Step {
-  const { project, database, topics, secrets, bucket } = installation;
-  const member = (account: Account) => `serviceAccount:${installation.accounts[account]}`;
-  const binding = (parts: Binding) => bindingOf(installation, parts);
+  const { topics, secrets, bucket } = installation;
+  const grant = (group: readonly string[], kind: string, name: string, accounts: readonly Account[], role: string) =>
+    accounts.map((account) =>
+      bindingOf(installation, {
+        on: `${kind} ${name}`,
+        group,
+        name: [name],
+        member: memberOf(installation, account),
+        role,
+      }),
+    );
   return {
     name: 'access',
-    title: 'What each may do',
-    items: [
-      ...FIRESTORE_USERS.map((account) =>
-        binding({
-          on: `database ${database}`,
-          group: ['projects'],
-          name: [project],
-          member: member(account),
-          role: 'roles/datastore.user',
-          condition: {
-            title: `${installation.prefix}gemini-callbacks`,
-            expression: `resource.name=="projects/${project}/databases/${database}"`,
-          },
-        }),
+    title: 'Roles',
+    needs: ['accounts', 'messaging', 'secrets', 'repository', 'firestore'],
+    chains: [
+      projectRoles(installation),
+      buildRoles(installation),
+      ...entries(PUBLISHERS).map(([topic, accounts]) =>
+        grant(['pubsub', 'topics'], 'topic', topics[topic], accounts, 'roles/pubsub.publisher'),
       ),
-      ...entries(PUBLISHERS).map(([topic, account]) =>
-        binding({
-          on: `topic ${topics[topic]}`,
-          group: ['pubsub', 'topics'],
-          name: [topics[topic]],
-          member: member(account),
-          role: 'roles/pubsub.publisher',
-        }),
+      ...entries(READERS).map(([secret, accounts]) =>
+        grant(['secrets'], 'secret', secrets[secret], accounts, 'roles/secretmanager.secretAccessor'),
       ),
-      ...entries(READERS).map(([secret, account]) =>
-        binding({
-          on: `secret ${secrets[secret]}`,
-          group: ['secrets'],
-          name: [secrets[secret]],
-          member: member(account),
-          role: 'roles/secretmanager.secretAccessor',
-        }),
-      ),
-      ...BUILDER_ROLES.map((role) =>
-        binding({ on: 'the project', group: ['projects'], name: [project], member: member('build'), role }),
-      ),
-      ...(bucket === undefined ? [] : bucketItems(installation, bucket, member('results'))),
-      formerBuckets(installation),
+      bucket === undefined ? [] : bucketItems(installation, bucket),
+      [formerBuckets(installation)],
     ],
   };
 }
 
-function entries<Key extends string>(table: Readonly<Record<Key, readonly Account[]>>): readonly [Key, Account][] {
-  return (Object.entries(table) as [Key, readonly Account[]][]).flatMap(([key, accounts]) =>
-    accounts.map((account): [Key, Account] => [key, account]),
-  );
+function memberOf({ accounts }: Installation, account: Account): string {
+  return `serviceAccount:${accounts[account]}`;
 }
 
-/** Labels of a bucket say whose it is as well, since its name is said to a deployment only. */
+function entries<Key extends string>(table: Readonly<Record<Key, readonly Account[]>>) {
+  return Object.entries(table) as [Key, readonly Account[]][];
+}
+
+/** Roles that only the project can grant, limited to one resource by a condition. */
+function projectRoles(installation: Installation): readonly Resource[] {
+  const { project, database, prefix, sourceBucket } = installation;
+  const binding = (account: Account, on: string, role: string, condition?: string) =>
+    bindingOf(installation, {
+      on,
+      group: ['projects'],
+      name: [project],
+      member: memberOf(installation, account),
+      role,
+      ...(condition && { condition: { title: `${prefix}gemini-callbacks`, expression: condition } }),
+    });
+  const isDatabase = `resource.name=="projects/${project}/databases/${database}"`;
+  const uploads = `projects/_/buckets/${sourceBucket}`;
+  const isUpload = `resource.name=="${uploads}"||resource.name.startsWith("${uploads}/")`;
+  return [
+    ...FIRESTORE_USERS.map((account) => binding(account, `database ${database}`, 'roles/datastore.user', isDatabase)),
+    binding('build', `bucket ${sourceBucket}`, 'roles/storage.objectViewer', isUpload),
+    binding('build', 'the project', 'roles/logging.logWriter'),
+  ];
+}
+
+function buildRoles(installation: Installation): readonly Resource[] {
+  const { repository, region } = installation;
+  const name = [repository, `--location=${region}`];
+  const member = memberOf(installation, 'build');
+  const role = 'roles/artifactregistry.writer';
+  return [bindingOf(installation, { on: repository, group: ['artifacts', 'repositories'], name, member, role })];
+}
+
+/** A bucket's labels name its installation, because only one deployment's options name the bucket. */
 const OWNER_LABEL = `${LABEL}-of`;
 
 function ownerOf({ prefix }: Installation): string {
   return prefix || 'no-prefix';
 }
 
-function bucketItems(installation: Installation, bucket: string, member: string): readonly Item[] {
+function bucketItems(installation: Installation, bucket: string): readonly Item[] {
   const gcloud = new Gcloud(installation);
   const url = `gs://${bucket}`;
   const flags = ['--uniform-bucket-level-access', '--public-access-prevention'];
-  const definition = definitionOf(ownerOf(installation), ...flags);
+  const definition = digestOf(ownerOf(installation), ...flags);
   const label = `--update-labels=${LABEL}=${definition},${OWNER_LABEL}=${ownerOf(installation)}`;
   const create = gcloud.run('storage', 'buckets', 'create', url, `--location=${installation.region}`, ...flags);
   const update = gcloud.run('storage', 'buckets', 'update', url, ...flags, label);
-  const made = labelled(`bucket ${bucket}`, definition, {
+  const resource: Resource = {
+    kind: 'resource',
+    title: `bucket ${bucket}`,
     read: gcloud.read('storage', 'buckets', 'describe', url),
-    create: `${create} && ${update}`,
-    update,
-    mayBeForeign: true,
-  });
+    // A bucket that existed before is used as it is.
+    differences: (found: { labels?: Readonly<Record<string, string>> }) =>
+      !isLabelled(found) || found.labels?.[LABEL] === definition ? [] : ['settings of an older version'],
+    create: [create, update],
+    update: () => [update],
+  };
+  const member = memberOf(installation, 'results');
   const role = 'roles/storage.objectUser';
-  return [
-    made,
-    bindingOf(installation, { on: `bucket ${bucket}`, group: ['storage', 'buckets'], name: [url], member, role }),
-  ];
+  const group = ['storage', 'buckets'];
+  return [resource, bindingOf(installation, { on: `bucket ${bucket}`, group, name: [url], member, role })];
 }
 
-function formerBuckets(installation: Installation): Remnant {
+/** Every bucket for results that a deployment of this installation has created. */
+function formerBuckets(installation: Installation): Resource {
   const gcloud = new Gcloud(installation);
   return {
-    kind: 'remnant',
+    kind: 'resource',
     title: 'buckets for results',
     read: gcloud.read('storage', 'buckets', 'list', `--filter=labels.${OWNER_LABEL}=${ownerOf(installation)}`),
+    differences: () => [],
     remove: (found: readonly { name: string }[]) =>
       found.map(({ name }) => gcloud.run('storage', 'rm', '--recursive', `gs://${name}`)),
-    staysUnless: '--with-data',
+    keptUnless: '--with-data',
   };
 }

@@ -1,6 +1,6 @@
-import { Gcloud } from '../gcloud.ts';
 import { type Account, ACCOUNTS, type Installation } from '../installation.ts';
-import type { Step } from '../plan.ts';
+import { Gcloud } from '../line.ts';
+import type { Resource, Step } from '../plan.ts';
 
 const PURPOSES: Readonly<Record<Account, string>> = {
   callback: 'geminiCallback',
@@ -12,25 +12,36 @@ const PURPOSES: Readonly<Record<Account, string>> = {
   build: 'Cloud Build, when it builds the functions',
 };
 
-/** A service account for each function, so that each may do only what it does, for each caller, and for the build. */
+interface FoundAccount {
+  readonly email: string;
+  readonly displayName?: string;
+}
+
+/** One service account for each function, each caller and the build, so that each has only the roles it needs. */
 export function accounts(installation: Installation): Step {
   const gcloud = new Gcloud(installation);
+  // `describe` reports a missing account as PERMISSION_DENIED, so all of them are read by one list.
+  const emails = Object.values(installation.accounts).join(',');
+  const read = gcloud.read('iam', 'service-accounts', 'list', `--filter=email=(${emails})`);
+  const resource = (name: Account): Resource => {
+    const email = installation.accounts[name];
+    const [id = ''] = email.split('@');
+    const exact = (found: readonly FoundAccount[]) => found.find((account) => account.email === email);
+    return {
+      kind: 'resource',
+      title: `service account ${id}`,
+      read,
+      differences: (found: readonly FoundAccount[]) => (exact(found) ? [] : ['missing']),
+      create: [gcloud.run('iam', 'service-accounts', 'create', id, `--display-name=${PURPOSES[name]}`)],
+      remove: (found: readonly FoundAccount[]) =>
+        exact(found) ? [gcloud.run('iam', 'service-accounts', 'delete', email)] : [],
+      isOwned: (found: readonly FoundAccount[]) => exact(found)?.displayName === PURPOSES[name],
+    };
+  };
   return {
     name: 'accounts',
     title: 'Service accounts',
-    items: ACCOUNTS.map((name) => {
-      const email = installation.accounts[name];
-      const [id = ''] = email.split('@');
-      const create = ['iam', 'service-accounts', 'create', id, `--display-name=${PURPOSES[name]}`];
-      return {
-        kind: 'resource',
-        title: `service account ${id}`,
-        read: gcloud.read('iam', 'service-accounts', 'describe', email),
-        isCurrent: () => true,
-        create: [gcloud.run(...create)],
-        remove: () => [gcloud.run('iam', 'service-accounts', 'delete', email)],
-        isOurs: ({ displayName }: { displayName?: string }) => displayName === PURPOSES[name],
-      };
-    }),
+    needs: ['project'],
+    chains: ACCOUNTS.map((name) => [resource(name)]),
   };
 }

@@ -1,72 +1,65 @@
-import { bindingOf, Gcloud, PUBSUB_AGENT } from '../gcloud.ts';
-import { type Installation, serviceOf } from '../installation.ts';
-import { definitionOf, FOREIGN, type Resource, type Step } from '../plan.ts';
-import { urlOf } from './functions.ts';
+import { bindingOf, PUBSUB_AGENT } from '../binding.ts';
+import { type FunctionName, type Installation, urlOf } from '../installation.ts';
+import { digestOf, Gcloud } from '../line.ts';
+import { FOREIGN, type Resource, type Step } from '../plan.ts';
 import { subscriptionOf } from './messaging.ts';
 
 /**
- * What calls `fetchResults`: a push subscription of our own.
- *
- * A trigger by Eventarc keeps an event for 24 hours and then drops it. This one keeps it for 7 days, leaves out what is of
- * no job, and moves what a hundred attempts have not done to the dead letters (platform reference 6.3).
+ * The push subscription that calls `fetchResults`. Eventarc would keep an event for 24 hours; this subscription keeps it
+ * for 7 days, filters out events without a job, and has a dead-letter topic (docs/design/0002-deploy-with-gcloud-run.md).
  */
 export function trigger(installation: Installation): Step {
-  const { functions, subscriptions, topics, accounts } = installation;
-  const member = `serviceAccount:${accounts.push}`;
+  const { subscriptions, topics, accounts } = installation;
+  const url = urlOf(installation, 'fetchResults');
+  const tokens = bindingOf(installation, {
+    on: 'the account of push requests',
+    group: ['iam', 'service-accounts'],
+    name: [accounts.push],
+    member: PUBSUB_AGENT,
+    role: 'roles/iam.serviceAccountTokenCreator',
+  });
+  const subscription = subscriptionOf(installation, {
+    name: subscriptions.push,
+    topic: topics.events,
+    filter: 'attributes:job_id',
+    flags: [
+      `--push-endpoint=${url}`,
+      `--push-auth-service-account=${accounts.push}`,
+      `--push-auth-token-audience=${url}`,
+      '--ack-deadline=600',
+      '--min-retry-delay=10s',
+      '--max-retry-delay=600s',
+      `--dead-letter-topic=${topics.deadLetter}`,
+      '--max-delivery-attempts=100',
+      '--expiration-period=never',
+      '--message-retention-duration=7d',
+    ],
+  });
   return {
     name: 'trigger',
-    title: 'What calls fetchResults',
-    items: [
-      urlOf(installation, 'RESULTS_URL', functions.fetchResults),
-      invokerOf(installation, functions.fetchResults, member),
-      bindingOf(installation, {
-        on: 'the account that Pub/Sub signs its calls as',
-        group: ['iam', 'service-accounts'],
-        name: [accounts.push],
-        member: PUBSUB_AGENT,
-        role: 'roles/iam.serviceAccountTokenCreator',
-      }),
-      ...subscriptionOf(installation, {
-        name: subscriptions.push,
-        topic: topics.events,
-        filter: 'attributes:job_id',
-        flags: [
-          '--push-endpoint=${RESULTS_URL}',
-          `--push-auth-service-account=${accounts.push}`,
-          '--push-auth-token-audience=${RESULTS_URL}',
-          '--ack-deadline=600',
-          '--min-retry-delay=10s',
-          '--max-retry-delay=600s',
-          `--dead-letter-topic=${topics.deadLetter}`,
-          '--max-delivery-attempts=100',
-          '--expiration-period=never',
-          '--message-retention-duration=7d',
-        ],
-      }),
-    ],
+    title: 'Push subscription of fetchResults',
+    needs: ['messaging', 'functions'],
+    chains: [[invokerOf(installation, 'fetchResults', accounts.push), tokens, ...subscription]],
   };
 }
 
-/** Cloud Scheduler calls `reconcileJobs` every five minutes, as an account that may do nothing else. */
+/** The Cloud Scheduler job that calls `reconcileJobs`. */
 export function scheduler(installation: Installation): Step {
-  const { functions, accounts } = installation;
   return {
     name: 'scheduler',
-    title: 'What calls reconcileJobs',
-    items: [
-      urlOf(installation, 'RECONCILE_URL', functions.reconcileJobs),
-      invokerOf(installation, functions.reconcileJobs, `serviceAccount:${accounts.cron}`),
-      schedulerJobOf(installation),
-    ],
+    title: 'Schedule of reconcileJobs',
+    needs: ['functions'],
+    chains: [[invokerOf(installation, 'reconcileJobs', installation.accounts.cron), jobOf(installation)]],
   };
 }
 
-function invokerOf(installation: Installation, functionName: string, member: string): Resource {
+function invokerOf(installation: Installation, name: FunctionName, account: string): Resource {
+  const service = installation.services[name];
   return bindingOf(installation, {
-    on: functionName,
+    on: service,
     group: ['run', 'services'],
-    name: [serviceOf(functionName), `--region=${installation.region}`],
-    member,
+    name: [service, `--region=${installation.region}`],
+    member: `serviceAccount:${account}`,
     role: 'roles/run.invoker',
   });
 }
@@ -76,39 +69,44 @@ interface FoundJob {
   readonly state?: string;
 }
 
-function schedulerJobOf(installation: Installation): Resource {
+/** Jobs have no labels: the description carries the digest. */
+const PURPOSE = 'Calls reconcileJobs of gemini-callbacks';
+
+function jobOf(installation: Installation): Resource {
   const gcloud = new Gcloud(installation);
   const { schedulerJob: name, region, accounts } = installation;
+  const url = urlOf(installation, 'reconcileJobs');
   const flags = [
     '--schedule=*/5 * * * *',
     '--time-zone=Etc/UTC',
-    '--uri=${RECONCILE_URL}',
+    `--uri=${url}`,
     '--http-method=POST',
     `--oidc-service-account-email=${accounts.cron}`,
-    '--oidc-token-audience=${RECONCILE_URL}',
+    `--oidc-token-audience=${url}`,
     '--attempt-deadline=60s',
     '--max-retry-attempts=3',
     '--min-backoff=10s',
     '--max-backoff=60s',
   ];
-  // Jobs of the scheduler have no labels.
-  const purpose = 'Finishes what push leaves behind';
-  const description = `${purpose} (${definitionOf(...flags)})`;
+  const description = `${PURPOSE} (${digestOf(...flags)})`;
   const jobs = (...words: readonly string[]) => gcloud.run('scheduler', 'jobs', ...words, `--location=${region}`);
   const described = [...flags, `--description=${description}`];
-  const isOurs = (found: FoundJob) => found.description?.startsWith(purpose) ?? false;
+  const isOwned = (found: FoundJob) => found.description?.startsWith(PURPOSE) ?? false;
   return {
     kind: 'resource',
     title: `scheduler job ${name}`,
     read: gcloud.read('scheduler', 'jobs', 'describe', name, `--location=${region}`),
-    isCurrent: (found: FoundJob) => found.description === description && found.state === 'ENABLED',
-    refusal: (found: FoundJob) => (isOurs(found) ? undefined : FOREIGN),
+    differences: (found: FoundJob) => [
+      ...(found.description === description ? [] : ['settings of an older version']),
+      ...(found.state === 'ENABLED' ? [] : [`its state is ${found.state}`]),
+    ],
+    refusal: (found: FoundJob) => (isOwned(found) ? undefined : FOREIGN),
     create: [jobs('create', 'http', name, ...described)],
     update: ({ state }: FoundJob) => [
       jobs('update', 'http', name, ...described),
       ...(state === 'ENABLED' ? [] : [jobs('resume', name)]),
     ],
     remove: () => [jobs('delete', name)],
-    isOurs,
+    isOwned,
   };
 }

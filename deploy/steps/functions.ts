@@ -1,8 +1,11 @@
-import { bindingOf, Gcloud } from '../gcloud.ts';
-import { type Account, type FunctionName, type Installation, serviceOf } from '../installation.ts';
-import { definitionOf, type Item, LABEL, labelled, type Resource, type Step } from '../plan.ts';
+import { type Account, FUNCTIONS, type FunctionName, type Installation } from '../installation.ts';
+import { filled, Gcloud, type Line } from '../line.ts';
+import { LABEL } from '../plan.ts';
 
-/** Secrets are files, so that a rotation needs no deployment; each has a directory of its own (platform reference 4.3). */
+/** V8 flags of every service. */
+const NODE_OPTIONS = '';
+
+/** Secrets are files, so that a rotation needs no deployment. Each has a directory of its own: gcloud refuses two in one. */
 const FILES = {
   signing: { variable: 'WEBHOOK_SIGNING_SECRET_FILE', path: '/secrets/signing/current' },
   routeKey: { variable: 'DYNAMIC_ROUTE_KEY_FILE', path: '/secrets/route/current' },
@@ -13,40 +16,25 @@ interface Shape {
   readonly account: Account;
   readonly secrets: readonly (keyof typeof FILES)[];
   readonly settings: readonly string[];
-  readonly flags: readonly string[];
+  /** Also the names of gcloud's flags. */
+  readonly limits: Readonly<Record<'ingress' | 'concurrency' | 'timeout' | 'max-instances', string | number>>;
 }
 
-/** What each function gets of the platform, and why. */
+/** Account, secrets and limits of each function, with the reason for the limits. */
 const SHAPES: Readonly<Record<FunctionName, Shape>> = {
-  // Waits for Firestore and Pub/Sub most of the time, so many at once; answers within 8 s by itself.
+  // Mostly waits for Firestore and Pub/Sub, so one instance serves many requests; it answers within 8 s.
   geminiCallback: {
     account: 'callback',
     secrets: ['signing', 'routeKey'],
     settings: ['WEBHOOK_AUDIENCE', 'WEBHOOK_TOLERANCE_SECONDS', 'DELIVERY_TTL_DAYS'],
-    flags: [
-      '--allow-unauthenticated',
-      '--ingress-settings=all',
-      '--memory=512Mi',
-      '--cpu=1',
-      '--concurrency=80',
-      '--timeout=30s',
-      '--max-instances=20',
-    ],
+    limits: { ingress: 'all', concurrency: 80, timeout: 30, 'max-instances': 20 },
   },
-  // A stream each, with memory for one; nobody but Pub/Sub calls it, which counts as inside.
+  // Has memory for one stream. Only Pub/Sub calls it, which counts as internal.
   fetchResults: {
     account: 'results',
     secrets: ['apiKey'],
     settings: [],
-    flags: [
-      '--no-allow-unauthenticated',
-      '--ingress-settings=internal-only',
-      '--memory=512Mi',
-      '--cpu=1',
-      '--concurrency=1',
-      '--timeout=540s',
-      '--max-instances=20',
-    ],
+    limits: { ingress: 'internal', concurrency: 1, timeout: 540, 'max-instances': 20 },
   },
   reconcileJobs: {
     account: 'reconcile',
@@ -58,127 +46,155 @@ const SHAPES: Readonly<Record<FunctionName, Shape>> = {
       'JOB_OVERDUE_SECONDS',
       'RECONCILE_ENABLE_WEBHOOKS',
     ],
-    flags: [
-      '--no-allow-unauthenticated',
-      '--ingress-settings=all',
-      '--memory=512Mi',
-      '--cpu=1',
-      '--concurrency=4',
-      '--timeout=60s',
-      '--max-instances=2',
-    ],
+    limits: { ingress: 'all', concurrency: 4, timeout: 60, 'max-instances': 2 },
   },
   submitJob: {
     account: 'submit',
     secrets: ['apiKey', 'routeKey'],
     settings: [],
-    flags: [
-      '--no-allow-unauthenticated',
-      '--ingress-settings=all',
-      '--memory=512Mi',
-      '--cpu=1',
-      '--concurrency=20',
-      '--timeout=60s',
-      '--max-instances=10',
-    ],
+    limits: { ingress: 'all', concurrency: 20, timeout: 60, 'max-instances': 10 },
   },
 };
 
-/** @param source a digest of what is uploaded. */
-export function functions(installation: Installation, source: string): Step {
-  const { geminiCallback, fetchResults, reconcileJobs, submitJob } = installation.functions;
-  return {
-    name: 'functions',
-    title: 'Functions',
-    items: [
-      ...itemsOf(installation, 'geminiCallback', source),
-      bindingOf(installation, {
-        on: `${geminiCallback}, for anyone: its signature check decides`,
-        group: ['run', 'services'],
-        name: [serviceOf(geminiCallback), `--region=${installation.region}`],
-        member: 'allUsers',
-        role: 'roles/run.invoker',
-        isLate: true,
-      }),
-      urlOf(installation, 'CALLBACK_URL', geminiCallback),
-      ...itemsOf(installation, 'fetchResults', source),
-      urlOf(installation, 'RESULTS_URL', fetchResults),
-      ...itemsOf(installation, 'reconcileJobs', source),
-      urlOf(installation, 'RECONCILE_URL', reconcileJobs),
-      ...itemsOf(installation, 'submitJob', source),
-      urlOf(installation, 'SUBMIT_URL', submitJob),
-    ],
-  };
+/** Platform settings that all services share, and where a service shows them. */
+const MEMORY = '512Mi';
+const CPU = '1';
+
+/** A Cloud Run service as described for one function. */
+export interface Service {
+  readonly function: FunctionName;
+  readonly name: string;
+  /** Digest of the sources that its image should be built from. */
+  readonly source: string;
+  readonly account: string;
+  readonly limits: Shape['limits'];
+  /** Values may hold `${VARIABLE}`. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Secrets with their versions by the path of their file. */
+  readonly mounts: Readonly<Record<string, string>>;
 }
 
-/** The URL that the platform gave, which is also the audience of tokens for it. */
-export function urlOf({ project, region }: Installation, name: string, functionName: string): Item {
-  const gcloud = new Gcloud({ project });
-  const read = gcloud.value('serviceConfig.uri', 'functions', 'describe', functionName, '--gen2', `--region=${region}`);
-  return { kind: 'variable', name, value: { read } };
-}
-
-function itemsOf(installation: Installation, entryPoint: FunctionName, source: string): readonly Resource[] {
-  const gcloud = new Gcloud(installation);
-  const { account, flags } = SHAPES[entryPoint];
-  const name = installation.functions[entryPoint];
-  const place = ['--gen2', `--region=${installation.region}`];
-  const wanted = [
-    '--runtime=nodejs24',
-    '--source=.',
-    `--entry-point=${entryPoint}`,
-    '--trigger-http',
-    `--build-service-account=projects/${installation.project}/serviceAccounts/${installation.accounts.build}`,
-    `--service-account=${installation.accounts[account]}`,
-    ...flags,
-    `--set-env-vars=${environmentOf(installation, entryPoint).join(',')}`,
-    `--set-secrets=${mountsOf(installation, entryPoint).join(',')}`,
-  ];
-  const definition = definitionOf(source, ...wanted);
-  const deploy = gcloud.run('functions', 'deploy', name, ...place, ...wanted, `--update-labels=${LABEL}=${definition}`);
-  const deployed = labelled(`function ${name}`, definition, {
-    read: gcloud.read('functions', 'describe', name, ...place),
-    create: deploy,
-    update: deploy,
-    remove: gcloud.run('functions', 'delete', name, ...place),
-    isReady: ({ state }: { state?: string }) => state === 'ACTIVE',
+export function servicesOf(installation: Installation, source: string): readonly Service[] {
+  return FUNCTIONS.map((name) => {
+    const { account, limits, secrets } = SHAPES[name];
+    return {
+      function: name,
+      name: installation.services[name],
+      source,
+      account: installation.accounts[account],
+      limits,
+      environment: environmentOf(installation, name),
+      mounts: Object.fromEntries(
+        secrets.map((secret) => [FILES[secret].path, `${installation.secrets[secret]}:latest`]),
+      ),
+    };
   });
-  return [deployed, boostOf(installation, name)];
 }
 
-function environmentOf(installation: Installation, entryPoint: FunctionName): readonly string[] {
+function environmentOf(installation: Installation, name: FunctionName): Readonly<Record<string, string>> {
   const { project, database, topics, bucket, settings } = installation;
-  const { secrets, settings: own } = SHAPES[entryPoint];
+  const { secrets, settings: chosen } = SHAPES[name];
   const environment: Readonly<Record<string, string | undefined>> = {
+    FUNCTION_TARGET: name,
+    NODE_OPTIONS: NODE_OPTIONS || undefined,
     GOOGLE_CLOUD_PROJECT: project,
     FIRESTORE_DATABASE: database,
     EVENTS_TOPIC: topics.events,
     RESULTS_TOPIC: topics.results,
     DEAD_LETTER_TOPIC: topics.deadLetter,
     ...Object.fromEntries(secrets.map((secret) => [FILES[secret].variable, FILES[secret].path])),
-    ...Object.fromEntries(own.map((name) => [name, settings[name]])),
-    RESULTS_BUCKET: entryPoint === 'fetchResults' ? bucket : undefined,
-    // The one starts jobs that are to lead there, the other looks after the webhooks that do.
-    CALLBACK_URL: ['submitJob', 'reconcileJobs'].includes(entryPoint) ? '${CALLBACK_URL}' : undefined,
+    ...Object.fromEntries(chosen.map((setting) => [setting, settings[setting]])),
+    RESULTS_BUCKET: name === 'fetchResults' ? bucket : undefined,
+    // submitJob starts jobs that call it; reconcileJobs checks the webhooks that do.
+    CALLBACK_URL: ['submitJob', 'reconcileJobs'].includes(name) ? '${CALLBACK_URL}' : undefined,
   };
-  return Object.entries(environment).flatMap(([name, value]) => (value === undefined ? [] : `${name}=${value}`));
+  return Object.fromEntries(
+    Object.entries(environment).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
 }
 
-function mountsOf({ secrets }: Installation, entryPoint: FunctionName): readonly string[] {
-  return SHAPES[entryPoint].secrets.map((secret) => `${FILES[secret].path}=${secrets[secret]}:latest`);
+/** Variable with the digest of the built image. */
+export const IMAGE = 'IMAGE';
+
+/** Returns flags that build the image from the sources, or that use the image that another deployment has built. */
+function imageFlags({ repositoryUri, project, accounts }: Installation, service: Service, isBuild: boolean) {
+  // A service that had a base image keeps it with --image alone, and a whole image would not start on it.
+  if (!isBuild) return [`--image=\${${IMAGE}}`, '--clear-base-image'];
+  return [
+    '--source=.',
+    `--function=${service.function}`,
+    '--base-image=nodejs24',
+    '--no-automatic-updates',
+    `--image=${repositoryUri}/${service.name}`,
+    // The build needs no install script, and the package node would download a second Node.js by one.
+    '--set-build-env-vars=NPM_CONFIG_IGNORE_SCRIPTS=true',
+    `--build-service-account=projects/${project}/serviceAccounts/${accounts.build}`,
+  ];
 }
 
-/** `functions deploy` has no flag for it, and whether it turns it on by itself is not documented. */
-function boostOf(installation: Installation, functionName: string): Resource {
-  const gcloud = new Gcloud(installation);
-  const place = [serviceOf(functionName), `--region=${installation.region}`];
-  return {
-    kind: 'resource',
-    title: `more processor at the start of ${functionName}`,
-    isLate: true,
-    read: gcloud.read('run', 'services', 'describe', ...place),
-    isCurrent: (service: { spec?: { template?: { metadata?: { annotations?: Record<string, string> } } } }) =>
-      service.spec?.template?.metadata?.annotations?.['run.googleapis.com/startup-cpu-boost'] === 'true',
-    create: [gcloud.run('run', 'services', 'update', ...place, '--cpu-boost')],
-  };
+/** Tag of a revision that has no traffic yet. */
+export const CANDIDATE = 'candidate';
+
+export interface Deployment {
+  readonly isBuild: boolean;
+  /** Creates a revision without traffic; impossible for a new service. */
+  readonly isCandidate: boolean;
+}
+
+/** Returns the line that deploys a service. It keeps who may call the service. */
+export function deployLine(installation: Installation, service: Service, { isBuild, isCandidate }: Deployment): Line {
+  const list = (values: Readonly<Record<string, string>>) =>
+    Object.entries(values)
+      .map(([name, value]) => `${name}=${value}`)
+      .join(',');
+  return new Gcloud(installation).run(
+    'run',
+    'deploy',
+    service.name,
+    ...imageFlags(installation, service, isBuild),
+    `--region=${installation.region}`,
+    `--service-account=${service.account}`,
+    '--execution-environment=gen2',
+    `--memory=${MEMORY}`,
+    `--cpu=${CPU}`,
+    '--cpu-boost',
+    ...Object.entries(service.limits).map(([name, value]) => `--${name}=${value}`),
+    `--set-env-vars=${list(service.environment)}`,
+    `--set-secrets=${list(service.mounts)}`,
+    `--labels=${LABEL}=${service.source}`,
+    ...(isCandidate ? ['--no-traffic', `--tag=${CANDIDATE}`] : []),
+  );
+}
+
+/** Returns everything that `differencesOf` compares, as described, by the names under which it is reported. */
+export function settingsOf(
+  service: Service,
+  variables: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  const { limits, environment, mounts, account, source } = service;
+  const prefixed = (prefix: string, values: Readonly<Record<string, string | number>>) =>
+    Object.entries(values).map(([name, value]) => [`${prefix}${name}`, filled(String(value), variables)]);
+  return Object.fromEntries([
+    ['source', source],
+    ['service account', account],
+    ['memory', MEMORY],
+    ['cpu', CPU],
+    ...prefixed('', limits),
+    ...prefixed('variable ', environment),
+    ...prefixed('secret ', mounts),
+  ]) as Record<string, string>;
+}
+
+/** Returns a script's variable that names the built image. */
+export function imageLine(installation: Installation): Line {
+  const { services, region } = installation;
+  const path = 'spec.template.spec.containers[0].image';
+  return new Gcloud(installation).value(
+    path,
+    'run',
+    'services',
+    'describe',
+    services.geminiCallback,
+    `--region=${region}`,
+  );
 }

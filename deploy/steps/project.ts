@@ -1,11 +1,10 @@
-import { Gcloud } from '../gcloud.ts';
 import type { Installation } from '../installation.ts';
-import { line, type Step, type Variable } from '../plan.ts';
+import { Gcloud, line } from '../line.ts';
+import { type Step, variable, type Variable } from '../plan.ts';
 
 const APIS = [
   'artifactregistry',
   'cloudbuild',
-  'cloudfunctions',
   'cloudresourcemanager',
   'cloudscheduler',
   'firebaserules',
@@ -18,31 +17,38 @@ const APIS = [
   'secretmanager',
 ].map((name) => `${name}.googleapis.com`);
 
-/** What everything else needs to know, and the APIs; they stay on when an installation is taken away. */
+/** The project's APIs, which stay enabled when an installation is removed. */
 export function project(installation: Installation): Step {
   const gcloud = new Gcloud(installation);
   return {
     name: 'project',
-    title: 'The project and its APIs',
-    items: [
-      { kind: 'variable', name: 'GOOGLE_CLOUD_PROJECT', value: { fixed: installation.project } },
-      {
-        kind: 'resource',
-        title: `${APIS.length} APIs`,
-        read: gcloud.read('services', 'list', '--enabled'),
-        isCurrent: (services: readonly { config: { name: string } }[]) => {
-          const enabled = new Set(services.map(({ config }) => config.name));
-          return APIS.every((api) => enabled.has(api));
+    title: 'APIs of the project',
+    needs: [],
+    chains: [
+      [
+        ...projectVariables(installation),
+        {
+          kind: 'resource',
+          title: `${APIS.length} APIs`,
+          read: gcloud.read('services', 'list', '--enabled'),
+          differences: (services: readonly { config: { name: string } }[]) => {
+            const enabled = new Set(services.map(({ config }) => config.name));
+            return APIS.flatMap((api) => (enabled.has(api) ? [] : `${api} is not enabled`));
+          },
+          create: [gcloud.run('services', 'enable', ...APIS)],
         },
-        create: [gcloud.run('services', 'enable', ...APIS)],
-      },
-      numberOf(installation),
+      ],
     ],
   };
 }
 
-/** Where there is no such project, this says so: after it, what is not found is missing in the project. */
-export function numberOf({ project: id }: Installation): Variable {
-  const read = line('gcloud', 'projects', 'describe', id, '--format=value(projectNumber)');
-  return { kind: 'variable', name: 'PROJECT_NUMBER', value: { read } };
+/** Values that every step may use, also where the step `project` is skipped. */
+export function projectVariables({ project: id }: Installation): readonly Variable[] {
+  const number = line('gcloud', 'projects', 'describe', id, '--format=value(projectNumber)');
+  return [
+    variable('GOOGLE_CLOUD_PROJECT', id),
+    // Application default credentials may name another project, whose APIs would be asked then.
+    variable('GOOGLE_CLOUD_QUOTA_PROJECT', id),
+    { kind: 'variable', name: 'PROJECT_NUMBER', value: { read: number } },
+  ];
 }

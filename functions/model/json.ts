@@ -4,13 +4,13 @@ export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The string at a key, if there is one. */
+/** Returns the string at a key; `undefined` for any other value. */
 export function stringAt(object: JsonObject, key: string): string | undefined {
   const value = object[key];
   return typeof value === 'string' ? value : undefined;
 }
 
-/** A text or a number as text; nothing of anything else. */
+/** Returns a string or a number as text, an empty string for any other value. */
 export function textOf(value: unknown): string {
   return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
 }
@@ -19,7 +19,7 @@ export function textOf(value: unknown): string {
 const MAX_DEPTH = 19;
 
 /**
- * Whether Firestore holds this value as a map, unchanged: no array inside an array, no reserved or empty field name,
+ * Returns `true` where Firestore holds this value as a map, unchanged: no array inside an array, no reserved or empty field name,
  * no number that JavaScript has rounded, not too deep, and no larger than `maxBytes` as Firestore counts (a number is
  * 8 bytes there, and one digit in JSON).
  */

@@ -1,9 +1,9 @@
 import { canHaveOutput, isFinal, stateOf } from './eventTypes.ts';
 import type { TokenUsage } from './tokenUsage.ts';
 
-/** How far the results of a job have been published. */
+/** The progress of publishing the results of a job. */
 export interface Progress {
-  /** Where the next attempt reads on: a byte of the output file, or the number of results where there is no file. */
+  /** The place from which the next attempt reads: a byte of the output file, or without a file the number of results. */
   readonly position: number;
   /** The number of published results. */
   readonly published: number;
@@ -16,7 +16,7 @@ export interface Progress {
   /** Tokens of the published results that name them. */
   readonly usage?: TokenUsage | undefined;
   /**
-   * Of inline responses, 8 bytes that identify each by its index, because Gemini may give them in another order on the
+   * For inline responses, 8 bytes a response that identify it by its index, because Gemini may give them in another order on the
    * next read (docs/gemini-wire.md 7.4). It can be ahead of `published`: an index is recorded before it is published.
    */
   readonly order?: Buffer | undefined;

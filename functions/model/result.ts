@@ -16,7 +16,7 @@ export interface JobResult {
   readonly members?: readonly Buffer[];
   /** Bytes for the bucket, because a message cannot hold them; their `uri` and `bytes` become members. */
   readonly content?: Buffer | undefined;
-  /** Of the content; JSON by default. */
+  /** Media type of the content; JSON by default. */
   readonly contentType?: string | undefined;
   /** Tokens, where the result names them. */
   readonly usage?: TokenUsage | undefined;

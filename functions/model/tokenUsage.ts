@@ -34,17 +34,22 @@ const NO_TOKENS: TokenUsage = {
   results: 0,
 };
 
-/** Returns the tokens of one result by Gemini's names, `undefined` where it names none. */
-export function readTokenUsage(counts: Iterable<readonly [name: string, count: number]>): TokenUsage | undefined {
-  const usage = { ...NO_TOKENS, results: 1 };
-  let hasAny = false;
-  for (const [name, count] of counts) {
+/** Collects the tokens of one result by Gemini's names. */
+export class ResultTokens {
+  #usage: Record<keyof TokenUsage, number> | undefined;
+
+  /** Other names, and a count that is no whole number, are ignored. */
+  set(name: string, count: number): void {
     const field = COUNTS.get(name);
-    if (field === undefined || !Number.isSafeInteger(count)) continue;
-    usage[field] = count;
-    hasAny = true;
+    if (field === undefined || !Number.isSafeInteger(count)) return;
+    this.#usage ??= { ...NO_TOKENS, results: 1 };
+    this.#usage[field] = count;
   }
-  return hasAny ? usage : undefined;
+
+  /** `undefined` where the result names none. */
+  get usage(): TokenUsage | undefined {
+    return this.#usage;
+  }
 }
 
 export function addTokenUsage(sum: TokenUsage | undefined, more: TokenUsage | undefined): TokenUsage | undefined {

@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { compilePatterns } from '../model/scanner/patterns.ts';
 import { JsonScanner } from '../model/scanner/jsonScanner.ts';
 import type { ScannedValue } from '../model/scanner/options.ts';
-import { readTokenUsage, type TokenUsage } from '../model/tokenUsage.ts';
+import { ResultTokens, type TokenUsage } from '../model/tokenUsage.ts';
 
 /** The bytes of a JSON object and where its members are. */
 export interface EntryFields {
@@ -30,7 +30,10 @@ const MAX_FIELDS = 1_000;
 /** Bounds the time for which a large entry blocks the event loop, to about 10 ms. */
 const SLICE_BYTES = 262_144;
 
+/** More digits than any count has. */
 const MAX_COUNT_BYTES = 24;
+
+const [QUOTE, DIGIT_ZERO] = [0x22, 0x30];
 
 const METADATA_KEY = 'metadata.key';
 /** An entry of a batch has its token counts in the response, an interaction has them beside its steps. */
@@ -53,7 +56,7 @@ export async function readEntryFields(
 ): Promise<EntryFields | undefined> {
   if (!isUtf8(json)) return undefined;
   const fields = new Map<string, EntryField>();
-  const counts: (readonly [string, number])[] = [];
+  const tokens = new ResultTokens();
   let metadataKey: Buffer | undefined;
   let hasAllFields = true;
 
@@ -61,7 +64,7 @@ export async function readEntryFields(
     const name = String(key);
     const value = json.subarray(start, end);
     if (pattern === METADATA_KEY) metadataKey = value;
-    else if (pattern !== '*') counts.push([name, countIn(value)]);
+    else if (pattern !== '*') tokens.set(name, countIn(value));
     else if (fields.size < MAX_FIELDS || known.has(name))
       fields.set(name, { member: json.subarray(memberStart, end), value });
     else hasAllFields = false;
@@ -69,7 +72,7 @@ export async function readEntryFields(
 
   const scanner = new JsonScanner({ patterns: PATTERNS[kind], onValue });
   if (!(await isObject(scanner, json))) return undefined;
-  return { fields, hasAllFields, metadataKey, usage: readTokenUsage(counts), depth: scanner.deepest };
+  return { fields, hasAllFields, metadataKey, usage: tokens.usage, depth: scanner.deepest };
 }
 
 async function isObject(scanner: JsonScanner, json: Buffer): Promise<boolean> {
@@ -86,9 +89,15 @@ async function isObject(scanner: JsonScanner, json: Buffer): Promise<boolean> {
   }
 }
 
-/** Returns a count, which is a number or an int64 string. */
+/** Returns a count, which is a number or an int64 string; `NaN` for any other value. */
 function countIn(json: Buffer): number {
-  if (json.length > MAX_COUNT_BYTES) return NaN;
-  const text = json.toString('latin1');
-  return /^"?\d+"?$/.test(text) ? Number(text.replaceAll('"', '')) : NaN;
+  const isString = json[0] === QUOTE;
+  const end = isString ? json.length - 1 : json.length;
+  let count = 0;
+  for (let at = isString ? 1 : 0; at < end; at += 1) {
+    const digit = (json[at] ?? 0) - DIGIT_ZERO;
+    if (digit < 0 || digit > 9 || at > MAX_COUNT_BYTES) return NaN;
+    count = count * 10 + digit;
+  }
+  return end > (isString ? 1 : 0) ? count : NaN;
 }

@@ -205,7 +205,7 @@ function withoutRemovals(fields: DocumentData): DocumentData {
   const kept = Object.entries(fields).filter(
     ([, value]) => !(value instanceof FieldValue && value.isEqual(FieldValue.delete())),
   );
-  return Object.fromEntries(kept) as DocumentData;
+  return Object.fromEntries(kept);
 }
 
 function leaseOf({ readTime }: DocumentSnapshot, owner: string): DocumentData {

@@ -25,6 +25,20 @@ const CLAIM = 'bodySha256';
 const SETTLE = 'messageId';
 const TAKE_OVER = 'leaseOwner';
 
+const PING = {
+  data: Buffer.from('{"type":"webhook.ping"}'),
+  attributes: {
+    'ce-specversion': '1.0',
+    'ce-id': 'any',
+    'ce-type': 'webhook.ping',
+    'ce-source': '//generativelanguage.googleapis.com/',
+    'ce-time': '2026-05-28T20:26:40Z',
+    'content-type': 'application/json',
+    webhook_id: 'any',
+    event_type: 'webhook.ping',
+  },
+};
+
 const TOPICS = { events: 'gemini-events', deadLetter: 'gemini-dead-letter' };
 
 let callbacks = 0;
@@ -234,7 +248,7 @@ test('a connection that could not be prepared is prepared again for the next mes
     pubsubEmulator: process.env['PUBSUB_EMULATOR_HOST'],
     topics: TOPICS,
   });
-  const message = { data: Buffer.from('{}'), attributes: { webhook_id: 'any' } };
+  const message = PING;
   const publish = () => publisher.publish('events', message, Deadline.inMillis(5_000));
   // As where the metadata server does not tell the project yet.
   vi.stubEnv('GOOGLE_CLOUD_PROJECT', '');
@@ -449,7 +463,7 @@ describe.concurrent('the deadline of 8 s', () => {
     await using world = await ProxiedProject.create();
     const { projectId } = world.project;
     const publisher = new Publisher({ projectId, pubsubEmulator: process.env['PUBSUB_EMULATOR_HOST'], topics: TOPICS });
-    const message = { data: Buffer.from('{}'), attributes: { webhook_id: 'any' } };
+    const message = PING;
     await publisher.publish('events', message, Deadline.inMillis(5_000));
     expect(await world.published()).toEqual(['any']);
     await expect(publisher.publish('events', message, Deadline.inMillis(0))).rejects.toMatchObject({

@@ -1,9 +1,11 @@
-"""Lets the real gcloud parse many command lines in one process: starting it takes longer than parsing.
+"""Lets the real gcloud parse many command lines in one process, because starting it takes longer than parsing.
 
-Standard input: a JSON array of {"args": [...], "stdin": "..."}. Standard output: a JSON array of what each ended with,
-{"exitCode": ..., "stderr": "..."}. The environment decides the rest; without an account nothing is sent anywhere.
+Standard input: a JSON array of {"args": [...], "stdin": "..."}, or of {"message": "monitoring.v3.AlertPolicy", "json":
+"..."}. Standard output: a JSON array of {"exitCode": ..., "stderr": "..."}; for a message the error names what the API's
+message type does not have. Without an account nothing is sent anywhere.
 """
 
+import importlib
 import io
 import json
 import os
@@ -16,6 +18,7 @@ sdk = sys.argv[1]
 sys.argv = ["gcloud"]
 sys.path[:0] = [os.path.join(sdk, "lib"), os.path.join(sdk, "lib", "third_party")]
 
+from apitools.base.py import encoding  # noqa: E402
 from googlecloudsdk import gcloud_main  # noqa: E402
 
 
@@ -38,5 +41,24 @@ def run(client, command):
         return {"exitCode": code, "stderr": output.read()}
 
 
+def check(name, text):
+    api, version, kind = name.split(".")
+    module = importlib.import_module(
+        f"googlecloudsdk.generated_clients.apis.{api}.{version}.{api}_{version}_messages"
+    )
+    try:
+        message = encoding.JsonToMessage(getattr(module, kind), text)
+    except Exception as error:
+        return {"exitCode": 1, "stderr": str(error)}
+    unknown = [f"{path}: {fields}" for path, fields in encoding.UnrecognizedFieldIter(message)]
+    return {"exitCode": 1 if unknown else 0, "stderr": "; ".join(map(str, unknown))}
+
+
 client = gcloud_main.CreateCLI([])
-json.dump([run(client, command) for command in commands], results)
+json.dump(
+    [
+        check(command["message"], command["json"]) if "message" in command else run(client, command)
+        for command in commands
+    ],
+    results,
+)

@@ -15,16 +15,31 @@ export interface Parsed {
 
 const SCRIPT = join(import.meta.dirname, 'gcloud.py');
 
+/** A text that should be a message of one of Google's APIs, for example of the type `monitoring.v3.AlertPolicy`. */
+export interface ApiMessage {
+  readonly message: string;
+  readonly json: string;
+}
+
 /**
- * What the real gcloud says of command lines. It parses before it asks for an account: 2 means that it does not
- * understand, 1 with "active account" that it does (platform reference 4.1).
+ * Returns the results of command lines in the real gcloud, which parses before it looks for an account: exit code 2 is a
+ * wrong command line, 1 with "active account" a right one (docs/platform.md 4.1).
  */
 export function parseAll(commands: readonly GcloudCommand[]): readonly Parsed[] {
+  return callGcloud(commands);
+}
+
+/** Returns what each message has that the API's message type does not have; empty texts where there is nothing. */
+export function problemsIn(messages: readonly ApiMessage[]): readonly string[] {
+  return callGcloud(messages).map(({ stderr }) => stderr);
+}
+
+function callGcloud(input: readonly (GcloudCommand | ApiMessage)[]): readonly Parsed[] {
   const configuration = mkdtempSync(join(tmpdir(), 'gcloud-'));
   const env = { ...process.env, CLOUDSDK_CONFIG: configuration, CLOUDSDK_CORE_DISABLE_PROMPTS: '1' };
   const { stdout, stderr } = spawnSync('python3', [SCRIPT, sdkRoot()], {
     env: { ...env, CLOUDSDK_CORE_PROJECT: 'demo' },
-    input: JSON.stringify(commands),
+    input: JSON.stringify(input),
     encoding: 'utf8',
     maxBuffer: 64 * 1_024 * 1_024,
   });
@@ -33,7 +48,7 @@ export function parseAll(commands: readonly GcloudCommand[]): readonly Parsed[] 
   return JSON.parse(stdout) as readonly Parsed[];
 }
 
-/** Two directories above the command (platform reference 1.3). */
+/** Two directories above the command (docs/platform.md 1.3). */
 function sdkRoot(): string {
   const command = execFileSync('sh', ['-c', 'command -v gcloud'], { encoding: 'utf8' }).trim();
   return dirname(dirname(realpathSync(command)));

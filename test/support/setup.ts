@@ -4,7 +4,7 @@ import { exported, problemsOf } from './schemas.ts';
 
 /** Every message that a test pulls, and every record that it reads, is valid by the published schemas. */
 LocalProject.inspect = {
-  message: (topic, message) => note(`A message on ${topic}`, problemsOfMessage(topic, message)),
+  message: (topic, message) => note(`A message on ${topic}`, problemsOfMessage(message)),
   document: (path, data) => {
     const [collection = ''] = path.split('/');
     const schema = SCHEMAS[collection];
@@ -18,11 +18,11 @@ const SCHEMAS: Readonly<Record<string, string>> = {
   submissions: 'records/submission',
 };
 
-function problemsOfMessage(topic: string, { attributes, data }: ReceivedMessage): readonly string[] {
+function problemsOfMessage({ attributes, data }: ReceivedMessage): readonly string[] {
   const problems = problemsOf('messages/attributes', attributes);
   const type = attributes['ce-type'];
   if (type === undefined) return problems;
-  const schema = topic === 'gemini-events' ? 'messages/event' : `messages/${type}`;
+  const schema = /^job\.(result|action_required)/.test(type) ? `messages/${type}` : 'messages/event';
   return [...problems, ...problemsOf(schema, JSON.parse(data.toString('utf8')))];
 }
 

@@ -11,21 +11,10 @@ interface OpenValue extends Omit<ScannedValue, 'end'> {
   readonly depth: number;
 }
 
-type State =
-  | 'root'
-  | 'value'
-  | 'firstElement'
-  | 'firstName'
-  | 'name'
-  | 'colon'
-  | 'after'
-  | 'string'
-  | 'escape'
-  | 'hex'
-  | 'number'
-  | 'literal'
-  | 'opaque'
-  | 'end';
+/** States between tokens, in which white space is skipped. */
+type TokenState = 'root' | 'value' | 'firstElement' | 'firstName' | 'name' | 'colon' | 'after' | 'end';
+
+type State = TokenState | 'string' | 'escape' | 'hex' | 'number' | 'literal' | 'opaque';
 
 const [QUOTE, BACKSLASH, COMMA, COLON, LETTER_U, SPACE] = [0x22, 0x5c, 0x2c, 0x3a, 0x75, 0x20];
 const [OPEN_OBJECT, CLOSE_OBJECT, OPEN_ARRAY, CLOSE_ARRAY] = [0x7b, 0x7d, 0x5b, 0x5d];
@@ -84,27 +73,20 @@ export class JsonScanner {
 
   /** Reads at least one byte, or changes the state. Returns the index of the next byte. */
   #step(piece: Buffer, at: number): number {
-    switch (this.#state) {
-      case 'string':
-        return this.#readString(piece, at);
-      case 'number':
-        return this.#readNumber(piece, at);
-      case 'opaque':
-        return this.#readOpaque(piece, at);
-      case 'literal':
-        return this.#readLiteral(piece, at);
-      default: {
-        const byte = piece[at] ?? 0;
-        if (this.#state === 'escape') this.#readEscape(byte);
-        else if (this.#state === 'hex') this.#readHex(byte);
-        else if (!isSpace(byte)) return this.#readToken(byte, at);
-        return at + 1;
-      }
-    }
+    const state = this.#state;
+    if (state === 'string') return this.#readString(piece, at);
+    if (state === 'number') return this.#readNumber(piece, at);
+    if (state === 'opaque') return this.#readOpaque(piece, at);
+    if (state === 'literal') return this.#readLiteral(piece, at);
+    const byte = piece[at] ?? 0;
+    if (state === 'escape') this.#readEscape(byte);
+    else if (state === 'hex') this.#readHex(byte);
+    else if (!isSpace(byte)) return this.#readToken(state, byte, at);
+    return at + 1;
   }
 
-  #readToken(byte: number, at: number): number {
-    switch (this.#state) {
+  #readToken(state: TokenState, byte: number, at: number): number {
+    switch (state) {
       case 'after':
         if (byte === COMMA) this.#readComma();
         else this.#close(byte, at + 1);
@@ -130,7 +112,7 @@ export class JsonScanner {
         if (byte !== OPEN_OBJECT) throw unexpected();
         this.#openContainer(byte);
         return at + 1;
-      default:
+      case 'end':
         throw unexpected();
     }
   }
@@ -184,10 +166,11 @@ export class JsonScanner {
   #openContainer(byte: number): void {
     const isObject = byte === OPEN_OBJECT;
     this.#containers.open(isObject);
-    this.#keys[this.#containers.depth] = isObject ? '' : 0;
-    if (this.#containers.depth > 1 && this.#nodes[this.#containers.depth - 1] === undefined)
-      this.#nodes[this.#containers.depth] = undefined;
     this.#state = isObject ? 'firstName' : 'firstElement';
+    const { depth } = this.#containers;
+    if (depth >= this.#nodes.length) return;
+    if (depth > 1 && this.#nodes[depth - 1] === undefined) this.#nodes[depth] = undefined;
+    this.#keys[depth] = isObject ? '' : 0;
   }
 
   #close(byte: number, end: number): void {

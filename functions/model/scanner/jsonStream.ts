@@ -32,7 +32,7 @@ export async function* streamValues(
   for await (const chunk of chunks) {
     const piece = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     window.add(piece);
-    const failure = attempt(() => scanner.write(piece));
+    const failure = failureOf(() => scanner.write(piece));
     for (const { pattern, key, start, end } of found.splice(0)) {
       yield { pattern, key, bytes: window.read(start, end), length: end - start };
     }
@@ -77,11 +77,12 @@ class StreamWindow {
   }
 }
 
-function attempt(action: () => void): unknown {
+/** Runs the action and returns its error, so that values before the error can still be yielded. */
+function failureOf(action: () => void): Error | undefined {
   try {
     action();
     return undefined;
   } catch (error) {
-    return error;
+    return error instanceof Error ? error : new Error(String(error));
   }
 }

@@ -19,7 +19,8 @@ export class JsonName {
   /** The name without its escapes. */
   get text(): string {
     if (this.#length > MAX_BYTES) return '';
-    const name = this.#pieces.length === 1 ? String(this.#pieces[0]) : Buffer.concat(this.#pieces).toString();
+    const [first] = this.#pieces;
+    const name = first && this.#pieces.length === 1 ? first.toString() : Buffer.concat(this.#pieces).toString();
     return name.includes('\\') ? String(JSON.parse(`"${name}"`)) : name;
   }
 }

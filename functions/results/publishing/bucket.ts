@@ -5,17 +5,17 @@ import { GeminiError } from '../../gemini/errors.ts';
 import { ServiceError } from '../../runtime/serviceError.ts';
 import { withSignal } from '../../runtime/retry.ts';
 
-/** An object in Cloud Storage, whose checksum has been compared with what was sent. */
+/** An object in Cloud Storage, verified by its checksum. */
 export interface StoredObject {
   readonly uri: string;
   readonly bytes: number;
-  /** As Cloud Storage gives it, base64. */
+  /** Cloud Storage's checksum, base64. */
   readonly crc32c?: string | undefined;
 }
 
 const SAVE_MILLIS = 120_000;
 
-/** Where results go that do not fit into a message. Writing one again replaces it by the same. */
+/** The Cloud Storage bucket for results that do not fit into a message. Writing one again replaces it with the same bytes. */
 export class Bucket {
   readonly #name: string;
   readonly #connect: () => Promise<Storage>;
@@ -32,7 +32,7 @@ export class Bucket {
     return new Bucket(name, () => (storage ??= connect(projectId)), new AbortController().signal);
   }
 
-  /** The same bucket, for which nobody waits any longer when a signal is aborted. */
+  /** Returns the same bucket, whose writes end when the signal aborts. */
   until(signal: AbortSignal): Bucket {
     return new Bucket(this.#name, this.#connect, signal);
   }
@@ -45,7 +45,7 @@ export class Bucket {
     });
   }
 
-  /** The same for content that comes by and by, in whatever time it takes. */
+  /** Saves content that arrives as a stream, without a time limit of its own. */
   async copy(path: string, chunks: AsyncIterable<Buffer>, contentType: string): Promise<StoredObject> {
     return await this.#write(path, async (file) => {
       const target = file.createWriteStream({ contentType, validation: 'crc32c' });
@@ -63,16 +63,16 @@ export class Bucket {
       const { size, crc32c } = file.metadata;
       return { uri: `gs://${this.#name}/${path}`, bytes: Number(size), crc32c };
     } catch (cause) {
-      // What was to be copied could not be read: the bucket has nothing to do with it.
+      // The source failed, not the bucket.
       if (cause instanceof GeminiError) throw cause;
       const message =
-        "RESULTS_BUCKET did not take a result. See the log's cause; the function needs roles/storage.objectUser on it.";
+        'RESULTS_BUCKET refused a result. See cause in the log; the function needs roles/storage.objectUser on the bucket.';
       throw new ServiceError('STORAGE_UNAVAILABLE', message, { cause });
     }
   }
 }
 
-/** Loaded when the first result needs it: most never do. */
+/** Loads the client when the first result needs it; most instances never do. */
 async function connect(projectId: string | undefined): Promise<Storage> {
   const { Storage: Client } = await import('@google-cloud/storage');
   return new Client(projectId === undefined ? {} : { projectId });

@@ -6,7 +6,7 @@ const DIGEST_BYTES = 8;
 const MAX_RECORDED = 16_384;
 
 /**
- * The indexes of inline responses: each keeps its index on every read, in whatever order Gemini gives them.
+ * Assigns indexes to inline responses. Each keeps its index on every read, in any order.
  *
  * A response is identified by its key, or by its bytes where it has none; of several alike, each has an index.
  */

@@ -14,7 +14,7 @@ export interface SourcedResult {
 /** A result, or the number of the job's requests, as soon as Gemini gives it. */
 export type SourceItem = SourcedResult | { readonly expected: number };
 
-/** Where a source starts, or resumes. */
+/** The place from which a source is read. */
 export interface ResumePoint {
   readonly position: number;
   /** The number of published results. */
@@ -22,7 +22,7 @@ export interface ResumePoint {
   readonly order?: Buffer | undefined;
 }
 
-/** What a finished job has to publish. */
+/** The output of a finished job. */
 export type Output =
   | { readonly kind: 'results'; readonly results: AsyncIterable<SourceItem> }
   | { readonly kind: 'calls'; readonly calls: readonly FunctionCall[]; readonly text: string }

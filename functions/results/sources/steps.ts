@@ -1,6 +1,6 @@
 import { isJsonObject, type JsonObject, stringAt } from '../../model/json.ts';
 
-/** Returns the text of all `model_output` steps in order, each step on a line of its own. */
+/** Returns the text of all `model_output` steps in order, one line a step. */
 export function allText(steps: readonly JsonObject[]): string {
   return steps
     .filter(({ type }) => type === 'model_output')

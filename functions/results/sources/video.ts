@@ -13,7 +13,7 @@ import type { Bucket } from '../publishing/bucket.ts';
 import type { VideoPart } from './interaction.ts';
 import { NO_OUTPUT, noOutput } from './noOutput.ts';
 
-/** Where videos are read from and copied to. */
+/** Access to videos at Gemini and to the bucket that they are copied to. */
 export interface VideoSources {
   readonly ai: GoogleGenAI;
   readonly gemini: GeminiHttp;
@@ -104,8 +104,8 @@ async function videosOfOperation(
 }
 
 /**
- * What Gemini says of a file, once it is processed (G 10.3); nothing where it will not speak of it, as of those whose ids
- * are too long (G 1.9): they may be there all the same.
+ * Waits until Gemini has processed a file and returns its metadata (docs/gemini-wire.md 10.3); `undefined` where Gemini
+ * refuses them, as for long ids (docs/gemini-wire.md 1.9). Such a file may exist.
  */
 async function processedFile(ai: GoogleGenAI, name: string, signal: AbortSignal): Promise<File | undefined> {
   try {

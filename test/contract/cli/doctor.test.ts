@@ -91,7 +91,7 @@ test('a wall in front of the function, and another function behind the URL, are 
   const other = await doctor({ CALLBACK_URL: wall.url });
   await wall.close();
   expect(walled.problems).toContainEqual(
-    expect.objectContaining({ check: 'callback URL', fix: expect.stringContaining('--member=allUsers') }),
+    expect.objectContaining({ check: 'callback URL', fix: expect.stringContaining('--no-invoker-iam-check') }),
   );
   expect(other.problems).toContainEqual(
     expect.objectContaining({ check: 'callback URL', detail: expect.stringContaining('is not geminiCallback') }),

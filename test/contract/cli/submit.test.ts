@@ -93,6 +93,22 @@ test('--wait shows people what an interaction has said', async () => {
   expect(run.stdout).toContain(`\n0: ${(await stage.ai.interactions.get(id)).output_text}`);
 });
 
+test('--wait prints all text of an interaction in order, and numbers with their digits', async () => {
+  const stage = await Stage.open({ settings: { jobs: { runningMillis: 300 } } });
+  const jwks = { GEMINI_JWKS_URL: `${stage.simulator.url}/.well-known/jwks.json` };
+  const callback = await stage.start({ DYNAMIC_ROUTE_KEY: ROUTE_KEY, ...jwks }, 'geminiCallback');
+  await stage.project.push('gemini-events', (await stage.start()).url);
+  const text = (words: string) => `{"type":"model_output","content":[{"type":"text","text":"${words}"}]}`;
+  const search = '{"type":"google_search_call","arguments":{"user_id":1234567890123456789}}';
+  const body = `{"id":"v1_a","status":"completed","steps":[${text('First.')},${search},${text('Second.')}]}`;
+  stage.simulator.settings.patch({ api: { faults: [{ method: 'interactions.get', body }] } });
+  const args = ['submit', 'interaction', ...MODEL, '--input', 'hello', '--wait'];
+  const forPeople = await cli(args, settings(stage, callback.url));
+  expect(forPeople.stdout).toContain('\n0: First.\nSecond.');
+  const forPrograms = await cli([...args, '--json'], settings(stage, callback.url));
+  expect(forPrograms.stdout).toContain('"user_id": 1234567890123456789');
+});
+
 test('submit interaction answers at once, and the same key starts nothing more', async () => {
   const stage = await Stage.open();
   const args = ['submit', 'interaction', ...MODEL, '--input', 'hello', '--idempotency-key', 'k', '--json'];

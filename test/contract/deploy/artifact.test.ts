@@ -1,5 +1,5 @@
-import { execFile, execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { execFile, execFileSync, spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -11,7 +11,7 @@ const ROOT = join(import.meta.dirname, '../../..');
 const folder = mkdtempSync(join(tmpdir(), 'artifact-'));
 let files: readonly string[];
 
-/** What the Node.js buildpack does with what is uploaded (platform reference 6.2). */
+/** Builds the uploaded files as the Node.js buildpack does (docs/platform.md 6.2). */
 beforeAll(async () => {
   files = execFileSync('gcloud', ['meta', 'list-files-for-upload', ROOT], { encoding: 'utf8' }).trim().split('\n');
   for (const file of files) cpSync(join(ROOT, file), join(folder, file), { recursive: true });
@@ -21,29 +21,29 @@ beforeAll(async () => {
 }, 180_000);
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** With nothing of this project's own on the path: the platform's Node.js is the one that runs it. */
+/** Runs npm without this project's commands on the path, so that the platform's Node.js runs it. */
 async function npm(nodeEnv: string, ...args: readonly string[]): Promise<void> {
   const { HOME, PATH = '' } = process.env;
   const path = [dirname(process.execPath), ...PATH.split(':').filter((entry) => !entry.startsWith(ROOT))].join(':');
-  const env = { ...npmSettings(), HOME, PATH: path, NODE_ENV: nodeEnv };
+  const env = { ...npmSettings(), HOME, PATH: path, NODE_ENV: nodeEnv, NPM_CONFIG_IGNORE_SCRIPTS: 'true' };
   await promisify(execFile)('npm', args, { cwd: folder, env, maxBuffer: 16 * 1_024 * 1_024 });
 }
 
-/** Where packages come from here. */
+/** The settings of this machine's registry and cache. */
 function npmSettings(): NodeJS.ProcessEnv {
   return Object.fromEntries(
     Object.entries(process.env).filter(([name]) => /^npm_config_(registry|cache|userconfig|globalconfig)$/i.test(name)),
   );
 }
 
-test('only what is needed is uploaded', () => {
+test('uploads only what is built or run', () => {
   expect(
     files.filter((file) => !/^(functions\/.*\.ts|package(-lock)?\.json|rolldown\.config\.ts)$/.test(file)),
   ).toEqual([]);
   expect(files.length).toBeGreaterThan(50);
 });
 
-test('what runs has no development dependency', () => {
+test('runs without development dependencies', () => {
   const installed = new Set(readdirSync(join(folder, 'node_modules')));
   for (const name of ['vitest', 'typescript', 'playwright-core', 'prettier', 'rolldown', 'oxlint', 'node'])
     expect([name, installed.has(name)]).toEqual([name, false]);
@@ -73,5 +73,31 @@ describe('from that folder', () => {
     );
     expect(answer.status).toBe(status);
     await running.end();
+  });
+});
+
+describe('the compile cache', () => {
+  const cache = join(folder, 'dist/compile-cache');
+  const load = () => {
+    const env = { PATH: process.env['PATH'], NODE_DEBUG_NATIVE: 'COMPILE_CACHE' };
+    return spawnSync(process.execPath, [join(folder, 'dist/index.cjs')], { env, encoding: 'utf8' });
+  };
+  const isUsed = ({ stderr }: { stderr: string }) =>
+    /V8 code cache for CommonJS \S+\/dist\/functions\.cjs was accepted/.test(stderr);
+
+  test('is built, and used by the deployed entry', () => {
+    expect(load().stdout).toMatch(/"event":"compile_cache","message":"Compile cache: \S+compile-cache/);
+    expect(isUsed(load())).toBe(true);
+  });
+
+  test('is used under the name of another processor and user', () => {
+    const [built = ''] = readdirSync(cache);
+    renameSync(join(cache, built), join(cache, built.replace(/-[0-9a-f]{8}-\d+$/, '-00000000-4711')));
+    expect(isUsed(load())).toBe(true);
+  });
+
+  test('is not needed', () => {
+    rmSync(cache, { recursive: true });
+    expect(load()).toMatchObject({ status: 0, stdout: '' });
   });
 });

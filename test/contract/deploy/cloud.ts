@@ -4,22 +4,22 @@ import { type AddressInfo, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { GcloudCommand } from '../../support/gcloud.ts';
+import { type CloudService, deployService, describeService, type Flags, moveTraffic, pairsOf } from './cloudRun.ts';
 
 interface Answer {
   readonly exitCode: number;
   readonly output: string;
 }
 
-type Flags = Readonly<Record<string, readonly string[]>>;
 type Thing = Record<string, unknown>;
 type Flat = Readonly<Record<string, string>>;
 
 const VERBS =
-  /^(create|describe|delete|update|list|deploy|enable|resume|access|add|rm|print-access-token|list-files-for-upload|(get|add|remove)-iam-policy(-binding)?)$/;
+  /^(create|create-oidc|describe|delete|update|update-traffic|set-cleanup-policies|list|deploy|enable|resume|access|add|rm|version|print-access-token|list-files-for-upload|(get|add|remove)-iam-policy(-binding)?)$/;
 
 /**
- * A gcloud that only passes on: its words, each behind a NUL, then its standard input. With what bash has built in, since
- * a deployment calls it hundreds of times.
+ * A gcloud that forwards its words, each followed by a NUL, and its standard input. It uses bash alone, because a
+ * deployment calls it hundreds of times.
  */
 const GCLOUD = `#!/usr/bin/env bash
 exec 3<>"/dev/tcp/127.0.0.1/$GCLOUD_STAND_IN"
@@ -40,17 +40,26 @@ const OK = (value: unknown = ''): Answer => ({
 const EXISTS: Answer = { exitCode: 1, output: 'ERROR: (gcloud) ALREADY_EXISTS: Resource already exists.' };
 
 /**
- * A Google Cloud project as `gcloud` shows it: what is created is there, what is not there is said to be missing in
- * gcloud's own words, and every command is kept. It checks no flags; the real gcloud does, for what is recorded here.
+ * A Google Cloud project as `gcloud` shows it. It keeps what is created, reports what is missing in gcloud's own words,
+ * and records every command. It checks no flags: the real gcloud does, with the recorded commands.
  */
 export class Cloud {
   readonly commands: GcloudCommand[] = [];
   readonly things = new Map<string, Thing>();
   readonly bindings = new Map<string, { role: string; member: string; condition?: string }[]>();
-  /** Lets a command fail, with what it says; so many times, or always. */
+  readonly services = new Map<string, CloudService>();
+  /** Makes commands fail with a message, a number of times or always. */
   failing: { pattern: RegExp; output: string; times?: number } | undefined;
-  /** The URL of geminiCallback, where one runs. */
-  callbackUrl = 'https://geminicallback-hash-ew.a.run.app';
+  /** URL of a revision's tag. */
+  tagUrl: (service: string, tag: string) => string = (service, tag) => `https://${tag}---${service}-hash.a.run.app`;
+  /** Returns whether a new revision of a service starts. */
+  starts: (service: string) => boolean = () => true;
+  /** The environment of the command. */
+  version = '528.0.0';
+  account = 'owner@example.test';
+  billing = 'True';
+  /** Number of images built so far. */
+  builds = 0;
   readonly #secrets: Map<string, string[]>;
   readonly #server: Server;
   readonly #bin = mkdtempSync(join(tmpdir(), 'gcloud-stand-in-'));
@@ -85,10 +94,14 @@ export class Cloud {
     return { PATH: path, HOME: process.env['HOME'], GCLOUD_STAND_IN: String(port) };
   }
 
-  /** What has been changed since the last call. */
+  /** Commands since the last call that change something. */
   changes(): readonly string[] {
-    const changing = /\b(create|delete|update|deploy|enable|resume|versions add|rm|(add|remove)-iam-policy-binding)\b/;
-    return this.commands.splice(0).flatMap(({ args }) => (changing.test(args.join(' ')) ? args.join(' ') : []));
+    const changing =
+      /\b(create|delete|update|update-traffic|set-cleanup-policies|deploy|enable|resume|versions add|rm|(add|remove)-iam-policy-binding)\b/;
+    return this.commands.splice(0).flatMap(({ args }) => {
+      const spoken = args.join(' ');
+      return changing.test(spoken.replaceAll(/ --[^ ]*/g, '')) ? spoken : [];
+    });
   }
 
   async close(): Promise<void> {
@@ -104,7 +117,7 @@ export class Cloud {
     const words = command.args.filter((word) => !word.startsWith('--'));
     const at = words.findIndex((word) => VERBS.test(word));
     const kind = words.slice(0, at).join(' ');
-    const verb = words[at] ?? '';
+    const verb = words[at]?.replace('create-oidc', 'create') ?? '';
     const isAccount = kind === 'iam service-accounts';
     const names = words
       .slice(at + 1)
@@ -123,10 +136,22 @@ export class Cloud {
     return times > 0;
   }
 
-  /** What is not simply made, shown and taken away by its name. */
+  /** Commands beside create, describe, update, list and delete. */
   #special(kind: string, verb: string, names: readonly string[], flags: Flags, stdin: string): Answer | undefined {
     switch (`${kind} ${verb}`) {
+      case ' version':
+        return OK({ 'Google Cloud SDK': this.version });
       case 'auth print-access-token':
+        return this.account === '' ? { exitCode: 1, output: 'ERROR: no active account' } : OK('token');
+      case 'auth list':
+        return OK(this.account);
+      case 'billing projects describe':
+        return OK(this.billing);
+      case 'artifacts repositories set-cleanup-policies':
+        return this.#ifThere(`artifacts repositories/${names[0]}`, flags, (thing) => {
+          thing['cleanupPolicies'] = { 'delete-old': {}, 'keep-last-ten': {} };
+          return OK();
+        });
       case 'auth application-default print-access-token':
         return OK('token');
       case 'meta list-files-for-upload':
@@ -163,20 +188,16 @@ export class Cloud {
         return this.#field(names[0], flags, { ttlConfig: { state: 'CREATING' } });
       case 'storage rm':
         this.#forget(`storage buckets/${names[0]}`);
+        this.#forget(`archives/${names[0]}`);
         return OK();
-      case 'functions deploy':
-        return this.#function(names[0] ?? '', flags);
-      case 'functions describe':
-        return this.#ifThere(`functions/${names[0]}`, flags, (thing) =>
-          flags['format']?.[0] === 'json' ? OK(thing) : OK((thing['serviceConfig'] as { uri: string }).uri),
-        );
+      case 'storage objects list':
+        return OK(this.things.has(`archives/${names[0]?.replace('/**', '')}`) ? [{ name: 'archive.zip' }] : []);
+      case 'run deploy':
+      case 'run services describe':
       case 'run services update':
-        return this.#ifThere(`run services/${names[0]}`, flags, (thing) => {
-          thing['spec'] = {
-            template: { metadata: { annotations: { 'run.googleapis.com/startup-cpu-boost': 'true' } } },
-          };
-          return OK();
-        });
+      case 'run services update-traffic':
+      case 'run services delete':
+        return this.#run(verb, names[0] ?? '', flags);
       case 'scheduler jobs resume':
         return this.#ifThere(`scheduler jobs/${names[0]}`, flags, (thing) => {
           thing['state'] = 'ENABLED';
@@ -189,7 +210,8 @@ export class Cloud {
 
   #thing(kind: string, verb: string, names: readonly string[], flags: Flags, stdin: string): Answer {
     if (verb === 'list') return OK(this.#listed(kind, flags));
-    const sent = stdin === '' ? {} : (JSON.parse(stdin) as Thing & { readonly displayName?: string });
+    const sent =
+      stdin === '' || kind === 'secrets' ? {} : (JSON.parse(stdin) as Thing & { readonly displayName?: string });
     const displayName = sent.displayName ?? flags['display-name']?.[0];
     const fields: Thing = {
       displayName,
@@ -200,7 +222,10 @@ export class Cloud {
       enableMessageOrdering: 'enable-message-ordering' in flags || undefined,
       state: kind === 'scheduler jobs' && verb === 'create' ? 'ENABLED' : undefined,
     };
-    const given = Object.entries({ ...fields, ...sent }).filter(([, value]) => value !== undefined);
+    const [project = ''] = flags['project'] ?? [];
+    const email =
+      kind === 'iam service-accounts' ? `${names[0]}@${domainOf(project)}.iam.gserviceaccount.com` : undefined;
+    const given = Object.entries({ ...fields, email, ...sent }).filter(([, value]) => value !== undefined);
     for (const name of names.length > 0 ? names : [flags['database']?.[0] ?? displayName ?? '']) {
       const key = `${kind}/${name}`;
       const thing = this.things.get(key);
@@ -217,9 +242,6 @@ export class Cloud {
   #forget(key: string): void {
     this.things.delete(key);
     this.bindings.delete(key);
-    const service = key.startsWith('functions/') ? `run services/${key.slice('functions/'.length).toLowerCase()}` : '';
-    this.things.delete(service);
-    this.bindings.delete(service);
   }
 
   #listed(kind: string, flags: Flags): readonly Thing[] | string {
@@ -274,21 +296,55 @@ export class Cloud {
     return OK();
   }
 
-  #function(name: string, flags: Flags): Answer {
-    const service = name.toLowerCase();
-    const uri = service.endsWith('geminicallback') ? this.callbackUrl : `https://${service}-hash-ew.a.run.app`;
-    this.things.set(`functions/${name}`, {
-      name,
-      state: 'ACTIVE',
-      labels: labelsOf(flags),
-      serviceConfig: { uri },
-      account: flags['service-account']?.[0],
-    });
-    if (!this.things.has(`run services/${service}`)) this.things.set(`run services/${service}`, {});
-    const others = (this.bindings.get(`run services/${service}`) ?? []).filter(({ member }) => member !== 'allUsers');
-    const anyone = 'allow-unauthenticated' in flags ? [{ role: 'roles/run.invoker', member: 'allUsers' }] : [];
-    this.bindings.set(`run services/${service}`, [...others, ...anyone]);
-    return OK();
+  /** Commands on Cloud Run services. */
+  #run(verb: string, name: string, flags: Flags): Answer {
+    const service = this.services.get(name);
+    if (verb === 'deploy') return this.#deploy(service, name, flags);
+    if (service === undefined) return missing(`run services/${name}`, flags);
+    try {
+      if (verb === 'describe') return this.#describe(service, flags);
+      if (verb === 'update-traffic') moveTraffic(service, flags);
+      if (verb === 'update') service.isPublic ||= 'no-invoker-iam-check' in flags;
+      if (verb === 'delete') {
+        this.services.delete(name);
+        this.#forget(`run services/${name}`);
+      }
+      return OK();
+    } catch (error) {
+      return { exitCode: 1, output: error instanceof Error ? error.message : '' };
+    }
+  }
+
+  #deploy(before: CloudService | undefined, name: string, flags: Flags): Answer {
+    try {
+      if ('source' in flags) {
+        this.builds += 1;
+        this.things.set(
+          `archives/gs://run-sources-${flags['project']?.[0]}-${flags['region']?.[0]}/services/${name}`,
+          {},
+        );
+      }
+      const digest = String(this.builds).padStart(64, '0');
+      const service = deployService(before, name, flags, digest, this);
+      this.services.set(name, service);
+      this.things.set(`run services/${name}`, {});
+      if (service.revisions.at(-1)?.isReady) return OK();
+      return {
+        exitCode: 1,
+        output: `ERROR: (gcloud.run.deploy) Revision '${service.revisions.at(-1)?.name}' is not ready.`,
+      };
+    } catch (error) {
+      return { exitCode: 1, output: error instanceof Error ? error.message : '' };
+    }
+  }
+
+  #describe(service: CloudService, flags: Flags): Answer {
+    const shown = describeService(service, this);
+    if (flags['format']?.[0] === 'json') return OK(shown);
+    return OK(
+      (shown as { spec: { template: { spec: { containers: [{ image: string }] } } } }).spec.template.spec.containers[0]
+        .image,
+    );
   }
 
   #ifThere(key: string, flags: Flags, answer: (thing: Thing) => Answer): Answer {
@@ -297,7 +353,7 @@ export class Cloud {
   }
 }
 
-/** What gcloud says of each kind of thing that is not there. */
+/** gcloud's message about a missing resource of each kind. */
 function missing(
   key: string,
   { project: [project = ''] = [], region: [region = ''] = [], database = [] }: Flags,
@@ -305,7 +361,7 @@ function missing(
   const [, kind = '', name = ''] = /^([^/]*)\/(.*)$/.exec(key) ?? [];
   const said: Readonly<Record<string, string>> = {
     'firestore databases': `NOT_FOUND: Project '${project}' or database '${database[0]}' does not exist.`,
-    functions: `ResponseError: status=[404], code=[Ok], message=[Resource 'projects/${project}/locations/${region}/functions/${name}' was not found]`,
+    'artifacts repositories': `NOT_FOUND: Requested entity was not found.`,
     'run services': `NOT_FOUND: Resource '${name}' of kind 'SERVICE' in region '${region}' in project '${project}' does not exist.`,
     'storage buckets': `${name} not found: 404.`,
     'iam service-accounts': 'NOT_FOUND: Unknown service account.',
@@ -315,6 +371,10 @@ function missing(
   };
   const [text = `NOT_FOUND: Resource not found (resource=${name}).`] = [said[kind]];
   return { exitCode: 1, output: `ERROR: (gcloud.${kind.replaceAll(' ', '.')}) ${text}` };
+}
+
+function domainOf(project: string): string {
+  return project.split(':').toReversed().join('.');
 }
 
 function secretOf(name: string | undefined, { project = [] }: Flags): string {
@@ -331,5 +391,5 @@ function flagsOf(args: readonly string[]): Flags {
 
 function labelsOf(flags: Flags): Record<string, string> | undefined {
   const given = flags['labels']?.[0] ?? flags['update-labels']?.[0];
-  return given === undefined ? undefined : Object.fromEntries(given.split(',').map((label) => label.split('=')));
+  return given === undefined ? undefined : pairsOf(given);
 }

@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { readOptions } from '../../../deploy/options.ts';
+import { problemsIn } from '../../support/gcloud.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const FOLDER = join(ROOT, 'deploy/monitoring');
@@ -40,3 +42,35 @@ test('every metric is on the dashboard or in an alert', () => {
   );
   expect(metrics.filter((file) => !used.has(file.replace('.json', '')))).toEqual([]);
 });
+
+test('every file names services of the installation', () => {
+  const { services } = readOptions({}, { project: 'my-project', region: 'europe-west1', prefix: '' });
+  const files = [...metrics.map((file) => `metrics/${file}`), ...alerts.map((file) => `alerts/${file}`)];
+  const named = files.flatMap((file) => {
+    const filters =
+      read(file)
+        .match(/service_name=[^A-Z]*(@PREFIX@[^)]*)/g)
+        ?.join(' ') ?? '';
+    return [...filters.matchAll(/@PREFIX@([\w-]+)/g)].map(([, name]) => name);
+  });
+  expect(new Set(named)).toEqual(new Set(Object.values(services)));
+});
+
+test("files are messages of the API's own types", () => {
+  const filledIn = (path: string) =>
+    read(path)
+      .replaceAll('@PREFIX@', 'staging-')
+      .replaceAll('@DEFINITION@', '0123456789abcdef')
+      .replace('"@CHANNELS@"', '["projects/p/notificationChannels/1"]');
+  const messages = [
+    ...metrics.map((file) => ({ message: 'logging.v2.LogMetric', json: filledIn(`metrics/${file}`) })),
+    ...alerts.map((file) => ({ message: 'monitoring.v3.AlertPolicy', json: filledIn(`alerts/${file}`) })),
+    { message: 'monitoring.v1.Dashboard', json: filledIn('dashboard.json') },
+  ];
+  expect(problemsIn(messages)).toEqual(messages.map(() => ''));
+  const wrong = [
+    { message: 'monitoring.v3.AlertPolicy', json: '{"conditions": [{"conditionThreshold": {"treshold": 1}}]}' },
+    { message: 'logging.v2.LogMetric', json: '{"metricDescriptor": {"metricKind": "DELTAS"}}' },
+  ];
+  expect(problemsIn(wrong)).toEqual([expect.stringContaining('treshold'), expect.stringContaining('metricKind')]);
+}, 60_000);

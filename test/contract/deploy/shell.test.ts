@@ -2,63 +2,70 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { RACES } from '../../../deploy/advice.ts';
 import { Shell } from '../../../deploy/shell.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'shell-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
+/** A message of each race, as users reported it. */
+const MESSAGES = [
+  'Pub/Sub API has not been used in project 1 before or it is disabled.',
+  'Cannot find metric(s) that match type = "logging.googleapis.com/user/a".',
+  'NOT_FOUND: Service account a@b.iam.gserviceaccount.com does not exist.',
+  'Unable to retrieve the repository metadata for projects/p/locations/l/repositories/gcf-artifacts.',
+  'Google Cloud Run Service Agent must have permission to read the image',
+  'Build failed because of missing permission on the build service account.',
+  'Permission denied on secret: projects/1/secrets/a for Revision service account a@b',
+  'ABORTED: There were concurrent policy changes.',
+  "RESOURCE_EXHAUSTED: Quota exceeded for quota metric 'Write' and limit 'Write requests per minute'",
+];
+
 let lines = 0;
 
-/** A line that fails so many times with what it is told to say, and how often it has been run. */
-function failing(said: string, times: number) {
+/** A line that fails a number of times with a message, and counts its runs. */
+function failing(message: string, times: number) {
   const runs = join(folder, String((lines += 1)));
   const notes: string[] = [];
   const shell = new Shell(process.env, { note: (text) => notes.push(text) }, 0.01);
-  shell.set('SAID', said);
-  const line = `echo >> ${runs}; [ $(wc -l < ${runs}) -gt ${times} ] && echo '"there"' || { echo "$SAID" >&2; exit 1; }`;
+  shell.set('MESSAGE', message);
+  const line = `echo >> ${runs}; [ $(wc -l < ${runs}) -gt ${times} ] && echo '"there"' || { echo "$MESSAGE" >&2; exit 1; }`;
   return { shell, line, notes, runs: () => readFileSync(runs, 'utf8').length };
 }
 
-const PASSING = [
-  ['Pub/Sub API has not been used in project 1 before or it is disabled.', 'takes some minutes'],
-  ['Cannot find metric(s) that match type = "logging.googleapis.com/user/a".', 'A new metric'],
-  ['INVALID_ARGUMENT: Service account a@b.iam.gserviceaccount.com does not exist.', 'A new service account'],
-  ['NOT_FOUND: Service account a@b.iam.gserviceaccount.com does not exist.', 'A new service account'],
-  ['Permission denied on secret: projects/1/secrets/a for Revision service account a@b', 'A new role'],
-  ['Access to bucket gcf-v2-sources-1-a denied. You must grant Storage Object Viewer permission to a@b', 'A new role'],
-  ['a@b does not have storage.objects.get access to the Google Cloud Storage object.', 'A new role'],
-  ['ABORTED: There were concurrent policy changes.', 'Another change'],
-  ['HTTPError 409: too much contention on these datastore entities. please try again.', 'Another change'],
-  ["RESOURCE_EXHAUSTED: Quota exceeded for quota metric 'Write' and limit 'Write requests per minute'", 'of a minute'],
-] as const;
-
-test.each(PASSING)('is run again until it has passed: %s', async (said, about) => {
-  const { shell, line, notes, runs } = failing(said, 2);
+test.each(RACES)('retries until the race is over: $advice', async ({ pattern, advice }) => {
+  const message = MESSAGES.find((each) => pattern.test(each)) ?? '';
+  const { shell, line, notes, runs } = failing(message, 2);
   expect(await shell.require('it', line)).toContain('there');
   expect(notes).toEqual([
-    expect.stringContaining(about),
-    expect.stringMatching(/it: .*Again in 2 s, for \d+ s at most/),
+    expect.stringContaining(`it: ${advice} Retrying in 1 s`),
+    expect.stringContaining(`it: ${advice} Retrying in 2 s`),
   ]);
   expect(runs()).toBe(3);
 });
 
-test('is not run for ever', async () => {
-  const { shell, line, runs } = failing('NOT_FOUND: Service account a@b does not exist.', 1_000);
-  await expect(shell.require('it', line)).rejects.toMatchObject({ code: 'COMMAND_FAILED' });
-  // 1, 2, 4, 8, 16 and four times 30 s, which are 151 of 180.
-  expect(runs()).toBe(10);
+test('reports a race as a permission error after five minutes', async () => {
+  const { shell, line, runs } = failing(
+    'PERMISSION_DENIED: a@b.iam.gserviceaccount.com does not have permission',
+    1_000,
+  );
+  await expect(shell.require('it', line)).rejects.toMatchObject({
+    code: 'COMMAND_FAILED',
+    message: expect.stringContaining('Your account lacks a role'),
+  });
+  // 1, 2, 4, 8, 16 and eight times 30 s, which are 271 of 300.
+  expect(runs()).toBe(14);
 });
 
 test.each([
   ['You do not currently have an active account selected.', 'gcloud auth login'],
   ['FAILED_PRECONDITION: Billing account for project is not found.', 'console.cloud.google.com/billing'],
-  ['PERMISSION_DENIED: you do not have permission to access projects instance [a] (or it may not exist)', '--project'],
-  ["NOT_FOUND: Project 'a' not found or deleted.", 'Check --project'],
-  ['PERMISSION_DENIED: Permission denied on resource.', 'Your account may not do this'],
+  ['PERMISSION_DENIED: Permission denied on resource.', 'Your account lacks a role'],
+  ['FAILED_PRECONDITION: invoker_iam_disabled is not currently available', 'run.managed.requireInvokerIam'],
   ['RESOURCE_EXHAUSTED: Quota exceeded.', 'Wait a minute'],
-  ['INTERNAL: Something else.', 'Mend what it says'],
-])('is run once, and it is said what to do: %s', async (said, advice) => {
-  const { shell, line, runs } = failing(said, 1);
+  ['INTERNAL: Something else.', 'Fix the cause that the message names'],
+])('runs once and reports what to do: %s', async (message, advice) => {
+  const { shell, line, runs } = failing(message, 1);
   await expect(shell.require('it', line)).rejects.toThrow(advice);
   expect(runs()).toBe(1);
 });
@@ -70,16 +77,16 @@ test.each([
   'gs://my-project-results not found: 404.',
   'Cannot find service [geminicallback]',
   'NOT_FOUND: Unknown service account.',
-])('says of something that it is missing: %s', async (said) => {
-  const { shell, line, runs } = failing(said, 1);
+])('finds nothing where gcloud says: %s', async (message) => {
+  const { shell, line, runs } = failing(message, 1);
   expect(await shell.find('it', line)).toBeUndefined();
   expect(runs()).toBe(1);
 });
 
 test.each(['bash: gcloud: command not found', 'FAILED_PRECONDITION: Billing account for project is not found.'])(
-  'does not say that something is missing: %s',
-  async (said) => {
-    const { shell, line } = failing(said, 1);
+  'fails instead of finding nothing: %s',
+  async (message) => {
+    const { shell, line } = failing(message, 1);
     await expect(shell.find('it', line)).rejects.toMatchObject({ code: 'COMMAND_FAILED' });
   },
 );

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import type { ReceivedMessage } from '../../../local/project.ts';
 import { JSON_TEST_SUITE, jsonNumbers, nested } from '../../support/json.ts';
 import { deliver, eventMessage, Stage, tokensOf } from './harness.ts';
 
@@ -14,7 +15,8 @@ async function publish(stage: Stage, type: string, job: string, resource: string
   const [running] = [...stage.running];
   if (running === undefined) throw new Error('Start fetchResults first.');
   expect(await deliver(running, eventMessage(type, job))).toBe(204);
-  return (await stage.project.messages('gemini-results')).map(({ data }) => data.toString());
+  const isLast = ({ attributes }: ReceivedMessage) => attributes['ce-type'] !== 'job.result';
+  return (await stage.project.messagesUntil('gemini-results', isLast)).map(({ data }) => data.toString());
 }
 
 function inlineOperation(entries: readonly string[], { requests = entries.length, place = 'metadata' } = {}): string {
@@ -52,15 +54,15 @@ test('numbers keep their digits in every kind of message', async () => {
   const call = `{"type":"function_call","id":"c","name":"f","arguments":${object}}`;
   const text = '{"type":"model_output","content":[{"type":"text","text":"Wait."}]}';
   const steps = `[${text},${call}]`;
-  for (const status of ['completed', 'incomplete', 'requires_action']) {
-    const type = status === 'requires_action' ? `interaction.${status}` : 'interaction.completed';
-    const resource = `{"id":"v1_a","status":"${status}","steps":${steps},"usage":{"total_tokens":${LONG}}}`;
-    const [message] = await publish(stage, type, 'interactions/v1_a', resource);
-    expect(message).toContain(object);
-    if (status === 'requires_action')
-      expect(JSON.parse(message ?? '')).toMatchObject({ text: 'Wait.', calls: [{ id: 'c' }] });
-    else expect(message).toContain(`"steps":${steps}`);
+  const resource = (status: string) => `{"id":"v1_a","status":"${status}","steps":${steps},"usage":{"n":${LONG}}}`;
+  const job = 'interactions/v1_a';
+  for (const status of ['completed', 'incomplete']) {
+    const [message] = await publish(stage, 'interaction.completed', job, resource(status));
+    expect(message).toContain(`"steps":${steps},"usage":{"n":${LONG}}`);
   }
+  const [message = ''] = await publish(stage, 'interaction.requires_action', job, resource('requires_action'));
+  expect(message).toContain(object);
+  expect(JSON.parse(message)).toMatchObject({ text: 'Wait.', calls: [{ id: 'c' }] });
 });
 
 test('entries of any form arrive, and those that are too deep are errors with their bytes', async () => {

@@ -62,7 +62,7 @@ test('the lines of an output file become messages in their order', async () => {
   expect(messages.at(-1)?.data).toEqual({ jobId: batch, total: 5_000, ok: 4_500, error: 500, expected: 5_000 });
 });
 
-test('lines that are no JSON objects are errors with their bytes, and nothing is dropped', async () => {
+test('lines that are no JSON objects are errors with their bytes', async () => {
   const stage = await Stage.open();
   const running = await stage.start();
   const batch = await stage.batch();
@@ -92,7 +92,7 @@ test('lines that are no JSON objects are errors with their bytes, and nothing is
   ]);
 });
 
-test('an event that comes again, or another of the same end, costs nothing more', async () => {
+test('a repeated event, or another of the same final state, reads nothing from Gemini', async () => {
   const stage = await Stage.open();
   const running = await stage.start();
   const batch = await stage.batch();
@@ -116,7 +116,7 @@ test('an event that comes again, or another of the same end, costs nothing more'
   expect(stage.simulator.ledger.requests).toHaveLength(asked);
 });
 
-test.for(['batch.failed', 'batch.cancelled'])('%s without an output ends in silence', async (type) => {
+test.for(['batch.failed', 'batch.cancelled'])('%s without an output publishes nothing', async (type) => {
   const stage = await Stage.open();
   const running = await stage.start();
   const batch = await stage.batch();
@@ -145,7 +145,7 @@ test('Gemini is asked in the version that is set, and an output that is named by
   ]);
 });
 
-test('a job that is not ours has failed results, once, and is not tried again', async () => {
+test('a foreign job has failed results, once, and is not retried', async () => {
   const stage = await Stage.open();
   const running = await stage.start();
   for (const [type, job] of [
@@ -219,7 +219,7 @@ test('an interaction that is not complete is an error, also where it has an outp
   }
 });
 
-test('an interaction that waits for function results says which calls', async () => {
+test('an interaction that waits for function results publishes its calls', async () => {
   const stage = await Stage.open();
   const running = await stage.start();
   const { id } = await stage.ai.interactions.create({
@@ -261,7 +261,7 @@ test('calls that fit into no message, and a wait for none, are results that fail
   }
 });
 
-test('a video is its address at Gemini, or where there is a bucket a copy of it', async () => {
+test('a video is published as its address at Gemini, or with a bucket as a copy', async () => {
   const stage = await Stage.open();
   const [plain, copying] = [await stage.start(), await stage.start({ RESULTS_BUCKET: 'results' })];
   const { uri, name } = await video(stage);
@@ -272,7 +272,7 @@ test('a video is its address at Gemini, or where there is a bucket a copy of it'
   expect(stage.storage.objects.get('results/op2/0.mp4')).toHaveLength(2_560);
 });
 
-test('an operation names all of its videos, and those that cannot be had are errors of their own', async () => {
+test('each video of an operation is a result; one that cannot be read is an error', async () => {
   const stage = await Stage.open();
   const [plain, copying] = [await stage.start(), await stage.start({ RESULTS_BUCKET: 'results' })];
   const name = await operation(stage, 2);
@@ -311,7 +311,7 @@ test('an operation names all of its videos, and those that cannot be had are err
   }
 });
 
-test('the video that its event names is brought also where the operation is gone, or names none', async () => {
+test('the video that the event names is published although the operation is missing or names none', async () => {
   const stage = await Stage.open();
   const running = await stage.start();
   const { uri, name } = await video(stage);
@@ -369,7 +369,7 @@ test.for([
   ['by its address', true, { uri: expect.stringContaining('/files/'), bytes: 65_536 }],
   ['inline', false, { response: { type: 'video', mime_type: 'video/mp4', data: expect.any(String) } }],
 ] as const)(
-  'an Omni video that a GET brings %s is a result of its own, beside the interaction',
+  'an Omni video that a GET gives %s is a separate result beside the interaction',
   async ([, omniUriOnGet, expected]) => {
     const stage = await Stage.open({ settings: { jobs: { omniUriOnGet } } });
     const [plain, copying] = [await stage.start(), await stage.start({ RESULTS_BUCKET: 'results' })];
@@ -398,7 +398,7 @@ test.for([
   },
 );
 
-test('a result that fits no message goes to the bucket, and without one is an error that says so', async () => {
+test('a result too large for a message goes to the bucket, and without a bucket becomes an error', async () => {
   const stage = await Stage.open();
   const [plain, copying] = [await stage.start(), await stage.start({ RESULTS_BUCKET: 'results' })];
   const [one, two] = [await stage.batch(), await stage.batch()];
@@ -426,7 +426,7 @@ test('a result that fits no message goes to the bucket, and without one is an er
   ]);
 });
 
-test('what is too large for a message and no response keeps all of its bytes, in the memory of a small function', async () => {
+test('a large line that is no result keeps its bytes, in the memory of a small function', async () => {
   const stage = await Stage.open();
   const running = await stage.start({ RESULTS_BUCKET: 'results' });
   const batch = await stage.batch();
@@ -458,7 +458,7 @@ test('what is too large for a message and no response keeps all of its bytes, in
   expect(usageOf(running.pid).peakBytes).toBeLessThan(512 * 1_024 * 1_024);
 }, 60_000);
 
-test('a refused bucket loses nothing: the event is to be sent again', async () => {
+test('a bucket that refuses a result loses nothing: the event is delivered again', async () => {
   const stage = await Stage.open();
   const running = await stage.start({ RESULTS_BUCKET: 'results' });
   const batch = await stage.batch();
@@ -469,7 +469,7 @@ test('a refused bucket loses nothing: the event is to be sent again', async () =
   expect(await stage.results()).toHaveLength(3);
 });
 
-test('what is never answered ends with the time of the event, and gives the lease back', async () => {
+test('an attempt without answers ends in time and releases the lease', async () => {
   const stage = await Stage.open();
   const running = await stage.start({ CLOUD_RUN_TIMEOUT_SECONDS: '1', RESULTS_BUCKET: 'results' });
   stage.storage.isSilent = true;
@@ -492,7 +492,7 @@ test('what is never answered ends with the time of the event, and gives the leas
   }
 });
 
-test('takes every form in which a message is pushed, and refuses what is none', async () => {
+test('accepts every form of a pushed message and refuses others', async () => {
   const stage = await Stage.open();
   const running = await stage.start();
   const batch = await stage.batch();

@@ -70,7 +70,7 @@ export class Stage {
     return (await this.project.messages('gemini-results')).map(readResult);
   }
 
-  /** What was published since the last call, up to the announcement that ends it. */
+  /** Returns the results since the last call, up to `job.results.completed`. */
   async resultsToTheEnd(): Promise<readonly Result[]> {
     const isLast = ({ attributes }: ReceivedMessage) => attributes['ce-type'] === 'job.results.completed';
     return (await this.project.messagesUntil('gemini-results', isLast)).map(readResult);
@@ -115,7 +115,7 @@ export function eventMessage(
 
 type PubsubMessage = ReturnType<typeof eventMessage>;
 
-/** Brings a message as Eventarc does, a binary CloudEvent; the status of the answer, 0 where the connection broke. */
+/** Posts a message as Eventarc does, as a binary CloudEvent. Returns the status, 0 where the connection broke. */
 export async function deliver({ url }: Pick<RunningFunction, 'url'>, message: PubsubMessage | object): Promise<number> {
   try {
     const response = await fetch(url, {
@@ -142,7 +142,7 @@ export function tokensOf(results: number): object {
   return { ...counts, totalTokens: count, results };
 }
 
-/** When so many different messages have come, in whatever order. */
+/** Returns a predicate that is true once so many different messages have arrived, in any order. */
 export function allOf(count: number): (message: { attributes: Readonly<Record<string, string>> }) => boolean {
   const ids = new Set<string | undefined>();
   return ({ attributes }) => ids.add(attributes['ce-id']).size === count;

@@ -63,7 +63,7 @@ describe('the inputs are those of', () => {
   test.for(['geminiCallback', 'fetchResults'])('the deployment of %s', (name) => {
     const shapes = read('deploy/steps/functions.ts');
     const [command = ''] = new RegExp(`^  ${name}: {[^]*?^  },`, 'm').exec(shapes) ?? [];
-    const flag = (option: string) => Number(new RegExp(`--${option}=(\\d+)`).exec(command)?.[1]);
+    const flag = (option: string) => Number(new RegExp(`${option}'?: (\\d+)`).exec(command)?.[1]);
     expect([flag('concurrency'), flag('max-instances')]).toEqual([
       input(`${name}: concurrency`),
       input(`${name}: instances`),

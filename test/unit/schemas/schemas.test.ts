@@ -4,13 +4,13 @@ import specification from '@asyncapi/specs/schemas/3.0.0.json' with { type: 'jso
 import { Ajv } from 'ajv';
 import { expect, test } from 'vitest';
 import { parse as parseYaml } from 'yaml';
-import { generatedFiles } from '../../../schemas/generate.ts';
+import { generatedFiles } from '../../../build/generate.ts';
 import { problemsOf } from '../../support/schemas.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const FOLDER = join(ROOT, 'schemas');
 
-test('the schemas in the repository are generated from their source; otherwise run: npm run generate', async () => {
+test('every generated file in the repository is up to date; otherwise run: npm run generate', async () => {
   for (const [path, text] of await generatedFiles()) {
     expect([path, readFileSync(join(ROOT, path), 'utf8')]).toEqual([path, text]);
   }

@@ -1,5 +1,11 @@
 import { expect, test } from 'vitest';
-import { addTokenUsage, readTokenUsage } from '../../../../functions/model/tokenUsage.ts';
+import { addTokenUsage, ResultTokens } from '../../../../functions/model/tokenUsage.ts';
+
+function readTokenUsage(counts: readonly (readonly [string, number])[]) {
+  const tokens = new ResultTokens();
+  for (const [name, count] of counts) tokens.set(name, count);
+  return tokens.usage;
+}
 
 const NONE = { inputTokens: 0, outputTokens: 0, thoughtTokens: 0, cachedTokens: 0, totalTokens: 0, results: 1 };
 

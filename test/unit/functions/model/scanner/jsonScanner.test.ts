@@ -23,8 +23,8 @@ function scan(json: string, size = Infinity, patterns = ['*'], opaque: readonly 
   try {
     for (let at = 0; at < bytes.length; at += size) scanner.write(bytes.subarray(at, at + size));
   } catch (error) {
-    expect(error).toBeInstanceOf(SyntaxError);
-    return undefined;
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
   }
   if (!scanner.isComplete) return undefined;
   return values.map(({ key, pattern, start, end }) => ({ key, pattern, text: bytes.toString('utf8', start, end) }));
@@ -38,7 +38,7 @@ function isObject(json: string): boolean {
   }
 }
 
-test('reports every member of any object, whatever the pieces', () => {
+test('reports every member of any object in any pieces', () => {
   fc.assert(
     fc.property(objects, fc.integer({ min: 0, max: 2 }), spaces, sizes, (object, indent, space, size) => {
       const json = `${space}${JSON.stringify(object, null, indent)}${space}`;

@@ -18,13 +18,13 @@ async function read(text: string, size: number, maxBytes = 1_000_000) {
     maxBytes,
   };
   for await (const { pattern, bytes, length } of streamValues(inPieces(text, size), options)) {
-    if (bytes && pattern !== 'list') expect(bytes.length).toBe(length);
+    if (bytes && pattern !== 'list' && bytes.length !== length) throw new Error(`${length} is a wrong length.`);
     found.push(pattern === 'list' ? 'end' : bytes?.toString());
   }
   return found;
 }
 
-test('yields values as they are, whatever the pieces', async () => {
+test('yields values as they are in any pieces', async () => {
   const texts = fc.array(jsonTexts, { minLength: 1, maxLength: 5 });
   await fc.assert(
     fc.asyncProperty(texts, fc.integer({ min: 1, max: 50 }), async (list, size) => {

@@ -73,7 +73,7 @@ test('what has gathered waits for the record', async () => {
   expect(calls.map(({ count }) => count)).toEqual([1, 2]);
 });
 
-test('a failure is thrown to whoever adds or ends, and nothing more is sent', async () => {
+test('add and end throw a failure, and nothing more is published', async () => {
   const { calls, marks, flow } = setUp();
   await flow.add(message(), 1);
   calls[0]?.fail(new Error('refused'));

@@ -22,12 +22,12 @@ function setUp({ leaseMillis = 10_000 } = {}) {
   return { checkpoints, writes, lost };
 }
 
-/** Whether it is kept while a test looks. */
+/** Returns `true` where the promise is fulfilled soon. */
 async function isKept(promise: Promise<void>): Promise<boolean> {
   return await Promise.race([promise.then(() => true), sleep(50, false)]);
 }
 
-test('whoever is two thousand ahead of the record waits for it', async () => {
+test('waits for the record when it is two thousand results behind', async () => {
   const { checkpoints, writes } = setUp();
   expect(await isKept(checkpoints.reached(upTo(1_000)))).toBe(true);
   expect(await isKept(checkpoints.reached(upTo(1_999)))).toBe(true);
@@ -50,7 +50,7 @@ test('a write that fails is tried again, of what is the latest then', async () =
   expect(lost).toEqual([]);
 });
 
-test('the work is lost when no write has succeeded for as long as a lease holds', async () => {
+test('reports the lease as lost when no write has succeeded for its duration', async () => {
   const { checkpoints, writes, lost } = setUp({ leaseMillis: 20 });
   await checkpoints.reached(upTo(1_000));
   await sleep(25);
@@ -60,14 +60,14 @@ test('the work is lost when no write has succeeded for as long as a lease holds'
   expect(writes).toHaveLength(1);
 });
 
-test("the work is lost at once when the lease is another's", async () => {
+test('reports the lease as lost at once when another owner holds it', async () => {
   const { checkpoints, writes, lost } = setUp();
   await checkpoints.reached(upTo(1_000));
   writes[0]?.answer(false);
   await expect.poll(() => lost).toEqual([undefined]);
 });
 
-test('to stop is to wait for the write that is on its way, and not to try it again', async () => {
+test('stop waits for the pending write and does not retry it', async () => {
   const { checkpoints, writes } = setUp();
   await checkpoints.reached(upTo(1_000));
   const stopping = checkpoints.stop();

@@ -24,7 +24,7 @@ async function all(lines: AsyncIterable<Line>): Promise<readonly Line[]> {
 const texts = fc.array(fc.string({ unit: 'binary' }).map((text) => text.replaceAll(/[\n\r\uFEFF]/g, '')));
 const sizes = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1 });
 
-test('however the bytes come in pieces, the lines are the same, and empty ones are none', async () => {
+test('yields the same lines for any pieces, without empty ones', async () => {
   await fc.assert(
     fc.asyncProperty(texts, fc.constantFrom('\n', '\r\n'), sizes, async (given, ending, pieces) => {
       const lines = await linesOf(Buffer.from(given.join(ending)), pieces);
@@ -34,7 +34,7 @@ test('however the bytes come in pieces, the lines are the same, and empty ones a
   );
 });
 
-test('reading on from the end of any line gives what comes after it', async () => {
+test('resumes at the end of any line', async () => {
   await fc.assert(
     fc.asyncProperty(texts, sizes, fc.nat(), async (given, pieces, choice) => {
       const whole = Buffer.from(given.join('\n'));
@@ -47,7 +47,7 @@ test('reading on from the end of any line gives what comes after it', async () =
   );
 });
 
-test('a line that is longer than memory allows is told by its length, and those around it are read', async () => {
+test('yields a line that is too long by its length, and the lines around it', async () => {
   const piece = Buffer.alloc(1_048_576, 'x');
   async function* bytes(): AsyncGenerator<Buffer> {
     yield Buffer.from('first\n');

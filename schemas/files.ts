@@ -1,5 +1,5 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { format } from 'prettier';
 import { z } from 'zod';
 import { asyncApiDocument } from './asyncapi.ts';
@@ -36,12 +36,4 @@ function jsonSchemaOf(schema: z.ZodType): string {
 
 async function pretty(text: string, parser: 'json' | 'yaml' | 'markdown'): Promise<string> {
   return await format(text, { parser, printWidth: 120, singleQuote: true });
-}
-
-if (import.meta.main) {
-  for (const [path, text] of await generatedFiles()) {
-    mkdirSync(dirname(join(ROOT, path)), { recursive: true });
-    writeFileSync(join(ROOT, path), text);
-    console.log(path);
-  }
 }

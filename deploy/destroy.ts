@@ -1,0 +1,60 @@
+import type { Terminal } from '../cli/terminal.ts';
+import { Reads, resolve } from './apply.ts';
+import { filled, type Line } from './line.ts';
+import { type DataFlag, itemsOf, type Resource, resourcesOf, type Step } from './plan.ts';
+import type { Shell } from './shell.ts';
+
+interface Removal {
+  readonly flags: ReadonlySet<DataFlag>;
+  /** Prints the lines instead of running them. */
+  readonly isDryRun: boolean;
+}
+
+export interface Removed {
+  readonly removed: readonly string[];
+  /** Resources that stay, each with the reason. */
+  readonly kept: readonly string[];
+  readonly lines: readonly Line[];
+}
+
+/** Removes what the steps describe, the last step first. */
+export async function destroy(
+  steps: readonly Step[],
+  { flags, isDryRun }: Removal,
+  shell: Shell,
+  terminal: Terminal,
+): Promise<Removed> {
+  const [removed, kept, lines]: [string[], string[], Line[]] = [[], [], []];
+  for (const step of steps.toReversed()) {
+    // A variable may be unreadable because its resource is removed already; then nothing is left that needs it.
+    for (const item of itemsOf(step)) if (item.kind === 'variable') await resolve(item, shell).catch(() => undefined);
+    const reads = new Reads(shell);
+    for (const resource of resourcesOf(step)) if (resource.remove) void reads.start(resource);
+    for (const resource of resourcesOf(step).toReversed()) {
+      const { reason, lines: needed } = await removalOf(resource, flags, reads, shell);
+      if (reason !== undefined) kept.push(`${resource.title} (${reason})`);
+      lines.push(...needed);
+      if (isDryRun || needed.length === 0) continue;
+      for (const line of needed) await shell.require(resource.title, line);
+      removed.push(resource.title);
+      terminal.note(`Removed ${resource.title} ✓`);
+    }
+  }
+  return { removed, kept, lines };
+}
+
+async function removalOf(
+  resource: Resource,
+  flags: ReadonlySet<DataFlag>,
+  reads: Reads,
+  shell: Shell,
+): Promise<{ readonly reason?: string; readonly lines: readonly Line[] }> {
+  const { remove, isOwned, keptUnless } = resource;
+  const found = remove && (await reads.start(resource));
+  const lines = found === undefined ? [] : (remove?.(found as never, shell.variables) ?? []);
+  if (lines.length === 0) return { lines };
+  if (isOwned?.(found as never) === false) return { reason: 'it existed before the installation', lines: [] };
+  if (keptUnless !== undefined && !flags.has(keptUnless))
+    return { reason: `add ${keptUnless} to remove it`, lines: [] };
+  return { lines: lines.map((each) => filled(each, shell.variables)) };
+}

@@ -1,0 +1,77 @@
+import type { Installation } from './installation.ts';
+import { Gcloud, type Line, type Variables } from './line.ts';
+import { FOREIGN, isLabelled, LABEL, type Resource } from './plan.ts';
+import { foundSettings, type FoundService, imageOf, servingRevision } from './revisions.ts';
+import { type Deployment, deployLine, IMAGE, type Service, servicesOf, settingsOf } from './steps/functions.ts';
+
+/** A service with the lines that change its revisions. */
+export interface ServiceResource extends Resource {
+  readonly service: Service;
+  /** Builds the image that the other services use. */
+  readonly isBuilt: boolean;
+  readonly deploy: (deployment: Deployment) => Line;
+  /** Sends all requests to a revision and tags the revision to return to. */
+  readonly shift: (revision: string, previous: string) => Line;
+}
+
+/** Tag of the revision that served before the last release. */
+export const PREVIOUS = 'previous';
+
+export function serviceResources(installation: Installation, source: string): readonly ServiceResource[] {
+  return servicesOf(installation, source).map((service) => serviceResource(installation, service));
+}
+
+function serviceResource(installation: Installation, service: Service): ServiceResource {
+  const gcloud = new Gcloud(installation);
+  const { name } = service;
+  const place = [name, `--region=${installation.region}`];
+  const isBuilt = service.function === 'geminiCallback';
+  const deploy = (deployment: Deployment) => deployLine(installation, service, deployment);
+  return {
+    kind: 'resource',
+    title: `service ${name}`,
+    service,
+    isBuilt,
+    read: gcloud.read('run', 'services', 'describe', ...place),
+    differences: (found: FoundService, variables) => [
+      ...settingDifferences(service, found, variables),
+      ...(isBuilt ? [] : imageDifference(found, variables)),
+      ...trafficDifference(found),
+    ],
+    create: [deploy({ isBuild: isBuilt, isCandidate: false })],
+    update: () => [deploy({ isBuild: isBuilt, isCandidate: true })],
+    remove: () => [gcloud.run('run', 'services', 'delete', ...place)],
+    isOwned: ({ metadata }: FoundService) => isLabelled(metadata ?? {}),
+    refusal: ({ metadata }: FoundService) => (isLabelled(metadata ?? {}) ? undefined : FOREIGN),
+    deploy,
+    shift: (revision, previous) =>
+      gcloud.run(
+        'run',
+        'services',
+        'update-traffic',
+        ...place,
+        `--to-revisions=${revision}=100`,
+        ...(previous === '' ? [] : [`--update-tags=${PREVIOUS}=${previous}`]),
+      ),
+  };
+}
+
+function settingDifferences(service: Service, found: FoundService, variables: Variables): readonly string[] {
+  const [wanted, actual] = [settingsOf(service, variables), foundSettings(found, LABEL)];
+  const names = new Set([...Object.keys(wanted), ...Object.keys(actual)]);
+  return [...names].flatMap((name) => {
+    const [is, should] = [actual[name] ?? 'not set', wanted[name] ?? 'not set'];
+    return is === should ? [] : `${name}: ${is} → ${should}`;
+  });
+}
+
+function imageDifference(found: FoundService, variables: Variables): readonly string[] {
+  const [is, should] = [imageOf(found), variables[IMAGE]];
+  return should === undefined || is === should ? [] : [`image: ${is} → ${should}`];
+}
+
+/** The latest revision gets no traffic after a release that failed, and after a rollback. */
+function trafficDifference(found: FoundService): readonly string[] {
+  const [is, should] = [servingRevision(found), found.status?.latestCreatedRevisionName];
+  return should === undefined || is === should ? [] : [`traffic: ${is ?? 'no revision'} → ${should}`];
+}

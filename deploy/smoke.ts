@@ -1,0 +1,45 @@
+import { CliError } from '../cli/errors.ts';
+import type { Shell } from './shell.ts';
+
+const ATTEMPTS = 30;
+const PAUSE_SECONDS = 2;
+const REQUEST_MILLIS = 10_000;
+
+/**
+ * Sends an unsigned request to `geminiCallback` until it is refused by the function itself, with `MISSING_HEADER`. A new
+ * revision's URL and public access take up to a minute to propagate.
+ *
+ * @throws {CliError} `SMOKE_TEST_FAILED` with the last answer.
+ */
+export async function smokeTest(url: string, shell: Pick<Shell, 'pause'>): Promise<void> {
+  let answer = '';
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
+    if (attempt > 1) await shell.pause(PAUSE_SECONDS);
+    answer = await answerOf(url);
+    if (answer === 'MISSING_HEADER') return;
+  }
+  throw new CliError(
+    'SMOKE_TEST_FAILED',
+    `${url} answered an unsigned POST with ${answer} instead of MISSING_HEADER. Read the log of geminiCallback: ` +
+      'gcloud run services logs read gemini-callback',
+  );
+}
+
+async function answerOf(url: string): Promise<string> {
+  try {
+    const signal = AbortSignal.timeout(REQUEST_MILLIS);
+    const response = await fetch(url, { method: 'POST', body: '{}', redirect: 'manual', signal });
+    return reasonIn(await response.text()) ?? `status ${response.status}`;
+  } catch (error) {
+    return error instanceof Error ? `an error (${error.message})` : 'an error';
+  }
+}
+
+function reasonIn(text: string): string | undefined {
+  try {
+    const { error } = JSON.parse(text) as { error?: { details?: readonly { reason?: string }[] } };
+    return error?.details?.[0]?.reason;
+  } catch {
+    return undefined;
+  }
+}
