@@ -1,30 +1,26 @@
-import { OfficialFirestore } from './firestoreBackend.ts';
-import { EmbeddedPubsub, OfficialPubsub, type PubsubBackend } from './pubsubBackend.ts';
+import { type FirestoreBackend, OfficialFirestore, startEmbeddedFirestore } from './firestoreBackend.ts';
+import { OfficialPubsub, type PubsubBackend, startEmbeddedPubsub } from './pubsubBackend.ts';
 
-/** `official`: Google's emulators. `embedded`: the project's own Pub/Sub beside Google's Firestore emulator. */
-export const BACKENDS = ['official', 'embedded'] as const;
-export type BackendKind = (typeof BACKENDS)[number];
+const START = {
+  /** Google's emulators. */
+  official: async () => await Promise.all([OfficialFirestore.start(), OfficialPubsub.start()]),
+  /** The project's own stand-ins, in this process. */
+  embedded: async () => await Promise.all([startEmbeddedFirestore(), startEmbeddedPubsub()]),
+} as const satisfies Record<string, () => Promise<readonly [FirestoreBackend, PubsubBackend]>>;
+
+export type BackendKind = keyof typeof START;
+export const BACKEND_KINDS = Object.keys(START) as readonly BackendKind[];
 
 /** The test's own backends, which it stops and restarts on the same ports. */
-export class Backends {
-  readonly firestore: OfficialFirestore;
+export interface Backends {
+  readonly firestore: FirestoreBackend;
   readonly pubsub: PubsubBackend;
+}
 
-  private constructor(firestore: OfficialFirestore, pubsub: PubsubBackend) {
-    this.firestore = firestore;
-    this.pubsub = pubsub;
-  }
-
-  /** Starts them and points this process's client libraries to them. */
-  static async start(kind: BackendKind): Promise<Backends> {
-    const Pubsub = { official: OfficialPubsub, embedded: EmbeddedPubsub }[kind];
-    const [firestore, pubsub] = await Promise.all([OfficialFirestore.start(), Pubsub.start()]);
-    const env = { FIRESTORE_EMULATOR_HOST: firestore.host, PUBSUB_EMULATOR_HOST: pubsub.host };
-    Object.assign(process.env, env, { METADATA_SERVER_DETECTION: 'none' });
-    return new Backends(firestore, pubsub);
-  }
-
-  async stop(): Promise<void> {
-    await Promise.all([this.firestore.stop(), this.pubsub.stop()]);
-  }
+/** Starts backends and points this process's client libraries to them. */
+export async function startBackends(kind: BackendKind): Promise<Backends> {
+  const [firestore, pubsub] = await START[kind]();
+  const env = { FIRESTORE_EMULATOR_HOST: firestore.host, PUBSUB_EMULATOR_HOST: pubsub.host };
+  Object.assign(process.env, env, { METADATA_SERVER_DETECTION: 'none' });
+  return { firestore, pubsub };
 }

@@ -1,10 +1,27 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import * as embedded from '../../local/backends/firestore/index.ts';
 import { type Emulator, startFirestore } from '../../local/backends/official.ts';
+import { EmbeddedServer } from './embeddedServer.ts';
+
+const INDEXES = join(import.meta.dirname, '../../firestore.indexes.json');
+
+/** Firestore. A restart keeps all documents. */
+export interface FirestoreBackend {
+  readonly host: string;
+  restart(projectId: string): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** The project's embedded Firestore, with the indexes that are deployed. */
+export async function startEmbeddedFirestore(): Promise<FirestoreBackend> {
+  const store = new embedded.Store();
+  return await EmbeddedServer.start(async (port) => await embedded.startFirestore({ port, store, indexes: INDEXES }));
+}
 
 /** Google's Firestore emulator, restarted with all its documents. */
-export class OfficialFirestore {
+export class OfficialFirestore implements FirestoreBackend {
   #emulator: Emulator;
   readonly #exports = mkdtempSync(join(tmpdir(), 'prove-firestore-'));
   #restarts = 0;

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { exitWithMessages } from '../../local/messages.ts';
 import { startTied } from '../../local/process.ts';
-import { BACKENDS, type BackendKind } from './backends.ts';
+import { BACKEND_KINDS, type BackendKind } from './backends.ts';
 import { resultsOf } from './load.ts';
 import { type Run, writePage } from './page.ts';
 import { type Proof, prove } from './prove.ts';
@@ -22,7 +22,7 @@ const { values } = parseArgs({
     jobs: { type: 'string', default: '200' },
     /** The unit of the pauses between faults, in milliseconds. */
     pause: { type: 'string', default: '2000' },
-    backends: { type: 'string', default: BACKENDS[0] },
+    backends: { type: 'string', default: 'official' },
   },
 });
 const size = { deliveries: countOf('deliveries', 1), jobs: countOf('jobs', 1) };
@@ -86,7 +86,8 @@ function countOf(name: 'deliveries' | 'jobs' | 'pause' | 'runs' | 'busy', min: n
 }
 
 function backendsOf(text: string): BackendKind {
-  const kind = BACKENDS.find((known) => known === text);
-  if (kind === undefined) throw new TypeError(`--backends must be ${BACKENDS.join(' or ')}.`);
+  const kind = BACKEND_KINDS.find((known) => known === text);
+  if (kind === undefined)
+    throw new TypeError(`--backends must be ${BACKEND_KINDS.join(' or ')}. For example: --backends=embedded`);
   return kind;
 }

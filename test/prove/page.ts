@@ -44,7 +44,7 @@ npm run prove -- ${seeds} --deliveries=${size.deliveries} --jobs=${size.jobs} --
 
 - Three instances of \`geminiCallback\` and two of \`submitJob\`, one of each with a clock that is 250 s ahead; two of
   \`fetchResults\`; one of \`reconcileJobs\`.
-- ${backends === 'official' ? "Google's Firestore and Pub/Sub emulators" : "Google's Firestore emulator and the project's embedded Pub/Sub"}, behind proxies that cut, stall and delay connections.${
+- ${backends === 'official' ? "Google's Firestore and Pub/Sub emulators" : "The project's embedded Firestore and Pub/Sub"}, behind proxies that cut, stall and delay connections.${
     backends === 'official'
       ? ' The Pub/Sub\n  emulator loses everything at a restart, so the test publishes the unacknowledged messages again, as Pub/Sub would.'
       : ''

@@ -1,6 +1,7 @@
 import * as embedded from '../../local/backends/pubsub/index.ts';
 import { type Emulator, startPubsub } from '../../local/backends/official.ts';
 import { type LocalProject, type ReceivedMessage, type Topic, TOPICS } from '../../local/project.ts';
+import { EmbeddedServer } from './embeddedServer.ts';
 import type { Fleet } from './fleet.ts';
 
 /** The pushed topic. */
@@ -9,7 +10,7 @@ export const PUSHED: Topic = 'gemini-events';
 /** Longer than a busy machine takes to pull all messages of a run. */
 const PULL_MILLIS = 120_000;
 
-/** Pub/Sub, which a restart keeps from losing messages: those that are not acknowledged are delivered again. */
+/** Pub/Sub. After a restart it delivers the messages again that are not acknowledged. */
 export interface PubsubBackend {
   readonly host: string;
   /** @param subscriber the fleet that events are pushed to. */
@@ -70,37 +71,16 @@ export class OfficialPubsub implements PubsubBackend {
   }
 }
 
-/** The embedded Pub/Sub, whose store outlives its server. */
-export class EmbeddedPubsub implements PubsubBackend {
-  readonly #store: embedded.Store;
-  #server: Awaited<ReturnType<typeof embedded.startPubsub>>;
-
-  private constructor(store: embedded.Store, server: Awaited<ReturnType<typeof embedded.startPubsub>>) {
-    this.#store = store;
-    this.#server = server;
-  }
-
-  static async start(): Promise<EmbeddedPubsub> {
-    const store = new embedded.Store();
-    return new EmbeddedPubsub(store, await embedded.startPubsub({ store }));
-  }
-
-  get host(): string {
-    return this.#server.host;
-  }
-
-  async restart(): Promise<void> {
-    await this.#server.stop();
-    this.#server = await embedded.startPubsub({ port: this.#server.port, store: this.#store });
-  }
-
-  async messages(project: LocalProject, topic: Topic): Promise<readonly ReceivedMessage[]> {
-    return await pullAll(project, topic);
-  }
-
-  async stop(): Promise<void> {
-    await this.#server.stop();
-  }
+/** The project's embedded Pub/Sub. */
+export async function startEmbeddedPubsub(): Promise<PubsubBackend> {
+  const store = new embedded.Store();
+  const server = await EmbeddedServer.start(async (port) => await embedded.startPubsub({ port, store }));
+  return {
+    host: server.host,
+    restart: async () => await server.restart(),
+    messages: pullAll,
+    stop: async () => await server.stop(),
+  };
 }
 
 async function pullAll(project: LocalProject, topic: Topic): Promise<readonly ReceivedMessage[]> {

@@ -8,7 +8,7 @@ import { clockAhead } from '../../local/functions.ts';
 import { seeded } from '../support/random.ts';
 import { LocalProject } from '../../local/project.ts';
 import { Proxy } from '../support/proxy.ts';
-import { type BackendKind, Backends } from './backends.ts';
+import { type BackendKind, type Backends, startBackends } from './backends.ts';
 import { CLOCK_AHEAD_MILLIS, DELIVERY_RETRY_MILLIS, RECONCILE } from './bounds.ts';
 import { Fleet } from './fleet.ts';
 import type { Size } from './load.ts';
@@ -68,7 +68,7 @@ export class World {
   static async open(seed: string, { isShort = false }: Size, backendKind: BackendKind): Promise<World> {
     const random = seeded(`${seed} world`);
     const oneOf = <T>(forms: readonly T[]) => forms[Math.floor(random() * forms.length)] as T;
-    const backends = await Backends.start(backendKind);
+    const backends = await startBackends(backendKind);
     const project = await LocalProject.create({ ordered: false });
     const { FIRESTORE_EMULATOR_HOST = '', PUBSUB_EMULATOR_HOST = '' } = project.env;
     const simulator = await startSimulator({
@@ -170,7 +170,7 @@ export class World {
     this.#faultsEnd.abort();
     await Promise.all(Object.values(this.fleets).map(async (fleet) => await fleet.close()));
     await Promise.all([this.firestore.refuse(), this.pubsub.refuse(), this.simulator.close(), this.project.close()]);
-    await this.backends.stop();
+    await Promise.all([this.backends.firestore.stop(), this.backends.pubsub.stop()]);
     rmSync(this.#folder, { recursive: true });
   }
 
