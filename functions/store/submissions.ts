@@ -115,13 +115,15 @@ export class Submissions {
   }
 
   /** Records the job and then the answer. The job's callback may have come already: what it said stays. */
-  async settle(claim: SubmissionClaim, job: SubmittedJob, now: Date, deadline: Deadline): Promise<void> {
+  async settle(claim: SubmissionClaim, job: SubmittedJob, deadline: Deadline): Promise<void> {
     const document = this.#firestore.doc(`jobs/${jobDocumentId(job.jobId)}`);
     const { owner, submissionId } = claim;
     const settling = untilDecided(deadline, async () => {
       const snapshot = await document.get();
       const batch = this.#firestore.batch();
       const known = snapshot.data();
+      // Firestore's clock: after the time of an instance that is ahead, the reconciler would look for the job too late.
+      const now = snapshot.readTime;
       const fields = { submittedAt: now, route: job.route, submissionId, root: job.root };
       if (snapshot.updateTime) {
         const metadata = known?.['userMetadata'] === undefined ? { userMetadata: job.metadata } : {};

@@ -29,19 +29,20 @@ const RECONCILED_MILLIS = RECONCILE.everyMillis + RECONCILE_RUN_MILLIS;
  * Returns the time within which the product owes everything, from the end of the faults: until the last event of a job is
  * published, and then until its results are.
  *
+ * The clock that is ahead adds nothing: leases and the times of submitted jobs are of Firestore's clock, and Gemini retries
+ * the deliveries of an instance that was killed.
+ *
  * @param faultsMillis the duration of the faults.
- * @param hasClockAhead submitJob runs with a clock that is ahead.
  */
-export function settleMillis(faultsMillis: number, hasClockAhead: boolean): number {
+export function settleMillis(faultsMillis: number): number {
   // Gemini delivers again: after the lease of a killed owner, and once the keys or secrets are up to date.
   const delivered =
     LEASE_MILLIS + Math.max(KEYS_COOLDOWN_MILLIS, SECRETS_MAX_AGE_MILLIS) + DELIVERY_RETRY_MILLIS + CALLBACK_MILLIS;
   // A recorded delivery whose owner was killed: a reconciler run publishes it.
   const republished = LEASE_MILLIS + RECONCILE.pendingSeconds * 1_000 + RECONCILED_MILLIS;
-  // A dropped callback: the job has no news by the submitter's clock, and each query doubles the pause to the next, so
-  // that the last pause is at most the time before it.
-  const silent = (hasClockAhead ? CLOCK_AHEAD_MILLIS : 0) + RECONCILE.jobSeconds * 1_000;
-  const recovered = silent + (RECONCILE.jobSeconds * 1_000 + faultsMillis) + RECONCILED_MILLIS;
+  // A dropped callback: the reconciler queries a job without news, and each query doubles the pause to the next, so that
+  // the last pause is at most the time before it.
+  const recovered = 2 * RECONCILE.jobSeconds * 1_000 + faultsMillis + RECONCILED_MILLIS;
   return Math.max(delivered, recovered) + republished + resultsMillis();
 }
 

@@ -20,5 +20,5 @@ test(
     expect(broken).toEqual([]);
     expect(kills).toBeGreaterThan(0);
   },
-  2 * LOAD_MILLIS + settleMillis(LOAD_MILLIS, false),
+  2 * LOAD_MILLIS + settleMillis(LOAD_MILLIS),
 );

@@ -37,7 +37,7 @@ export async function prove({
   backends = 'official',
   report = () => {},
 }: Options): Promise<Proof> {
-  const world = await World.open(seed, size, backends);
+  const world = await World.open(seed, backends);
   const startedAt = performance.now();
   const [over, settled] = [new AbortController(), new AbortController()];
   try {
@@ -59,7 +59,7 @@ export async function prove({
     await world.endFaults();
 
     const settling = new MachineMonitor();
-    const millis = settleMillis(performance.now() - faultsAt, !size.isShort);
+    const millis = settleMillis(performance.now() - faultsAt);
     const late = await settle(world, { jobs: submitted.receipts.size, millis }, report);
     settled.abort();
     await Promise.all(background);

@@ -47,7 +47,7 @@ test('whoever has been taken over neither asks Gemini nor touches the record of 
 test('a job that was started by one who has been taken over is not started by the other', async () => {
   const { submissions, handOver } = await openStore();
   const [before, now] = await handOver();
-  await submissions.settle(before, JOB, new Date(), soon());
+  await submissions.settle(before, JOB, soon());
   await expect(submissions.ask(now, soon())).rejects.toMatchObject({ reason: 'SUBMISSION_IN_PROGRESS' });
   expect(await submissions.claim(KEY, soon())).toMatchObject({ status: 'done', jobId: JOB.jobId });
 });
