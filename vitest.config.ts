@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
-/** Starts the backends once for all tiers that need them. */
-const globalSetup = ['test/support/global-setup.ts'];
+/** The backends are started once for all tiers that need them; there, messages and records are held to their schemas. */
+const withBackends = { globalSetup: ['test/support/global-setup.ts'], setupFiles: ['test/support/setup.ts'] };
 
 /** One project for each tier, which is a folder of `test/`; tiers of one `groupOrder` run at the same time. */
 export default defineConfig({
@@ -9,7 +9,6 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     reporters: ['default', './test/support/skippedReporter.ts'],
-    setupFiles: ['test/support/setup.ts'],
     expect: { poll: { timeout: 10_000 } },
     projects: [
       { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'], maxWorkers: 2 } },
@@ -18,7 +17,7 @@ export default defineConfig({
         test: {
           name: 'contract',
           include: ['test/{contract,protocol}/**/*.test.ts'],
-          globalSetup,
+          ...withBackends,
           maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },
@@ -29,7 +28,7 @@ export default defineConfig({
         test: {
           name: 'faults',
           include: ['test/faults/**/*.test.ts'],
-          globalSetup,
+          ...withBackends,
           maxWorkers: 3,
           sequence: { groupOrder: 2 },
         },
@@ -40,7 +39,7 @@ export default defineConfig({
         test: {
           name: 'load',
           include: ['test/{attacks,load,prove}/**/*.test.ts'],
-          globalSetup,
+          ...withBackends,
           maxWorkers: 1,
           sequence: { groupOrder: 3 },
         },

@@ -136,7 +136,7 @@ export async function resolve({ name, value, unlessSet }: Variable, shell: Shell
   shell.set(name, (await shell.require(name, value.read)).trim());
 }
 
-export function sumOf(changes: readonly Changes[]): Changes {
+function sumOf(changes: readonly Changes[]): Changes {
   return {
     created: changes.flatMap(({ created }) => created),
     updated: changes.flatMap(({ updated }) => updated),

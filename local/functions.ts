@@ -1,10 +1,14 @@
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { finished } from 'node:stream/promises';
+import { nodeOptions } from '../functions/runtime/nodeOptions.ts';
 import { eventually, freePort, startTied } from './process.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const FRAMEWORK = join(ROOT, 'node_modules/@google-cloud/functions-framework/build/src/main.js');
+
+/** The memory of a deployed instance. */
+const MEMORY_MIB = 512;
 
 /** A line of the function's log, as Cloud Logging would read it. */
 export type LogLine = Readonly<Record<string, unknown>>;
@@ -53,7 +57,14 @@ export async function spawnFunction(
   { onLine, source = ROOT }: FunctionOptions = {},
 ): Promise<Omit<RunningFunction, 'url'>> {
   const { PATH, HOME } = process.env;
-  const surroundings = { PATH, HOME, NODE_ENV: 'production', METADATA_SERVER_DETECTION: 'none', ...env };
+  const surroundings = {
+    PATH,
+    HOME,
+    NODE_ENV: 'production',
+    METADATA_SERVER_DETECTION: 'none',
+    NODE_OPTIONS: nodeOptions(MEMORY_MIB),
+    ...env,
+  };
   const child = await startTied(
     process.execPath,
     [FRAMEWORK, `--source=${source}`, `--target=${target}`],

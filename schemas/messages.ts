@@ -43,7 +43,7 @@ export const event = z
   })
   .meta({ title: 'Event', description: 'Data of a message on `gemini-events`: the event as Gemini sent it.' });
 
-export const jobResult = z
+const jobResult = z
   .looseObject({
     jobId,
     index: count('Position of the result in the output, from 0.'),
@@ -59,7 +59,7 @@ export const jobResult = z
     description: 'One result of a job: a line of output, an inline response, an interaction, a video.',
   });
 
-export const actionRequired = z
+const actionRequired = z
   .looseObject({
     jobId,
     calls: z
@@ -75,7 +75,7 @@ export const actionRequired = z
   })
   .meta({ title: 'Action required', description: 'An interaction waits for the results of function calls.' });
 
-export const resultsCompleted = z
+const resultsCompleted = z
   .looseObject({
     jobId,
     total: count('Number of results that were published.'),
@@ -87,7 +87,7 @@ export const resultsCompleted = z
   })
   .meta({ title: 'Results completed', description: 'All results of a job have been published.' });
 
-export const resultsFailed = z.looseObject({ jobId, error: failure }).meta({
+const resultsFailed = z.looseObject({ jobId, error: failure }).meta({
   title: 'Results failed',
   description: 'The job has nothing to read: its output is missing, foreign or blocked.',
 });

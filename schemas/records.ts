@@ -99,7 +99,7 @@ export const submission = z
   .looseObject({
     submissionId: z.string().describe('Id that goes to Gemini with the job, so that the job can be found again.'),
     fingerprint: z.string().describe('SHA-256 of the request, in hex.'),
-    owner: z.string().describe('The request that starts the job.'),
+    leaseOwner: z.string().optional().describe('The request that starts the job.'),
     leaseUntil: time("End of the owner's lease, by Firestore's clock."),
     startedAt: time('Time at which Gemini was asked.').optional(),
     jobId: z.string().optional().describe('The job that was started.'),

@@ -1,5 +1,5 @@
 import { isoTime } from './clock.ts';
-import type { Job, JobKind, FinalState } from './jobs.ts';
+import type { Job, JobKind, FinalState } from './job.ts';
 import type { SettingsValues } from './settings.ts';
 import type { WebhookConfig } from './webhooks.ts';
 

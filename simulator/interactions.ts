@@ -5,10 +5,12 @@ import type { Clock } from './clock.ts';
 import { ApiError, checked, notFound } from './errors.ts';
 import { downloadUri } from './events.ts';
 import type { Files, StoredFile } from './files.ts';
-import type { Job, Jobs, Outcome } from './jobs.ts';
+import type { Job, Outcome } from './job.ts';
+import type { Jobs } from './jobs.ts';
 import type { Random } from './random.ts';
 import type { Settings } from './settings.ts';
 import { endpointUris, userMetadata } from './webhooks.ts';
+import { isVideo, videoFormat } from './videoRequest.ts';
 
 const label = z.string().regex(/^[a-z0-9_-]{0,63}$/);
 const inputItem = z
@@ -290,13 +292,4 @@ function isFunctionTool(given: Tool): given is Tool & { name: string } {
 
 function isFunctionResult(item: InputItem): item is InputItem & { call_id: string } {
   return item.type === 'function_result';
-}
-
-function isVideo(given: Creation): boolean {
-  return given.model?.includes('omni') === true || videoFormat(given) !== undefined;
-}
-
-function videoFormat({ response_format: format }: Creation): { delivery?: unknown } | undefined {
-  const formats = Array.isArray(format) ? (format as unknown[]) : [format];
-  return formats.find((one): one is object => Object(one).type === 'video');
 }

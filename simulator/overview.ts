@@ -1,6 +1,6 @@
 import { isoTime } from './clock.ts';
 import type { Core } from './core.ts';
-import { isFinal } from './jobs.ts';
+import { isFinal } from './job.ts';
 
 /** What the page shows of each kind at most, the latest first. */
 const SHOWN = 100;

@@ -7,7 +7,7 @@ import { createCore } from './core.ts';
 import type { Core, CoreOptions } from './core.ts';
 import type { GeminiEvent } from './events.ts';
 import { createApp } from './http/app.ts';
-import type { Job, JobKind, Outcome } from './jobs.ts';
+import type { Job, JobKind, Outcome } from './job.ts';
 import type { Keys } from './keys.ts';
 import type { Ledger } from './ledger.ts';
 import type { Settings } from './settings.ts';

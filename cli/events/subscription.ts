@@ -99,7 +99,7 @@ export class ListenerSubscription {
 }
 
 /** Writes a filter in Pub/Sub's syntax: https://cloud.google.com/pubsub/docs/subscription-message-filter */
-export function filterText({ type, route, job = [] }: EventFilter): string {
+function filterText({ type, route, job = [] }: EventFilter): string {
   const equals = (name: string, value: string) => `attributes.${name} = ${JSON.stringify(value)}`;
   const jobs = job.map((name) => equals('job_id', name)).join(' OR ');
   const parts = [
@@ -110,7 +110,7 @@ export function filterText({ type, route, job = [] }: EventFilter): string {
   return parts.join(' AND ');
 }
 
-export function matches({ type, route, job }: EventFilter, attributes: Readonly<Record<string, string>>): boolean {
+function matches({ type, route, job }: EventFilter, attributes: Readonly<Record<string, string>>): boolean {
   return (
     (type === undefined || attributes['event_type'] === type) &&
     (route === undefined || attributes['route'] === route) &&

@@ -37,7 +37,7 @@ export function isSecret(name: string): boolean {
 }
 
 /** The deployed functions, by the names of their Cloud Run services without the installation's prefix. */
-export const SERVICES = ['gemini-callback', 'fetch-results', 'reconcile-jobs', 'submit-job'] as const;
+const SERVICES = ['gemini-callback', 'fetch-results', 'reconcile-jobs', 'submit-job'] as const;
 export type ServiceName = (typeof SERVICES)[number];
 
 /** The service that a variable is read from: the first function that uses it. */

@@ -1,10 +1,6 @@
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
-
-export interface StatusFlags {
-  readonly watch?: true;
-  readonly interval: string;
-}
+import type { StatusFlags } from './flags.ts';
 
 /** Adds `status`: the state of an installation on one screen. */
 export function addStatusCommand(program: Command, context: () => Context): void {

@@ -10,7 +10,7 @@ import { GEMINI, MESSAGING } from '../installation/variables.ts';
 import { requireWhole } from '../options.ts';
 import { withStore } from '../store.ts';
 import { safe } from '../terminal.ts';
-import type { StatusFlags } from './commands.ts';
+import type { StatusFlags } from './flags.ts';
 import { readDeadLetters } from './deadLetters.ts';
 import { screenOf } from './screen.ts';
 import { attentionsOf, readSnapshot, type StatusSnapshot } from './snapshot.ts';

@@ -5,7 +5,7 @@ import { NEWEST, newestOf, olderThan } from '../../functions/store/queries.ts';
 import { listDeliveries } from '../deliveries/records.ts';
 import { JOB_STATES } from '../jobs/states.ts';
 import { answered } from '../store.ts';
-import type { StoreStatus } from './snapshot.ts';
+import type { StoreStatus } from './storeStatus.ts';
 
 /** A delivery is published within seconds, or by the reconciler's next run. */
 const STUCK_MILLIS = 10 * 60_000;

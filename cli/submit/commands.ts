@@ -2,14 +2,7 @@ import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { usageError } from '../errors.ts';
 import { requireObject } from '../options.ts';
-
-export interface CommonOptions {
-  readonly model?: string;
-  readonly route: string;
-  readonly metadata?: string;
-  readonly idempotencyKey?: string;
-  readonly wait?: true;
-}
+import type { CommonOptions } from './options.ts';
 
 interface BatchOptions extends CommonOptions {
   readonly file: string;

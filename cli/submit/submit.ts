@@ -7,7 +7,7 @@ import { CliError, reasonOf, usageError } from '../errors.ts';
 import { backendError, FIRESTORE } from '../failures.ts';
 import { GEMINI, STORE } from '../installation/variables.ts';
 import { fields } from '../terminal.ts';
-import type { CommonOptions } from './commands.ts';
+import type { CommonOptions } from './options.ts';
 import type { Output } from './output.ts';
 
 interface BatchPrompts {

@@ -20,7 +20,7 @@ export interface SecretStore {
   byHand(path: string): string;
 }
 
-export const SECRET_FILE_MODE = 0o600;
+const SECRET_FILE_MODE = 0o600;
 
 /** More than a list of secrets takes: a full disk still takes an empty file. */
 const TRIAL_BYTES = 4_096;

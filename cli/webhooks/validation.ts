@@ -29,6 +29,6 @@ export function requireEndpoint(text: string, baseUrl: URL): string {
   return text;
 }
 
-export function isLoopback({ hostname }: URL): boolean {
+function isLoopback({ hostname }: URL): boolean {
   return /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
 }

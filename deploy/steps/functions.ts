@@ -1,9 +1,7 @@
+import { nodeOptions } from '../../functions/runtime/nodeOptions.ts';
 import { type Account, FUNCTIONS, type FunctionName, type Installation } from '../installation.ts';
 import { filled, Gcloud, type Line } from '../line.ts';
 import { LABEL } from '../plan.ts';
-
-/** V8 flags of every service. */
-const NODE_OPTIONS = '';
 
 /** Secrets are files, so that a rotation needs no deployment. Each has a directory of its own: gcloud refuses two in one. */
 const FILES = {
@@ -57,7 +55,8 @@ const SHAPES: Readonly<Record<FunctionName, Shape>> = {
 };
 
 /** Platform settings that all services share, and where a service shows them. */
-const MEMORY = '512Mi';
+const MEMORY_MIB = 512;
+const MEMORY = `${MEMORY_MIB}Mi`;
 const CPU = '1';
 
 /** A Cloud Run service as described for one function. */
@@ -96,7 +95,7 @@ function environmentOf(installation: Installation, name: FunctionName): Readonly
   const { secrets, settings: chosen } = SHAPES[name];
   const environment: Readonly<Record<string, string | undefined>> = {
     FUNCTION_TARGET: name,
-    NODE_OPTIONS: NODE_OPTIONS || undefined,
+    NODE_OPTIONS: nodeOptions(MEMORY_MIB),
     GOOGLE_CLOUD_PROJECT: project,
     FIRESTORE_DATABASE: database,
     EVENTS_TOPIC: topics.events,

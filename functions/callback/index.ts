@@ -7,12 +7,8 @@ import { readCallbackConfig } from './config.ts';
 import { handleCallback } from './pipeline.ts';
 import { listener } from './http.ts';
 import { KeySet } from './keySet.ts';
-import { boundYoungGeneration } from '../runtime/memory.ts';
 import { Secrets } from '../config/secrets.ts';
 import { v1Signer } from './v1.ts';
-
-/** 80 concurrent requests allocate this much between two collections; more saves no processor time (npm run bench). */
-const YOUNG_GENERATION_BYTES = 32 * 1_048_576;
 
 /**
  * Composes `geminiCallback` from the environment.
@@ -42,9 +38,5 @@ export function createGeminiCallback(variables: NodeJS.ProcessEnv): RequestListe
     log,
     now: () => new Date(),
   };
-  const grown = boundYoungGeneration(YOUNG_GENERATION_BYTES);
-  return listener((request) => {
-    grown();
-    return handleCallback(request, dependencies);
-  });
+  return listener(async (request) => await handleCallback(request, dependencies));
 }

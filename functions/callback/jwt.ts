@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { decodeProtectedHeader, errors, jwtVerify, type JWTPayload } from 'jose';
+import { sha256 } from '../runtime/sha256.ts';
 import { isJsonObject, parseExact } from '../model/json.ts';
 import { exceedsDepth } from '../model/jsonNesting.ts';
 import { isWebhookId } from './headers.ts';
@@ -104,8 +104,4 @@ function lastingClaims(text: string): string {
 /** Identifies a token by its hash where its `jti` cannot be a document id. */
 function webhookIdOf(token: string, jti: unknown): string {
   return typeof jti === 'string' && isWebhookId(jti) ? jti : `jwt_${sha256(token)}`;
-}
-
-function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
 }

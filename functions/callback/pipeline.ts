@@ -1,18 +1,14 @@
 import { bodyTooLarge } from '../http/body.ts';
-import {
-  type DeliveryPublisher,
-  factsOf,
-  PUBLISH_MILLIS,
-  publishClaimed,
-  type Settling,
-} from '../messaging/publishClaimed.ts';
-import type { ClaimResult, Delivery, QuarantineReason } from '../model/delivery.ts';
+import { factsOf, PUBLISH_MILLIS, publishClaimed } from '../messaging/publishClaimed.ts';
+import type { Publisher } from '../messaging/publisher.ts';
+import type { Delivery } from '../model/delivery.ts';
 import { parseEvent } from '../model/event.ts';
 import { deadLetterMessage } from '../model/message.ts';
 import type { DeliveryFacts, Log, Outcome } from '../observability/log.ts';
 import { traceparentOf } from '../observability/trace.ts';
 import { Deadline } from '../runtime/deadline.ts';
 import { ServiceError } from '../runtime/serviceError.ts';
+import type { Deliveries } from '../store/deliveries.ts';
 import { type IncomingHeaders, readWebhookHeaders } from './headers.ts';
 import type { Trust, Verified } from './signedRequest.ts';
 import { verify } from './verify.ts';
@@ -36,15 +32,10 @@ export interface CallbackAnswer {
   readonly body: object;
 }
 
-interface DeliveryStore<Claim> extends Settling<Claim> {
-  claim(delivery: Delivery, deadline: Deadline): Promise<ClaimResult<Claim>>;
-  quarantine(delivery: Delivery, reason: QuarantineReason, deadline: Deadline): Promise<void>;
-}
-
-export interface Dependencies<Claim> {
+export interface Dependencies {
   readonly trust: Trust;
-  readonly deliveries: DeliveryStore<Claim>;
-  readonly publisher: DeliveryPublisher;
+  readonly deliveries: Deliveries;
+  readonly publisher: Publisher<'events' | 'deadLetter'>;
   readonly log: Log;
   readonly now: () => Date;
 }
@@ -60,10 +51,7 @@ const CLAIM_MILLIS = 4_000;
 const MAX_BODY_BYTES = 262_144;
 
 /** Handles one callback. Every request gets an answer and one log entry. */
-export async function handleCallback<Claim>(
-  request: CallbackRequest,
-  dependencies: Dependencies<Claim>,
-): Promise<CallbackAnswer> {
+export async function handleCallback(request: CallbackRequest, dependencies: Dependencies): Promise<CallbackAnswer> {
   const log = dependencies.log.traced(request.headers);
   const startedAt = performance.now();
   const latencyMillis = () => Math.round(performance.now() - startedAt);
@@ -88,13 +76,13 @@ function isFaultOfSender({ kind, reason }: ServiceError, { scheme }: DeliveryFac
 }
 
 /** One callback on its way through the pipeline: limits → headers → verify → parse → record → publish. */
-class Reception<Claim> {
+class Reception {
   readonly #request: CallbackRequest;
-  readonly #dependencies: Dependencies<Claim>;
+  readonly #dependencies: Dependencies;
   readonly #deadline: Deadline;
   #facts: DeliveryFacts = {};
 
-  constructor(request: CallbackRequest, dependencies: Dependencies<Claim>, deadline: Deadline) {
+  constructor(request: CallbackRequest, dependencies: Dependencies, deadline: Deadline) {
     this.#request = request;
     this.#dependencies = dependencies;
     this.#deadline = deadline;

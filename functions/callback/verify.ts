@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import { isUtf8 } from 'node:buffer';
 import { verifyRoute } from '../model/route.ts';
 import { isStorableTime } from '../model/time.ts';
 import { ServiceError } from '../runtime/serviceError.ts';
+import { sha256 } from '../runtime/sha256.ts';
 import { verifyJwt } from './jwt.ts';
 import type { PublicKey } from './publicKey.ts';
 import { parseSignatures } from './signatures.ts';
@@ -90,8 +90,4 @@ function routeInvalid(): ServiceError {
     'The signature is that of a dynamic webhook, but the path does not end in /dynamic/<route>/<mac> with a mac by a ' +
       'key of DYNAMIC_ROUTE_KEY. Run: webhooks route-url --route NAME to get the callback URL.',
   );
-}
-
-function sha256(bytes: Buffer): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }

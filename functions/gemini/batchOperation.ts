@@ -36,7 +36,7 @@ const PATTERNS = compilePatterns([
 ]);
 
 /** Returns a state without its prefix: the guide writes `JOB_STATE_…`, the wire `BATCH_STATE_…`. */
-export function stateName(state: string): string {
+function stateName(state: string): string {
   return state.replace(/^(BATCH|JOB)_STATE_/, '');
 }
 

@@ -1,6 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import pRetry from 'p-retry';
-import { type Backoff, withSignal } from '../runtime/retry.ts';
+import { withSignal } from '../runtime/race.ts';
+import { type Backoff, retrying } from '../runtime/retry.ts';
 import { GeminiError, toGeminiError } from './errors.ts';
 
 /** An attempt without an answer after so long is aborted and repeated. */
@@ -8,8 +7,6 @@ export const ATTEMPT_MILLIS = 30_000;
 
 /** Gemini's request to wait for longer than this ends the attempt: Pub/Sub waits at no cost. */
 const MAX_RETRY_AFTER_SECONDS = 60;
-
-const PAUSES = { minTimeout: 500, maxTimeout: 16_000, factor: 2, randomize: true } as const;
 
 /**
  * Calls Gemini, and repeats the call with growing pauses while the failure is transient.
@@ -23,31 +20,17 @@ export async function callWithRetry<T>(
   signal: AbortSignal,
   attemptMillis = ATTEMPT_MILLIS,
 ): Promise<T> {
-  let failure: GeminiError | undefined;
   const attempt = async () => {
     const either = AbortSignal.any([signal, AbortSignal.timeout(attemptMillis)]);
     try {
       return await withSignal(call(either), either);
     } catch (error) {
       signal.throwIfAborted();
-      failure = toGeminiError(error);
-      throw failure;
+      throw toGeminiError(error);
     }
   };
-  try {
-    return await pRetry(attempt, {
-      ...PAUSES,
-      retries: Infinity,
-      signal,
-      shouldRetry: ({ error }) => error instanceof GeminiError && isRetriable(error),
-      onFailedAttempt: async ({ error }) => {
-        if (error instanceof GeminiError && isRetriable(error))
-          await sleep((error.retryAfterSeconds ?? 0) * 1_000, undefined, { signal });
-      },
-    });
-  } catch (error) {
-    throw signal.aborted && failure ? failure : error;
-  }
+  const transienceOf = (error: unknown) => (error instanceof GeminiError && isRetriable(error) ? error : undefined);
+  return await retrying(attempt, { transienceOf, signal });
 }
 
 /**

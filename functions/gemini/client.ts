@@ -3,16 +3,9 @@ import type { Log } from '../observability/log.ts';
 import { redactSecret } from '../observability/redaction.ts';
 import { Secrets } from '../config/secrets.ts';
 import { firstOf, type GeminiSettings } from '../config/settings.ts';
+import type { Access } from './access.ts';
 import type { Exchange } from './exchange.ts';
 import { GeminiHttp } from './http.ts';
-
-/** The API key, and where it is used. */
-export interface Access {
-  readonly apiKey: string;
-  readonly baseUrl: URL;
-  /** `v1`, `v1beta`. */
-  readonly apiVersion: string;
-}
 
 /** Gemini's SDK, and GET requests whose answers are read as streams. */
 export interface Gemini {

@@ -1,4 +1,4 @@
-import type { Access } from './client.ts';
+import type { Access } from './access.ts';
 import { fromAnswer, GeminiError, toGeminiError } from './errors.ts';
 
 /** A range outside the file; the answer gives the file's size. */

@@ -1,7 +1,7 @@
 import type { GoogleGenAI } from '@google/genai';
 import type { JobKind } from '../model/jobName.ts';
 import { isJsonObject, type JsonObject, stringAt, textOf } from '../model/json.ts';
-import { withSignal } from '../runtime/retry.ts';
+import { withSignal } from '../runtime/race.ts';
 import { type BatchEnd, batchState, partsOf } from './batchOperation.ts';
 import { toGeminiError } from './errors.ts';
 import type { GeminiHttp } from './http.ts';

@@ -1,26 +1,19 @@
-import type { ClaimResult, Delivery, Settlement } from '../model/delivery.ts';
-import { deadLetterMessage, eventMessage, type Message } from '../model/message.ts';
-import type { Deadline } from '../runtime/deadline.ts';
+import type { Delivery } from '../model/delivery.ts';
+import { deadLetterMessage, eventMessage } from '../model/message.ts';
 import type { DeliveryFacts, Log } from '../observability/log.ts';
+import type { Deadline } from '../runtime/deadline.ts';
+import type { ClaimedDelivery, Deliveries } from '../store/deliveries.ts';
+import type { Publisher } from './publisher.ts';
 
-export interface Settling<Claim> {
-  settle(claim: Claim, settlement: Settlement, deadline: Deadline): Promise<boolean>;
-  release(claim: Claim, deadline: Deadline): Promise<boolean>;
-}
-
-export interface DeliveryPublisher {
-  publish(topic: 'events' | 'deadLetter', message: Message, deadline: Deadline): Promise<string>;
-}
-
-interface Dependencies<Claim> {
-  readonly deliveries: Settling<Claim>;
-  readonly publisher: DeliveryPublisher;
+interface Dependencies {
+  readonly deliveries: Deliveries;
+  readonly publisher: Publisher<'events' | 'deadLetter'>;
   readonly log: Log;
   readonly now: () => Date;
 }
 
 /** The end of a claimed delivery. */
-export interface Published {
+interface Published {
   readonly state: 'published' | 'quarantined';
   /** Pub/Sub's id of the message. */
   readonly messageId: string;
@@ -36,10 +29,10 @@ const RELEASE_MILLIS = 1_000;
  *
  * @throws {ServiceError} `PUBLISH_UNAVAILABLE` or `STORE_UNAVAILABLE`
  */
-export async function publishClaimed<Claim>(
+export async function publishClaimed(
   delivery: Delivery,
-  claimed: ClaimResult<Claim> & { readonly status: 'claimed' },
-  { deliveries, publisher, log, now }: Dependencies<Claim>,
+  claimed: ClaimedDelivery,
+  { deliveries, publisher, log, now }: Dependencies,
   deadline: Deadline,
 ): Promise<Published> {
   const { event } = delivery;

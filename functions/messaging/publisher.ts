@@ -1,19 +1,19 @@
-import { PublisherClient } from '@google-cloud/pubsub-api/build/src/v1/publisher_client.js';
 import { grpc } from 'google-gax';
 import type { Message } from '../model/message.ts';
 import { CHANNEL_OPTIONS } from '../runtime/grpcChannel.ts';
 import type { Deadline } from '../runtime/deadline.ts';
+import { PublisherClient } from './publisherClient.ts';
 import { coalesce } from '../runtime/coalesce.ts';
 
 export interface PublisherOptions<Topic extends string> {
   readonly projectId: string | undefined;
-  /** `host:port` of an emulator, which the generated client knows nothing of. */
+  /** `host:port` of an emulator: the generated client does not read `PUBSUB_EMULATOR_HOST`. */
   readonly pubsubEmulator: string | undefined;
-  /** The ids of the topics, by the names that we have for them. */
+  /** The ids of the topics, by the names that the code uses. */
   readonly topics: Readonly<Record<Topic, string>>;
 }
 
-const NOT_ACCEPTED = ['PUBLISH_UNAVAILABLE', 'Pub/Sub did not accept the message; send it again.'] as const;
+const NOT_ACCEPTED = ['PUBLISH_UNAVAILABLE', 'Pub/Sub did not accept the message in time. Send it again.'] as const;
 
 interface Single {
   readonly message: Message;
@@ -21,10 +21,10 @@ interface Single {
 }
 
 /**
- * Publishes messages in the call that they are given to, with the time it may take.
+ * Publishes messages at once and within a deadline.
  *
- * The library's `topic()` would gather messages for 10 ms first, keep its own queue of failed ones for a minute, and
- * stop an ordering key after a failure: its lower half, the generated client, does none of that.
+ * `topic()` of the Pub/Sub library would gather messages for 10 ms, retry failed ones from a queue of its own for a minute,
+ * and stop an ordering key after a failure. The generated client below it does none of that.
  */
 export class Publisher<Topic extends string> {
   readonly #options: PublisherOptions<Topic>;
@@ -37,26 +37,26 @@ export class Publisher<Topic extends string> {
   }
 
   /**
-   * Publishes a message, in one call with others of the same moment.
+   * Publishes a message, in one call with others of the same turn of the event loop.
    *
    * @returns Pub/Sub's id of the message, which Pub/Sub has accepted.
-   * @throws {ServiceError} `PUBLISH_UNAVAILABLE`; the message may have been accepted all the same.
+   * @throws {ServiceError} `PUBLISH_UNAVAILABLE`; the message may have been accepted nevertheless.
    */
   async publish(topic: Topic, message: Message, deadline: Deadline): Promise<string> {
     return await deadline.wait(this.#singlesOf(this.#options.topics[topic])({ message, deadline }), ...NOT_ACCEPTED);
   }
 
   /**
-   * The same for several, at most 1,000 and 10 MB together: all are accepted, or none.
+   * Publishes at most 1,000 messages and 10 MB in one call: Pub/Sub accepts all of them, or none.
    *
-   * @throws {ServiceError} `PUBLISH_UNAVAILABLE`; they may have been accepted all the same.
+   * @throws {ServiceError} `PUBLISH_UNAVAILABLE`; they may have been accepted nevertheless.
    */
   async publishAll(topic: Topic, messages: readonly Message[], deadline: Deadline): Promise<readonly string[]> {
     const publishing = this.#publish(this.#options.topics[topic], messages, deadline.remainingMillis);
     return await deadline.wait(publishing, ...NOT_ACCEPTED);
   }
 
-  /** A call ends before anybody's time does. */
+  /** A shared call ends at the earliest deadline of its messages. */
   #singlesOf(topicId: string): (single: Single) => Promise<string> {
     let singles = this.#singles.get(topicId);
     singles ??= coalesce(async (all) => {
@@ -77,11 +77,11 @@ export class Publisher<Topic extends string> {
     const topic = `projects/${projectId}/topics/${topicId}`;
     const [response] = await client.publish({ topic, messages: [...messages] }, callOptions(millis));
     const messageIds = response.messageIds ?? [];
-    if (messageIds.length !== messages.length) throw new Error('Pub/Sub answered without the ids of the messages.');
+    if (messageIds.length !== messages.length) throw new Error('Pub/Sub answered without an id for every message.');
     return messageIds;
   }
 
-  /** The credentials, and the project where none is named, are the library's to find. */
+  /** The library finds the credentials, and the project where none is configured. */
   async #connect(): Promise<{ client: PublisherClient; projectId: string }> {
     const { projectId, pubsubEmulator } = this.#options;
     const client = new PublisherClient({
@@ -98,7 +98,7 @@ function emulatorOptions(host: string) {
   return { servicePath: hostname, port: Number(port), sslCreds: grpc.credentials.createInsecure() };
 }
 
-/** Tries again quickly and to the end of the time there is; by itself the client would wait seconds between its tries. */
+/** Retries quickly until the deadline; the client's default is to wait for seconds between its attempts. */
 function callOptions(millis: number) {
   const backoffSettings = {
     initialRetryDelayMillis: 50,

@@ -1,5 +1,5 @@
 import type { GeminiEvent } from './event.ts';
-import type { JsonObject } from './json.ts';
+import { isLeased, type Lease } from './lease.ts';
 
 /** The way in which a delivery was verified; `reconciled` ones come from the reconciler. */
 export type Scheme = 'v1' | 'v1a' | 'jwt' | 'reconciled';
@@ -27,15 +27,12 @@ export interface Delivery {
 }
 
 /** The fields of a stored delivery that a decision depends on. */
-export interface DeliveryRecord {
+export interface DeliveryRecord extends Lease {
   readonly state: 'pending' | 'published' | 'quarantined';
   readonly bodySha256: string;
   readonly claimsSha256?: string | undefined;
   readonly quarantineReason?: QuarantineReason | undefined;
   readonly repeatOf?: string | undefined;
-  /** Until then only the owner of the lease may publish the delivery. */
-  readonly leaseUntil?: Date | undefined;
-  readonly leaseOwner?: string | undefined;
 }
 
 /**
@@ -64,7 +61,7 @@ export type Decision = 'record' | 'resume' | 'wait' | 'done' | 'conflict';
 export function decide(stored: DeliveryRecord | undefined, delivery: Delivery, owner: string, now: Date): Decision {
   if (stored === undefined) return 'record';
   if (!hasSameContent(stored, delivery)) return 'conflict';
-  if (isKeptForAge(stored)) return 'record';
+  if (isQuarantinedForAge(stored)) return 'record';
   if (isSettled(stored)) return 'done';
   if (isOwnedBy(stored, owner)) return 'resume';
   return isLeased(stored, now) ? 'wait' : 'resume';
@@ -81,7 +78,7 @@ export function isAbandoned(stored: DeliveryRecord, now: Date): boolean {
 }
 
 /** Quarantined because of its age; a copy signed in time replaces it. */
-function isKeptForAge(stored: DeliveryRecord): boolean {
+function isQuarantinedForAge(stored: DeliveryRecord): boolean {
   return stored.state === 'quarantined' && stored.quarantineReason === 'TIMESTAMP_OUT_OF_TOLERANCE';
 }
 
@@ -93,22 +90,6 @@ function isSettled(stored: DeliveryRecord): boolean {
 function isOwnedBy(stored: DeliveryRecord, owner: string): boolean {
   return stored.leaseOwner === owner;
 }
-
-/** A record without a deadline counts as leased. */
-function isLeased(stored: DeliveryRecord, now: Date): boolean {
-  return stored.leaseUntil === undefined || now.getTime() < stored.leaseUntil.getTime();
-}
-
-/** The outcome of claiming a delivery; a `Claim` is the right to publish it and to record its end. */
-export type ClaimResult<Claim> =
-  | {
-      readonly status: 'claimed';
-      readonly claim: Claim;
-      readonly repeatOf?: string | undefined;
-      readonly userMetadata?: JsonObject | undefined;
-    }
-  | { readonly status: 'published' | 'quarantined' | 'conflict' }
-  | { readonly status: 'in_progress'; readonly retryAfterSeconds: number };
 
 /** The end of a claimed delivery: published to the events topic, or to the dead-letter topic. */
 export interface Settlement {

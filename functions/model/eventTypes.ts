@@ -17,7 +17,7 @@ interface EventType {
 }
 
 /** The event types of Gemini (docs/gemini-wire.md 4.3) and of reconcileJobs. Types outside the table are passed on. */
-export const EVENT_TYPES = {
+const EVENT_TYPES = {
   'batch.succeeded': { state: 'succeeded', hasOutput: true, source: 'subscription' },
   'batch.failed': { state: 'failed', hasOutput: true, source: 'subscription' },
   'batch.expired': { state: 'expired', hasOutput: false, source: 'subscription' },

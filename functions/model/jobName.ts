@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { sha256 } from '../runtime/sha256.ts';
 
 export type JobKind = 'batch' | 'interaction' | 'video' | 'unknown';
 
@@ -22,7 +22,7 @@ export function canonicalJobName(kind: JobKind, id: string): string {
 /** The id of a job's document: its name with `/` as `~`, or its hash where Firestore would refuse that as an id. */
 export function jobDocumentId(jobName: string): string {
   const id = jobName.replaceAll('/', '~');
-  return isDocumentId(id) ? id : `sha256~${createHash('sha256').update(jobName).digest('hex')}`;
+  return isDocumentId(id) ? id : `sha256~${sha256(jobName)}`;
 }
 
 function isDocumentId(id: string): boolean {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { sha256 } from '../runtime/sha256.ts';
 import type { Delivery, QuarantineReason } from './delivery.ts';
 import type { JsonObject } from './json.ts';
 
@@ -84,7 +84,7 @@ export function sourceOf(jobName = ''): string {
  */
 export function messageIdOf(jobName: string, part: string): string {
   const id = `${jobName}/${part}`;
-  return isCloudEventText(id) ? id : `sha256~${createHash('sha256').update(jobName).digest('hex')}/${part}`;
+  return isCloudEventText(id) ? id : `sha256~${sha256(jobName)}/${part}`;
 }
 
 /** Returns the ordering key of a job's messages, where the job's name can be one. */

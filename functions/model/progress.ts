@@ -1,4 +1,5 @@
 import { canHaveOutput, isFinal, stateOf } from './eventTypes.ts';
+import { isLeased, type Lease } from './lease.ts';
 import type { TokenUsage } from './tokenUsage.ts';
 
 /** The progress of publishing the results of a job. */
@@ -30,19 +31,15 @@ export function missingResults({ expected, published }: Progress): number | unde
 export const NOTHING_YET: Progress = { position: 0, published: 0, failed: 0 };
 
 /** The results in a job's record, as far as they decide about an attempt. */
-export interface ResultsRecord extends Progress {
+export interface ResultsRecord extends Progress, Lease {
   readonly state: 'pending' | 'running' | 'complete' | 'failed';
   /** The type of the event whose results these are. */
   readonly event?: string | undefined;
-  readonly leaseUntil?: Date | undefined;
-  readonly leaseOwner?: string | undefined;
 }
 
 /** The decision about an attempt: read on from a point, wait for another instance, or nothing because it is done. */
 export type ResultsDecision =
-  | { readonly action: 'read'; readonly from: Progress }
-  | { readonly action: 'wait'; readonly until: Date }
-  | { readonly action: 'done' };
+  { readonly action: 'read'; readonly from: Progress } | { readonly action: 'wait' } | { readonly action: 'done' };
 
 /** Returns true where an event announces results that the record does not have or await yet. */
 export function announcesResults(stored: ResultsRecord | undefined, eventType: string): boolean {
@@ -61,8 +58,7 @@ export function decideResults(
   now: Date,
 ): ResultsDecision {
   if (stored === undefined) return { action: 'read', from: NOTHING_YET };
-  const { leaseUntil, leaseOwner } = stored;
-  if (leaseUntil && leaseOwner !== owner && now < leaseUntil) return { action: 'wait', until: leaseUntil };
+  if (stored.leaseOwner !== owner && isLeased(stored, now)) return { action: 'wait' };
   if (isSuperseded(stored.event, eventType)) return { action: 'read', from: NOTHING_YET };
   const isOver = stored.state === 'complete' || stored.state === 'failed';
   if (isOver || isSuperseded(eventType, stored.event)) return { action: 'done' };

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { sha256 } from '../runtime/sha256.ts';
 import type { Delivery } from './delivery.ts';
 import { parseEvent } from './event.ts';
 import type { KnownEventType } from './eventTypes.ts';
@@ -28,14 +28,14 @@ interface AnnouncedStatus {
 export function reconciledDelivery(job: KnownJob, type: KnownEventType, status: AnnouncedStatus, now: Date): Delivery {
   const timestamp = status.endTime === undefined ? {} : { timestamp: status.endTime };
   const event = { type, version: 'v1', ...timestamp, data: { id: job.name, ...status.data } };
-  return deliveryOf(job, `reconciled_${digestOf(`${job.name}${status.name}`).slice(0, 32)}`, event, now);
+  return deliveryOf(job, `reconciled_${sha256(`${job.name}${status.name}`).slice(0, 32)}`, event, now);
 }
 
 /** Returns the delivery of `job.overdue`, which is announced once for a job without an end. */
 export function overdueDelivery(job: KnownJob, since: Date, now: Date): Delivery {
   const type: KnownEventType = 'job.overdue';
   const event = { type, version: 'v1', data: { id: job.name, kind: job.kind, since: since.toISOString() } };
-  return deliveryOf(job, `overdue_${digestOf(job.name).slice(0, 32)}`, event, now);
+  return deliveryOf(job, `overdue_${sha256(job.name).slice(0, 32)}`, event, now);
 }
 
 function deliveryOf(job: KnownJob, webhookId: string, fields: JsonObject, receivedAt: Date): Delivery {
@@ -46,13 +46,9 @@ function deliveryOf(job: KnownJob, webhookId: string, fields: JsonObject, receiv
     webhookId,
     scheme: 'reconciled',
     payload,
-    bodySha256: digestOf(payload),
+    bodySha256: sha256(payload),
     receivedAt,
     event: { ...parsed, job: { name: job.name, kind: job.kind } },
     ...(job.route === undefined ? {} : { route: job.route }),
   };
-}
-
-function digestOf(content: string | Buffer): string {
-  return createHash('sha256').update(content).digest('hex');
 }

@@ -1,3 +1,4 @@
+import { Status } from '../runtime/grpcStatus.ts';
 import { redacted } from './redaction.ts';
 import { traceOf } from './trace.ts';
 
@@ -18,7 +19,15 @@ export type RequestHeaders = Readonly<Record<string, string | string[] | undefin
 const MAX_TEXT_LENGTH = 4_096;
 
 /** gRPC statuses whose messages cannot echo payloads. */
-const SAFE_GRPC_CODES = new Set([4, 5, 7, 8, 10, 14, 16]);
+const SAFE_STATUSES: ReadonlySet<number> = new Set([
+  Status.DEADLINE_EXCEEDED,
+  Status.NOT_FOUND,
+  Status.PERMISSION_DENIED,
+  Status.RESOURCE_EXHAUSTED,
+  Status.ABORTED,
+  Status.UNAVAILABLE,
+  Status.UNAUTHENTICATED,
+]);
 
 /**
  * Writes entries in Cloud Logging's JSON form, one a line.
@@ -72,7 +81,7 @@ export function stackOf(error: unknown): { readonly stack_trace?: string } {
 /** A `SyntaxError` of `JSON.parse` quotes the text. */
 function isSafe(error: Error): boolean {
   if (error instanceof SyntaxError) return false;
-  return !('code' in error) || typeof error.code !== 'number' || SAFE_GRPC_CODES.has(error.code);
+  return !('code' in error) || typeof error.code !== 'number' || SAFE_STATUSES.has(error.code);
 }
 
 function writeToStdout(line: string): void {

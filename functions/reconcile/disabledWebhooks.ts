@@ -1,5 +1,5 @@
 import type { Webhooks } from '@google/genai';
-import { withSignal } from '../runtime/retry.ts';
+import { withSignal } from '../runtime/race.ts';
 import type { ReconcileRun } from './reconcileRun.ts';
 
 type Webhook = Webhooks.Webhook;

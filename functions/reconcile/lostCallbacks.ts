@@ -4,7 +4,7 @@ import { announcementOf } from '../model/eventTypes.ts';
 import { reconciledDelivery } from '../model/reconciledDelivery.ts';
 import type { PageStart } from '../store/queries.ts';
 import { positionOf, type RegisteredJob } from '../store/reconcilableJobs.ts';
-import { announceOverdue, HOLD_MILLIS, isHeld } from './overdueJobs.ts';
+import { announceOverdue } from './overdueJobs.ts';
 import { PAGE_SIZE, type ReconcileRun } from './reconcileRun.ts';
 
 const MAX_PAUSE_MILLIS = 21_600_000;
@@ -31,7 +31,7 @@ async function check(run: ReconcileRun, job: RegisteredJob): Promise<void> {
   const open =
     kind !== undefined && isDue
       ? await query(run, { ...job, kind })
-      : !isHeld(run, job) && (await jobs.defer(job, now(), run.forStore()));
+      : !job.isLeased && (await jobs.defer(job, now(), run.forStore()));
   if (open && open.since <= run.ago(config.overdueSeconds)) await announceOverdue(run, open);
 }
 
@@ -39,7 +39,7 @@ async function check(run: ReconcileRun, job: RegisteredJob): Promise<void> {
 async function query(run: ReconcileRun, job: QueriedJob): Promise<RegisteredJob | undefined> {
   const { jobs, log, now, config } = run.dependencies;
   const pause = Math.min(config.jobSeconds * 1_000 * 2 ** job.queries, MAX_PAUSE_MILLIS);
-  const times = { now: now(), nextAt: run.in(pause), heldUntil: run.in(HOLD_MILLIS) };
+  const times = { now: now(), nextAt: run.in(pause) };
   const claimed = await jobs.claimQuery(job, times, run.forStore());
   if (claimed === undefined) return undefined;
   const status = await statusOf(run, job);
@@ -57,7 +57,7 @@ async function statusOf(run: ReconcileRun, job: QueriedJob): Promise<JobStatus |
     return await readStatus(run.dependencies, job.kind, job.name, run.forItem().signal);
   } catch (error) {
     if (!(error instanceof GeminiError && error.httpStatus === 404 && error.isFinal)) throw error;
-    if (!job.isGone) run.fail(job.snapshot.id, error);
+    if (!job.isUnknown) run.fail(job.snapshot.id, error);
     return undefined;
   }
 }

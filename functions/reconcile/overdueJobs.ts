@@ -3,9 +3,6 @@ import type { PageStart } from '../store/queries.ts';
 import { positionOf, type RegisteredJob } from '../store/reconcilableJobs.ts';
 import { PAGE_SIZE, type ReconcileRun } from './reconcileRun.ts';
 
-/** Longer than it takes to query a job, to record its end and to publish it. */
-export const HOLD_MILLIS = 30_000;
-
 /**
  * Announces `job.overdue` for jobs without an end, newest first, up to a page on which all have been announced. A job
  * that is missed here is announced when it is silent.
@@ -22,12 +19,6 @@ export async function announceOverdueJobs(run: ReconcileRun, reserve: number): P
 
 export async function announceOverdue(run: ReconcileRun, job: RegisteredJob): Promise<void> {
   const { jobs, now } = run.dependencies;
-  if (job.isOverdueAnnounced || isHeld(run, job)) return;
-  if (!(await jobs.hold(job, run.in(HOLD_MILLIS), run.forStore()))) return;
+  if (job.isOverdueAnnounced || !(await jobs.claim(job, run.forStore()))) return;
   if (await run.announce(overdueDelivery(job, job.since, now()))) run.summary.overdue += 1;
-}
-
-/** Returns true while another run works on the job. */
-export function isHeld(run: ReconcileRun, { heldUntil }: RegisteredJob): boolean {
-  return heldUntil !== undefined && run.dependencies.now() < heldUntil;
 }

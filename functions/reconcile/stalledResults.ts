@@ -32,10 +32,13 @@ export async function restartStalledResults(run: ReconcileRun, reserve: number):
 }
 
 function isDue(run: ReconcileRun, job: RegisteredJob): boolean {
-  const { config, now } = run.dependencies;
+  const { config } = run.dependencies;
   const pauseSeconds = Math.min(config.pendingSeconds * PAUSE_FACTOR ** job.restarts, MAX_PAUSE_SECONDS);
-  const isRead = job.resultsLeaseUntil !== undefined && now() < job.resultsLeaseUntil;
-  return !isRead && job.resultsUpdatedAt <= run.ago(pauseSeconds) && job.stalledSince > run.ago(GIVE_UP_SECONDS);
+  return (
+    !job.areResultsLeased &&
+    job.resultsUpdatedAt <= run.ago(pauseSeconds) &&
+    job.stalledSince > run.ago(GIVE_UP_SECONDS)
+  );
 }
 
 /** Publishes the event again: fetchResults resumes, and other subscribers drop the repeat by its `ce-id`. */

@@ -1,5 +1,4 @@
 import type { EventHandler } from '../http/push.ts';
-import { favourMemory } from '../runtime/memory.ts';
 import { readResultsConfig } from './config.ts';
 
 /**
@@ -10,7 +9,6 @@ import { readResultsConfig } from './config.ts';
  */
 export function createFetchResults(variables: NodeJS.ProcessEnv): EventHandler {
   const config = readResultsConfig(variables);
-  favourMemory();
   const loaded = import('./runtime.ts').then(({ connectResults }) => connectResults(config));
   loaded.catch(() => {});
   return async (message) => await (await loaded)(message);

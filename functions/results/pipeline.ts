@@ -6,6 +6,7 @@ import { missingResults, type Progress } from '../model/progress.ts';
 import { type FunctionCall, MAX_MESSAGE_BYTES, ResultMessages } from '../model/result.ts';
 import type { Log } from '../observability/log.ts';
 import { Deadline } from '../runtime/deadline.ts';
+import { grpcStatusOf, isTransientStatus, Status } from '../runtime/grpcStatus.ts';
 import { retrying } from '../runtime/retry.ts';
 import { ServiceError } from '../runtime/serviceError.ts';
 import { type JobResults, RESULTS_LEASE_MILLIS, type ResultsClaim } from '../store/results.ts';
@@ -159,17 +160,10 @@ class Attempt {
   /** Retries as long as the attempt has time: Pub/Sub would only deliver the event again. */
   async #publish(messages: readonly Message[]): Promise<void> {
     const { publisher } = this.#dependencies;
-    let failure: unknown;
-    const publishing = async () =>
-      await publisher.publishAll('results', messages, Deadline.inMillis(PUBLISH_MILLIS)).catch((error: unknown) => {
-        failure = error;
-        throw error;
-      });
-    try {
-      await retrying(publishing, transienceOfPublishing, this.#signal);
-    } catch (error) {
-      throw this.#signal.aborted ? (failure ?? error) : error;
-    }
+    await retrying(async () => await publisher.publishAll('results', messages, Deadline.inMillis(PUBLISH_MILLIS)), {
+      transienceOf: transienceOfPublishing,
+      signal: this.#signal,
+    });
   }
 
   /** Function calls are never placed in the bucket: an agent needs them in the message. */
@@ -228,12 +222,7 @@ function leaseLost(): ServiceError {
   return new ServiceError('RESULTS_IN_PROGRESS', 'Another instance has taken over the results of this job.');
 }
 
-/** gRPC codes of failures that are not the request's fault. */
-const TRANSIENT_GRPC_CODES = new Set([1, 4, 8, 10, 13, 14]);
-
 function transienceOfPublishing(error: unknown): object | undefined {
   if (!(error instanceof ServiceError)) return undefined;
-  const { cause } = error;
-  const code = cause instanceof Error && 'code' in cause ? Number(cause.code) : 14;
-  return TRANSIENT_GRPC_CODES.has(code) ? {} : undefined;
+  return isTransientStatus(grpcStatusOf(error.cause) ?? Status.UNAVAILABLE) ? {} : undefined;
 }

@@ -1,9 +1,9 @@
+import { withTimeout } from './race.ts';
 import { ServiceError, type Reason } from './serviceError.ts';
 
 /**
- * The time that is left for one request, on a monotonic clock, handed down to every call that can wait.
- *
- * Client libraries retry in silence for a minute and more when their backend is down, so nothing is awaited without it.
+ * The end of the time for one request, on a monotonic clock. Every call that can wait takes it, because client libraries
+ * retry for a minute and more without a word while their backend is down.
  */
 export class Deadline {
   readonly #endsAt: number;
@@ -21,50 +21,41 @@ export class Deadline {
     return Math.max(0, this.#endsAt - performance.now());
   }
 
-  /** Aborted when the time is over. */
+  /** Aborts at the deadline. */
   get signal(): AbortSignal {
     return AbortSignal.timeout(Math.ceil(this.remainingMillis));
   }
 
   /**
-   * Stops work that nobody waits for any more, before it takes effect.
+   * Stops work before it takes effect, once its request has ended.
    *
-   * @throws {ServiceError} with `reason`, when the time is over.
+   * @throws {ServiceError} with `reason`, after the deadline.
    */
   requireTime(reason: Reason): void {
-    if (this.remainingMillis === 0)
-      throw new ServiceError(reason, 'The time for this delivery is over; send it again.');
+    if (this.remainingMillis === 0) throw new ServiceError(reason, 'The time for this request is over. Send it again.');
   }
 
-  /** An earlier deadline for one step; the whole request's where that comes first. */
+  /** Returns an earlier deadline for one step, or this one where it comes first. */
   atMost(millis: number): Deadline {
     return new Deadline(Math.min(this.#endsAt, performance.now() + millis));
   }
 
-  /** The same moment moved forward, so that something can still be done after a step has failed. */
+  /** Returns an earlier deadline that reserves `millis` for cleanup. */
   reserving(millis: number): Deadline {
     return new Deadline(this.#endsAt - millis);
   }
 
   /**
-   * Waits for `work`, and no longer than the deadline. The work itself is not undone: what it does later must be safe.
+   * Waits for work no longer than the deadline. The work itself continues: what it does later must be safe.
    *
-   * @throws {ServiceError} with `reason` when the time is over first; otherwise whatever `work` throws.
+   * @throws {ServiceError} with `reason` at the deadline; otherwise the failure of the work.
    */
   async race<T>(work: Promise<T>, reason: Reason, message: string): Promise<T> {
-    let timer: NodeJS.Timeout | undefined;
-    const over = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(new ServiceError(reason, message)), this.remainingMillis);
-    });
-    try {
-      return await Promise.race([work, over]);
-    } finally {
-      clearTimeout(timer);
-    }
+    return await withTimeout(work, this.remainingMillis, () => new ServiceError(reason, message));
   }
 
   /**
-   * Waits for a dependency, likewise, and gives each failure of it the same reason.
+   * Waits for a dependency in the same way, and gives every failure of it the same reason.
    *
    * @throws {ServiceError} with `reason`, and the failure as its cause.
    */

@@ -1,21 +1,21 @@
 /**
- * A queue for each key: whoever takes a turn waits for those before, whether they succeed or not.
+ * A queue for each key: work waits for the work before it, whether that succeeds or fails.
  *
- * Many writers of one document at once would take it from each other again and again; inside an instance they need not.
+ * Writers of one document in one instance would make each other's commits fail again and again.
  */
 export class KeyedMutex {
   readonly #last = new Map<string, Promise<unknown>>();
 
-  /** @param work is told whether it has had to wait: what was read before may have changed. */
-  async take<T>(key: string, work: (hasWaited: boolean) => Promise<T>): Promise<T> {
+  /** @param work takes `true` where it has waited, so that what was read before may have changed. */
+  async run<T>(key: string, work: (hasWaited: boolean) => Promise<T>): Promise<T> {
     const last = this.#last.get(key);
     const afterwards = async () => await work(true);
-    const turn = last ? last.then(afterwards, afterwards) : work(false);
-    this.#last.set(key, turn);
+    const running = last ? last.then(afterwards, afterwards) : work(false);
+    this.#last.set(key, running);
     try {
-      return await turn;
+      return await running;
     } finally {
-      if (this.#last.get(key) === turn) this.#last.delete(key);
+      if (this.#last.get(key) === running) this.#last.delete(key);
     }
   }
 }

@@ -1,72 +1,85 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import pRetry from 'p-retry';
 
-/** What is worth another try, and how long the other side wants to be left alone. */
-export type Transience = (error: unknown) => { readonly retryAfterSeconds?: number | undefined } | undefined;
+/** The pauses between attempts: each twice as long as the last up to a maximum, with jitter. */
+interface Pauses {
+  readonly firstMillis: number;
+  readonly maxMillis: number;
+}
 
-const FIRST_PAUSE_MILLIS = 500;
-export const LONGEST_PAUSE_MILLIS = 16_000;
+/** Pauses for a service that is overloaded or unreachable. */
+export const SERVICE_PAUSES: Pauses = { firstMillis: 500, maxMillis: 16_000 };
+
+/** Describes a failure that is worth another attempt, and the pause that the other side asks for. */
+type Transience = (error: unknown) => { readonly retryAfterSeconds?: number | undefined } | undefined;
+
+export interface RetryOptions {
+  /** Returns `undefined` for a failure that no other attempt can mend. */
+  readonly transienceOf: Transience;
+  readonly pauses?: Pauses;
+  readonly signal?: AbortSignal | undefined;
+}
 
 /**
- * Pauses between tries that failed: each twice as long as the last, with jitter, so that many instances do not come back
- * at the same moment. Progress in between starts them anew.
+ * Repeats work until it succeeds, fails for good, or the signal aborts.
+ *
+ * @throws the failure that is not transient; when the signal aborts, the last failure, or the signal's reason where there
+ *   was none.
  */
+export async function retrying<T>(work: () => Promise<T>, options: RetryOptions): Promise<T> {
+  const { transienceOf, pauses = SERVICE_PAUSES, signal } = options;
+  const outcome: { result?: { readonly value: T }; failure?: { readonly error: unknown } } = {};
+  const attempt = async () => {
+    try {
+      outcome.result = { value: await work() };
+    } catch (error) {
+      if (!signal?.aborted || error !== signal.reason) outcome.failure = { error };
+      throw error;
+    }
+  };
+  try {
+    await pRetry(attempt, {
+      retries: Infinity,
+      minTimeout: pauses.firstMillis,
+      maxTimeout: pauses.maxMillis,
+      randomize: true,
+      ...(signal ? { signal } : {}),
+      shouldRetry: ({ error }) => transienceOf(error) !== undefined,
+      onFailedAttempt: async ({ error }) => {
+        signal?.throwIfAborted();
+        await pause((transienceOf(error)?.retryAfterSeconds ?? 0) * 1_000, signal);
+      },
+    });
+  } catch (error) {
+    // An abort after the work has succeeded does not undo it.
+    if (outcome.result === undefined) throw signal?.aborted && outcome.failure ? outcome.failure.error : error;
+  }
+  if (outcome.result === undefined) throw new Error('The retries ended without a result.');
+  return outcome.result.value;
+}
+
+/** The pauses of a read that resumes where it stopped: progress starts them anew. */
 export class Backoff {
-  #tries = 0;
+  #failures = 0;
 
   reset(): void {
-    this.#tries = 0;
+    this.#failures = 0;
   }
 
-  /** @throws the signal's reason, when it is aborted meanwhile. */
-  async pause(signal: AbortSignal, atLeastSeconds = 0): Promise<void> {
-    const growing = Math.min(LONGEST_PAUSE_MILLIS, FIRST_PAUSE_MILLIS * 2 ** this.#tries);
-    this.#tries += 1;
-    await pause(Math.max(growing * (0.5 + Math.random() / 2), atLeastSeconds * 1_000), signal);
-  }
-}
-
-/**
- * Does work until it succeeds, fails for good, or the signal ends it.
- *
- * @throws whatever the work threw last where trying again is no use, otherwise the signal's reason.
- */
-export async function retrying<T>(work: () => Promise<T>, isTransient: Transience, signal: AbortSignal): Promise<T> {
-  const backoff = new Backoff();
-  for (;;) {
-    signal.throwIfAborted();
-    try {
-      return await work();
-    } catch (error) {
-      signal.throwIfAborted();
-      const transient = isTransient(error);
-      if (transient === undefined) throw error;
-      await backoff.pause(signal, transient.retryAfterSeconds);
-    }
+  /** @throws the signal's reason, when it aborts during the pause. */
+  async pause(signal: AbortSignal, retryAfterSeconds = 0): Promise<void> {
+    const { firstMillis, maxMillis } = SERVICE_PAUSES;
+    const growing = Math.min(maxMillis, firstMillis * 2 ** this.#failures);
+    this.#failures += 1;
+    await pause(Math.max(growing * (0.5 + Math.random() / 2), retryAfterSeconds * 1_000), signal);
   }
 }
 
-/**
- * Waits for work no longer than a signal lets it. Not all that is given a signal ends with it: of a `Request` that has
- * been collected as garbage, `fetch` no longer hears.
- *
- * @throws the signal's reason, when it is aborted first; otherwise whatever the work throws.
- */
-export async function withSignal<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const abort = () => reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  if (signal.aborted) abort();
+async function pause(millis: number, signal: AbortSignal | undefined): Promise<void> {
+  if (millis === 0) return;
   try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
-}
-
-async function pause(millis: number, signal: AbortSignal): Promise<void> {
-  try {
-    await sleep(millis, undefined, { signal });
+    await sleep(millis, undefined, signal ? { signal } : {});
   } catch {
-    signal.throwIfAborted();
+    signal?.throwIfAborted();
   }
 }

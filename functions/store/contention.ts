@@ -1,20 +1,20 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Deadline } from '../runtime/deadline.ts';
-import { isContention } from './grpc.ts';
+import { isContention } from '../runtime/grpcStatus.ts';
+import { retrying } from '../runtime/retry.ts';
+
+const PAUSES = { firstMillis: 5, maxMillis: 100 };
 
 /**
- * An optimistic transaction: where a document has changed between reading and writing, it is read and decided again.
+ * Runs an optimistic transaction: where a document has changed between the read and the write, the attempt is repeated.
  *
- * @throws {ServiceError} `STORE_UNAVAILABLE` when the time is over.
+ * @throws {ServiceError} `STORE_UNAVAILABLE` at the deadline.
  */
 export async function untilDecided<T>(deadline: Deadline, attempt: () => Promise<T>): Promise<T> {
-  for (let tries = 1; ; tries++) {
-    deadline.requireTime('STORE_UNAVAILABLE');
-    try {
+  return await retrying(
+    async () => {
+      deadline.requireTime('STORE_UNAVAILABLE');
       return await attempt();
-    } catch (error) {
-      if (!isContention(error)) throw error;
-      await sleep(Math.random() * Math.min(10 * tries, 100));
-    }
-  }
+    },
+    { pauses: PAUSES, transienceOf: (error) => (isContention(error) ? {} : undefined) },
+  );
 }

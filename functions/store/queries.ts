@@ -1,11 +1,11 @@
 import { FieldPath, type Firestore, type Query, type QueryDocumentSnapshot } from '@google-cloud/firestore';
 
 /**
- * Every query of the project stands here, because an index that is missing is told by Firestore only, and by no emulator:
- * a test compares them with the index file, and another one finds those that stand elsewhere.
+ * All queries of the project: Firestore refuses a query without its index, but no emulator does. A test compares them with
+ * the index file, and another test finds queries elsewhere.
  */
 
-/** Of what is looked after: a field that is one of some values, and a time to order by. */
+/** A query for a field that has one of some values, ordered by a time. */
 export interface QueryShape {
   readonly collection: string;
   readonly field: string;
@@ -14,7 +14,7 @@ export interface QueryShape {
   readonly direction: 'asc' | 'desc';
 }
 
-/** A job that may still end. */
+/** The states of a job without an end. */
 const OPEN = ['submitted', 'running', 'unknown'] as const;
 
 export const QUERIES = {
@@ -55,7 +55,7 @@ export const QUERIES = {
   },
 } as const satisfies Record<string, QueryShape>;
 
-/** Where a page begins: behind the last document of the one before. */
+/** The last document of the page before. */
 export type PageStart = QueryDocumentSnapshot;
 
 /** The part of a query that is read. */
@@ -121,14 +121,14 @@ export function olderThan(query: Query, { orderBy }: NewestShape, before: Date):
   return query.where(orderBy, '<', before);
 }
 
-/** The path of a job's field by which alone jobs are found, which its index is for. */
+/** The field by which submitJob finds the job of a lost answer; the index is for this query alone. */
 export const SUBMISSION_FIELD = 'userMetadata.submission_id';
 
 export function jobOfSubmission(firestore: Firestore, submissionId: string): Query {
   return firestore.collection('jobs').where(SUBMISSION_FIELD, '==', submissionId).limit(1);
 }
 
-/** Documents by their ids, which needs no index. */
+/** Returns the query for documents by their ids, which needs no index. */
 export function jobsWithIds(firestore: Firestore, ids: readonly string[]): Query {
   return firestore.collection('jobs').where(FieldPath.documentId(), 'in', ids);
 }

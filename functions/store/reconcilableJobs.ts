@@ -1,30 +1,44 @@
-import { type DocumentData, FieldValue, type Firestore, Timestamp } from '@google-cloud/firestore';
-import type { KnownJob } from '../model/reconciledDelivery.ts';
+import { randomUUID } from 'node:crypto';
+import {
+  type DocumentData,
+  FieldValue,
+  type Firestore,
+  type QueryDocumentSnapshot,
+  type Timestamp,
+} from '@google-cloud/firestore';
 import type { JobState } from '../model/eventTypes.ts';
+import { isLeased } from '../model/lease.ts';
+import type { KnownJob } from '../model/reconciledDelivery.ts';
 import type { Deadline } from '../runtime/deadline.ts';
-import { isContention } from './grpc.ts';
-import { readJob } from './jobs.ts';
+import { isContention } from '../runtime/grpcStatus.ts';
+import { under } from './documents/converter.ts';
+import { announcedBy, JOB, type JobDocument } from './documents/job.ts';
+import { foundIn, leaseFrom, NO_LEASE } from './lease.ts';
 import { type PageStart, QUERIES, queryOf, type QueryRange } from './queries.ts';
+
+/** A run's time for one job: longer than it takes to query the job, to record its end and to publish it. */
+const LEASE_MILLIS = 30_000;
 
 /** A job as a reconciler sees it. */
 export interface RegisteredJob extends KnownJob {
-  readonly snapshot: PageStart;
+  readonly snapshot: QueryDocumentSnapshot<JobDocument>;
   readonly state: JobState;
   readonly since: Date;
   /** The version of its record that this is. */
   readonly version: Timestamp;
-  /** How often Gemini was queried about it without an end. */
+  /** Queries of Gemini that found no end. */
   readonly queries: number;
   /** The earliest time of the next query. */
   readonly nextAt: Date | undefined;
-  /** Until then one run works on it. */
-  readonly heldUntil: Date | undefined;
+  /** True while another run works on it. */
+  readonly isLeased: boolean;
   /** Gemini did not know it at the last query. */
-  readonly isGone: boolean;
+  readonly isUnknown: boolean;
   readonly isOverdueAnnounced: boolean;
   /** The webhook-id of the delivery that announced the results. */
   readonly announcedBy: string | undefined;
-  readonly resultsLeaseUntil: Date | undefined;
+  /** True while an instance reads the results. */
+  readonly areResultsLeased: boolean;
   readonly resultsUpdatedAt: Date;
   /** Restarts since results were last published. */
   readonly restarts: number;
@@ -34,9 +48,17 @@ export interface RegisteredJob extends KnownJob {
 
 type Query = 'silentJobs' | 'overdueJobs' | 'stalledResults';
 
-/** The records of jobs, as the reconciler reads and changes them. */
+const UNAVAILABLE = ['STORE_UNAVAILABLE', 'Firestore did not answer in time.'] as const;
+
+/**
+ * The records of jobs, as the reconciler reads and changes them.
+ *
+ * Every change returns the job as it is afterwards, or `undefined` where its record has changed since it was read: then an
+ * event or another run was faster.
+ */
 export class ReconcilableJobs {
   readonly #firestore: Firestore;
+  readonly #owner = randomUUID();
 
   constructor(firestore: Firestore) {
     this.#firestore = firestore;
@@ -44,28 +66,26 @@ export class ReconcilableJobs {
 
   /** Returns one page of a query's jobs. */
   async page(query: Query, range: QueryRange, deadline: Deadline): Promise<readonly RegisteredJob[]> {
-    const found = queryOf(this.#firestore, QUERIES[query], range).get();
-    const { docs } = await deadline.wait(found, 'STORE_UNAVAILABLE', 'Firestore did not answer in time.');
+    const found = queryOf(this.#firestore, QUERIES[query], range).withConverter(JOB).get();
+    const { docs } = await deadline.wait(found, ...UNAVAILABLE);
     return docs.map(readRegistered);
   }
 
-  /**
-   * Records a query of a job before it is sent, so that only one of several runs sends it.
-   *
-   * @returns the job as it is now; `undefined`, here and below, where its record has changed since it was read.
-   */
+  /** Records a query of a job before it is sent, so that only one of several runs sends it. */
   async claimQuery(
     job: RegisteredJob,
-    { now, nextAt, heldUntil }: { readonly now: Date; readonly nextAt: Date; readonly heldUntil: Date },
+    { now, nextAt }: { readonly now: Date; readonly nextAt: Date },
     deadline: Deadline,
   ): Promise<RegisteredJob | undefined> {
-    const reconcile = { asked: job.queries + 1, nextAt, heldUntil };
-    return await this.#change(job, { updatedAt: now, reconcile }, deadline);
+    const query = under('reconcile', { queries: job.queries + 1, nextAt, unknown: FieldValue.delete() });
+    const lease = await this.#newLease(job, deadline);
+    return lease && (await this.#change(job, { updatedAt: now, ...query, ...lease.fields }, deadline));
   }
 
-  /** Claims a job in order to announce something about it. */
-  async hold(job: RegisteredJob, heldUntil: Date, deadline: Deadline): Promise<RegisteredJob | undefined> {
-    return await this.#change(job, { 'reconcile.heldUntil': heldUntil }, deadline);
+  /** Claims a job in order to announce something about it, unless another run works on it. */
+  async claim(job: RegisteredJob, deadline: Deadline): Promise<RegisteredJob | undefined> {
+    const lease = await this.#newLease(job, deadline);
+    return lease && !lease.isHeld ? await this.#change(job, lease.fields, deadline) : undefined;
   }
 
   /** Moves a job that cannot be queried to the back of the queue. */
@@ -73,74 +93,77 @@ export class ReconcilableJobs {
     return await this.#change(job, { updatedAt: now }, deadline);
   }
 
-  /**
-   * Claims the restart of a job's results.
-   *
-   * @returns `false` where the record has changed since it was read.
-   */
-  async claimRestart(job: RegisteredJob, now: Date, deadline: Deadline): Promise<boolean> {
+  /** Claims the restart of a job's results. */
+  async claimRestart(job: RegisteredJob, now: Date, deadline: Deadline): Promise<RegisteredJob | undefined> {
     const results = { updatedAt: now, restarts: job.restarts + 1, stalledSince: job.stalledSince };
-    const fields = Object.fromEntries(Object.entries(results).map(([name, value]) => [`results.${name}`, value]));
-    return (await this.#change(job, fields, deadline)) !== undefined;
+    return await this.#change(job, under('results', results), deadline);
   }
 
   /** Records that a claimed job has not ended at Gemini. */
   async markRunning(job: RegisteredJob, deadline: Deadline): Promise<RegisteredJob | undefined> {
-    return await this.#change(job, { state: 'running', ...NOT_HELD }, deadline);
+    return await this.#change(job, { state: 'running', ...under('reconcile', NO_LEASE) }, deadline);
   }
 
   /** Records that Gemini does not know a claimed job. */
   async markUnknown(job: RegisteredJob, nextAt: Date, deadline: Deadline): Promise<RegisteredJob | undefined> {
-    const gone = { state: 'unknown', 'reconcile.gone': true, 'reconcile.nextAt': nextAt };
-    return await this.#change(job, { ...gone, ...NOT_HELD }, deadline);
+    const unknown = under('reconcile', { unknown: true, nextAt, ...NO_LEASE });
+    return await this.#change(job, { state: 'unknown', ...unknown }, deadline);
+  }
+
+  /** Reads the time and the lease again: the page may be older than a lease is long. */
+  async #newLease(job: RegisteredJob, deadline: Deadline): Promise<NewLease | undefined> {
+    const found = foundIn(await deadline.wait(job.snapshot.ref.get(), ...UNAVAILABLE));
+    if (found === undefined || !found.unchanged.lastUpdateTime.isEqual(job.version)) return undefined;
+    const { record, readTime } = found;
+    const isHeld = isLeased(record.reconcile ?? {}, readTime.toDate());
+    return { isHeld, fields: under('reconcile', leaseFrom(readTime, this.#owner, LEASE_MILLIS)) };
   }
 
   async #change(job: RegisteredJob, fields: DocumentData, deadline: Deadline): Promise<RegisteredJob | undefined> {
     const changing = job.snapshot.ref.update(fields, { lastUpdateTime: job.version }).then(
-      ({ writeTime }) => ({ ...job, version: writeTime, heldUntil: undefined }),
+      ({ writeTime }) => ({ ...job, version: writeTime, isLeased: false }),
       (error: unknown) => {
         if (isContention(error)) return undefined;
         throw error;
       },
     );
-    return await deadline.wait(changing, 'STORE_UNAVAILABLE', 'Firestore did not answer in time.');
+    return await deadline.wait(changing, ...UNAVAILABLE);
   }
 }
 
-const NOT_HELD = { 'reconcile.heldUntil': FieldValue.delete() };
+interface NewLease {
+  /** True while another run's lease lasts. */
+  readonly isHeld: boolean;
+  readonly fields: DocumentData;
+}
 
-function readRegistered(snapshot: PageStart): RegisteredJob {
-  const data = snapshot.data();
-  const job = readJob(snapshot);
-  const timeline = job?.timeline ?? [];
-  const results = (data['results'] ?? {}) as DocumentData;
-  const reconcile = (data['reconcile'] ?? {}) as DocumentData;
+function readRegistered(snapshot: QueryDocumentSnapshot<JobDocument>): RegisteredJob {
+  const { jobId, kind, state, route, timeline, submittedAt, createdAt, reconcile = {}, ...job } = snapshot.data();
+  const { results } = job;
+  const readAt = snapshot.readTime.toDate();
+  const resultsUpdatedAt = results?.updatedAt ?? new Date(0);
   return {
     snapshot,
-    name: job?.jobId ?? '',
-    kind: job?.kind ?? 'unknown',
-    state: job?.state ?? 'unknown',
-    route: data['route'] as string | undefined,
-    since: timeOf(data['submittedAt']) ?? timeOf(data['createdAt']) ?? new Date(0),
+    name: jobId,
+    kind,
+    state,
+    route,
+    since: submittedAt ?? createdAt ?? new Date(0),
     version: snapshot.updateTime,
-    queries: Number(reconcile['asked'] ?? 0),
-    nextAt: timeOf(reconcile['nextAt']),
-    heldUntil: timeOf(reconcile['heldUntil']),
-    isGone: reconcile['gone'] === true,
-    isOverdueAnnounced: timeline.some(({ type }) => type === 'job.overdue'),
-    announcedBy: timeline.find(({ type }) => type === results['event'])?.webhookId,
-    resultsLeaseUntil: timeOf(results['leaseUntil']),
-    resultsUpdatedAt: timeOf(results['updatedAt']) ?? new Date(0),
-    restarts: Number(results['restarts'] ?? 0),
-    stalledSince: timeOf(results['stalledSince']) ?? timeOf(results['updatedAt']) ?? new Date(0),
+    queries: reconcile.queries ?? 0,
+    nextAt: reconcile.nextAt,
+    isLeased: isLeased(reconcile, readAt),
+    isUnknown: reconcile.unknown === true,
+    isOverdueAnnounced: timeline?.some(({ type }) => type === 'job.overdue') ?? false,
+    announcedBy: announcedBy(snapshot.data()),
+    areResultsLeased: isLeased(results ?? {}, readAt),
+    resultsUpdatedAt,
+    restarts: results?.restarts ?? 0,
+    stalledSince: results?.stalledSince ?? resultsUpdatedAt,
   };
 }
 
 /** Returns the position of a job in the query that it was found by. */
 export function positionOf({ snapshot }: RegisteredJob): PageStart {
   return snapshot;
-}
-
-function timeOf(value: unknown): Date | undefined {
-  return value instanceof Timestamp ? value.toDate() : undefined;
 }

@@ -1,31 +1,20 @@
 import { randomUUID } from 'node:crypto';
-import {
-  type DocumentData,
-  type DocumentReference,
-  type DocumentSnapshot,
-  FieldValue,
-  type Firestore,
-  Timestamp,
-} from '@google-cloud/firestore';
+import { type DocumentReference, type DocumentSnapshot, FieldValue, type Firestore } from '@google-cloud/firestore';
 import { stateOf } from '../model/eventTypes.ts';
-import { type JobKind, jobDocumentId } from '../model/jobName.ts';
-import {
-  announcesResults,
-  decideResults,
-  missingResults,
-  type Progress,
-  type ResultsRecord,
-} from '../model/progress.ts';
-import type { TokenUsage } from '../model/tokenUsage.ts';
+import type { JobKind } from '../model/jobName.ts';
+import { decideResults, missingResults, type Progress } from '../model/progress.ts';
 import type { Deadline } from '../runtime/deadline.ts';
 import { untilDecided } from './contention.ts';
+import { type Change, orDelete, under } from './documents/converter.ts';
+import { type JobDocument, jobIn, type ResultsFields, resultsOf } from './documents/job.ts';
+import { foundIn, leaseFrom, NO_LEASE, RELEASED, secondsLeft, writeIfOwner } from './lease.ts';
 
-/** An instance that is gone is noticed after so long; one that works renews it much more often. */
+/** The lease of an attempt. An attempt renews it every few seconds, so that a killed instance is noticed after this time. */
 export const RESULTS_LEASE_MILLIS = 10_000;
 
 /** The right to publish a job's results and to record their progress. */
 export interface ResultsClaim {
-  readonly document: DocumentReference;
+  readonly document: DocumentReference<JobDocument>;
   readonly owner: string;
   /** The number of results that were published when it was claimed. */
   readonly publishedBefore: number;
@@ -36,13 +25,19 @@ export type ResultsClaimed =
   | { readonly status: 'in_progress'; readonly retryAfterSeconds: number }
   | { readonly status: 'done' };
 
-const UNAVAILABLE = ['STORE_UNAVAILABLE', 'Firestore did not answer in time; the event is to be sent again.'] as const;
+interface CodedError {
+  readonly code: string;
+  readonly message: string;
+}
+
+const UNAVAILABLE = ['STORE_UNAVAILABLE', 'Firestore did not answer in time. Deliver the event again.'] as const;
 
 /**
- * The progress of results, the map `results` in a job's record.
+ * The progress of results: the map `results` in a job's record. It holds a lease, so that one instance reads a job's
+ * output, and the position, so that the next attempt resumes there.
  *
- * Beside what people read it holds a lease, so that one instance works on a job, and the position, so that another goes
- * on from there. Every change is an optimistic transaction, as with deliveries.
+ * Every method throws {@link ServiceError} `STORE_UNAVAILABLE`. Those that take a claim return `false`, and write nothing,
+ * where another owner has acquired the lease.
  */
 export class JobResults {
   readonly #firestore: Firestore;
@@ -51,47 +46,35 @@ export class JobResults {
     this.#firestore = firestore;
   }
 
-  /** @throws {ServiceError} `STORE_UNAVAILABLE` */
   async claim(
     job: { readonly name: string; readonly kind: JobKind },
     eventType: string,
     deadline: Deadline,
   ): Promise<ResultsClaimed> {
     const owner = randomUUID();
-    const document = this.#firestore.doc(`jobs/${jobDocumentId(job.name)}`);
-    const claiming = untilDecided(deadline, async () => {
+    const document = jobIn(this.#firestore, job.name);
+    const claiming = untilDecided(deadline, async (): Promise<ResultsClaimed> => {
       const snapshot = await document.get();
       const now = snapshot.readTime.toDate();
-      const decision = decideResults(readResults(snapshot), eventType, owner, now);
-      if (decision.action === 'done') return { status: 'done' } as const;
-      if (decision.action === 'wait') {
-        const seconds = Math.max(1, Math.ceil((decision.until.getTime() - now.getTime()) / 1_000));
-        return { status: 'in_progress', retryAfterSeconds: seconds } as const;
-      }
-      await take(
-        snapshot,
-        { ...recordOf(decision.from), ...leaseOf(snapshot, owner), event: eventType },
-        job,
-        eventType,
-      );
-      return {
-        status: 'claimed',
-        claim: { document, owner, publishedBefore: decision.from.published },
-        from: decision.from,
-      } as const;
+      const record = snapshot.data();
+      const stored = record && resultsOf(record);
+      const decision = decideResults(stored, eventType, owner, now);
+      if (decision.action === 'done') return { status: 'done' };
+      if (decision.action === 'wait')
+        return { status: 'in_progress', retryAfterSeconds: secondsLeft(stored ?? {}, now, RESULTS_LEASE_MILLIS) };
+      const { from } = decision;
+      const lease = leaseFrom(snapshot.readTime, owner, RESULTS_LEASE_MILLIS);
+      await acquire(snapshot, { ...progressOf(from), ...lease, event: eventType }, job, eventType);
+      return { status: 'claimed', claim: { document, owner, publishedBefore: from.published }, from };
     });
     return await deadline.wait(claiming, ...UNAVAILABLE);
   }
 
-  /**
-   * Says how far the results are, and holds the lease for longer.
-   *
-   * @returns whether the claim still held; another owner's progress is left alone.
-   */
+  /** Records the progress and renews the lease. */
   async advance(claim: ResultsClaim, progress: Progress, deadline: Deadline): Promise<boolean> {
-    return await this.#change(claim, deadline, (snapshot) => ({
-      ...recordOf(progress),
-      ...leaseOf(snapshot, claim.owner),
+    return await this.#write(claim, deadline, (_results, snapshot) => ({
+      ...progressOf(progress),
+      ...leaseFrom(snapshot.readTime, claim.owner, RESULTS_LEASE_MILLIS),
       ...(hasProgress(claim, progress) ? NOT_STALLED : {}),
     }));
   }
@@ -104,59 +87,52 @@ export class JobResults {
   async release(
     claim: ResultsClaim,
     progress: Progress,
-    error: { readonly code: string; readonly message: string } | undefined,
+    error: CodedError | undefined,
     deadline: Deadline,
   ): Promise<boolean> {
-    return await this.#change(claim, deadline, (snapshot) => ({
-      ...recordOf(progress),
-      ...NO_LEASE,
-      ...(hasProgress(claim, progress) ? NOT_STALLED : stalledAt(snapshot)),
-      lastError: error ? lastErrorOf(error) : FieldValue.delete(),
+    return await this.#write(claim, deadline, (results, { readTime }) => ({
+      ...progressOf(progress),
+      ...RELEASED,
+      ...(hasProgress(claim, progress) ? NOT_STALLED : { stalledSince: results.stalledSince ?? readTime.toDate() }),
+      lastError: orDelete(error && lastErrorOf(error, readTime.toDate())),
     }));
   }
 
   async complete(claim: ResultsClaim, progress: Progress, deadline: Deadline): Promise<boolean> {
-    const missing = missingResults(progress) ?? FieldValue.delete();
-    const order = FieldValue.delete();
-    const all = { ...recordOf(progress), state: 'complete', total: progress.published, missing, order };
-    return await this.#change(claim, deadline, () => ({ ...all, ...NO_LEASE, ...ENDED }));
+    const missing = orDelete(missingResults(progress));
+    const completed = { state: 'complete' as const, total: progress.published, missing, order: FieldValue.delete() };
+    return await this.#write(claim, deadline, () => ({ ...progressOf(progress), ...completed, ...NO_LEASE, ...ENDED }));
   }
 
-  async fail(
-    claim: ResultsClaim,
-    progress: Progress,
-    error: { readonly code: string; readonly message: string },
-    deadline: Deadline,
-  ): Promise<boolean> {
-    const failed = { ...recordOf(progress), state: 'failed', error };
-    return await this.#change(claim, deadline, () => ({ ...failed, ...NO_LEASE, ...ENDED }));
+  async fail(claim: ResultsClaim, progress: Progress, error: CodedError, deadline: Deadline): Promise<boolean> {
+    const failed = { state: 'failed' as const, error };
+    return await this.#write(claim, deadline, () => ({ ...progressOf(progress), ...failed, ...NO_LEASE, ...ENDED }));
   }
 
-  /** The record is read before each change, since events of the job may have changed it meanwhile. */
-  async #change(
+  async #write(
     { document, owner }: ResultsClaim,
     deadline: Deadline,
-    fieldsOf: (snapshot: DocumentSnapshot) => DocumentData,
+    changeOf: (
+      results: ResultsFields,
+      snapshot: Pick<DocumentSnapshot<JobDocument>, 'readTime'>,
+    ) => Change<ResultsFields>,
   ): Promise<boolean> {
-    const changing = untilDecided(deadline, async () => {
-      const snapshot = await document.get();
-      if (snapshot.get('results.leaseOwner') !== owner || snapshot.updateTime === undefined) return false;
-      await document.update(nested(fieldsOf(snapshot)), { lastUpdateTime: snapshot.updateTime });
-      return true;
-    });
-    return await deadline.wait(changing, ...UNAVAILABLE);
+    const writing = writeIfOwner(
+      document,
+      owner,
+      {
+        leaseOf: ({ results }) => results,
+        write: async ({ ref, record, readTime, unchanged }) =>
+          record.results && (await ref.update(under('results', changeOf(record.results, { readTime })), unchanged)),
+      },
+      deadline,
+    );
+    return await deadline.wait(writing, ...UNAVAILABLE);
   }
 }
 
-/** The results that an event announces, for the record of its job; nothing where that has them, or none are to come. */
-export function announcedResults(snapshot: DocumentSnapshot, eventType: string): DocumentData | undefined {
-  if (!announcesResults(readResults(snapshot), eventType)) return undefined;
-  return { state: 'pending', event: eventType, updatedAt: FieldValue.serverTimestamp() };
-}
-
-const NO_LEASE: DocumentData = { leaseOwner: FieldValue.delete(), leaseUntil: FieldValue.delete() };
-const NOT_STALLED: DocumentData = { restarts: FieldValue.delete(), stalledSince: FieldValue.delete() };
-const ENDED: DocumentData = { ...NOT_STALLED, lastError: FieldValue.delete() };
+const NOT_STALLED: Change<ResultsFields> = { restarts: FieldValue.delete(), stalledSince: FieldValue.delete() };
+const ENDED: Change<ResultsFields> = { ...NOT_STALLED, lastError: FieldValue.delete() };
 
 const MAX_ERROR_MESSAGE_LENGTH = 1_024;
 
@@ -164,73 +140,46 @@ function hasProgress({ publishedBefore }: ResultsClaim, { published }: Progress)
   return published > publishedBefore;
 }
 
-/** Keeps the time since which no result was published. */
-function stalledAt(snapshot: DocumentSnapshot): DocumentData {
-  return { stalledSince: (snapshot.get('results.stalledSince') as unknown) ?? snapshot.readTime };
+function lastErrorOf({ code, message }: CodedError, at: Date): NonNullable<ResultsFields['lastError']> {
+  return { code, message: message.slice(0, MAX_ERROR_MESSAGE_LENGTH).toWellFormed(), at };
 }
 
-function lastErrorOf({ code, message }: { readonly code: string; readonly message: string }): DocumentData {
-  return { code, message: message.slice(0, MAX_ERROR_MESSAGE_LENGTH).toWellFormed(), at: FieldValue.serverTimestamp() };
-}
-
-/** An event that comes before its job's record, or after it was removed, makes one. */
-async function take(
-  snapshot: DocumentSnapshot,
-  results: DocumentData,
+/** Writes a claim. An event that arrives before its job's record, or after its removal, creates one. */
+async function acquire(
+  snapshot: DocumentSnapshot<JobDocument>,
+  results: Change<ResultsFields>,
   job: { readonly name: string; readonly kind: JobKind },
   eventType: string,
 ): Promise<void> {
-  if (snapshot.updateTime) {
-    const isSameEvent = snapshot.get('results.event') === eventType;
+  const found = foundIn(snapshot);
+  if (found) {
+    const isSameEvent = found.record.results?.event === eventType;
     const former = { error: FieldValue.delete(), ...(isSameEvent ? {} : ENDED) };
-    const fields = nested({ ...results, ...former });
-    await snapshot.ref.update(fields, { lastUpdateTime: snapshot.updateTime });
+    await found.ref.update(under('results', { ...results, ...former }), found.unchanged);
   } else {
     const times = { createdAt: FieldValue.serverTimestamp(), updatedAt: FieldValue.serverTimestamp() };
     const fields = { jobId: job.name.toWellFormed(), kind: job.kind, state: stateOf(eventType), ...times };
-    await snapshot.ref.create({ ...fields, results: withoutRemovals(results) });
+    await snapshot.ref.create({ ...fields, results: withoutRemovals(results) as ResultsFields });
   }
 }
 
-/** A field that an earlier attempt has left and that the progress does not have is removed. */
-function recordOf({ position, published, failed, total, expected, usage, order }: Progress): DocumentData {
-  const optional = Object.entries({ total, expected, usage, order });
-  const fields = optional.map(([name, value]) => [name, value ?? FieldValue.delete()] as const);
-  const updatedAt = FieldValue.serverTimestamp();
-  return { state: 'running', position, published, failed, updatedAt, ...Object.fromEntries(fields) };
-}
-
-/** A new record has nothing to remove. */
-function withoutRemovals(fields: DocumentData): DocumentData {
-  const kept = Object.entries(fields).filter(
-    ([, value]) => !(value instanceof FieldValue && value.isEqual(FieldValue.delete())),
-  );
-  return Object.fromEntries(kept);
-}
-
-function leaseOf({ readTime }: DocumentSnapshot, owner: string): DocumentData {
-  return { leaseOwner: owner, leaseUntil: Timestamp.fromMillis(readTime.toMillis() + RESULTS_LEASE_MILLIS) };
-}
-
-function nested(results: DocumentData): DocumentData {
-  return Object.fromEntries(Object.entries(results).map(([name, value]) => [`results.${name}`, value as unknown]));
-}
-
-function readResults(snapshot: DocumentSnapshot): ResultsRecord | undefined {
-  const results = snapshot.get('results') as DocumentData | undefined;
-  if (results === undefined) return undefined;
-  const leaseUntil: unknown = results['leaseUntil'];
+/** Returns the progress to write. A field of an earlier attempt that this progress does not have is removed. */
+function progressOf({ position, published, failed, total, expected, usage, order }: Progress): Change<ResultsFields> {
   return {
-    state: results['state'] as ResultsRecord['state'],
-    position: Number(results['position'] ?? 0),
-    published: Number(results['published'] ?? 0),
-    failed: Number(results['failed'] ?? 0),
-    total: results['total'] as number | undefined,
-    expected: results['expected'] as number | undefined,
-    usage: results['usage'] as TokenUsage | undefined,
-    order: results['order'] as Buffer | undefined,
-    event: results['event'] as string | undefined,
-    leaseOwner: results['leaseOwner'] as string | undefined,
-    leaseUntil: leaseUntil instanceof Timestamp ? leaseUntil.toDate() : undefined,
+    state: 'running',
+    position,
+    published,
+    failed,
+    total: orDelete(total),
+    expected: orDelete(expected),
+    usage: orDelete(usage),
+    order: orDelete(order),
+    updatedAt: FieldValue.serverTimestamp(),
   };
+}
+
+/** Drops removals, which a new record does not allow. */
+function withoutRemovals(fields: Change<ResultsFields>): object {
+  const isRemoval = (value: unknown) => value instanceof FieldValue && value.isEqual(FieldValue.delete());
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => !isRemoval(value)));
 }

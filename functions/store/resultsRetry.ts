@@ -1,8 +1,11 @@
-import { type DocumentSnapshot, FieldValue, type Firestore, Timestamp } from '@google-cloud/firestore';
-import { jobDocumentId } from '../model/jobName.ts';
+import { FieldValue, type Firestore } from '@google-cloud/firestore';
+import { isLeased } from '../model/lease.ts';
 import type { Deadline } from '../runtime/deadline.ts';
 import { untilDecided } from './contention.ts';
-import { readJob } from './jobs.ts';
+import { type Change, under } from './documents/converter.ts';
+import { deliveriesIn } from './documents/delivery.ts';
+import { announcedBy, JOB, jobIn, type ResultsFields } from './documents/job.ts';
+import { foundIn, NO_LEASE } from './lease.ts';
 import { type PageStart, QUERIES, queryOf } from './queries.ts';
 
 /**
@@ -15,8 +18,9 @@ import { type PageStart, QUERIES, queryOf } from './queries.ts';
  * - `delivery_expired`: the delivery that announced them is not recorded any more
  */
 export type ResultsReset =
-  | { readonly status: 'reset'; readonly webhookId: string }
-  | { readonly status: 'job_not_found' | 'no_results' | 'complete' | 'in_progress' | 'delivery_expired' };
+  { readonly status: 'reset'; readonly webhookId: string } | { readonly status: Obstacle | 'delivery_expired' };
+
+type Obstacle = 'job_not_found' | 'no_results' | 'complete' | 'in_progress';
 
 const UNAVAILABLE = ['STORE_UNAVAILABLE', 'Firestore did not answer in time. Run the command again.'] as const;
 const PAGE_SIZE = 100;
@@ -36,16 +40,15 @@ export class RetriableResults {
    * @throws {ServiceError} `STORE_UNAVAILABLE`
    */
   async reset(jobName: string, deadline: Deadline): Promise<ResultsReset> {
-    const document = this.#firestore.doc(`jobs/${jobDocumentId(jobName)}`);
-    const resetting = untilDecided(deadline, async () => {
-      const snapshot = await document.get();
-      const obstacle = obstacleIn(snapshot);
-      if (obstacle) return { status: obstacle } as const;
-      const webhookId = announcedBy(snapshot);
-      const delivery = webhookId && (await this.#firestore.doc(`deliveries/${webhookId}`).get());
-      if (!webhookId || !delivery || !delivery.exists) return { status: 'delivery_expired' } as const;
-      await document.update(RESET, snapshot.updateTime ? { lastUpdateTime: snapshot.updateTime } : {});
-      return { status: 'reset', webhookId } as const;
+    const resetting = untilDecided(deadline, async (): Promise<ResultsReset> => {
+      const found = foundIn(await jobIn(this.#firestore, jobName).get());
+      if (found === undefined) return { status: 'job_not_found' };
+      const obstacle = obstacleIn(found.record.results, found.readTime.toDate());
+      if (obstacle) return { status: obstacle };
+      const webhookId = announcedBy(found.record);
+      if (!webhookId || !(await this.#isRecorded(webhookId))) return { status: 'delivery_expired' };
+      await found.ref.update(under('results', RESET), found.unchanged);
+      return { status: 'reset', webhookId };
     });
     return await deadline.wait(resetting, ...UNAVAILABLE);
   }
@@ -63,36 +66,31 @@ export class RetriableResults {
   async *#names(query: 'failedResults' | 'stalledResults', before: Date, deadline: Deadline): AsyncGenerator<string> {
     let after: PageStart | undefined;
     do {
-      const page = queryOf(this.#firestore, QUERIES[query], { before, after, limit: PAGE_SIZE }).get();
+      const range = { before, after, limit: PAGE_SIZE };
+      const page = queryOf(this.#firestore, QUERIES[query], range).withConverter(JOB).get();
       const { docs } = await deadline.wait(page, ...UNAVAILABLE);
-      for (const document of docs) yield String(document.get('jobId'));
+      for (const document of docs) yield document.data().jobId;
       after = docs.length < PAGE_SIZE ? undefined : docs.at(-1);
     } while (after);
   }
+
+  async #isRecorded(webhookId: string): Promise<boolean> {
+    return (await deliveriesIn(this.#firestore).doc(webhookId).get()).exists;
+  }
 }
 
-const RESET = {
-  'results.state': 'pending',
-  'results.updatedAt': FieldValue.serverTimestamp(),
-  ...Object.fromEntries(
-    ['error', 'lastError', 'restarts', 'stalledSince', 'leaseOwner', 'leaseUntil'].map((name) => [
-      `results.${name}`,
-      FieldValue.delete(),
-    ]),
-  ),
+const RESET: Change<ResultsFields> = {
+  state: 'pending',
+  updatedAt: FieldValue.serverTimestamp(),
+  error: FieldValue.delete(),
+  lastError: FieldValue.delete(),
+  restarts: FieldValue.delete(),
+  stalledSince: FieldValue.delete(),
+  ...NO_LEASE,
 };
 
-function obstacleIn(snapshot: DocumentSnapshot): Exclude<ResultsReset['status'], 'reset'> | undefined {
-  if (!snapshot.exists) return 'job_not_found';
-  const state: unknown = snapshot.get('results.state');
-  if (state === undefined) return 'no_results';
-  if (state === 'complete') return 'complete';
-  const leaseUntil: unknown = snapshot.get('results.leaseUntil');
-  const isLeased = leaseUntil instanceof Timestamp && snapshot.readTime.toMillis() < leaseUntil.toMillis();
-  return isLeased ? 'in_progress' : undefined;
-}
-
-function announcedBy(snapshot: DocumentSnapshot): string | undefined {
-  const event: unknown = snapshot.get('results.event');
-  return readJob(snapshot)?.timeline?.find(({ type }) => type === event)?.webhookId;
+function obstacleIn(results: ResultsFields | undefined, now: Date): Obstacle | undefined {
+  if (results === undefined) return 'no_results';
+  if (results.state === 'complete') return 'complete';
+  return isLeased(results, now) ? 'in_progress' : undefined;
 }

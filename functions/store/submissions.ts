@@ -1,223 +1,209 @@
 import { randomUUID } from 'node:crypto';
-import {
-  type DocumentReference,
-  type DocumentSnapshot,
-  FieldValue,
-  type Firestore,
-  Timestamp,
-} from '@google-cloud/firestore';
-import { jobDocumentId } from '../model/jobName.ts';
+import { type DocumentReference, type DocumentSnapshot, FieldValue, type Firestore } from '@google-cloud/firestore';
 import type { JsonObject } from '../model/json.ts';
+import { isLeased } from '../model/lease.ts';
 import type { Deadline } from '../runtime/deadline.ts';
+import { KeyedMutex } from '../runtime/keyedMutex.ts';
 import { ServiceError } from '../runtime/serviceError.ts';
 import { untilDecided } from './contention.ts';
+import { JOB, jobIn } from './documents/job.ts';
+import { type SubmissionDocument, submissionsIn } from './documents/submission.ts';
+import { foundIn, type FoundRecord, leaseFrom, RELEASED, writeIfOwner } from './lease.ts';
 import { jobOfSubmission } from './queries.ts';
-import { KeyedMutex } from '../runtime/keyedMutex.ts';
 
-/** As long as the same key gives the same answer. */
+/** The time for which a key gives the same answer. */
 const KEPT_MILLIS = 86_400_000;
 
 /**
- * Who holds a submission is at work, or gone, after so long: longer than it takes to find out what became of it and to
- * record that (20 s); and then to ask Gemini and record its answer (30 s). Whoever is late starts nothing all the same.
+ * The lease of a request: longer than it takes to find out what became of an earlier one and to record that (20 s), and
+ * then to call Gemini and to record the answer (30 s). A request that is late starts nothing.
  */
 export const FINDING_MILLIS = 20_000;
-export const ASKING_MILLIS = 40_000;
+export const STARTING_MILLIS = 40_000;
 
-/** What is to be started, as the idempotency record knows it. */
+/** The job to start, as the idempotency record knows it. */
 export interface SubmissionKey {
   /** Id of the record. */
   readonly recordId: string;
-  /** SHA-256 of the request, in hex: the same key is for the same request. */
+  /** SHA-256 of the request, in hex: a key is for one request. */
   readonly fingerprint: string;
 }
 
-/** The right to start a job and to record it, until its lease is over and somebody else takes it. */
+/** The right to start a job and to record it. */
 export interface SubmissionClaim {
   readonly recordId: string;
-  /** Goes with the job, and finds it again. A key that is used again after its time has another one. */
+  /** Goes to Gemini with the job, so that the job can be found again. A key that is used again after 24 hours has another. */
   readonly submissionId: string;
   readonly owner: string;
 }
 
-/** A job that was started, and what the caller is answered. */
+/** A job that was started. */
 export interface SubmittedJob {
   readonly jobId: string;
   readonly kind: 'batch' | 'interaction';
   readonly route: string;
-  /** The first job of the chain that this one goes on with. */
+  /** The first job of the chain that this one continues. */
   readonly root: string | undefined;
   readonly metadata: JsonObject;
 }
 
 /**
- * What is known of a submission:
+ * The state of a submission:
  *
- * - `new`: Gemini was never asked; it is ours to start
- * - `unknown`: somebody asked Gemini, and is gone: whether the job was started is to be found out; it is ours to do so
- * - `busy`: somebody is at it
- * - `done`: it was started
+ * - `new`: Gemini has not been called; the claim is for starting the job
+ * - `unknown`: Gemini was called by a request that ended without recording an answer; the claim is for finding the job
+ * - `busy`: another request works on it
+ * - `done`: the job was started
  * - `conflict`: the key was used for another request
  */
 export type ClaimedSubmission =
   | { readonly status: 'new'; readonly claim: SubmissionClaim }
-  /** By Firestore's clock. */
+  /** `askedMillisAgo` is by Firestore's clock. */
   | { readonly status: 'unknown'; readonly claim: SubmissionClaim; readonly askedMillisAgo: number }
   | { readonly status: 'busy' }
   | { readonly status: 'done'; readonly submissionId: string; readonly jobId: string }
   | { readonly status: 'conflict' };
 
-const UNAVAILABLE = ['STORE_UNAVAILABLE', 'Firestore did not answer in time; send it again.'] as const;
+const UNAVAILABLE = ['STORE_UNAVAILABLE', 'Firestore did not answer in time. Send it again.'] as const;
 
-/** The idempotency records of submissions, `submissions/{record id}`, and the jobs' records that come of them. */
+/**
+ * The idempotency records of submissions, and the records of the jobs that they start.
+ *
+ * Every method throws {@link ServiceError} `STORE_UNAVAILABLE`.
+ */
 export class Submissions {
   readonly #firestore: Firestore;
-  readonly #turns = new KeyedMutex();
+  readonly #mutex = new KeyedMutex();
 
   constructor(firestore: Firestore) {
     this.#firestore = firestore;
   }
 
-  /** Records the submission before Gemini is asked, once for all simultaneous requests under its key. */
+  /** Records the submission before Gemini is called, once for all simultaneous requests with its key. */
   async claim(key: SubmissionKey, deadline: Deadline): Promise<ClaimedSubmission> {
     const owner = randomUUID();
     const attempt = () => this.#tryClaim(key, owner);
-    const claiming = untilDecided(deadline, () => this.#turns.take(key.recordId, attempt));
+    const claiming = untilDecided(deadline, () => this.#mutex.run(key.recordId, attempt));
     return await deadline.wait(claiming, ...UNAVAILABLE);
   }
 
   /**
-   * Records that Gemini is asked from now on, and renews the lease for that.
+   * Records that Gemini is about to be called, and renews the lease for the call.
    *
-   * @throws {ServiceError} `SUBMISSION_IN_PROGRESS` where somebody else has taken the submission over.
+   * @throws {ServiceError} `SUBMISSION_IN_PROGRESS` where another request has acquired the submission.
    */
   async ask(claim: SubmissionClaim, deadline: Deadline): Promise<void> {
-    const isOurs = await this.#change(claim, deadline, async ({ ref, readTime }, lastUpdateTime) => {
-      const lease = leaseFrom(readTime.toMillis(), claim.owner, ASKING_MILLIS);
-      await ref.update({ ...lease, startedAt: readTime }, { lastUpdateTime });
+    const isOwner = await this.#write(claim, deadline, async ({ ref, readTime, unchanged }) => {
+      const lease = leaseFrom(readTime, claim.owner, STARTING_MILLIS);
+      await ref.update({ ...lease, startedAt: readTime }, unchanged);
     });
-    if (isOurs) return;
-    throw new ServiceError('SUBMISSION_IN_PROGRESS', 'Another request under this Idempotency-Key has taken over.');
+    if (isOwner) return;
+    throw new ServiceError(
+      'SUBMISSION_IN_PROGRESS',
+      'Another request with this Idempotency-Key has taken over. Send it again.',
+    );
   }
 
-  /** Nothing was started: the key is free again. */
+  /** Frees the key after a call that started nothing. */
   async forget(claim: SubmissionClaim, deadline: Deadline): Promise<void> {
-    await this.#change(claim, deadline, async ({ ref }, lastUpdateTime) => {
-      await ref.delete({ lastUpdateTime });
-    });
+    await this.#write(claim, deadline, async ({ ref, unchanged }) => await ref.delete(unchanged));
   }
 
-  /** Whether something was started is not known: the next request under the key may find out at once. */
+  /** Releases a submission of which it is not known whether it started a job: the next request may find out at once. */
   async leaveOff(claim: SubmissionClaim, deadline: Deadline): Promise<void> {
-    await this.#change(claim, deadline, async ({ ref }, lastUpdateTime) => {
-      await ref.update({ leaseUntil: Timestamp.fromMillis(0) }, { lastUpdateTime });
-    });
+    await this.#write(claim, deadline, async ({ ref, unchanged }) => await ref.update({ ...RELEASED }, unchanged));
   }
 
-  /** Records the job and then the answer. The job's callback may have come already: what it said stays. */
+  /**
+   * Records the job and the answer. An event of the job may have arrived first: its fields stay. The job exists now, so the
+   * answer is recorded even where another request has acquired the submission, which must not start a second job.
+   */
   async settle(claim: SubmissionClaim, job: SubmittedJob, deadline: Deadline): Promise<void> {
-    const document = this.#firestore.doc(`jobs/${jobDocumentId(job.jobId)}`);
-    const { owner, submissionId } = claim;
+    const document = jobIn(this.#firestore, job.jobId);
+    const { jobId, kind, route, root, metadata: userMetadata } = job;
     const settling = untilDecided(deadline, async () => {
       const snapshot = await document.get();
+      const found = foundIn(snapshot);
       const batch = this.#firestore.batch();
-      const known = snapshot.data();
-      // Firestore's clock: after the time of an instance that is ahead, the reconciler would look for the job too late.
-      const now = snapshot.readTime;
-      const fields = { submittedAt: now, route: job.route, submissionId, root: job.root };
-      if (snapshot.updateTime) {
-        const metadata = known?.['userMetadata'] === undefined ? { userMetadata: job.metadata } : {};
-        batch.update(document, { ...fields, ...metadata }, { lastUpdateTime: snapshot.updateTime });
+      // Firestore's clock: a time that is ahead would delay the reconciler.
+      const now = snapshot.readTime.toDate();
+      const fields = { submittedAt: now, route, root, submissionId: claim.submissionId };
+      if (found) {
+        const given = found.record.userMetadata === undefined ? { userMetadata } : {};
+        batch.update(document, { ...fields, ...given }, found.unchanged);
       } else {
-        const times = { createdAt: now, updatedAt: now };
-        const record = { jobId: job.jobId, kind: job.kind, state: 'submitted', userMetadata: job.metadata };
-        batch.create(document, { ...record, ...fields, ...times });
+        const created = { jobId, kind, state: 'submitted' as const, userMetadata, createdAt: now, updatedAt: now };
+        batch.create(document, { ...created, ...fields });
       }
-      // The job is there, so whoever has taken the submission over must not ask for another.
-      const answer = { jobId: job.jobId, owner, leaseUntil: Timestamp.fromMillis(0) };
-      batch.update(this.#documentOf(claim.recordId), answer);
+      batch.update(this.#documentOf(claim.recordId), { jobId, ...RELEASED });
       await batch.commit();
     });
     await deadline.wait(settling, ...UNAVAILABLE);
   }
 
-  /** The job whose callback named the submission, if one has come. */
+  /** Returns the job whose callback named the submission, if one has arrived. */
   async findJob(submissionId: string, deadline: Deadline): Promise<string | undefined> {
-    const { docs } = await deadline.wait(jobOfSubmission(this.#firestore, submissionId).get(), ...UNAVAILABLE);
-    return docs[0]?.get('jobId') as string | undefined;
+    const finding = jobOfSubmission(this.#firestore, submissionId).withConverter(JOB).get();
+    const { docs } = await deadline.wait(finding, ...UNAVAILABLE);
+    return docs[0]?.data().jobId;
   }
 
-  /** The first job of the chain that a job belongs to; by itself it is a chain of one. */
+  /** Returns the first job of the chain that a job belongs to: a job without a chain is the first itself. */
   async rootOf(jobId: string, deadline: Deadline): Promise<string> {
-    const reading = this.#firestore.doc(`jobs/${jobDocumentId(jobId)}`).get();
-    const snapshot = await deadline.wait(reading, ...UNAVAILABLE);
-    return (snapshot.get('root') as string | undefined) ?? jobId;
+    const snapshot = await deadline.wait(jobIn(this.#firestore, jobId).get(), ...UNAVAILABLE);
+    return snapshot.data()?.root ?? jobId;
   }
 
   async #tryClaim(key: SubmissionKey, owner: string): Promise<ClaimedSubmission> {
-    const document = this.#documentOf(key.recordId);
-    const snapshot = await document.get();
-    const now = snapshot.readTime.toMillis();
-    if (snapshot.updateTime === undefined || isOver(snapshot, now)) {
-      return { status: 'new', claim: await begin(snapshot, key, owner, now) };
-    }
-    if (snapshot.get('fingerprint') !== key.fingerprint) return { status: 'conflict' };
-    const submissionId = snapshot.get('submissionId') as string;
-    const jobId = snapshot.get('jobId') as string | undefined;
+    const snapshot = await this.#documentOf(key.recordId).get();
+    const found = foundIn(snapshot);
+    if (found === undefined || isExpired(found)) return { status: 'new', claim: await begin(snapshot, key, owner) };
+    const { ref, record, readTime, unchanged } = found;
+    const { submissionId, jobId, startedAt } = record;
+    if (record.fingerprint !== key.fingerprint) return { status: 'conflict' };
     if (jobId !== undefined) return { status: 'done', submissionId, jobId };
-    const isLeased = (snapshot.get('leaseUntil') as Timestamp).toMillis() > now;
-    if (isLeased && snapshot.get('owner') !== owner) return { status: 'busy' };
-    await document.update(leaseFrom(now, owner, FINDING_MILLIS), { lastUpdateTime: snapshot.updateTime });
+    if (isLeased(record, readTime.toDate()) && record.leaseOwner !== owner) return { status: 'busy' };
+    await ref.update({ ...leaseFrom(readTime, owner, FINDING_MILLIS) }, unchanged);
     const claim = { recordId: key.recordId, submissionId, owner };
-    const startedAt = snapshot.get('startedAt') as Timestamp | undefined;
     if (startedAt === undefined) return { status: 'new', claim };
-    return { status: 'unknown', claim, askedMillisAgo: now - startedAt.toMillis() };
+    return { status: 'unknown', claim, askedMillisAgo: readTime.toMillis() - startedAt.getTime() };
   }
 
-  /** @returns whether the claim still held; another owner's record is left alone. */
-  async #change(
+  async #write(
     { recordId, owner }: SubmissionClaim,
     deadline: Deadline,
-    write: (snapshot: DocumentSnapshot, lastUpdateTime: Timestamp) => Promise<void>,
+    write: (found: FoundRecord<SubmissionDocument>) => Promise<unknown>,
   ): Promise<boolean> {
-    const changing = untilDecided(deadline, async () => {
-      const snapshot = await this.#documentOf(recordId).get();
-      if (snapshot.updateTime === undefined || snapshot.get('owner') !== owner) return false;
-      await write(snapshot, snapshot.updateTime);
-      return true;
-    });
-    return await deadline.wait(changing, ...UNAVAILABLE);
+    const writing = writeIfOwner(this.#documentOf(recordId), owner, { leaseOf: (record) => record, write }, deadline);
+    return await deadline.wait(writing, ...UNAVAILABLE);
   }
 
-  #documentOf(recordId: string): DocumentReference {
-    return this.#firestore.doc(`submissions/${recordId}`);
+  #documentOf(recordId: string): DocumentReference<SubmissionDocument> {
+    return submissionsIn(this.#firestore).doc(recordId);
   }
 }
 
-/** Writes a record where there is none, or over one whose time is over. */
+/** Writes a new record, or over one that has expired. */
 async function begin(
-  { ref, updateTime }: DocumentSnapshot,
+  snapshot: DocumentSnapshot<SubmissionDocument>,
   { recordId, fingerprint }: SubmissionKey,
   owner: string,
-  now: number,
 ): Promise<SubmissionClaim> {
+  const { ref, readTime } = snapshot;
   const submissionId = `sub_${randomUUID().replaceAll('-', '')}`;
-  const expireAt = Timestamp.fromMillis(now + KEPT_MILLIS);
-  const fields = { submissionId, fingerprint, expireAt, ...leaseFrom(now, owner, FINDING_MILLIS) };
-  if (updateTime === undefined) {
-    await ref.create(fields);
+  const expireAt = new Date(readTime.toMillis() + KEPT_MILLIS);
+  const fields = { submissionId, fingerprint, expireAt, ...leaseFrom(readTime, owner, FINDING_MILLIS) };
+  const found = foundIn(snapshot);
+  if (found) {
+    const former = { startedAt: FieldValue.delete(), jobId: FieldValue.delete() };
+    await ref.update({ ...fields, ...former }, found.unchanged);
   } else {
-    const before = { startedAt: FieldValue.delete(), jobId: FieldValue.delete() };
-    await ref.update({ ...fields, ...before }, { lastUpdateTime: updateTime });
+    await ref.create(fields);
   }
   return { recordId, submissionId, owner };
 }
 
-function leaseFrom(now: number, owner: string, millis: number) {
-  return { owner, leaseUntil: Timestamp.fromMillis(now + millis) };
-}
-
-/** TTL removes a record within a day of its end; until then it still stands there. */
-function isOver(snapshot: DocumentSnapshot, now: number): boolean {
-  return (snapshot.get('expireAt') as Timestamp).toMillis() <= now;
+/** Firestore deletes an expired record within a day (TTL); until then it can still be read. */
+function isExpired({ record, readTime }: FoundRecord<SubmissionDocument>): boolean {
+  return record.expireAt.getTime() <= readTime.toMillis();
 }

@@ -2,7 +2,7 @@ import { isJsonObject, parseExact } from '../model/json.ts';
 import { exceedsDepth } from '../model/jsonNesting.ts';
 
 /** Google's parser accepts 100 levels; the request's wrappers and `Struct` values take some of them. */
-export const MAX_DEPTH = 100;
+const MAX_DEPTH = 100;
 
 /** A request in two forms of one value. */
 export interface ParsedRequest {

@@ -1,7 +1,8 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { GeminiError } from '../gemini/errors.ts';
 import { Deadline } from '../runtime/deadline.ts';
 import { ServiceError } from '../runtime/serviceError.ts';
+import { sha256 } from '../runtime/sha256.ts';
 import type { Log } from '../observability/log.ts';
 import type { Submissions } from '../store/submissions.ts';
 import { canonicalJson } from './exactRequest.ts';
@@ -46,7 +47,7 @@ export async function submitJob(
 ): Promise<Receipt> {
   const { submissions, urlOf } = dependencies;
   const submission = parseSubmission(body);
-  const key = { recordId: recordIdOf(idempotencyKey), fingerprint: digestOf(canonicalJson(submission)) };
+  const key = { recordId: recordIdOf(idempotencyKey), fingerprint: sha256(canonicalJson(submission)) };
   const root = await rootOf(submission, submissions);
   const about = { submission, url: urlOf(submission.route), root, hasKey: idempotencyKey !== undefined };
   const claimed = await submissions.claim(key, forStore());
@@ -133,7 +134,7 @@ function receiptOf({ kind, route }: Submission, { jobId, submissionId }: Pick<Re
 export function recordIdOf(idempotencyKey: string | undefined): string {
   if (idempotencyKey === undefined) return `sub_${randomUUID().replaceAll('-', '')}`;
   if (idempotencyKey.length > 0 && idempotencyKey.length <= MAX_KEY_LENGTH) {
-    return `sub_${digestOf(idempotencyKey).slice(0, 32)}`;
+    return `sub_${sha256(idempotencyKey).slice(0, 32)}`;
   }
   const description = `must be 1 to ${MAX_KEY_LENGTH} characters`;
   const violations = [{ field: 'Idempotency-Key', description }];
@@ -166,10 +167,6 @@ function failureOf(failure: GeminiError, mayHaveStarted: boolean, { claim, hasKe
     `Gemini did not confirm the start of the job ${submissionId}. ${advice}`,
     options,
   );
-}
-
-function digestOf(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
 }
 
 function forStore(): Deadline {

@@ -6,7 +6,7 @@ import { isoTime } from '../clock.ts';
 import { linesContent, linesSpecSchema } from '../content.ts';
 import type { Core } from '../core.ts';
 import { ApiError, checked } from '../errors.ts';
-import { outcomeSchema } from '../jobs.ts';
+import { outcomeSchema } from '../job.ts';
 import { overview } from '../overview.ts';
 import { duration, SettingsPatchSchema } from '../settings.ts';
 import { endpointUris, userMetadata } from '../webhooks.ts';

@@ -2,6 +2,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { Agent, request } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { nodeOptions } from '../../functions/runtime/nodeOptions.ts';
 import { freePort, startTied } from '../../local/process.ts';
 import { LocalProject } from '../../local/project.ts';
 import { type Figure, type Section, usageOf } from './measure.ts';
@@ -22,8 +23,11 @@ const MANY = { count: 1_200, atOnce: 80 };
 const FORGED = { count: 3_000, atOnce: 16 };
 const DUPLICATES = { count: 1_000, atOnce: 16 };
 
-/** What the platform leaves to JavaScript of a function's memory: 64 MB less (platform reference 6.2). */
-const heapOf = (memoryMiB: number) => `--max-old-space-size=${memoryMiB - 64}`;
+/** The options of a deployed instance: the deployer's, and for the other version those of Google Cloud's buildpack. */
+const OPTIONS: Readonly<Record<Version, (memoryMiB: number) => string>> = {
+  ours: nodeOptions,
+  theirs: (memoryMiB) => `--max-old-space-size=${memoryMiB - 64}`,
+};
 
 /** One life of the function, from its start to the end of the load. */
 interface Life {
@@ -77,7 +81,7 @@ export async function live(version: Version, memoryMiB = 512): Promise<Life> {
   const project = await LocalProject.create({ ordered: false });
   const port = await freePort();
   const { PATH, HOME } = process.env;
-  const platform = { NODE_ENV: 'production', NODE_OPTIONS: heapOf(memoryMiB), PORT: String(port) };
+  const platform = { NODE_ENV: 'production', NODE_OPTIONS: OPTIONS[version](memoryMiB), PORT: String(port) };
   const env = { PATH, HOME, METADATA_SERVER_DETECTION: 'none', ...project.env, ...platform };
   const startedAt = performance.now();
   const running = await startTied(

@@ -5,10 +5,10 @@ import { ATTEMPT_MILLIS as GEMINI_ATTEMPT_MILLIS } from '../../functions/gemini/
 import { STALL_MILLIS } from '../../functions/gemini/download.ts';
 import { BUDGET_MILLIS as RECONCILE_RUN_MILLIS } from '../../functions/reconcile/runtime.ts';
 import { PUBLISH_MILLIS, STORE_MILLIS } from '../../functions/results/pipeline.ts';
-import { LONGEST_PAUSE_MILLIS } from '../../functions/runtime/retry.ts';
-import { LEASE_MILLIS } from '../../functions/store/deliveries.ts';
+import { SERVICE_PAUSES } from '../../functions/runtime/retry.ts';
+import { DELIVERY_LEASE_MILLIS } from '../../functions/store/deliveries/deliveryClaims.ts';
 import { RESULTS_LEASE_MILLIS } from '../../functions/store/results.ts';
-import { ASKING_MILLIS, FINDING_MILLIS } from '../../functions/store/submissions.ts';
+import { FINDING_MILLIS, STARTING_MILLIS } from '../../functions/store/submissions.ts';
 import { LISTED_WITHIN_MILLIS } from '../../functions/submit/starter.ts';
 
 /** The clock of one instance of geminiCallback and of submitJob is ahead by this. */
@@ -37,9 +37,12 @@ const RECONCILED_MILLIS = RECONCILE.everyMillis + RECONCILE_RUN_MILLIS;
 export function settleMillis(faultsMillis: number): number {
   // Gemini delivers again: after the lease of a killed owner, and once the keys or secrets are up to date.
   const delivered =
-    LEASE_MILLIS + Math.max(KEYS_COOLDOWN_MILLIS, SECRETS_MAX_AGE_MILLIS) + DELIVERY_RETRY_MILLIS + CALLBACK_MILLIS;
+    DELIVERY_LEASE_MILLIS +
+    Math.max(KEYS_COOLDOWN_MILLIS, SECRETS_MAX_AGE_MILLIS) +
+    DELIVERY_RETRY_MILLIS +
+    CALLBACK_MILLIS;
   // A recorded delivery whose owner was killed: a reconciler run publishes it.
-  const republished = LEASE_MILLIS + RECONCILE.pendingSeconds * 1_000 + RECONCILED_MILLIS;
+  const republished = DELIVERY_LEASE_MILLIS + RECONCILE.pendingSeconds * 1_000 + RECONCILED_MILLIS;
   // A dropped callback: the reconciler queries a job without news, and each query doubles the pause to the next, so that
   // the last pause is at most the time before it.
   const recovered = 2 * RECONCILE.jobSeconds * 1_000 + faultsMillis + RECONCILED_MILLIS;
@@ -48,7 +51,7 @@ export function settleMillis(faultsMillis: number): number {
 
 /** Pub/Sub pushes the event again after the killed owner's lease, and one attempt meets each slow step once. */
 function resultsMillis(): number {
-  const attempt = 2 * STORE_MILLIS + GEMINI_ATTEMPT_MILLIS + STALL_MILLIS + PUBLISH_MILLIS + LONGEST_PAUSE_MILLIS;
+  const attempt = 2 * STORE_MILLIS + GEMINI_ATTEMPT_MILLIS + STALL_MILLIS + PUBLISH_MILLIS + SERVICE_PAUSES.maxMillis;
   return RESULTS_LEASE_MILLIS + PUSH_BACKOFF_MILLIS + attempt;
 }
 
@@ -59,4 +62,5 @@ const KILLS_IN_A_ROW = 3;
  * The time in which a caller that repeats its request gets an answer: after each kill the leases end, and Gemini has had
  * the time to list a job that was started.
  */
-export const SUBMITTED_MILLIS = (KILLS_IN_A_ROW + 1) * (FINDING_MILLIS + Math.max(ASKING_MILLIS, LISTED_WITHIN_MILLIS));
+export const SUBMITTED_MILLIS =
+  (KILLS_IN_A_ROW + 1) * (FINDING_MILLIS + Math.max(STARTING_MILLIS, LISTED_WITHIN_MILLIS));

@@ -17,7 +17,7 @@ const down = (name: string, backend: Step['backend'], text = ''): Step => ({ nam
 
 const STEPS: Readonly<Record<FleetName, readonly Step[]>> = {
   callback: [
-    up('before the claim', 'firestore', 'leaseOwner'),
+    up('before the claim', 'firestore', 'bodySha256'),
     down('before the claim is answered', 'firestore'),
     up('before the message', 'pubsub', 'ce-specversion'),
     down('before the message is answered', 'pubsub'),

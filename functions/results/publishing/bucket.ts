@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import type { Storage } from '@google-cloud/storage';
 import { GeminiError } from '../../gemini/errors.ts';
 import { ServiceError } from '../../runtime/serviceError.ts';
-import { withSignal } from '../../runtime/retry.ts';
+import { withSignal } from '../../runtime/race.ts';
 
 /** An object in Cloud Storage, verified by its checksum. */
 export interface StoredObject {

@@ -27,7 +27,7 @@ export function normalizeFields(fields: Fields, place?: Place): Fields {
   return Object.fromEntries(entries);
 }
 
-export function checkFieldName(name: string): void {
+function checkFieldName(name: string): void {
   if (name === '') throw invalid('The property.name is the empty string.');
   if (/^__.*__$/s.test(name)) throw invalid(`field name '${name}' is reserved.`);
   if (Buffer.byteLength(name) > MAX_FIELD_NAME_BYTES) {

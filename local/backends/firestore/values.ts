@@ -50,12 +50,12 @@ export function compareValues(a: Value, b: Value): number {
 }
 
 /** Compares names of documents segment by segment. */
-export function comparePaths(a: string, b: string): number {
+function comparePaths(a: string, b: string): number {
   return a === b ? 0 : compareLists(a.split('/'), b.split('/'), compareStrings);
 }
 
 /** Compares by UTF-8 bytes, which differs from JavaScript's order beyond the basic plane. */
-export function compareStrings(a: string, b: string): number {
+function compareStrings(a: string, b: string): number {
   return a === b ? 0 : Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 

@@ -13,7 +13,7 @@ export type StreamingPullCall = ServerDuplexStream<Request, Response>;
 const MAX_RESPONSE = { messages: 1_000, bytes: 10_000_000 } as const;
 
 /** A subscriber's stream: messages as far as its flow control has room, its acknowledgements the other way. */
-export class Stream implements Consumer {
+class Stream implements Consumer {
   readonly #call: StreamingPullCall;
   readonly #queue: Queue;
   readonly #room: { readonly messages: number; readonly bytes: number };

@@ -191,12 +191,12 @@ test('a running job is queried at growing distances, and its record says so', as
   };
   const [past, silent] = [new Date(0), { updatedAt: new Date(0) }];
   expect(await runs()).toBe(1);
-  expect(await stage.record(job)).toMatchObject({ state: 'running', reconcile: { asked: 1 } });
+  expect(await stage.record(job)).toMatchObject({ state: 'running', reconcile: { queries: 1 } });
   expect(await runs()).toBe(1);
   expect(await runs(silent)).toBe(1);
   expect(await runs({ ...silent, 'reconcile.nextAt': past })).toBe(2);
   const record = await stage.record(job);
-  expect(record).toMatchObject({ state: 'running', reconcile: { asked: 2 } });
+  expect(record).toMatchObject({ state: 'running', reconcile: { queries: 2 } });
   expect(record?.['reconcile']['nextAt'].toMillis() - record?.['updatedAt'].toMillis()).toBeGreaterThanOrEqual(120_000);
   expect(await eventsOf(stage)).toEqual([]);
 });
@@ -211,11 +211,14 @@ test('a job that Gemini does not know is an error of that job, and does not stop
   await stage.simulator.finish(job);
   expect(await reconcile(reconciler)).toEqual({ ...NOTHING, recovered: 1, errors: 1 });
   expect(reconciler.log).toContainEqual(expect.objectContaining({ event: 'reconcile_failed', id: 'batches~gone' }));
-  expect(await stage.record('batches/gone')).toMatchObject({ state: 'unknown', reconcile: { asked: 1, gone: true } });
+  expect(await stage.record('batches/gone')).toMatchObject({
+    state: 'unknown',
+    reconcile: { queries: 1, unknown: true },
+  });
   expect(await reconcile(reconciler)).toEqual(NOTHING);
   await stage.project.firestore.doc('jobs/batches~gone').update({ 'reconcile.nextAt': new Date() });
   expect(await reconcile(reconciler)).toEqual(NOTHING);
-  expect(await stage.record('batches/gone')).toMatchObject({ reconcile: { asked: 2, gone: true } });
+  expect(await stage.record('batches/gone')).toMatchObject({ reconcile: { queries: 2, unknown: true } });
 });
 
 test('a callback that arrives during a query decides', async () => {

@@ -59,7 +59,7 @@ test('results that have been stalled for an hour are logged as an error that an 
   const line = reconciler.log.find(({ event }) => event === 'results_stalled') ?? {};
   expect(line).toMatchObject({ severity: 'ERROR', message: expect.stringContaining('jobs retry') });
   expect((line['jobIds'] as string[]).toSorted()).toEqual(['batches/given-up', 'batches/old']);
-  expect(isCounted('results-stalled', 'reconcilejobs', line)).toBe(true);
+  expect(isCounted('results-stalled', 'reconcile-jobs', line)).toBe(true);
 });
 
 test('an event that was lost before its results were begun is published again until they are read', async () => {

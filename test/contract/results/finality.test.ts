@@ -169,7 +169,7 @@ test.for([
     });
     const line = interruption(running) ?? {};
     expect(line).toMatchObject({ severity: 'ERROR', event: 'results_interrupted', jobId: job, error: { code } });
-    expect(isCounted('results-interrupted', 'fetchresults', line)).toBe(true);
+    expect(isCounted('results-interrupted', 'fetch-results', line)).toBe(true);
     expect(await stage.results()).toEqual([]);
     repair(stage);
     expect([method, await deliver(running, message)]).toEqual([method, 204]);
@@ -226,7 +226,7 @@ test('a video that Gemini has blocked has failed results, with the reason', asyn
     error: { code: 'FILTERED', message: expect.stringContaining('safety filters') },
   });
   const line = running.log.findLast(({ event }) => event === 'results_failed') ?? {};
-  expect(isCounted('results-failed', 'fetchresults', line)).toBe(true);
+  expect(isCounted('results-failed', 'fetch-results', line)).toBe(true);
 });
 
 test('an instance that shuts down during a read logs no error', async () => {

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import { Timestamp } from '@google-cloud/firestore';
+import { FieldValue, Timestamp } from '@google-cloud/firestore';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { decide, type Delivery, type DeliveryRecord } from '../../../functions/model/delivery.ts';
 import { parseEvent } from '../../../functions/model/event.ts';
 import { Deadline } from '../../../functions/runtime/deadline.ts';
 import { ServiceError } from '../../../functions/runtime/serviceError.ts';
-import { type Claim, Deliveries, LEASE_MILLIS } from '../../../functions/store/deliveries.ts';
+import { Deliveries } from '../../../functions/store/deliveries.ts';
+import { type Claim, DELIVERY_LEASE_MILLIS } from '../../../functions/store/deliveries/deliveryClaims.ts';
 import { connectFirestore } from '../../../functions/store/firestore.ts';
 import { LocalProject } from '../../../local/project.ts';
 
@@ -152,8 +153,7 @@ test('a claim that is given back after it was settled stays settled', async () =
 test('a record without an end of its lease counts as held', async () => {
   const delivery = newDelivery();
   const { document } = await claimed(delivery);
-  const { leaseUntil: _, ...fields } = await recordOf(delivery);
-  await document.set(fields);
+  await document.update({ leaseUntil: FieldValue.delete() });
   expect(await deliveries.claim(delivery, soon())).toEqual({ status: 'in_progress', retryAfterSeconds: 10 });
 });
 
@@ -284,7 +284,7 @@ describe('a decision', () => {
   const pending: DeliveryRecord = { state: 'pending', bodySha256: 'same', leaseOwner: 'a', leaseUntil };
 
   test.each([
-    ['the moment of the claim', leaseUntil.getTime() - LEASE_MILLIS, 'wait'],
+    ['the moment of the claim', leaseUntil.getTime() - DELIVERY_LEASE_MILLIS, 'wait'],
     ['a millisecond before the lease ends', leaseUntil.getTime() - 1, 'wait'],
     ['the moment it ends', leaseUntil.getTime(), 'resume'],
     ['a millisecond after', leaseUntil.getTime() + 1, 'resume'],

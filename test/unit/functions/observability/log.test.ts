@@ -32,23 +32,23 @@ const counts = { republished: 0, recovered: 0, overdue: 0, resumed: 0, errors: 0
 
 /** The entry that each metric counts, as the function writes it. */
 const COUNTED: Readonly<Record<string, { readonly service: string; readonly write: (log: Log) => void }>> = {
-  accepted: { service: 'geminicallback', write: (log) => log.deliveryAccepted('published', delivery, 1) },
-  failed: { service: 'geminicallback', write: (log) => log.deliveryFailed(storeError(), delivery, 1) },
+  accepted: { service: 'gemini-callback', write: (log) => log.deliveryAccepted('published', delivery, 1) },
+  failed: { service: 'gemini-callback', write: (log) => log.deliveryFailed(storeError(), delivery, 1) },
   refused: {
-    service: 'geminicallback',
+    service: 'gemini-callback',
     write: (log) => log.deliveryRefused(new ServiceError('SIGNATURE_INVALID', 'No entry matches.'), delivery, 1),
   },
-  misconfigured: { service: 'submitjob', write: (log) => log.configInvalid(new ConfigError(['X is missing'])) },
-  reconciled: { service: 'reconcilejobs', write: (log) => log.reconciled({ ...counts, ...STRAY }) },
-  recovered: { service: 'reconcilejobs', write: (log) => log.deliveryRecovered('published', delivery) },
-  stuck: { service: 'reconcilejobs', write: (log) => log.deliveriesStuck(['msg_1'], 5) },
-  'webhook-disabled': { service: 'reconcilejobs', write: (log) => log.webhookDisabled('w', 'https://h.test', false) },
-  'results-failed': { service: 'fetchresults', write: (log) => log.resultsFailed(results, progress, error) },
+  misconfigured: { service: 'submit-job', write: (log) => log.configInvalid(new ConfigError(['X is missing'])) },
+  reconciled: { service: 'reconcile-jobs', write: (log) => log.reconciled({ ...counts, ...STRAY }) },
+  recovered: { service: 'reconcile-jobs', write: (log) => log.deliveryRecovered('published', delivery) },
+  stuck: { service: 'reconcile-jobs', write: (log) => log.deliveriesStuck(['msg_1'], 5) },
+  'webhook-disabled': { service: 'reconcile-jobs', write: (log) => log.webhookDisabled('w', 'https://h.test', false) },
+  'results-failed': { service: 'fetch-results', write: (log) => log.resultsFailed(results, progress, error) },
   'results-interrupted': {
-    service: 'fetchresults',
+    service: 'fetch-results',
     write: (log) => log.resultsInterrupted(results, progress, error, storeError()),
   },
-  'results-stalled': { service: 'reconcilejobs', write: (log) => log.resultsStalled(['batches/a'], 60) },
+  'results-stalled': { service: 'reconcile-jobs', write: (log) => log.resultsStalled(['batches/a'], 60) },
 };
 
 /** Labels without which an alert's condition does not hold. */
@@ -95,7 +95,7 @@ describe('metrics and alerts read the lines that the functions write', () => {
     const line = lineOf((log) => log.deliveryFailed(busy, delivery, 1));
     expect(line['severity']).toBe('INFO');
     const failed = metrics().find(({ name }) => name === 'failed');
-    const labels = failed && labelsOf(failed, 'geminicallback', line);
+    const labels = failed && labelsOf(failed, 'gemini-callback', line);
     for (const condition of alertConditions().filter(({ metric }) => metric === 'failed')) {
       expect(isAlerted(condition, labels ?? {})).toBe(false);
     }

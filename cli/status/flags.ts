@@ -1,0 +1,5 @@
+/** Flags of `status`. */
+export interface StatusFlags {
+  readonly watch?: true;
+  readonly interval: string;
+}

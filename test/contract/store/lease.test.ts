@@ -1,0 +1,123 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { Delivery } from '../../../functions/model/delivery.ts';
+import { parseEvent } from '../../../functions/model/event.ts';
+import { NOTHING_YET } from '../../../functions/model/progress.ts';
+import { Deadline } from '../../../functions/runtime/deadline.ts';
+import { sha256 } from '../../../functions/runtime/sha256.ts';
+import { Deliveries } from '../../../functions/store/deliveries.ts';
+import { connectFirestore } from '../../../functions/store/firestore.ts';
+import { ReconcilableJobs } from '../../../functions/store/reconcilableJobs.ts';
+import { JobResults } from '../../../functions/store/results.ts';
+import { Submissions } from '../../../functions/store/submissions.ts';
+import { LocalProject } from '../../../local/project.ts';
+
+/** More than any lease lasts. */
+const APART_MILLIS = 250_000;
+
+let project: LocalProject;
+let firestore: ReturnType<typeof connectFirestore>;
+
+beforeAll(async () => {
+  project = await LocalProject.create();
+  firestore = connectFirestore({ projectId: project.projectId, database: '(default)' });
+});
+
+afterAll(async () => {
+  await Promise.all([firestore.terminate(), project.close()]);
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const soon = () => Deadline.inMillis(5_000);
+
+/** Sets the clock of the instance; Firestore's stays. */
+function clock(aheadMillis: number): void {
+  vi.useRealTimers();
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + aheadMillis });
+}
+
+function deliveryOf(webhookId: string): Delivery {
+  const payload = Buffer.from(JSON.stringify({ type: 'batch.succeeded', data: { id: `batches/${webhookId}` } }));
+  const receivedAt = new Date();
+  const event = parseEvent(payload, receivedAt);
+  return { webhookId, scheme: 'v1', payload, bodySha256: sha256(payload), receivedAt, ...(event ? { event } : {}) };
+}
+
+const job = (name: string) => ({ name: `batches/${name}`, kind: 'batch' as const });
+
+/** One lease of each kind: how it is acquired, and what a second owner is told meanwhile. */
+const KINDS: readonly [name: string, acquire: (id: string) => Promise<unknown>, busy: unknown][] = [
+  [
+    'a delivery',
+    async (id) => await new Deliveries(firestore, { ttlDays: 30 }).claim(deliveryOf(id), soon()),
+    { status: 'in_progress' },
+  ],
+  [
+    'results',
+    async (id) => await new JobResults(firestore).claim(job(id), 'batch.succeeded', soon()),
+    { status: 'in_progress' },
+  ],
+  [
+    'a submission',
+    async (id) => await new Submissions(firestore).claim({ recordId: `sub_${id}`, fingerprint: 'f' }, soon()),
+    { status: 'busy' },
+  ],
+];
+
+describe.each([
+  ['ahead', APART_MILLIS],
+  ['behind', -APART_MILLIS],
+])('an instance whose clock is 250 s %s', (direction, aheadMillis) => {
+  test.each(KINDS)('does not acquire %s that another has leased', async (name, acquire, busy) => {
+    const id = `${direction}_${name.replace(/\W/g, '_')}`;
+    await acquire(id);
+    clock(aheadMillis);
+    expect(await acquire(id)).toMatchObject(busy as object);
+  });
+
+  test.each(KINDS)('leases %s for no longer and no shorter than others do', async (name, acquire, busy) => {
+    const id = `by_${direction}_${name.replace(/\W/g, '_')}`;
+    clock(aheadMillis);
+    await acquire(id);
+    vi.useRealTimers();
+    expect(await acquire(id)).toMatchObject(busy as object);
+    const path = { 'a delivery': `deliveries/${id}`, results: `jobs/batches~${id}` }[name] ?? `submissions/sub_${id}`;
+    const record = (await project.document(path)) ?? {};
+    const { leaseUntil } = (record['results'] ?? record) as Record<string, { toMillis(): number }>;
+    expect(leaseUntil?.toMillis()).toBeLessThan(Date.now() + 60_000);
+  });
+
+  test('does not take over a delivery or a job that a reconciler works on', async () => {
+    const id = `msg_reconciled_${direction}`;
+    await new Deliveries(firestore, { ttlDays: 30 }).claim(deliveryOf(id), soon());
+    const registered = { jobId: `batches/open_${direction}`, kind: 'batch', state: 'running', updatedAt: new Date(0) };
+    await project.firestore.doc(`jobs/batches~open_${direction}`).set(registered);
+    const range = { before: new Date(Date.now() + 2 * APART_MILLIS), after: undefined, limit: 10 };
+    const find = async () => {
+      const jobs = new ReconcilableJobs(firestore);
+      const found = await jobs.page('silentJobs', range, soon());
+      return { jobs, found: found.find(({ name }) => name === registered.jobId) };
+    };
+    const first = await find();
+    expect(first.found && (await first.jobs.claim(first.found, soon()))).toBeDefined();
+    clock(aheadMillis);
+    expect(await new Deliveries(firestore, { ttlDays: 30 }).takeOver(id, soon())).toBeUndefined();
+    const second = await find();
+    expect(second.found?.isLeased).toBe(true);
+    expect(second.found && (await second.jobs.claim(second.found, soon()))).toBeUndefined();
+  });
+});
+
+test('a released lease can be acquired at once, and its former owner changes nothing', async () => {
+  const results = new JobResults(firestore);
+  const first = await results.claim(job('released'), 'batch.succeeded', soon());
+  if (first.status !== 'claimed') throw new Error('The results were not claimed.');
+  expect(await results.release(first.claim, NOTHING_YET, undefined, soon())).toBe(true);
+  const second = await results.claim(job('released'), 'batch.succeeded', soon());
+  expect(second.status).toBe('claimed');
+  const before = await project.document('jobs/batches~released');
+  expect(await results.advance(first.claim, { ...NOTHING_YET, published: 9 }, soon())).toBe(false);
+  expect(await project.document('jobs/batches~released')).toEqual(before);
+});

@@ -1,0 +1,94 @@
+import { type ServerUnaryCall, status } from '@grpc/grpc-js';
+import { PublisherClient as PublicClient } from '@google-cloud/pubsub-api';
+import { afterEach, expect, test, vi } from 'vitest';
+import { PublisherClient } from '../../../../functions/messaging/publisherClient.ts';
+import { Publisher } from '../../../../functions/messaging/publisher.ts';
+import { Deadline } from '../../../../functions/runtime/deadline.ts';
+import { loadService, type LocalServer, serve } from '../../../../local/backends/grpc.ts';
+
+interface PublishRequest {
+  readonly topic: string;
+  readonly messages: readonly { readonly data: Buffer; readonly attributes: object; readonly orderingKey: string }[];
+}
+
+type Answer = { readonly messageIds: readonly string[] } | { readonly code: status } | 'never';
+
+const PUBLISHER = loadService('@google-cloud/pubsub-api/build/protos/protos.json', 'google.pubsub.v1.Publisher');
+const accepted = ({ messages }: PublishRequest): Answer => ({ messageIds: messages.map((_, index) => `m${index}`) });
+const failing = (code: status) => (): Answer => ({ code });
+
+// Without it the client looks for the metadata server of Google Cloud.
+vi.stubEnv('METADATA_SERVER_DETECTION', 'none');
+
+let server: LocalServer | undefined;
+
+afterEach(async () => await server?.stop());
+
+/** Starts a Pub/Sub whose calls are answered in turn; the last answer repeats. */
+async function pubsubThat(...answers: ((request: PublishRequest) => Answer)[]) {
+  const requests: PublishRequest[] = [];
+  const publish = (
+    { request }: ServerUnaryCall<PublishRequest, object>,
+    reply: (error: object | null, response?: object) => void,
+  ) => {
+    const answer = answers[Math.min(requests.length, answers.length - 1)]?.(request) ?? 'never';
+    requests.push(request);
+    if (answer === 'never') return;
+    if ('code' in answer) reply(answer);
+    else reply(null, answer);
+  };
+  server = await serve([[PUBLISHER, { publish }]], { maxRequestBytes: -1 });
+  const topics = { events: 'gemini-events' };
+  return { requests, publisher: new Publisher({ projectId: 'demo', pubsubEmulator: server.host, topics }) };
+}
+
+const message = (text: string) => ({ data: Buffer.from(text), attributes: { a: '1' }, orderingKey: 'batches/a' });
+const inMillis = (millis: number) => Deadline.inMillis(millis);
+
+test('a message arrives as it is, and its id is returned', async () => {
+  const { publisher, requests } = await pubsubThat(accepted);
+  expect(await publisher.publish('events', message('x'), inMillis(5_000))).toBe('m0');
+  expect(requests).toMatchObject([{ topic: 'projects/demo/topics/gemini-events', messages: [message('x')] }]);
+});
+
+test('messages of one turn of the event loop share a call, and each gets its own id', async () => {
+  const { publisher, requests } = await pubsubThat(accepted);
+  const texts = ['x', 'y', 'z'];
+  const ids = texts.map(async (text) => await publisher.publish('events', message(text), inMillis(5_000)));
+  expect(await Promise.all(ids)).toEqual(['m0', 'm1', 'm2']);
+  expect(requests).toHaveLength(1);
+});
+
+test('a call that Pub/Sub cannot serve at the moment is repeated within the deadline', async () => {
+  const { publisher, requests } = await pubsubThat(failing(status.UNAVAILABLE), failing(status.ABORTED), accepted);
+  expect(await publisher.publishAll('events', [message('x')], inMillis(5_000))).toEqual(['m0']);
+  expect(requests).toHaveLength(3);
+});
+
+test('a refusal is reported at once, with its cause', async () => {
+  const { publisher, requests } = await pubsubThat(failing(status.PERMISSION_DENIED));
+  const publishing = publisher.publishAll('events', [message('x')], inMillis(5_000));
+  await expect(publishing).rejects.toMatchObject({
+    reason: 'PUBLISH_UNAVAILABLE',
+    cause: { code: status.PERMISSION_DENIED },
+  });
+  expect(requests).toHaveLength(1);
+});
+
+test('a Pub/Sub that never answers ends with the deadline', async () => {
+  const { publisher } = await pubsubThat(() => 'never');
+  const startedAt = performance.now();
+  const publishing = publisher.publish('events', message('x'), inMillis(300));
+  await expect(publishing).rejects.toMatchObject({ reason: 'PUBLISH_UNAVAILABLE' });
+  expect(performance.now() - startedAt).toBeLessThan(2_000);
+});
+
+test('an answer without an id for every message is a failure', async () => {
+  const { publisher } = await pubsubThat(() => ({ messageIds: ['m0'] }));
+  const publishing = publisher.publishAll('events', [message('x'), message('y')], inMillis(2_000));
+  await expect(publishing).rejects.toMatchObject({ reason: 'PUBLISH_UNAVAILABLE' });
+});
+
+test('the client is the public class of its package', () => {
+  expect(PublisherClient).toBe(PublicClient);
+});
