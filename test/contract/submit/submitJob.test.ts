@@ -119,9 +119,9 @@ describe('a submission', () => {
     const stage = await Stage.open();
     const { status } = await submit(await start(stage, clockAhead(250_000)), batch);
     expect(status).toBe(202);
-    const record = await stage.record(started(stage)[0] ?? '');
-    for (const name of ['submittedAt', 'createdAt', 'updatedAt'])
-      expect((record?.[name] as Timestamp).toMillis(), name).toBeLessThan(Date.now() + 60_000);
+    const { submittedAt, createdAt, updatedAt } = (await stage.record(started(stage)[0] ?? '')) ?? {};
+    const times = [submittedAt, createdAt, updatedAt].map((time) => (time as Timestamp).toMillis());
+    expect(Math.max(...times)).toBeLessThan(Date.now() + 60_000);
   });
 
   test('of an interaction starts it in the background', async () => {
