@@ -4,6 +4,7 @@ import { PubSub, type Subscription, v1 } from '@google-cloud/pubsub';
 import { eventually } from './process.ts';
 
 export interface ReceivedMessage {
+  readonly messageId: string;
   readonly data: Buffer;
   readonly attributes: Readonly<Record<string, string>>;
   readonly orderingKey: string;
@@ -47,16 +48,24 @@ export class LocalProject {
     const pubsub = new PubSub({ projectId });
     const subscriber = new v1.SubscriberClient({ ...(await pubsub.getClientConfig()) });
     const project = new LocalProject(projectId, pubsub, subscriber);
-    await project.createTopics({ ordered });
+    await project.createTopics();
+    await project.createSubscriptions({ ordered });
     return project;
   }
 
-  async createTopics({ ordered }: { ordered: boolean }): Promise<void> {
+  async createTopics(): Promise<void> {
+    for (const topic of TOPICS) await this.#pubsub.createTopic(topic);
+  }
+
+  /** Creates the pull subscriptions that `messages` reads. A new Pub/Sub emulator counts message ids from 1 again. */
+  async createSubscriptions({ ordered }: { ordered: boolean }): Promise<void> {
     this.#seen.clear();
-    for (const topic of TOPICS) {
-      await this.#pubsub.createTopic(topic);
-      await this.#pubsub.createSubscription(topic, topic, { enableMessageOrdering: ordered });
-    }
+    for (const topic of TOPICS) await this.#pubsub.createSubscription(topic, topic, { enableMessageOrdering: ordered });
+  }
+
+  /** Publishes a message and returns its id. */
+  async publish(topic: Topic, { data, attributes }: Pick<ReceivedMessage, 'data' | 'attributes'>): Promise<string> {
+    return await this.#pubsub.topic(topic).publishMessage({ data, attributes });
   }
 
   /** Variables by which a function finds this project. */
@@ -105,11 +114,11 @@ export class LocalProject {
    * Returns all messages of a topic since the last call. A marker published now is the last of them, so that "none"
    * is an observation and not a time-out.
    */
-  async messages(topic: Topic): Promise<readonly ReceivedMessage[]> {
+  async messages(topic: Topic, millis = 15_000): Promise<readonly ReceivedMessage[]> {
     const marker = randomBytes(8).toString('hex');
     await this.#pubsub.topic(topic).publishMessage({ attributes: { marker } });
     const received: ReceivedMessage[] = [];
-    return await eventually(`the messages of ${topic}`, 15_000, async () => {
+    return await eventually(`the messages of ${topic}`, millis, async () => {
       received.push(...(await this.#pull(topic)));
       const seen = received.some(({ attributes }) => attributes['marker'] === marker);
       return seen ? received.filter(({ attributes }) => attributes['marker'] === undefined) : undefined;
@@ -144,6 +153,7 @@ export class LocalProject {
     const known = (id: string) => this.#seen.has(id) || !this.#seen.add(id);
     const fresh = (receivedMessages ?? []).filter(({ message }) => !known(`${topic} ${message?.messageId}`));
     const messages = fresh.map(({ message }) => ({
+      messageId: message?.messageId ?? '',
       data: Buffer.from((message?.data ?? '') as Uint8Array),
       attributes: message?.attributes ?? {},
       orderingKey: message?.orderingKey ?? '',
