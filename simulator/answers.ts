@@ -23,7 +23,7 @@ export function tokens(text: string): number {
   return Math.ceil(text.length / 4);
 }
 
-/** A `GenerateContentResponse` (G 7.4). */
+/** A `GenerateContentResponse` (docs/gemini-wire.md 7.4). */
 export function generateContentResponse(prompt: string, model: string, random: Random): object {
   const text = answerText(prompt, random);
   const [promptTokenCount, candidatesTokenCount] = [tokens(prompt), tokens(text)];

@@ -107,7 +107,7 @@ export class Batches {
     this.#byId.delete(id);
   }
 
-  /** The operation as G 7.3 shows it; lists leave inline results out. */
+  /** The operation (docs/gemini-wire.md 7.3); lists leave inline results out. */
   resource(batch: Batch, inLists = false): object {
     const { job, model, displayName, input } = batch;
     const { outputIn, stateInMetadata } = this.#settings.get().jobs;
@@ -223,7 +223,7 @@ function countErrors(results: readonly Result[]): number {
   return results.filter((result) => 'error' in result).length;
 }
 
-/** int64 values are strings (G 7.3). */
+/** int64 values are strings (docs/gemini-wire.md 7.3). */
 function batchStats({ input, stats }: Batch): object | undefined {
   if (stats === undefined) {
     return input.requests && { requestCount: String(input.requests.requests.length) };

@@ -18,7 +18,7 @@ const HOLD_MILLIS = 60_000;
 const JWT_LIFETIME_SECONDS = 300;
 const ISSUER = 'https://generativelanguage.googleapis.com';
 
-/** Brings events to their endpoints: signs, sends, repeats until an endpoint answers 2xx or time is up (G 4.6). */
+/** Brings events to their endpoints: signs, sends, repeats until an endpoint answers 2xx or time is up (docs/gemini-wire.md 4.6). */
 export class Deliveries {
   readonly #clock: Clock;
   readonly #random: Random;
@@ -39,7 +39,7 @@ export class Deliveries {
     this.#webhooks = webhooks;
   }
 
-  /** Tells the URIs of the job, or else the webhooks that subscribed to the type (G 4.7). */
+  /** Tells the URIs of the job, or else the webhooks that subscribed to the type (docs/gemini-wire.md 4.7). */
   readonly emit = (event: GeminiEvent): void => {
     const uris = event.webhookConfig?.uris ?? [];
     const targets: Target[] =
@@ -230,7 +230,7 @@ export class Deliveries {
     return secrets.map((secret) => signV1(secret, message)).join(' ');
   }
 
-  /** Invented, as the guide does not say what a token claims (G 5.3). */
+  /** Invented, as the guide does not say what a token claims (docs/gemini-wire.md 5.3). */
   #claims({ uri, body }: DeliveryRecord, { id, timestampSeconds }: SignedMessage): object {
     return {
       iss: ISSUER,

@@ -24,7 +24,7 @@ export const endpointUri = z
   .refine(isEndpoint, 'must be an absolute https URI without credentials or a fragment');
 
 /**
- * Refuses what Google could not reach, and plain http. What the API refuses is not known (G 3.2), so that `any` lets all
+ * Refuses what Google could not reach, and plain http. What the API refuses is not known (docs/gemini-wire.md 3.2), so that `any` lets all
  * through, for example the name of a container.
  */
 export function checkEndpoint(uri: string, endpoints: SettingsValues['api']['endpoints']): void {

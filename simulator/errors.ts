@@ -14,7 +14,7 @@ const HTTP_STATUS = {
 
 export type ErrorStatus = keyof typeof HTTP_STATUS;
 
-/** A refusal in Google's error form (G 2.3). */
+/** A refusal in Google's error form (docs/gemini-wire.md 2.3). */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   readonly status: ErrorStatus | 'UNKNOWN';

@@ -14,7 +14,7 @@ export interface GeminiEvent {
   readonly webhookConfig?: WebhookConfig | undefined;
 }
 
-/** States that are missing here cause no event (G 4.3). */
+/** States that are missing here cause no event (docs/gemini-wire.md 4.3). */
 const EVENT_TYPES: Record<JobKind, Partial<Record<FinalState, string>>> = {
   batch: {
     succeeded: 'batch.succeeded',
@@ -48,7 +48,7 @@ export function eventBody(event: GeminiEvent, timeMillis: number, place: Deliver
   return metadata === undefined ? body : withMetadata(body, metadata, place);
 }
 
-/** Invented, as all that is known of a ping is that there is one (G 4.5). */
+/** Invented, as all that is known of a ping is that there is one (docs/gemini-wire.md 4.5). */
 export function pingBody(webhookId: string, timeMillis: number, variant: DeliverySettings['ping']): object {
   if (variant === 'empty') return {};
   const body = { type: 'webhook.ping', version: 'v1', timestamp: eventTime(timeMillis) };
@@ -87,7 +87,7 @@ function outputFileUri(fileName: string, form: DeliverySettings['outputFileUri']
   return forms[form];
 }
 
-/** Where the API says a file can be downloaded; the SDK replaces the origin by its base URL's (G 1.11). */
+/** Where the API says a file can be downloaded; the SDK replaces the origin by its base URL's (docs/gemini-wire.md 1.11). */
 export function downloadUri(fileName: string): string {
   return `https://generativelanguage.googleapis.com/v1beta/${fileName}:download?alt=media`;
 }

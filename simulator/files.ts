@@ -13,7 +13,7 @@ export interface StoredFile {
   readonly name: string;
   readonly displayName: string | undefined;
   readonly mimeType: string;
-  /** Only generated files can be downloaded (G 8.3). */
+  /** Only generated files can be downloaded (docs/gemini-wire.md 8.3). */
   readonly source: 'UPLOADED' | 'GENERATED';
   readonly content: Content;
   readonly sha256: string | undefined;
@@ -21,7 +21,7 @@ export interface StoredFile {
   readonly expireMillis: number;
 }
 
-/** What `files.get` takes; output files of batches are longer (G 1.9). */
+/** What `files.get` takes; output files of batches are longer (docs/gemini-wire.md 1.9). */
 const LONGEST_ID = 40;
 
 export class Files {

@@ -90,7 +90,7 @@ type Step = FunctionCall | { readonly type: 'model_output' | 'user_input' | 'tho
 export interface Interaction {
   readonly id: string;
   readonly given: Creation;
-  /** `webhook_config` as it was sent, which the API echoes (G 4.4). */
+  /** `webhook_config` as it was sent, which the API echoes (docs/gemini-wire.md 4.4). */
   readonly webhookConfig: unknown;
   readonly input: readonly InputItem[];
   readonly createMillis: number;
@@ -172,7 +172,7 @@ export class Interactions {
     this.#byId.delete(id);
   }
 
-  /** `created`: as the call that made it answers, the one place where the URI of a video is sure (G 10.3). */
+  /** `created`: as the call that made it answers, the one place where the URI of a video is sure (docs/gemini-wire.md 10.3). */
   resource(interaction: Interaction, { includeInput = false, created = false } = {}): object {
     const { id, given, job, steps, input } = interaction;
     const status = statusOf(interaction);
@@ -243,7 +243,7 @@ export class Interactions {
   }
 }
 
-/** What waits for function results takes nothing else; results answer calls that were made (G 9.4). */
+/** What waits for function results takes nothing else; results answer calls that were made (docs/gemini-wire.md 9.4). */
 function checkContinuation(previous: Interaction, input: readonly InputItem[]): void {
   const status = statusOf(previous);
   if (status === 'in_progress')

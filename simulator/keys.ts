@@ -7,7 +7,7 @@ import type { PublicJwk, SigningKey } from './signing.ts';
 
 const PUBLISHED_KEYS = 3;
 
-/** The keys of dynamic deliveries: three Ed25519 keys as seen live (G 5.2), and an RSA key while that scheme is set. */
+/** The keys of dynamic deliveries: three Ed25519 keys as seen live (docs/gemini-wire.md 5.2), and an RSA key while that scheme is set. */
 export class Keys {
   readonly #random: Random;
   readonly #settings: Settings;

@@ -22,20 +22,22 @@ const Jobs = z.strictObject({
   omniUriOnGet: z
     .boolean()
     .describe(
-      'GET of an Omni interaction shows the URI that was asked for; otherwise inline data all the same (G 10.3).',
+      'GET of an Omni interaction shows the URI that was asked for; otherwise inline data all the same (docs/gemini-wire.md 10.3).',
     ),
   functionCalls: z
     .number()
     .int()
     .min(1)
     .describe('Calls of an interaction that requires action, of the declared functions in turn.'),
-  outputDelayMillis: duration.describe('A batch names its output so long after its end (G 7.4).'),
+  outputDelayMillis: duration.describe('A batch names its output so long after its end (docs/gemini-wire.md 7.4).'),
   outputIn: z
     .enum(['both', 'metadata', 'response'])
-    .describe('Where the operation of a batch names its output: `metadata.output`, `response`, or both (G 7.4).'),
+    .describe(
+      'Where the operation of a batch names its output: `metadata.output`, `response`, or both (docs/gemini-wire.md 7.4).',
+    ),
   stateInMetadata: z
     .boolean()
-    .describe('The operation of a batch has `metadata.state`; otherwise `done` alone (G 7.4).'),
+    .describe('The operation of a batch has `metadata.state`; otherwise `done` alone (docs/gemini-wire.md 7.4).'),
   videoBytes: z
     .number()
     .int()
@@ -45,7 +47,9 @@ const Jobs = z.strictObject({
 });
 
 const Deliveries = z.strictObject({
-  scheme: z.enum(['v1a', 'RS256', 'EdDSA']).describe('Signature of dynamic deliveries: Ed25519 or a JWT (G 5.2, 5.3).'),
+  scheme: z
+    .enum(['v1a', 'RS256', 'EdDSA'])
+    .describe('Signature of dynamic deliveries: Ed25519 or a JWT (docs/gemini-wire.md 5.2, 5.3).'),
   timestamp: z
     .enum(['machine', 'clock'])
     .describe(
@@ -56,7 +60,7 @@ const Deliveries = z.strictObject({
   giveUpAfterMillis: duration.describe('No attempt is made so long after the event.'),
   timeoutMillis: wallDuration.describe('Time an endpoint has to answer, by the wall clock.'),
   disableAfterGivenUp: z.number().int().min(1).describe('Deliveries given up in a row that disable a webhook.'),
-  sharedId: z.boolean().describe('All deliveries of an event have the same webhook-id (G 4.7).'),
+  sharedId: z.boolean().describe('All deliveries of an event have the same webhook-id (docs/gemini-wire.md 4.7).'),
   userMetadata: z
     .enum([
       'user_metadata',
@@ -66,12 +70,18 @@ const Deliveries = z.strictObject({
       'metadata.user_metadata',
       'none',
     ])
-    .describe('Where a delivery has the metadata of its job (G 4.4).'),
-  dataId: z.enum(['full', 'bare']).describe('`data.id` as a resource name, or only its last part (G 1.8).'),
-  outputFileUri: z.enum(['https', 'name', 'gs', 'none']).describe('Form of `data.output_file_uri` (G 1.7).'),
-  ping: z.enum(['full', 'without_data', 'empty']).describe('Body of a ping (G 4.5).'),
-  cancelEvents: z.boolean().describe('A cancelled job causes an event (G 1.5).'),
-  omniEvents: z.enum(['interaction', 'video', 'both']).describe('Events of a finished Omni interaction (G 10.1).'),
+    .describe('Where a delivery has the metadata of its job (docs/gemini-wire.md 4.4).'),
+  dataId: z
+    .enum(['full', 'bare'])
+    .describe('`data.id` as a resource name, or only its last part (docs/gemini-wire.md 1.8).'),
+  outputFileUri: z
+    .enum(['https', 'name', 'gs', 'none'])
+    .describe('Form of `data.output_file_uri` (docs/gemini-wire.md 1.7).'),
+  ping: z.enum(['full', 'without_data', 'empty']).describe('Body of a ping (docs/gemini-wire.md 4.5).'),
+  cancelEvents: z.boolean().describe('A cancelled job causes an event (docs/gemini-wire.md 1.5).'),
+  omniEvents: z
+    .enum(['interaction', 'video', 'both'])
+    .describe('Events of a finished Omni interaction (docs/gemini-wire.md 10.1).'),
 });
 
 const Faults = z.strictObject({
@@ -118,7 +128,9 @@ const Files = z.strictObject({
   ranges: z.boolean().describe('Downloads honour `Range`; otherwise the whole file is sent.'),
   partBytes: z.number().int().min(1).nullable().describe('A range brings no more than so many bytes; null: all of it.'),
   contentRange: z.boolean().describe('The answer to a range says which part of the file it is.'),
-  refusedTypes: z.array(z.string()).describe('Types of uploads that are refused as unsupported (G 7.4).'),
+  refusedTypes: z
+    .array(z.string())
+    .describe('Types of uploads that are refused as unsupported (docs/gemini-wire.md 7.4).'),
 });
 
 const Jwks = z.strictObject({

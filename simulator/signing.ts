@@ -1,7 +1,7 @@
 import { createHmac, createPrivateKey, createPublicKey, randomBytes, sign } from 'node:crypto';
 import type { JsonWebKey, KeyObject } from 'node:crypto';
 
-/** What a webhook signature covers: `id.timestamp.body` (G 5.1, 5.2). */
+/** What a webhook signature covers: `id.timestamp.body` (docs/gemini-wire.md 5.1, 5.2). */
 export interface SignedMessage {
   readonly id: string;
   /** Unix time of the attempt in whole seconds. */

@@ -31,7 +31,7 @@ const start = z.object({
     .default({}),
 });
 
-/** Resumable uploads: a start, chunks at checked offsets, an end (G 8.2). */
+/** Resumable uploads: a start, chunks at checked offsets, an end (docs/gemini-wire.md 8.2). */
 export class Uploads {
   readonly #random: Random;
   readonly #files: Files;

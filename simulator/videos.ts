@@ -27,7 +27,7 @@ interface Video {
   filtered: number;
 }
 
-/** Veo's operations (G 10.2); `[fail]` and `[hang]` in the prompt mark the job, `[blocked]` has its videos held back. */
+/** Veo's operations (docs/gemini-wire.md 10.2); `[fail]` and `[hang]` in the prompt mark the job, `[blocked]` has its videos held back. */
 export class Videos {
   readonly #random: Random;
   readonly #settings: Settings;

@@ -53,7 +53,7 @@ const customId = z
 
 export const endpointUris = z.array(endpointUri).default([]);
 export const userMetadata = z.record(z.string(), z.unknown());
-/** Where a job wants its events instead of at the registered webhooks (G 3.3). */
+/** Where a job wants its events instead of at the registered webhooks (docs/gemini-wire.md 3.3). */
 export const webhookConfigSchema = eitherSpelling({ uris: endpointUris, userMetadata: userMetadata.optional() });
 export type WebhookConfig = z.output<typeof webhookConfigSchema>;
 
@@ -112,7 +112,7 @@ export class Webhooks {
     );
   }
 
-  /** Changes the fields of the mask, or all given ones where there is none (G 3.2). */
+  /** Changes the fields of the mask, or all given ones where there is none (docs/gemini-wire.md 3.2). */
   update(id: string, body: unknown, mask: string | undefined): Webhook {
     const webhook = this.get(id);
     const given = checked(updatable, body);

@@ -13,7 +13,7 @@ export function jobKindOf(eventType: string): JobKind {
   return kind === 'batch' || kind === 'interaction' || kind === 'video' ? kind : 'unknown';
 }
 
-/** The canonical name of a job: `batches/<id>` and `interactions/<id>` also where Gemini gives the bare id (G 1.8). */
+/** The canonical name of a job: `batches/<id>` and `interactions/<id>` also where Gemini gives the bare id (docs/gemini-wire.md 1.8). */
 export function canonicalJobName(kind: JobKind, id: string): string {
   const collection = COLLECTIONS[kind];
   return collection === undefined || id.includes('/') ? id : `${collection}/${id}`;

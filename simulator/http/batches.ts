@@ -2,7 +2,7 @@ import type { Core } from '../core.ts';
 import { jsonBody, page, parameter } from './route.ts';
 import type { Route } from './route.ts';
 
-/** Of the whole request (G 11). */
+/** Of the whole request (docs/gemini-wire.md 11). */
 const LARGEST_INLINE_BYTES = 20 * 1024 * 1024;
 
 export function batchRoutes({ batches }: Core): Route[] {

@@ -12,14 +12,14 @@ export interface Route {
   readonly http: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   /** A custom verb is a last segment of its own here: `/batches/:id/~cancel` is `/batches/{id}:cancel`. */
   readonly path: string;
-  /** Everything but a `Response` is sent as JSON with status 200 (G 1.16). Refuses with an `ApiError`. */
+  /** Everything but a `Response` is sent as JSON with status 200 (docs/gemini-wire.md 1.16). Refuses with an `ApiError`. */
   readonly handle: (context: SimulatorContext) => object | Promise<object>;
 }
 
 export const VERSION = '/:version{v1|v1beta}';
 export const JSON_TYPE = 'application/json; charset=UTF-8';
 
-/** The path to route on: `…/abc:cancel` becomes `…/abc/~cancel`, split at the last colon of the last segment (G 12). */
+/** The path to route on: `…/abc:cancel` becomes `…/abc/~cancel`, split at the last colon of the last segment (docs/gemini-wire.md 12). */
 export function routedPath(request: Request): string {
   const path = new URL(request.url).pathname.replaceAll(/%3a/gi, ':');
   return path.replace(/:([^/:]+)$/, '/~$1');
@@ -29,7 +29,7 @@ export function parameter(context: SimulatorContext, name: string): string {
   return context.req.param(name) ?? '';
 }
 
-/** The request's JSON; an empty body counts as `{}` whatever its content type says (G 12). */
+/** The request's JSON; an empty body counts as `{}` whatever its content type says (docs/gemini-wire.md 12). */
 export async function jsonBody(context: SimulatorContext, largestBytes = Infinity): Promise<unknown> {
   const text = await context.req.text();
   if (Buffer.byteLength(text) > largestBytes) {
@@ -53,7 +53,7 @@ const pageQuery = z.object({
 const DEFAULT_PAGE_SIZE = 50;
 const LONGEST_PAGE = 1_000;
 
-/** One page of a list, and the token of the next one unless this is the last (G 1.15). */
+/** One page of a list, and the token of the next one unless this is the last (docs/gemini-wire.md 1.15). */
 export function page<T>(
   items: readonly T[],
   size: string | undefined,

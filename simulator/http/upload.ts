@@ -3,7 +3,7 @@ import { ApiError } from '../errors.ts';
 import { jsonBody, JSON_TYPE } from './route.ts';
 import type { Route, SimulatorContext } from './route.ts';
 
-/** `POST /upload/{v}/files`: the start and the chunks of a resumable upload come by the same path (G 8.2). */
+/** `POST /upload/{v}/files`: the start and the chunks of a resumable upload come by the same path (docs/gemini-wire.md 8.2). */
 export function uploadRoutes({ files, uploads }: Core): Route[] {
   const start = async (c: SimulatorContext) => {
     if (c.req.header('x-goog-upload-protocol') !== 'resumable') {

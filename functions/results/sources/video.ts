@@ -34,7 +34,7 @@ export type Video = VideoPart | { readonly withheld: string };
 const MIME_TYPE = 'video/mp4';
 
 /**
- * The videos of an operation, which may be several (G 10.2). Where that cannot be read, or names none, and of any other
+ * The videos of an operation, which may be several (docs/gemini-wire.md 10.2). Where that cannot be read, or names none, and of any other
  * job: the one that its event names.
  *
  * @throws {GeminiError} or the signal's reason.

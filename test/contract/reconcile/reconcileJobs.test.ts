@@ -244,7 +244,7 @@ test('an unknown status ends no job, and webhooks are read on all pages', async 
   const stage = await Stage.open();
   const gemini = await geminiThat(({ url = '' }, response) => {
     const disabled = { id: 'last', uri: 'https://a.example/', state: 'disabled_due_to_failed_deliveries' };
-    if (url.includes('page_token=more')) answerJson(response, { webhooks: [disabled] });
+    if (url.includes('page_token=more')) answerJson(response, { webhooks: [null, 7, disabled] });
     else if (url.includes('/webhooks')) answerJson(response, { webhooks: [], next_page_token: 'more' });
     else answerJson(response, { name: 'batches/slow', metadata: { state: 'BATCH_STATE_THROTTLED' } });
   });
