@@ -37,7 +37,7 @@ describe.skipIf(!hasBrowser)('the page (needs a browser: set CHROMIUM_PATH)', ()
     return await page.locator(`#${list} > li`).allInnerTexts();
   }
 
-  test('tells how to use the simulator while there is nothing to show', async () => {
+  test('shows how to use the simulator while there is nothing to show', async () => {
     const { page, simulator } = await open();
     await page.getByText(`export GOOGLE_GEMINI_BASE_URL=${simulator.url}`).waitFor();
     await expect.poll(async () => await page.locator('#seed').innerText()).toBe('test');

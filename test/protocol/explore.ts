@@ -2,7 +2,7 @@ import { begin, brokenIn, type Copies, nextOf, type Rules, type World } from './
 
 export interface Explored {
   readonly states: number;
-  /** What is wrong, and the shortest way to it, in words. */
+  /** A violated guarantee and the shortest path to it. */
   readonly counterexample?: { readonly broken: string; readonly steps: readonly string[] };
 }
 
@@ -41,7 +41,7 @@ function stuckIn(world: World, rules: Rules, ending: Set<string>): string | unde
     }
     passed.push(key);
     const ways = nextOf({ ...now, copies }, rules);
-    // Whoever is at work goes on; then a new copy comes; and time goes on where nobody can do anything.
+    // Actors at work act first, then a new copy arrives, then time advances.
     const working = ways.find(({ what }) => !what.startsWith('a tick') && !what.startsWith('a copy'));
     const copy = ways.find(({ what }) => what.startsWith('a copy'));
     const isIdle = Object.values(now.actors).every(({ step }) => step === 'idle');
@@ -57,7 +57,7 @@ function isAtItsEnd({ record, acknowledged }: World): boolean {
   return record?.state === 'published' && acknowledged[record.content];
 }
 
-/** Owners and versions only have to be told apart: what is the same but for their numbers is the same. */
+/** Owners and versions only have to be told apart: states that differ in their numbers only are equal. */
 function keyOf(world: World): string {
   const names = new Map<string, number>();
   const short = (text: string) => {
@@ -73,9 +73,9 @@ function keyOf(world: World): string {
       stored.lease,
       versions.get(stored.version) ?? versions.set(stored.version, versions.size).get(stored.version),
     ];
-  const actors = Object.entries(world.actors).map(([name, { step, brings, age, life, read, hasPublished }]) => [
+  const actors = Object.entries(world.actors).map(([name, { step, content, age, life, read, hasPublished }]) => [
     step,
-    step === 'idle' ? 0 : brings,
+    step === 'idle' ? 0 : content,
     age,
     step === 'idle' ? 0 : short(`${name}${life}`),
     step === 'commit' ? (record(read) ?? null) : 0,

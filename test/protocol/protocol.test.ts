@@ -40,7 +40,7 @@ test('it would be found if an old copy kept the others from being recorded', () 
 test.each([
   ['the message came before the record', { recordsFirst: false }, 'a message without its record'],
   ['the mark came before the message', { publishesFirst: false }, 'marked as published'],
-  ['a commit held whatever has been written meanwhile', { isConditional: false }, 'messages, and 0 faults'],
+  ['commits succeeded after concurrent writes', { isConditional: false }, 'messages, and 0 faults'],
   ['a request could outlive its lease', { deadlineTicks: 3 }, 'messages, and 0 faults'],
   [
     'a delivery that is only recorded counted as done',
@@ -56,7 +56,7 @@ test.each([
   60_000,
 );
 
-test('where no copy takes over from an owner that is gone, the reconciler does', () => {
+test('the reconciler takes over from an owner that crashed, where no copy does', () => {
   const patient = (...given: Parameters<typeof decide>) => {
     const decision = decide(...given);
     return decision === 'resume' ? 'wait' : decision;

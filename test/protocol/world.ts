@@ -1,6 +1,6 @@
 import { decide, type Delivery, type DeliveryRecord, isAbandoned } from '../../functions/model/delivery.ts';
 
-/** How the protocol is played; the tests break one rule at a time, to see that this is found. */
+/** The rules of the protocol. The tests break one rule at a time and expect a violation. */
 export interface Rules {
   /** How long an owner may work, and how long it may believe that it does: in ticks of the clock. */
   readonly leaseTicks: number;
@@ -30,19 +30,19 @@ type Step = 'idle' | 'read' | 'commit' | 'publish' | 'mark' | 'release' | 'quara
 const CONTENTS = ['same', 'other'] as const;
 type Content = (typeof CONTENTS)[number];
 
-/** What can come: the delivery, another one under its id, and the delivery with a signature that is too old. */
+/** Possible arrivals: the delivery, another one under its id, and the delivery with a signature that is too old. */
 export type Copies = Readonly<Record<Content | 'late', number>>;
 
 /** A request, or a run of the reconciler, on one delivery. */
 interface Actor {
   readonly step: Step;
-  readonly brings: Content;
+  readonly content: Content;
   /** Ticks since it began. */
   readonly age: number;
   /** Which of its lives it is in: owners are never used again. */
   readonly life: number;
   readonly read: Stored | undefined;
-  /** Whether its message has been accepted. */
+  /** True once its message has been accepted. */
   readonly hasPublished: boolean;
 }
 
@@ -73,7 +73,7 @@ export interface World {
 const NAMES = ['A', 'B', 'reconciler'] as const;
 type Name = (typeof NAMES)[number];
 
-const IDLE: Actor = { step: 'idle', brings: 'same', age: 0, life: 0, read: undefined, hasPublished: false };
+const IDLE: Actor = { step: 'idle', content: 'same', age: 0, life: 0, read: undefined, hasPublished: false };
 
 export function begin({ copies, faults }: { copies: Copies; faults: number }): World {
   const actors = { A: IDLE, B: IDLE, reconciler: IDLE };
@@ -94,7 +94,7 @@ export function nextOf(world: World, rules: Rules): readonly Next[] {
   return [...tick(world, rules), ...NAMES.flatMap((name) => stepsOf(world, name, rules))];
 }
 
-const deliveryOf = ({ brings }: Actor) => ({ bodySha256: brings }) as Delivery;
+const deliveryOf = ({ content }: Actor) => ({ bodySha256: content }) as Delivery;
 const MILLIS = 1_000;
 
 /** The record as the real functions see it; the clock stands at 0. */
@@ -105,7 +105,7 @@ function seen({ state, content, owner, lease }: Stored): DeliveryRecord {
 
 const NOW = new Date(0);
 
-/** Time goes on for all. That somebody runs out of it, since what it waits for is slow, is a fault. */
+/** Advances the time of all actors. An actor that exceeds its deadline in a slow call is a fault. */
 function tick(world: World, { deadlineTicks }: Rules): readonly Next[] {
   const { record, actors } = world;
   const working = NAMES.filter((name) => actors[name].step !== 'idle');
@@ -128,7 +128,7 @@ function stepsOf(world: World, name: Name, rules: Rules): readonly Next[] {
   return [...workOf(world, name, rules), ...crash];
 }
 
-/** A message whose mark is not made may be sent again by whoever comes next. */
+/** A message that was not recorded as published may be sent again by the next actor. */
 function explainedBy({ hasPublished }: Actor): number {
   return hasPublished ? 1 : 0;
 }
@@ -138,15 +138,15 @@ function startsOf(world: World, name: Name): readonly Next[] {
   const started = { ...IDLE, step: 'read' as const, life: actors[name].life + 1 };
   if (name === 'reconciler')
     return record && isAbandoned(seen(record), NOW)
-      ? [{ what: 'the reconciler looks', world: withActor(world, name, { ...started, brings: record.content }) }]
+      ? [{ what: 'the reconciler looks', world: withActor(world, name, { ...started, content: record.content }) }]
       : [];
   const kinds = [
     { kind: 'same', what: 'a copy comes', actor: started },
-    { kind: 'other', what: 'a copy of another delivery under its id comes', actor: { ...started, brings: 'other' } },
+    { kind: 'other', what: 'a copy of another delivery under its id comes', actor: { ...started, content: 'other' } },
     { kind: 'late', what: 'an old copy comes', actor: { ...started, step: 'quarantine' } },
   ] as const;
   return kinds
-    .filter(({ kind, actor }) => copies[kind] > 0 && !acknowledged[actor.brings])
+    .filter(({ kind, actor }) => copies[kind] > 0 && !acknowledged[actor.content])
     .map(({ kind, what, actor }) => {
       const left = { ...copies, [kind]: copies[kind] - 1 };
       return { what: `${what} to ${name}`, world: { ...withActor(world, name, actor), copies: left } };
@@ -193,7 +193,7 @@ function commitsOf(world: World, name: Name, rules: Rules): readonly Next[] {
       if (rules.isConditional && world.record?.version !== actor.read?.version)
         return [{ what: `${name} has read too early`, world: withActor(world, name, { ...actor, step: 'read' }) }];
       const version = (world.record?.version ?? 0) + 1;
-      const record: Stored = { state: 'pending', content: actor.brings, owner, lease: rules.leaseTicks, version };
+      const record: Stored = { state: 'pending', content: actor.content, owner, lease: rules.leaseTicks, version };
       const claimed = rules.recordsFirst ? { ...world, record } : world;
       const step = rules.publishesFirst ? 'publish' : 'mark';
       const lost = { ...withActor(claimed, name, { ...actor, step: 'read' }), faults: world.faults - 1 };
@@ -203,22 +203,22 @@ function commitsOf(world: World, name: Name, rules: Rules): readonly Next[] {
       ];
     }
     case 'done':
-      return [{ what: `${name} finds it done: 200`, world: acknowledge(end(world, name, 0), actor.brings) }];
+      return [{ what: `${name} finds it done: 200`, world: acknowledge(end(world, name, 0), actor.content) }];
     case 'conflict':
-      return [{ what: `${name} finds another: 200`, world: acknowledge(end(world, name, 0), actor.brings) }];
+      return [{ what: `${name} finds another: 200`, world: acknowledge(end(world, name, 0), actor.content) }];
     case 'wait':
     case 'none':
-      return [{ what: `${name} finds somebody at work: 503`, world: end(world, name, 0) }];
+      return [{ what: `${name} finds another owner: 503`, world: end(world, name, 0) }];
   }
 }
 
 function publishesOf(world: World, name: Name, rules: Rules): readonly Next[] {
   const actor = world.actors[name];
-  const { brings } = actor;
-  const sent = { ...world, messages: { ...world.messages, [brings]: world.messages[brings] + 1 } };
+  const { content } = actor;
+  const sent = { ...world, messages: { ...world.messages, [content]: world.messages[content] + 1 } };
   const done = rules.publishesFirst
     ? withActor(sent, name, { ...actor, step: 'mark', hasPublished: true })
-    : acknowledgeBy(end(sent, name, 0), name, brings);
+    : acknowledgeBy(end(sent, name, 0), name, content);
   if (world.faults === 0) return [{ what: `${name} publishes`, world: done }];
   const faults = world.faults - 1;
   return [
@@ -238,7 +238,7 @@ function marksOf(world: World, name: Name, rules: Rules): readonly Next[] {
     return [{ what: `${name} marks`, world: withActor(marked, name, { ...actor, step: 'publish' }) }];
   const answered = {
     what: `${name} marks: 200`,
-    world: acknowledgeBy(end(marked, name, 0), name, actor.brings),
+    world: acknowledgeBy(end(marked, name, 0), name, actor.content),
   };
   const lost = { ...end(marked, name, 0), faults: world.faults - 1 };
   return [answered, ...(world.faults > 0 ? [{ what: `${name} marks, and the answer is lost: 503`, world: lost }] : [])];
@@ -248,7 +248,7 @@ function markedBy(world: World, name: Name, { recordsFirst }: Rules): World {
   const { record, actors } = world;
   const version = (record?.version ?? 0) + 1;
   if (!recordsFirst) {
-    const { brings: content } = actors[name];
+    const { content } = actors[name];
     return { ...world, record: { state: 'published', content, owner: '', lease: 0, version } };
   }
   return record && isOwner(world, name) ? { ...world, record: { ...record, state: 'published', version } } : world;
@@ -260,7 +260,7 @@ function isOwner({ record, actors }: World, name: Name): boolean {
 
 function quarantined(world: World, name: Name): World {
   if (world.record !== undefined) return world;
-  const content = world.actors[name].brings;
+  const content = world.actors[name].content;
   return { ...world, record: { state: 'quarantined', content, owner: '', lease: 0, version: 1 } };
 }
 
@@ -269,7 +269,7 @@ function released(world: World, name: Name): World {
   return { ...world, record: { ...world.record, lease: 0, version: world.record.version + 1 } };
 }
 
-/** The reconciler answers nobody who waits for this delivery. */
+/** The reconciler has no sender that waits for a response. */
 function acknowledgeBy(world: World, name: Name, content: Content): World {
   return name === 'reconciler' ? world : acknowledge(world, content);
 }
@@ -291,10 +291,10 @@ function mapped(actors: World['actors'], change: (actor: Actor) => Actor): World
   return { A: change(actors.A), B: change(actors.B), reconciler: change(actors.reconciler) };
 }
 
-/** What is wrong with a world, if anything is. */
+/** Returns the violated guarantee of a world, if there is one. */
 export function brokenIn(world: World, { deadlineTicks }: Rules): string | undefined {
   const { record, messages, acknowledged, actors } = world;
-  // Whoever has published and has no time left to mark it is about to end, as if it were killed.
+  // An actor that has published and has no time left to record it ends as if it were killed.
   const late = NAMES.filter((name) => actors[name].hasPublished && actors[name].age > deadlineTicks).length;
   const explained = world.explained + late;
   const sum = messages.same + messages.other;

@@ -8,7 +8,7 @@ export type Direction = 'up' | 'down';
 
 const BOTH: readonly Direction[] = ['up', 'down'];
 
-/** What to do just before bytes that hold a text are forwarded. */
+/** An action just before bytes that hold a text are forwarded. */
 interface Step {
   readonly direction: Direction;
   readonly text: string;
@@ -18,13 +18,13 @@ interface Step {
 interface Connection {
   readonly client: Socket;
   readonly backend: Socket;
-  /** Nothing goes through any more, and neither side is told. */
+  /** Drops all bytes from now on, without closing either side. */
   swallowed: boolean;
 }
 
 /** A wall between a client and its backend on the way of their bytes, which a test can make fail at an exact step. */
 export class Proxy {
-  /** Where it listens, `host:port`; the same as long as it lives. */
+  /** Its address, `host:port`, which does not change. */
   readonly host: string;
   /** Added to the way of all bytes that come from now on. */
   delayMillis: Readonly<Record<Direction, number>> = { up: 0, down: 0 };
@@ -108,7 +108,7 @@ export class Proxy {
     this.#connections.add(connection);
     for (const socket of [client, backend]) {
       socket.setNoDelay();
-      // Whatever ends one side ends the other; `close` follows each error.
+      // The end of one side ends the other; `close` follows each error.
       socket.on('error', () => {});
       socket.on('close', () => {
         client.destroy();

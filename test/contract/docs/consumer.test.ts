@@ -9,11 +9,11 @@ import type { ReceivedMessage } from '../../../local/project.ts';
 const README = readFileSync(join(import.meta.dirname, '../../../README.md'), 'utf8');
 const examples = [...README.matchAll(/^```ts\n([^]*?)^```/gm)].map(([, code = '']) => code);
 
-/** What Firestore would not hold as a map: an array in an array, a name of its own, more than 20 levels. */
+/** Values that Firestore does not hold as a map: nested arrays, reserved names, more than 20 levels. */
 const DEEP = Array.from({ length: 25 }).reduce<object>((inner) => ({ inner }), {});
 const UNFIT = { rows: [[1, 2], [3]], __name__: 'taken', deep: DEEP };
 
-test("README's consumer brings each result into Firestore once, however often it is sent, and what is too large nowhere", async () => {
+test("README's consumer writes each result to Firestore once, also when it is redelivered, and skips oversized ones", async () => {
   const stage = await Stage.open();
   const { projectId, env } = stage.project;
   const deadLetterTopic = `projects/${projectId}/topics/gemini-dead-letter`;
@@ -35,8 +35,8 @@ test("README's consumer brings each result into Firestore once, however often it
   await stage.project.firestore.doc(`jobs/${batch.replace('/', '~')}`).update({ results: { state: 'pending' } });
   expect(await deliver(results, message)).toBe(204);
   expect(await stage.results()).toHaveLength(6);
-  // What is nobody's result must not stop the others.
-  await new PubSub({ projectId }).topic('gemini-results').publishMessage({ attributes: { from: 'somebody' } });
+  // A message that is no result must not stop the others.
+  await new PubSub({ projectId }).topic('gemini-results').publishMessage({ attributes: { from: 'elsewhere' } });
 
   const isTooLarge = ({ attributes }: ReceivedMessage) => attributes['ce-id'] === `${batch}/1`;
   await stage.project.messagesUntil('gemini-dead-letter', isTooLarge, 20_000);
