@@ -14,7 +14,7 @@ const SERVICE_PAUSES: Pauses = { firstMillis: 500, maxMillis: 16_000 };
 type Transience = (error: unknown) => { readonly retryAfterSeconds?: number | undefined } | undefined;
 
 export interface RetryOptions {
-  /** Returns `undefined` for a failure that no other attempt can mend. */
+  /** Returns `undefined` for a failure that no other attempt can repair. */
   readonly transienceOf: Transience;
   readonly pauses?: Pauses;
   readonly signal?: AbortSignal | undefined;

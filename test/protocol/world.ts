@@ -1,15 +1,15 @@
 import { decide, type Delivery, type DeliveryRecord, isAbandoned } from '../../functions/model/delivery.ts';
 
-/** The rules of the protocol. The tests break one rule at a time and expect a violation. */
+/** The rules of the protocol. The tests break one rule at a time and check that this is found. */
 export interface Rules {
-  /** How long an owner may work, and how long it may believe that it does: in ticks of the clock. */
+  /** The duration of a lease and of a request, in ticks of the clock. */
   readonly leaseTicks: number;
   readonly deadlineTicks: number;
-  /** A commit holds only where the record is as it was read. */
+  /** A commit requires that the record is as it was read. */
   readonly isConditional: boolean;
   /** The record comes before the message. */
   readonly recordsFirst: boolean;
-  /** The message comes before the mark. */
+  /** The message comes before the settlement. */
   readonly publishesFirst: boolean;
   readonly decide: typeof decide;
 }
@@ -24,13 +24,13 @@ export const RULES: Rules = {
   decide,
 };
 
-type Step = 'idle' | 'read' | 'commit' | 'publish' | 'mark' | 'release' | 'quarantine';
+type Step = 'idle' | 'read' | 'commit' | 'publish' | 'settle' | 'release' | 'quarantine';
 
 /** Two deliveries may come under one webhook-id; what came first stays. */
 const CONTENTS = ['same', 'other'] as const;
 type Content = (typeof CONTENTS)[number];
 
-/** Possible arrivals: the delivery, another one under its id, and the delivery with a signature that is too old. */
+/** Copies that can arrive: of the delivery, of another one with its id, and of the delivery with an old signature. */
 export type Copies = Readonly<Record<Content | 'late', number>>;
 
 /** A request, or a run of the reconciler, on one delivery. */
@@ -42,7 +42,7 @@ interface Actor {
   /** Which of its lives it is in: owners are never used again. */
   readonly life: number;
   readonly read: Stored | undefined;
-  /** True once its message has been accepted. */
+  /** True once Pub/Sub has accepted its message. */
   readonly hasPublished: boolean;
 }
 
@@ -105,7 +105,7 @@ function seen({ state, content, owner, lease }: Stored): DeliveryRecord {
 
 const NOW = new Date(0);
 
-/** Advances the time of all actors. An actor that exceeds its deadline in a slow call is a fault. */
+/** Time passes for all actors. An actor whose time is over, because a dependency is slow, counts as a fault. */
 function tick(world: World, { deadlineTicks }: Rules): readonly Next[] {
   const { record, actors } = world;
   const working = NAMES.filter((name) => actors[name].step !== 'idle');
@@ -128,7 +128,7 @@ function stepsOf(world: World, name: Name, rules: Rules): readonly Next[] {
   return [...workOf(world, name, rules), ...crash];
 }
 
-/** A message that was not recorded as published may be sent again by the next actor. */
+/** The next owner may send a message again that was not settled. */
 function explainedBy({ hasPublished }: Actor): number {
   return hasPublished ? 1 : 0;
 }
@@ -164,14 +164,14 @@ function workOf(world: World, name: Name, rules: Rules): readonly Next[] {
       return commitsOf(world, name, rules);
     case 'publish':
       return publishesOf(world, name, rules);
-    case 'mark':
-      return marksOf(world, name, rules);
+    case 'settle':
+      return settlesOf(world, name, rules);
     case 'release':
-      return [
-        { what: `${name} gives the lease back: 503`, world: end(released(world, name), name, explainedBy(actor)) },
-      ];
+      return [{ what: `${name} releases the lease: 503`, world: end(released(world, name), name, explainedBy(actor)) }];
     case 'quarantine':
-      return [{ what: `${name} keeps it, unless its id is known: 401`, world: end(quarantined(world, name), name, 0) }];
+      return [
+        { what: `${name} quarantines it, unless its id is known: 401`, world: end(quarantined(world, name), name, 0) },
+      ];
     case 'idle':
       return [];
   }
@@ -195,7 +195,7 @@ function commitsOf(world: World, name: Name, rules: Rules): readonly Next[] {
       const version = (world.record?.version ?? 0) + 1;
       const record: Stored = { state: 'pending', content: actor.content, owner, lease: rules.leaseTicks, version };
       const claimed = rules.recordsFirst ? { ...world, record } : world;
-      const step = rules.publishesFirst ? 'publish' : 'mark';
+      const step = rules.publishesFirst ? 'publish' : 'settle';
       const lost = { ...withActor(claimed, name, { ...actor, step: 'read' }), faults: world.faults - 1 };
       return [
         { what: `${name} claims (${decision})`, world: withActor(claimed, name, { ...actor, step }) },
@@ -203,12 +203,12 @@ function commitsOf(world: World, name: Name, rules: Rules): readonly Next[] {
       ];
     }
     case 'done':
-      return [{ what: `${name} finds it done: 200`, world: acknowledge(end(world, name, 0), actor.content) }];
+      return [{ what: `${name} finds it settled: 200`, world: acknowledge(end(world, name, 0), actor.content) }];
     case 'conflict':
-      return [{ what: `${name} finds another: 200`, world: acknowledge(end(world, name, 0), actor.content) }];
+      return [{ what: `${name} finds another delivery: 200`, world: acknowledge(end(world, name, 0), actor.content) }];
     case 'wait':
     case 'none':
-      return [{ what: `${name} finds another owner: 503`, world: end(world, name, 0) }];
+      return [{ what: `${name} finds it leased: 503`, world: end(world, name, 0) }];
   }
 }
 
@@ -217,7 +217,7 @@ function publishesOf(world: World, name: Name, rules: Rules): readonly Next[] {
   const { content } = actor;
   const sent = { ...world, messages: { ...world.messages, [content]: world.messages[content] + 1 } };
   const done = rules.publishesFirst
-    ? withActor(sent, name, { ...actor, step: 'mark', hasPublished: true })
+    ? withActor(sent, name, { ...actor, step: 'settle', hasPublished: true })
     : acknowledgeBy(end(sent, name, 0), name, content);
   if (world.faults === 0) return [{ what: `${name} publishes`, world: done }];
   const faults = world.faults - 1;
@@ -231,17 +231,20 @@ function publishesOf(world: World, name: Name, rules: Rules): readonly Next[] {
   ];
 }
 
-function marksOf(world: World, name: Name, rules: Rules): readonly Next[] {
+function settlesOf(world: World, name: Name, rules: Rules): readonly Next[] {
   const actor = world.actors[name];
   const marked = markedBy(world, name, rules);
   if (!rules.publishesFirst)
-    return [{ what: `${name} marks`, world: withActor(marked, name, { ...actor, step: 'publish' }) }];
+    return [{ what: `${name} settles`, world: withActor(marked, name, { ...actor, step: 'publish' }) }];
   const answered = {
-    what: `${name} marks: 200`,
+    what: `${name} settles: 200`,
     world: acknowledgeBy(end(marked, name, 0), name, actor.content),
   };
   const lost = { ...end(marked, name, 0), faults: world.faults - 1 };
-  return [answered, ...(world.faults > 0 ? [{ what: `${name} marks, and the answer is lost: 503`, world: lost }] : [])];
+  return [
+    answered,
+    ...(world.faults > 0 ? [{ what: `${name} settles, and the answer is lost: 503`, world: lost }] : []),
+  ];
 }
 
 function markedBy(world: World, name: Name, { recordsFirst }: Rules): World {
@@ -269,7 +272,7 @@ function released(world: World, name: Name): World {
   return { ...world, record: { ...world.record, lease: 0, version: world.record.version + 1 } };
 }
 
-/** The reconciler has no sender that waits for a response. */
+/** No sender waits for the reconciler. */
 function acknowledgeBy(world: World, name: Name, content: Content): World {
   return name === 'reconciler' ? world : acknowledge(world, content);
 }
@@ -291,10 +294,10 @@ function mapped(actors: World['actors'], change: (actor: Actor) => Actor): World
   return { A: change(actors.A), B: change(actors.B), reconciler: change(actors.reconciler) };
 }
 
-/** Returns the violated guarantee of a world, if there is one. */
+/** Returns the promise that a world breaks. */
 export function brokenIn(world: World, { deadlineTicks }: Rules): string | undefined {
   const { record, messages, acknowledged, actors } = world;
-  // An actor that has published and has no time left to record it ends as if it were killed.
+  // An actor that has published and has no time left to settle is about to end, as if it were killed.
   const late = NAMES.filter((name) => actors[name].hasPublished && actors[name].age > deadlineTicks).length;
   const explained = world.explained + late;
   const sum = messages.same + messages.other;
