@@ -1,13 +1,13 @@
 import DataLoader from 'dataloader';
 
-/** So many events of the largest size that we take fit into one call of 10 MB. */
+/** So many events of the largest accepted size fit into one call of 10 MB. */
 const MOST_IN_A_CALL = 20;
 
 /**
- * Does in one call what is asked for in the same turn of the event loop: under load, calls are what processor time goes
- * into. One that is asked for alone goes out as it is.
+ * Returns a function whose calls of one turn of the event loop share one call to a service, because under load most
+ * processor time goes into calls (docs/design/0001-coalesced-firestore-calls.md). A single call is sent as it is.
  *
- * What fails together is tried again alone, each for itself: one that is refused keeps no other back.
+ * Where a shared call fails, each item is sent again alone, so that none fails because of another.
  */
 export function coalesce<Item, Result>(
   call: (items: readonly Item[]) => Promise<readonly Result[]>,
@@ -32,7 +32,7 @@ export function coalesce<Item, Result>(
   return async (item) => await loader.load(item);
 }
 
-/** The library tells failures from results by their class. */
+/** DataLoader distinguishes failures from results by their class. */
 function errorOf(reason: unknown): Error {
   return reason instanceof Error ? reason : new Error(String(reason), { cause: reason });
 }

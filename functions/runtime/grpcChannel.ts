@@ -1,9 +1,9 @@
 /**
  * Settings of every gRPC channel.
  *
- * After an outage grpc-js waits up to two minutes before it connects again, and a connection that swallows everything
- * is noticed by nobody: both would keep a function useless long after its backend is well. Pings are sent only while a
- * call is open, which here means only while one hangs.
+ * After an outage grpc-js waits up to two minutes before it connects again, and it does not notice a connection that
+ * drops every packet: either would keep a function down long after its backend has recovered. Pings are sent only while a
+ * call is open, so in practice only while a call hangs.
  */
 export const CHANNEL_OPTIONS = {
   'grpc.max_reconnect_backoff_ms': 1_000,

@@ -4,15 +4,15 @@ import { CHANNEL_OPTIONS } from '../runtime/grpcChannel.ts';
 const SERVICE = 'google.firestore.v1.Firestore';
 
 /**
- * A call that hangs is given up by the channel itself; the handler waits no longer than this for any of them. A snapshot
- * listener is one call that goes on for as long as it listens.
+ * The channel ends a call that hangs; the handler waits no longer than this for any of them. A snapshot listener is one
+ * call without an end.
  */
 const SERVICE_CONFIG = {
   loadBalancingConfig: [{ pick_first: {} }],
   methodConfig: [{ name: [{ service: SERVICE, method: 'Listen' }] }, { name: [{ service: SERVICE }], timeout: '4s' }],
 };
 
-/** The client, which connects when it is first used. `FIRESTORE_EMULATOR_HOST` is its own to read. */
+/** Returns the client. It connects at its first call, and reads `FIRESTORE_EMULATOR_HOST` itself. */
 export function connectFirestore({
   projectId,
   database,

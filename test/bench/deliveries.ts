@@ -30,7 +30,7 @@ export function delivery(key: Buffer = KEY): Sent {
   };
 }
 
-/** @returns the status, or 0 where no process listens. */
+/** Returns the status, or 0 where nothing listens. */
 export async function send(port: number, { headers, body }: Sent, agent?: Agent): Promise<number> {
   return await new Promise((resolve) => {
     const sending = request({ port, host: '127.0.0.1', method: 'POST', headers, agent }, (response) => {

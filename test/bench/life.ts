@@ -57,7 +57,7 @@ export interface Life {
   readonly peakMiB: number;
 }
 
-/** Lets one version live once, in a project of its own. */
+/** Runs one version once, in a separate project. */
 export async function live(version: Version, memoryMiB = 512): Promise<Life> {
   const project = await LocalProject.create({ ordered: false });
   const port = await freePort();

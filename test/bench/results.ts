@@ -24,7 +24,7 @@ interface Surroundings {
 
 async function inSurroundings<T>(projectId: string, work: (surroundings: Surroundings) => Promise<T>): Promise<T> {
   const simulator = await startSimulator({ seed: 'bench', settings: { jobs: { runningMillis: null } } });
-  const topic = 'nobody-subscribes';
+  const topic = 'no-subscribers';
   await new PubSub({ projectId }).createTopic(topic);
   const { FIRESTORE_EMULATOR_HOST, PUBSUB_EMULATOR_HOST } = process.env;
   const env = {
@@ -73,7 +73,7 @@ export async function benchResults(rounds: number, projectId: string): Promise<S
         goal: 0.333,
       },
       {
-        name: 'peak memory, 500 MB beside 10 MB (both ours)',
+        name: 'peak memory, 500 MB beside 10 MB (both gemini-callbacks)',
         unit: 'MiB',
         ours: peak(huge),
         theirs: peak(small),
@@ -107,7 +107,7 @@ export async function benchResultsFloor(rounds: number, projectId: string): Prom
   });
 }
 
-/** A process of its own for each measurement, so that its peak is of this one alone. */
+/** Starts a process for each measurement, because peak memory is per process. */
 async function cost(
   simulator: Simulator,
   start: () => Promise<Running>,

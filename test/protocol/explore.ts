@@ -2,7 +2,7 @@ import { begin, brokenIn, type Copies, nextOf, type Rules, type World } from './
 
 export interface Explored {
   readonly states: number;
-  /** What is wrong, and the shortest way to it, in words. */
+  /** The broken promise, and the shortest way to it. */
   readonly counterexample?: { readonly broken: string; readonly steps: readonly string[] };
 }
 
@@ -12,7 +12,7 @@ interface Seen {
   readonly from: string | undefined;
 }
 
-/** Goes every way that things can happen, to the end, the short ones first. */
+/** Explores every interleaving to its end, the short ones first. */
 export function explore(rules: Rules, bound: { copies: Copies; faults: number }): Explored {
   const start = begin(bound);
   const seen = new Map<string, Seen>([[keyOf(start), { world: start, what: 'the beginning', from: undefined }]]);
@@ -28,7 +28,7 @@ export function explore(rules: Rules, bound: { copies: Copies; faults: number })
   return { states: seen.size };
 }
 
-/** Without more faults, and with the sender and the reconciler coming again, the delivery must come to its end. */
+/** Without further faults, and with retries of the sender and the reconciler, the delivery must be published. */
 function stuckIn(world: World, rules: Rules, ending: Set<string>): string | undefined {
   const passed: string[] = [];
   const copies = { same: 1, other: 1, late: 0 };
@@ -41,7 +41,7 @@ function stuckIn(world: World, rules: Rules, ending: Set<string>): string | unde
     }
     passed.push(key);
     const ways = nextOf({ ...now, copies }, rules);
-    // Whoever is at work goes on; then a new copy comes; and time goes on where nobody can do anything.
+    // Actors that work continue; then a new copy arrives; time passes where no actor can do anything.
     const working = ways.find(({ what }) => !what.startsWith('a tick') && !what.startsWith('a copy'));
     const copy = ways.find(({ what }) => what.startsWith('a copy'));
     const isIdle = Object.values(now.actors).every(({ step }) => step === 'idle');
@@ -50,14 +50,14 @@ function stuckIn(world: World, rules: Rules, ending: Set<string>): string | unde
     if (next === undefined) break;
     now = next.world;
   }
-  return isAtItsEnd(now) ? undefined : 'it never comes to an end';
+  return isAtItsEnd(now) ? undefined : 'it is never published';
 }
 
 function isAtItsEnd({ record, acknowledged }: World): boolean {
   return record?.state === 'published' && acknowledged[record.content];
 }
 
-/** Owners and versions only have to be told apart: what is the same but for their numbers is the same. */
+/** Owners and versions matter only as far as they differ: worlds that are equal except for their numbers are one. */
 function keyOf(world: World): string {
   const names = new Map<string, number>();
   const short = (text: string) => {
@@ -73,9 +73,9 @@ function keyOf(world: World): string {
       stored.lease,
       versions.get(stored.version) ?? versions.set(stored.version, versions.size).get(stored.version),
     ];
-  const actors = Object.entries(world.actors).map(([name, { step, brings, age, life, read, hasPublished }]) => [
+  const actors = Object.entries(world.actors).map(([name, { step, content, age, life, read, hasPublished }]) => [
     step,
-    step === 'idle' ? 0 : brings,
+    step === 'idle' ? 0 : content,
     age,
     step === 'idle' ? 0 : short(`${name}${life}`),
     step === 'commit' || step === 'confirm' ? (record(read) ?? null) : 0,

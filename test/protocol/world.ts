@@ -1,15 +1,15 @@
 import { decide, type Delivery, type DeliveryRecord, isAbandoned } from '../../functions/model/delivery.ts';
 
-/** How the protocol is played; the tests break one rule at a time, to see that this is found. */
+/** The rules of the protocol. The tests break one rule at a time and check that this is found. */
 export interface Rules {
-  /** How long an owner may work, and how long it may believe that it does: in ticks of the clock. */
+  /** The duration of a lease and of a request, in ticks of the clock. */
   readonly leaseTicks: number;
   readonly deadlineTicks: number;
-  /** A commit holds only where the record is as it was read. */
+  /** A commit requires that the record is as it was read. */
   readonly isConditional: boolean;
   /** The record comes before the message. */
   readonly recordsFirst: boolean;
-  /** The message comes before the mark. */
+  /** The message comes before the settlement. */
   readonly publishesFirst: boolean;
   /** A claim without a read compares its lease with the time of its commit, and renews one that is too short. */
   readonly confirmsLease: boolean;
@@ -27,25 +27,25 @@ export const RULES: Rules = {
   decide,
 };
 
-type Step = 'idle' | 'read' | 'create' | 'confirm' | 'commit' | 'publish' | 'mark' | 'release' | 'quarantine';
+type Step = 'idle' | 'read' | 'create' | 'confirm' | 'commit' | 'publish' | 'settle' | 'release' | 'quarantine';
 
 /** Two deliveries may come under one webhook-id; what came first stays. */
 const CONTENTS = ['same', 'other'] as const;
 type Content = (typeof CONTENTS)[number];
 
-/** What can come: the delivery, another one under its id, and the delivery with a signature that is too old. */
+/** Copies that can arrive: of the delivery, of another one with its id, and of the delivery with an old signature. */
 export type Copies = Readonly<Record<Content | 'late', number>>;
 
 /** A request, or a run of the reconciler, on one delivery. */
 interface Actor {
   readonly step: Step;
-  readonly brings: Content;
+  readonly content: Content;
   /** Ticks since it began. */
   readonly age: number;
   /** Which of its lives it is in: owners are never used again. */
   readonly life: number;
   readonly read: Stored | undefined;
-  /** Whether its message has been accepted. */
+  /** True once Pub/Sub has accepted its message. */
   readonly hasPublished: boolean;
 }
 
@@ -76,7 +76,7 @@ export interface World {
 const NAMES = ['A', 'B', 'reconciler'] as const;
 type Name = (typeof NAMES)[number];
 
-const IDLE: Actor = { step: 'idle', brings: 'same', age: 0, life: 0, read: undefined, hasPublished: false };
+const IDLE: Actor = { step: 'idle', content: 'same', age: 0, life: 0, read: undefined, hasPublished: false };
 
 export function begin({ copies, faults }: { copies: Copies; faults: number }): World {
   const actors = { A: IDLE, B: IDLE, reconciler: IDLE };
@@ -97,7 +97,7 @@ export function nextOf(world: World, rules: Rules): readonly Next[] {
   return [...tick(world, rules), ...NAMES.flatMap((name) => stepsOf(world, name, rules))];
 }
 
-const deliveryOf = ({ brings }: Actor) => ({ bodySha256: brings }) as Delivery;
+const deliveryOf = ({ content }: Actor) => ({ bodySha256: content }) as Delivery;
 const MILLIS = 1_000;
 
 /** The record as the real functions see it; the clock stands at 0. */
@@ -108,7 +108,7 @@ function seen({ state, content, owner, lease }: Stored): DeliveryRecord {
 
 const NOW = new Date(0);
 
-/** Time goes on for all. That somebody runs out of it, since what it waits for is slow, is a fault. */
+/** Time passes for all actors. An actor whose time is over, because a dependency is slow, counts as a fault. */
 function tick(world: World, { deadlineTicks }: Rules): readonly Next[] {
   const { record, actors } = world;
   const working = NAMES.filter((name) => actors[name].step !== 'idle');
@@ -131,7 +131,7 @@ function stepsOf(world: World, name: Name, rules: Rules): readonly Next[] {
   return [...workOf(world, name, rules), ...crash];
 }
 
-/** A message whose mark is not made may be sent again by whoever comes next. */
+/** The next owner may send a message again that was not settled. */
 function explainedBy({ hasPublished }: Actor): number {
   return hasPublished ? 1 : 0;
 }
@@ -141,18 +141,18 @@ function startsOf(world: World, name: Name): readonly Next[] {
   const started = { ...IDLE, step: 'read' as const, life: actors[name].life + 1 };
   if (name === 'reconciler')
     return record && isAbandoned(seen(record), NOW)
-      ? [{ what: 'the reconciler looks', world: withActor(world, name, { ...started, brings: record.content }) }]
+      ? [{ what: 'the reconciler looks', world: withActor(world, name, { ...started, content: record.content }) }]
       : [];
   const kinds = [
     { kind: 'same', what: 'a copy comes', actor: started },
     { kind: 'same', what: 'a copy that seems the first comes', actor: { ...started, step: 'create' } },
-    { kind: 'other', what: 'a copy of another delivery under its id comes', actor: { ...started, brings: 'other' } },
+    { kind: 'other', what: 'a copy of another delivery under its id comes', actor: { ...started, content: 'other' } },
     { kind: 'late', what: 'an old copy comes', actor: { ...started, step: 'quarantine' } },
   ] as const;
   return (
     kinds
-      .filter(({ kind, actor }) => copies[kind] > 0 && !acknowledged[actor.brings])
-      // With a record, which never goes away, it is the same as one that reads.
+      .filter(({ kind, actor }) => copies[kind] > 0 && !acknowledged[actor.content])
+      // With a record, which is never removed, it is the same as one that reads.
       .filter(({ actor }) => actor.step !== 'create' || record === undefined)
       .map(({ kind, what, actor }) => {
         const left = { ...copies, [kind]: copies[kind] - 1 };
@@ -176,14 +176,14 @@ function workOf(world: World, name: Name, rules: Rules): readonly Next[] {
       return commitsOf(world, name, rules);
     case 'publish':
       return publishesOf(world, name, rules);
-    case 'mark':
-      return marksOf(world, name, rules);
+    case 'settle':
+      return settlesOf(world, name, rules);
     case 'release':
-      return [
-        { what: `${name} gives the lease back: 503`, world: end(released(world, name), name, explainedBy(actor)) },
-      ];
+      return [{ what: `${name} releases the lease: 503`, world: end(released(world, name), name, explainedBy(actor)) }];
     case 'quarantine':
-      return [{ what: `${name} keeps it, unless its id is known: 401`, world: end(quarantined(world, name), name, 0) }];
+      return [
+        { what: `${name} quarantines it, unless its id is known: 401`, world: end(quarantined(world, name), name, 0) },
+      ];
     case 'idle':
       return [];
   }
@@ -196,7 +196,7 @@ function createsOf(world: World, name: Name, rules: Rules): readonly Next[] {
     return [{ what: `${name} finds a record: it reads`, world: withActor(world, name, { ...actor, step: 'read' }) }];
   const owner = `${name}${actor.life}`;
   return [rules.leaseTicks, 0].flatMap((lease) => {
-    const record: Stored = { state: 'pending', content: actor.brings, owner, lease, version: 1 };
+    const record: Stored = { state: 'pending', content: actor.content, owner, lease, version: 1 };
     const created = { ...world, record };
     const step = lease > 0 || !rules.confirmsLease ? 'publish' : 'confirm';
     const what = `${name} creates the record with a lease of ${lease}`;
@@ -238,9 +238,9 @@ function commitsOf(world: World, name: Name, rules: Rules): readonly Next[] {
       if (rules.isConditional && world.record?.version !== actor.read?.version)
         return [{ what: `${name} has read too early`, world: withActor(world, name, { ...actor, step: 'read' }) }];
       const version = (world.record?.version ?? 0) + 1;
-      const record: Stored = { state: 'pending', content: actor.brings, owner, lease: rules.leaseTicks, version };
+      const record: Stored = { state: 'pending', content: actor.content, owner, lease: rules.leaseTicks, version };
       const claimed = rules.recordsFirst ? { ...world, record } : world;
-      const step = rules.publishesFirst ? 'publish' : 'mark';
+      const step = rules.publishesFirst ? 'publish' : 'settle';
       const lost = { ...withActor(claimed, name, { ...actor, step: 'read' }), faults: world.faults - 1 };
       return [
         { what: `${name} claims (${decision})`, world: withActor(claimed, name, { ...actor, step }) },
@@ -248,22 +248,22 @@ function commitsOf(world: World, name: Name, rules: Rules): readonly Next[] {
       ];
     }
     case 'done':
-      return [{ what: `${name} finds it done: 200`, world: acknowledge(end(world, name, 0), actor.brings) }];
+      return [{ what: `${name} finds it settled: 200`, world: acknowledge(end(world, name, 0), actor.content) }];
     case 'conflict':
-      return [{ what: `${name} finds another: 200`, world: acknowledge(end(world, name, 0), actor.brings) }];
+      return [{ what: `${name} finds another delivery: 200`, world: acknowledge(end(world, name, 0), actor.content) }];
     case 'wait':
     case 'none':
-      return [{ what: `${name} finds somebody at work: 503`, world: end(world, name, 0) }];
+      return [{ what: `${name} finds it leased: 503`, world: end(world, name, 0) }];
   }
 }
 
 function publishesOf(world: World, name: Name, rules: Rules): readonly Next[] {
   const actor = world.actors[name];
-  const { brings } = actor;
-  const sent = { ...world, messages: { ...world.messages, [brings]: world.messages[brings] + 1 } };
+  const { content } = actor;
+  const sent = { ...world, messages: { ...world.messages, [content]: world.messages[content] + 1 } };
   const done = rules.publishesFirst
-    ? withActor(sent, name, { ...actor, step: 'mark', hasPublished: true })
-    : acknowledgeBy(end(sent, name, 0), name, brings);
+    ? withActor(sent, name, { ...actor, step: 'settle', hasPublished: true })
+    : acknowledgeBy(end(sent, name, 0), name, content);
   if (world.faults === 0) return [{ what: `${name} publishes`, world: done }];
   const faults = world.faults - 1;
   return [
@@ -276,24 +276,27 @@ function publishesOf(world: World, name: Name, rules: Rules): readonly Next[] {
   ];
 }
 
-function marksOf(world: World, name: Name, rules: Rules): readonly Next[] {
+function settlesOf(world: World, name: Name, rules: Rules): readonly Next[] {
   const actor = world.actors[name];
   const marked = markedBy(world, name, rules);
   if (!rules.publishesFirst)
-    return [{ what: `${name} marks`, world: withActor(marked, name, { ...actor, step: 'publish' }) }];
+    return [{ what: `${name} settles`, world: withActor(marked, name, { ...actor, step: 'publish' }) }];
   const answered = {
-    what: `${name} marks: 200`,
-    world: acknowledgeBy(end(marked, name, 0), name, actor.brings),
+    what: `${name} settles: 200`,
+    world: acknowledgeBy(end(marked, name, 0), name, actor.content),
   };
   const lost = { ...end(marked, name, 0), faults: world.faults - 1 };
-  return [answered, ...(world.faults > 0 ? [{ what: `${name} marks, and the answer is lost: 503`, world: lost }] : [])];
+  return [
+    answered,
+    ...(world.faults > 0 ? [{ what: `${name} settles, and the answer is lost: 503`, world: lost }] : []),
+  ];
 }
 
 function markedBy(world: World, name: Name, { recordsFirst }: Rules): World {
   const { record, actors } = world;
   const version = (record?.version ?? 0) + 1;
   if (!recordsFirst) {
-    const { brings: content } = actors[name];
+    const { content } = actors[name];
     return { ...world, record: { state: 'published', content, owner: '', lease: 0, version } };
   }
   return record && isOwner(world, name) ? { ...world, record: { ...record, state: 'published', version } } : world;
@@ -305,7 +308,7 @@ function isOwner({ record, actors }: World, name: Name): boolean {
 
 function quarantined(world: World, name: Name): World {
   if (world.record !== undefined) return world;
-  const content = world.actors[name].brings;
+  const content = world.actors[name].content;
   return { ...world, record: { state: 'quarantined', content, owner: '', lease: 0, version: 1 } };
 }
 
@@ -314,7 +317,7 @@ function released(world: World, name: Name): World {
   return { ...world, record: { ...world.record, lease: 0, version: world.record.version + 1 } };
 }
 
-/** The reconciler answers nobody who waits for this delivery. */
+/** No sender waits for the reconciler. */
 function acknowledgeBy(world: World, name: Name, content: Content): World {
   return name === 'reconciler' ? world : acknowledge(world, content);
 }
@@ -336,10 +339,10 @@ function mapped(actors: World['actors'], change: (actor: Actor) => Actor): World
   return { A: change(actors.A), B: change(actors.B), reconciler: change(actors.reconciler) };
 }
 
-/** What is wrong with a world, if anything is. */
+/** Returns the promise that a world breaks. */
 export function brokenIn(world: World, { deadlineTicks }: Rules): string | undefined {
   const { record, messages, acknowledged, actors } = world;
-  // Whoever has published and has no time left to mark it is about to end, as if it were killed.
+  // An actor that has published and has no time left to settle is about to end, as if it were killed.
   const late = NAMES.filter((name) => actors[name].hasPublished && actors[name].age > deadlineTicks).length;
   const explained = world.explained + late;
   const sum = messages.same + messages.other;

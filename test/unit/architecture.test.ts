@@ -92,7 +92,7 @@ describe('arrows point down', () => {
 });
 
 test('no module imports itself through others, also not for types alone', () => {
-  expect(circleIn(modules)).toBeUndefined();
+  expect(circleIn(new Map([...modules].filter(([path]) => isSource(path))))).toBeUndefined();
 });
 
 test('a circle would be found', () => {

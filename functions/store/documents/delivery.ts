@@ -32,7 +32,7 @@ export interface ReceivedFields {
 
 /**
  * The event. A map loses the order of its names, white space and the spelling of numbers, so its bytes stand beside it.
- * Where Firestore cannot hold the map, `eventJson` holds the text alone; where there is no event, `rawBody` the bytes.
+ * Where Firestore cannot hold the map, `eventJson` holds the text alone; without an event, `rawBody` holds the bytes.
  */
 export interface ContentFields {
   readonly event?: JsonObject | undefined;

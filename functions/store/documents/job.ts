@@ -58,7 +58,7 @@ export interface ResultsFields extends Partial<Progress>, Lease {
   readonly stalledSince?: Date | undefined;
 }
 
-/** What the reconciler knows of a job without news. */
+/** The reconciler's state of a job without news. */
 export interface ReconcileFields extends Lease {
   /** Queries of Gemini that found no end. */
   readonly queries?: number | undefined;

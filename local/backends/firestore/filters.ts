@@ -13,6 +13,8 @@ export interface Condition {
   matches(document: StoredDocument): boolean;
   /** The disjunctions that the condition counts as: the values of `IN` and `ARRAY_CONTAINS_ANY`, otherwise 1. */
   readonly alternatives: number;
+  /** Matches all values but some, which a query may do once. */
+  readonly isExclusion: boolean;
 }
 
 /** The documents that match all conditions. */
@@ -27,6 +29,10 @@ export function compileFilter(filter: Filter | undefined): readonly Conjunction[
   const count = alternatives.reduce((sum, all) => sum + all.reduce((product, one) => product * one.alternatives, 1), 0);
   if (count > MAX_DISJUNCTIONS)
     throw invalid(`A query has at most ${MAX_DISJUNCTIONS} disjunctions; this has ${count}.`);
+  const exclusions = new Set(alternatives.flat().filter(({ isExclusion }) => isExclusion));
+  if (exclusions.size > 1) {
+    throw invalid("Only a single 'NOT_EQUAL', 'NOT_IN', 'IS_NOT_NAN', or 'IS_NOT_NULL' filter allowed per query.");
+  }
   for (const conjunction of alternatives) {
     if (conjunction.filter(({ kind }) => kind === 'contains').length > 1) {
       throw invalid("A maximum of 1 'ARRAY_CONTAINS' filter is allowed per disjunction.");
@@ -64,7 +70,7 @@ interface Operator {
 const range = (accepts: (order: number) => boolean): Operator => ({
   kind: 'inequality',
   matches: (value, [operand]) =>
-    operand !== undefined && areComparable(value, operand) && accepts(compareValues(value, operand)),
+    operand !== undefined && areComparable(value, operand) && !isNaN(value) && accepts(compareValues(value, operand)),
 });
 
 const isAnyOf = (value: Value, operands: readonly Value[]): boolean =>
@@ -99,10 +105,11 @@ function compileCondition({ field: { fieldPath: field }, op, value }: FieldFilte
   if (operator === undefined) throw unimplemented(`the filter operator ${op}`);
   const operands = operandsOf(op, operator, value);
   const read = readerOf(field);
-  const isExclusion = operator.kind === 'inequality';
+  const isExclusion = op.includes('NOT');
   return {
     field,
     kind: operator.kind,
+    isExclusion,
     alternatives: operator.maxOperands !== undefined && !isExclusion ? operands.length : 1,
     matches: (document) => {
       const stored = read(document);

@@ -5,8 +5,8 @@ import { Store } from './store.ts';
 
 export { Store } from './store.ts';
 
-/** The service's limit of a request, in bytes. */
-const MAX_REQUEST_BYTES = 11_534_336;
+/** Requests beyond Firestore's own limit are read, so that they are refused with INVALID_ARGUMENT, which no client retries. */
+const MAX_REQUEST_BYTES = -1;
 
 /**
  * Starts the embedded stand-in of Firestore on 127.0.0.1. docs/local.md lists its differences from the official emulator.
@@ -20,10 +20,7 @@ export async function startFirestore({
   indexes,
   store = new Store(),
 }: { port?: number; indexes?: string; store?: Store } = {}): Promise<LocalServer> {
-  const definition = loadService(
-    '@google-cloud/firestore-api/build/protos/protos.json',
-    'google.firestore.v1.Firestore',
-  );
+  const definition = loadService('@google-cloud/firestore/build/protos/v1.json', 'google.firestore.v1.Firestore');
   const methods = firestoreMethods(store, indexes === undefined ? undefined : Indexes.read(indexes));
   return await serve([[definition, methods]], { port, maxRequestBytes: MAX_REQUEST_BYTES });
 }

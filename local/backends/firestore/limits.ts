@@ -1,7 +1,8 @@
-import type { Fields, Value } from './messages.ts';
-import { invalid } from './status.ts';
+import type { Fields, Value, Write } from './messages.ts';
+import { invalid, unimplemented } from './status.ts';
 
 /** Limits of the service: https://firebase.google.com/docs/firestore/quotas#limits. */
+const MAX_REQUEST_BYTES = 10_485_760;
 const MAX_DOCUMENT_BYTES = 1_048_576;
 const MAX_VALUE_BYTES = 1_048_487;
 const MAX_FIELD_NAME_BYTES = 1_500;
@@ -29,6 +30,7 @@ export function normalizeFields(fields: Fields, place?: Place): Fields {
 
 function checkFieldName(name: string): void {
   if (name === '') throw invalid('The property.name is the empty string.');
+  if (name === '__type__') throw unimplemented('vector values');
   if (/^__.*__$/s.test(name)) throw invalid(`field name '${name}' is reserved.`);
   if (Buffer.byteLength(name) > MAX_FIELD_NAME_BYTES) {
     throw invalid(`The property.name is longer than ${MAX_FIELD_NAME_BYTES} bytes.`);
@@ -67,6 +69,12 @@ export function checkDocumentSize(path: string, fields: Fields): void {
       `The size of document "${path}" is ${bytes} bytes: maximum entity size is ${MAX_DOCUMENT_BYTES} bytes`,
     );
   }
+}
+
+/** @throws StatusError INVALID_ARGUMENT for writes whose documents are over 10 MiB together. */
+export function checkRequestSize(writes: readonly Write[]): void {
+  const bytes = writes.reduce((sum, { update }) => sum + (update ? mapSize(update.fields) : 0), 0);
+  if (bytes > MAX_REQUEST_BYTES) throw invalid(`Request payload size exceeds the limit: ${MAX_REQUEST_BYTES} bytes.`);
 }
 
 /** https://firebase.google.com/docs/firestore/storage-size. */

@@ -1,8 +1,9 @@
+import { status } from '@grpc/grpc-js';
 import { NAME } from './fieldPath.ts';
 import { compileFilter, type Conjunction, readerOf } from './filters.ts';
 import type { Cursor, StructuredQuery, Value } from './messages.ts';
 import { joinPath } from './names.ts';
-import { invalid, unimplemented } from './status.ts';
+import { invalid, StatusError, unimplemented } from './status.ts';
 import type { Database, StoredDocument } from './store.ts';
 import { compareValues } from './values.ts';
 
@@ -34,6 +35,10 @@ export function compileQuery(parent: string, query: StructuredQuery): Query {
   if (from.collectionId === undefined && !from.allDescendants) throw invalid('A query needs a collection id.');
   const alternatives = compileFilter(query.where);
   const orders = allOrders(query, alternatives);
+  const [first] = orders;
+  if (first?.field === NAME && first.direction === 'DESCENDING' && !query.where) {
+    throw new StatusError(status.FAILED_PRECONDITION, 'Firestore does not support descending key scans');
+  }
   for (const cursor of [query.startAt, query.endAt]) {
     if (cursor && cursor.values.length > orders.length)
       throw invalid('A cursor has more values than the query has orders.');

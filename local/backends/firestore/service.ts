@@ -1,15 +1,16 @@
 import {
-  type sendUnaryData,
   type ServerDuplexStream,
+  type sendUnaryData,
   type ServerUnaryCall,
   type ServerWritableStream,
   status,
 } from '@grpc/grpc-js';
 import type { Indexes } from './indexes.ts';
 import { type ListenResponse, ListenTarget } from './listen.ts';
+import { listCollectionIds, listDocuments } from './lists.ts';
 import type { FieldMask, ReadOptions, StructuredQuery, Target, TransactionOptions, Write } from './messages.ts';
 import { parseName } from './names.ts';
-import { listCollectionIds, listDocuments, Reads } from './reads.ts';
+import { Reads } from './reads.ts';
 import { invalid, StatusError, statusOf } from './status.ts';
 import type { Database, Store } from './store.ts';
 import { Transactions } from './transactions.ts';
@@ -123,24 +124,30 @@ interface ListenRequest {
 }
 
 function listen(store: Store, reads: Reads, call: ServerDuplexStream<ListenRequest, ListenResponse>): void {
-  const targets = new Map<number, ListenTarget>();
-  const endings: (() => void)[] = [];
-  const end = () => endings.splice(0).forEach((ending) => ending());
+  const endings = new Map<number, () => void>();
+  const remove = (targetId: number) => endings.get(targetId)?.();
+  const end = () => [...endings.keys()].forEach(remove);
   const add = (database: Database, target: Target): void => {
     const added = new ListenTarget(database, target, reads.checkIndex, (response) => call.write(response));
-    targets.set(target.targetId, added);
     added.start({ isResumed: Boolean(target.resumeToken?.length ?? target.readTime) });
+    const unsubscribe = database.subscribe((changes) => added.update(changes));
     const heartbeat = setInterval(() => added.sendConsistent(database.now()), HEARTBEAT_MILLIS).unref();
-    endings.push(() => clearInterval(heartbeat));
-    endings.push(database.subscribe((changes) => targets.get(target.targetId) === added && added.update(changes)));
+    endings.set(target.targetId, () => {
+      unsubscribe();
+      clearInterval(heartbeat);
+      endings.delete(target.targetId);
+    });
   };
   call.on('data', ({ database, addTarget, removeTarget }: ListenRequest) => {
+    if (removeTarget !== undefined) remove(removeTarget);
+    if (!addTarget) return;
+    remove(addTarget.targetId);
     try {
-      if (addTarget) add(store.database(database), addTarget);
-      if (removeTarget !== undefined) targets.delete(removeTarget);
+      add(store.database(database), addTarget);
     } catch (error) {
-      end();
-      call.emit('error', statusOf(error));
+      const { code, message } = statusOf(error);
+      const targetIds = [addTarget.targetId];
+      call.write({ targetChange: { targetChangeType: 'REMOVE', targetIds, cause: { code, message } } });
     }
   });
   call.on('cancelled', end).on('error', end);

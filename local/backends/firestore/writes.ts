@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { status } from '@grpc/grpc-js';
 import { getField, parseFieldPath, withField } from './fieldPath.ts';
-import { checkDocumentSize, normalizeFields } from './limits.ts';
+import { checkDocumentSize, checkRequestSize, normalizeFields } from './limits.ts';
 import type { Fields, Precondition, ProtoTimestamp, Value, Write } from './messages.ts';
 import { parseDocumentName } from './names.ts';
 import { invalid, StatusError, unimplemented } from './status.ts';
@@ -9,7 +9,7 @@ import type { Database, StoredDocument } from './store.ts';
 import { fromMicros, toMicros } from './time.ts';
 import { applyTransforms } from './transforms.ts';
 
-/** The order of the answer is that of the writes. */
+/** The result of one write. */
 export interface WriteResult {
   readonly updateTime?: ProtoTimestamp;
   readonly transformResults?: readonly Value[];
@@ -26,6 +26,7 @@ export interface Committed {
  * @throws StatusError of the first write that is refused.
  */
 export function commitWrites(database: Database, writes: readonly Write[]): Committed {
+  checkRequestSize(writes);
   const micros = database.now();
   const staged = new Map<string, StoredDocument | undefined>();
   const changed = new Map<string, StoredDocument | undefined>();

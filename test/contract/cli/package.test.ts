@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -101,5 +101,24 @@ describe('packed and installed elsewhere, without any other package', () => {
     const options = { cwd: folder, env: env({ ...project.env, ...settings }) };
     const failed = await execute(command, ['doctor'], options).catch((error: unknown) => error as { stdout: string });
     expect(failed.stdout).toMatch(/^– +indexes +the emulator needs none$/m);
+  });
+
+  test('gemini-callbacks/messages runs, and its types narrow by ce-type', { timeout: 60_000 }, async () => {
+    const elsewhere = join(folder, 'elsewhere');
+    // Its one dependency that the types name, and Node.js' own types.
+    for (const name of ['zod', '@types'])
+      symlinkSync(join(ROOT, 'node_modules', name), join(elsewhere, 'node_modules', name));
+    const code = `import { parse } from 'gemini-callbacks/messages';
+      const data = Buffer.from('{"jobId":"batches/a","index":7}');
+      const message = parse({ attributes: { 'ce-type': 'job.result', 'ce-id': 'batches/a/7' }, data });
+      if (message.type === 'job.result') { const index: number = message.data.index; console.log(index); }
+      // @ts-expect-error A count is not a text.
+      if (message.type === 'job.results.completed') { const total: string = message.data.total; console.log(total); }`;
+    writeFileSync(join(elsewhere, 'consumer.mts'), code);
+    const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
+    const flags = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2024', '--types', 'node'];
+    const options = { cwd: elsewhere, env: env() };
+    await execute(process.execPath, [tsc, ...flags, 'consumer.mts'], options);
+    expect((await execute(process.execPath, ['consumer.mts'], options)).stdout).toBe('7\n');
   });
 });

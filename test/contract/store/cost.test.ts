@@ -19,7 +19,7 @@ afterEach(() => vi.restoreAllMocks());
 /** The two ways on which the client sends everything that is asked of it; neither is public. */
 type Client = Record<'request' | 'requestStream', (method: string, ...rest: readonly unknown[]) => unknown>;
 
-/** What Firestore bills: each document that is read or written. */
+/** Counts what Firestore bills: documents that are read or written. */
 function countDocuments() {
   const counts = { reads: 0, writes: 0 };
   const client = Firestore.prototype as unknown as Client;

@@ -49,7 +49,7 @@ const settlement = (messageId: string) => ({ state: 'published', messageId, publ
 
 const recordOf = async ({ webhookId }: Delivery) => (await project.document(`deliveries/${webhookId}`)) ?? {};
 
-/** As if its owner had been killed a lease ago. */
+/** Leaves the record as an owner does that was killed a lease ago. */
 async function endLease({ webhookId }: Delivery): Promise<void> {
   await project.firestore.doc(`deliveries/${webhookId}`).update({ leaseUntil: Timestamp.fromMillis(Date.now() - 1) });
 }
@@ -66,7 +66,7 @@ test('a copy that is turned away leaves the owner’s claim as it was', async ()
   expect(await recordOf(delivery)).toMatchObject({ state: 'published', messageId: 'm1', attempts: 2 });
 });
 
-test('of a hundred simultaneous copies one is claimed, and the owner can still settle', async () => {
+test('one of a hundred simultaneous copies is claimed, and its owner can still settle', async () => {
   const delivery = newDelivery();
   const results = await Promise.all(Array.from({ length: 100 }, () => deliveries.claim(delivery, soon())));
   const claims = results.flatMap((result) => (result.status === 'claimed' ? [result.claim] : []));
@@ -76,7 +76,7 @@ test('of a hundred simultaneous copies one is claimed, and the owner can still s
   expect(await recordOf(delivery)).toMatchObject({ state: 'published', attempts: 100 });
 });
 
-test('a settlement goes to the document that was claimed, whatever became of the event meanwhile', async () => {
+test('a settlement is written to the claimed document, also where the event has been changed since', async () => {
   const delivery = newDelivery();
   const claim = await claimed(delivery);
   Object.assign(delivery, { webhookId: 'msg_other', bodySha256: 'other' });
@@ -86,8 +86,8 @@ test('a settlement goes to the document that was claimed, whatever became of the
   expect(await project.document('deliveries/msg_other')).toBeUndefined();
 });
 
-describe('an owner whose lease is over', () => {
-  test('cannot settle or release what another has taken over', async () => {
+describe('an owner whose lease has expired', () => {
+  test('cannot settle or release a delivery that another has acquired', async () => {
     const delivery = newDelivery();
     const stale = await claimed(delivery);
     await endLease(delivery);
@@ -100,7 +100,7 @@ describe('an owner whose lease is over', () => {
     expect(await recordOf(delivery)).toMatchObject({ state: 'published', messageId: 'm2' });
   });
 
-  test('cannot settle, release or claim what another has finished', async () => {
+  test('cannot settle, release or claim a delivery that another has settled', async () => {
     const delivery = newDelivery();
     const stale = await claimed(delivery);
     await endLease(delivery);
@@ -121,7 +121,7 @@ describe('an owner whose lease is over', () => {
     expect(results.filter(({ status }) => status === 'in_progress')).toHaveLength(29);
   });
 
-  test('may still settle while nobody has taken over', async () => {
+  test('may still settle while no other has acquired it', async () => {
     const delivery = newDelivery();
     const claim = await claimed(delivery);
     await endLease(delivery);
@@ -130,7 +130,7 @@ describe('an owner whose lease is over', () => {
   });
 });
 
-test('a claim that is given back can be taken on at once, and not by its former owner again', async () => {
+test('a released claim can be acquired at once, and its former owner cannot settle it', async () => {
   const delivery = newDelivery();
   const first = await claimed(delivery);
   expect(await deliveries.release(first, soon())).toBe(true);
@@ -140,7 +140,7 @@ test('a claim that is given back can be taken on at once, and not by its former 
   expect(await deliveries.settle(second, settlement('m2'), soon())).toBe(true);
 });
 
-test('a claim that is given back after it was settled stays settled', async () => {
+test('a claim that is released after it was settled stays settled', async () => {
   const delivery = newDelivery();
   const claim = await claimed(delivery);
   await deliveries.settle(claim, settlement('m1'), soon());
@@ -150,22 +150,22 @@ test('a claim that is given back after it was settled stays settled', async () =
   expect(await deliveries.claim(delivery, soon())).toEqual({ status: 'published' });
 });
 
-test('a record without an end of its lease counts as held', async () => {
+test('a lease without an expiry is held', async () => {
   const delivery = newDelivery();
   const { document } = await claimed(delivery);
   await document.update({ leaseUntil: FieldValue.delete() });
   expect(await deliveries.claim(delivery, soon())).toEqual({ status: 'in_progress', retryAfterSeconds: 10 });
 });
 
-test('no time left is not the same as no deadline: nothing is written', async () => {
+test('nothing is written after the deadline', async () => {
   const delivery = newDelivery();
   await expect(deliveries.claim(delivery, Deadline.inMillis(0))).rejects.toBeInstanceOf(ServiceError);
-  // Another claim shows that the first one, had it gone on, would have been written by now.
+  // A second claim gives the first one time to be written, had it continued.
   await claimed(newDelivery());
   expect(await project.document(`deliveries/${delivery.webhookId}`)).toBeUndefined();
 });
 
-test('every field lives through claim, take-over and settlement', async () => {
+test('every field survives claim, take-over and settlement', async () => {
   const delivery: Delivery = {
     ...newDelivery({ user_metadata: { team: 'a', n: 1 } }),
     route: 'nightly',
@@ -229,8 +229,8 @@ describe('the results of a job', () => {
     expect(await resultsOf('submitted')).toEqual(pending('completed'));
   });
 
-  test('stay as they are whatever is told again, or late', async () => {
-    const results = { state: 'running', position: 7, published: 7, failed: 1, leaseOwner: 'somebody' };
+  test('stay as they are when an event is repeated or late', async () => {
+    const results = { state: 'running', position: 7, published: 7, failed: 1, leaseOwner: 'another' };
     await announce('read', 'completed');
     const stored = { ...results, event: 'interaction.completed' };
     await project.firestore.doc('jobs/interactions~read').update({ results: stored });
@@ -239,16 +239,16 @@ describe('the results of a job', () => {
     expect(await resultsOf('read')).toEqual(stored);
   });
 
-  test('are pending again with the end of an interaction that had halted, whoever reads its halt', async () => {
+  test('are pending again with the final event of an interaction that had halted, while an instance reads the halt', async () => {
     await announce('halted', 'requires_action');
     expect(await resultsOf('halted')).toEqual(pending('requires_action'));
-    await project.firestore.doc('jobs/interactions~halted').update({ 'results.leaseOwner': 'somebody' });
+    await project.firestore.doc('jobs/interactions~halted').update({ 'results.leaseOwner': 'another' });
     await announce('halted', 'completed');
     expect(await resultsOf('halted')).toEqual(pending('completed'));
   });
 });
 
-test('what repeats another event says so again when it is taken over', async () => {
+test('a repeat is still a repeat when another owner acquires it', async () => {
   const job = { data: { id: `batches/repeated_${ids}` } };
   const original = newDelivery(job);
   await claimed(original);

@@ -45,12 +45,12 @@ test.for(wanted)(
   },
 );
 
-test('all jobs are listed by a field that is indexed by itself, which it is in both orders without an override', () => {
+test('all jobs are listed by a field with an automatic index, so no override may disable it', () => {
   const overridden = fieldOverrides.filter(({ collectionGroup }) => collectionGroup === NEWEST.jobs.collection);
   expect(overridden.map(({ fieldPath }) => fieldPath)).not.toContain(NEWEST.jobs.orderBy);
 });
 
-test('every query stands where the index file is compared with it', () => {
+test('every query is in the file that is compared with the index file', () => {
   const sources = ['functions', 'cli'].flatMap((folder) => globSync(`${folder}/**/*.ts`, { cwd: ROOT }));
   expect(sources.length).toBeGreaterThan(50);
   const asking = sources.filter((name) => /\.(where|orderBy|collectionGroup)\(/.test(read(name)));

@@ -47,7 +47,7 @@ function deliveryOf(webhookId: string): Delivery {
 
 const job = (name: string) => ({ name: `batches/${name}`, kind: 'batch' as const });
 
-/** One lease of each kind: how it is acquired, and what a second owner is told meanwhile. */
+/** One lease of each kind: how it is acquired, and the outcome for a second owner meanwhile. */
 const KINDS: readonly [name: string, acquire: (id: string) => Promise<unknown>, busy: unknown][] = [
   [
     'a delivery',

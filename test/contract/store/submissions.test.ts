@@ -22,7 +22,7 @@ async function openStore() {
     return claimed.claim;
   }
 
-  /** One whose lease has ended, and who has taken over. */
+  /** Returns the claim of an expired lease, and the claim of the next owner. */
   async function handOver(): Promise<readonly [SubmissionClaim, SubmissionClaim]> {
     const before = await claim();
     await record.update({ leaseUntil: Timestamp.fromMillis(0) });
@@ -31,7 +31,7 @@ async function openStore() {
   return { submissions, record, handOver };
 }
 
-test('whoever has been taken over neither asks Gemini nor touches the record of the other', async () => {
+test('a request whose submission another has acquired neither calls Gemini nor changes the record', async () => {
   const { submissions, record, handOver } = await openStore();
   const [before, now] = await handOver();
   expect(before.submissionId).toBe(now.submissionId);
@@ -44,15 +44,15 @@ test('whoever has been taken over neither asks Gemini nor touches the record of 
   expect((await record.get()).get('startedAt')).toBeInstanceOf(Timestamp);
 });
 
-test('a job that was started by one who has been taken over is not started by the other', async () => {
+test('a job that the former owner started is not started again by the new one', async () => {
   const { submissions, handOver } = await openStore();
   const [before, now] = await handOver();
-  await submissions.settle(before, JOB, new Date(), soon());
+  await submissions.settle(before, JOB, soon());
   await expect(submissions.ask(now, soon())).rejects.toMatchObject({ reason: 'SUBMISSION_IN_PROGRESS' });
   expect(await submissions.claim(KEY, soon())).toMatchObject({ status: 'done', jobId: JOB.jobId });
 });
 
-test('asking renews the lease, so that it lasts until the answer is recorded', async () => {
+test('the call to Gemini renews the lease, so that it lasts until the answer is recorded', async () => {
   const { submissions, record, handOver } = await openStore();
   const [, now] = await handOver();
   await record.update({ leaseUntil: Timestamp.fromMillis(0) });

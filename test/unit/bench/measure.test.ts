@@ -16,7 +16,7 @@ const found = (one: Figure, before?: number) =>
   );
 
 describe('a regression', () => {
-  test('is a ratio that has doubled, whatever the machine', () => {
+  test('is a ratio that has doubled, on any machine', () => {
     expect(found(figure([30, 50, 40], [100, 100, 100]), 0.21)).toEqual([]);
     expect(found(figure([30, 50, 40], [100, 100, 100]), 0.2)).toEqual(['callback: latency: was 0.2, is 0.4']);
   });
@@ -32,7 +32,7 @@ describe('a regression', () => {
     expect(found(rate, 10)).toHaveLength(1);
   });
 
-  test('cannot be told of a figure that was never written down', () => {
+  test('is unknown for a figure that has no baseline', () => {
     expect(found(figure([1]))).toEqual([expect.stringContaining('--write')]);
   });
 });

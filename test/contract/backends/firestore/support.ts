@@ -1,56 +1,68 @@
 import { randomBytes } from 'node:crypto';
-import { Firestore } from '@google-cloud/firestore';
+import { Firestore, type Query, v1 } from '@google-cloud/firestore';
 import { grpc } from 'google-gax';
-import { afterAll, beforeAll, describe } from 'vitest';
-import * as embedded from '../../../../local/backends/firestore/index.ts';
-import * as official from '../../../../local/backends/official.ts';
+import { afterAll, beforeAll, describe, onTestFinished, vi } from 'vitest';
+import { startFirestore } from '../../../../local/backends/firestore/index.ts';
+import { startFirestore as startOfficial } from '../../../../local/backends/official.ts';
 import { hasEmulators } from '../../../support/requirements.ts';
 
-export type BackendName = 'official' | 'embedded';
-
-/** Clients of one backend, each with a project of its own. */
+/** A running backend, for one suite. */
 export interface Backend {
-  readonly name: BackendName;
-  readonly open: () => Firestore;
+  readonly isEmbedded: boolean;
+  /** `127.0.0.1:port`, once the suite's tests run. */
+  readonly host: string;
 }
 
-/** Runs a suite against the official emulator, where it is installed, and against the embedded stand-in. */
+/** Runs a suite against the embedded stand-in and, where it is installed, against the official emulator. */
 export function describeBackends(title: string, suite: (backend: Backend) => void): void {
-  const all = [
-    { name: 'official', start: () => official.startFirestore(), isThere: hasEmulators },
-    { name: 'embedded', start: () => embedded.startFirestore(), isThere: true },
-  ] as const;
-  describe.each(all)(`${title}: $name`, ({ name, start, isThere }) => {
-    let server: { readonly host: string; stop(): Promise<unknown> };
-    const opened: Firestore[] = [];
-    beforeAll(async () => {
-      if (isThere) server = await start();
+  const official = { name: 'official', start: () => startOfficial(), isThere: hasEmulators };
+  const embedded = { name: 'embedded', start: () => startFirestore(), isThere: true };
+  for (const { name, start, isThere } of [official, embedded]) {
+    describe.skipIf(!isThere)(`${title}, ${name}`, () => {
+      let server: { readonly host: string; stop(): Promise<unknown> };
+      beforeAll(async () => void (server = await start()));
+      afterAll(async () => void (await server.stop()));
+      suite({
+        isEmbedded: name === 'embedded',
+        get host() {
+          return server.host;
+        },
+      });
     });
-    afterAll(async () => {
-      await Promise.all(opened.map(async (firestore) => await firestore.terminate()));
-      await server?.stop();
-    });
-    const open = () => {
-      const firestore = connect(server.host);
-      opened.push(firestore);
-      return firestore;
-    };
-    describe.skipIf(!isThere)('is installed', () => {
-      suite({ name, open });
-    });
-  });
+  }
 }
 
-/** A client of a project of its own. */
-export function connect(host: string, projectId = `demo-${randomBytes(6).toString('hex')}`): Firestore {
+/** Connects with the project's real client to a database of the test's own. */
+export function connect(host: string, { projectId = newProjectId(), databaseId = '(default)' } = {}): Firestore {
+  vi.stubEnv('FIRESTORE_EMULATOR_HOST', host);
+  const firestore = new Firestore({ projectId, databaseId });
+  vi.unstubAllEnvs();
+  onTestFinished(() => firestore.terminate());
+  return firestore;
+}
+
+/** Connects without the checks that the handwritten client makes before it sends. */
+export function connectRaw(host: string): {
+  client: InstanceType<typeof v1.FirestoreClient>;
+  database: string;
+  documents: string;
+} {
   const { hostname, port } = new URL(`http://${host}`);
-  return new Firestore({
-    projectId,
-    host: hostname,
+  const projectId = newProjectId();
+  const client = new v1.FirestoreClient({
+    servicePath: hostname,
     port: Number(port),
-    ssl: false,
     sslCreds: grpc.credentials.createInsecure(),
+    projectId,
   });
+  onTestFinished(() => client.close());
+  const database = `projects/${projectId}/databases/(default)`;
+  return { client, database, documents: `${database}/documents` };
+}
+
+/** The ids of what a query finds, in its order. */
+export async function idsOf(query: Query): Promise<readonly string[]> {
+  return (await query.get()).docs.map(({ id }) => id);
 }
 
 /** Returns the name of the gRPC status that a call ends with. */
@@ -62,4 +74,8 @@ export async function statusOf(call: Promise<unknown>): Promise<string> {
     const { code = grpc.status.UNKNOWN } = error as { code?: grpc.status };
     return grpc.status[code] ?? String(code);
   }
+}
+
+export function newProjectId(): string {
+  return `demo-${randomBytes(6).toString('hex')}`;
 }

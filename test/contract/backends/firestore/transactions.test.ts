@@ -1,75 +1,139 @@
+import { once } from 'node:events';
+import type { Transaction } from '@google-cloud/firestore';
 import { expect, test } from 'vitest';
-import { describeBackends, statusOf } from './support.ts';
+import { connect, connectRaw, statusOf, describeBackends } from './support.ts';
 
-describeBackends('transactions', ({ open }) => {
-  test('simultaneous transactions that read and write one document lose no update', async () => {
-    const firestore = open();
-    const document = firestore.doc('counters/one');
+describeBackends('Firestore transactions', (backend) => {
+  test('of concurrent transactions that read and create, one wins and the others see its document', async () => {
+    const firestore = connect(backend.host);
+    const document = firestore.doc('a/b');
+    const claim = async () =>
+      await firestore.runTransaction(async (transaction) => {
+        if ((await transaction.get(document)).exists) return 'duplicate';
+        transaction.create(document, {});
+        return 'won';
+      });
+    const outcomes = await Promise.all(Array.from({ length: 20 }, claim));
+    expect(outcomes.filter((outcome) => outcome === 'won')).toHaveLength(1);
+  });
+
+  test('no increment is lost', async () => {
+    const firestore = connect(backend.host);
+    const document = firestore.doc('a/b');
     await document.set({ n: 0 });
-    const add = async () =>
+    const increment = async () =>
       await firestore.runTransaction(
         async (transaction) => {
-          const { n = 0 } = (await transaction.get(document)).data() as { n?: number };
-          transaction.set(document, { n: n + 1 });
+          const snapshot = await transaction.get(document);
+          transaction.update(document, { n: Number(snapshot.get('n')) + 1 });
         },
-        { maxAttempts: 20 },
+        { maxAttempts: 10 },
       );
-    await Promise.all(Array.from({ length: 5 }, add));
-    expect((await document.get()).get('n')).toBe(5);
+    await Promise.all(Array.from({ length: 10 }, increment));
+    expect((await document.get()).data()).toEqual({ n: 10 });
   });
 
-  test('of transactions that create one document after they have not found it, one creates it', async () => {
-    const firestore = open();
-    const document = firestore.doc('locks/one');
+  test('a query that would find another document is contention, too', async () => {
+    const firestore = connect(backend.host);
+    const free = firestore.collection('seats').where('free', '==', true);
+    await Promise.all(['a', 'b', 'c'].map(async (id) => await firestore.doc(`seats/${id}`).set({ free: true })));
     const take = async () =>
+      await firestore.runTransaction(
+        async (transaction) => {
+          const [first] = (await transaction.get(free.limit(1))).docs;
+          if (first) transaction.update(first.ref, { free: false });
+          return first?.id;
+        },
+        { maxAttempts: 10 },
+      );
+    const taken = await Promise.all([take(), take(), take(), take()]);
+    expect(new Set(taken)).toEqual(new Set(['a', 'b', 'c', undefined]));
+  });
+
+  test('a failed transaction writes nothing, and its error arrives', async () => {
+    const firestore = connect(backend.host);
+    const [one, two] = [firestore.doc('a/one'), firestore.doc('a/two')];
+    await two.set({});
+    const run = async (use: (transaction: Transaction) => unknown) =>
       await firestore.runTransaction(async (transaction) => {
-        if ((await transaction.get(document)).exists) return false;
-        transaction.create(document, {});
-        return true;
+        await transaction.get(one);
+        transaction.set(one, {});
+        use(transaction);
       });
-    const taken = await Promise.all([take(), take(), take()]);
-    expect(taken.filter(Boolean)).toHaveLength(1);
-  });
-
-  test('a transaction that fails writes nothing', async () => {
-    const firestore = open();
-    const document = firestore.doc('things/rolled-back');
-    const failing = firestore.runTransaction(async (transaction) => {
-      await transaction.get(document);
-      transaction.set(document, { n: 1 });
-      throw new Error('given up');
+    expect(await statusOf(run((transaction) => transaction.create(two, {})))).toBe('ALREADY_EXISTS');
+    const failure = new Error('mine');
+    const failing = run(() => {
+      throw failure;
     });
-    await expect(failing).rejects.toThrow('given up');
-    expect((await document.get()).exists).toBe(false);
+    await expect(failing).rejects.toBe(failure);
+    expect((await one.get()).exists).toBe(false);
   });
 
-  test('a read-only transaction reads one moment', async () => {
-    const firestore = open();
-    const document = firestore.doc('things/read');
+  test('a blind create needs no read, and a delete and several documents are committed together', async () => {
+    const firestore = connect(backend.host);
+    await firestore.doc('a/old').set({});
+    await firestore.runTransaction(async (transaction) => {
+      transaction.create(firestore.doc('a/new'), { n: 1 }).delete(firestore.doc('a/old'));
+    });
+    const snapshots = await firestore.getAll(firestore.doc('a/new'), firestore.doc('a/old'));
+    expect(snapshots.map(({ exists }) => exists)).toEqual([true, false]);
+  });
+
+  test('a read-only transaction reads one moment, while others write', async () => {
+    const firestore = connect(backend.host);
+    const document = firestore.doc('a/b');
     await document.set({ n: 1 });
-    const read = await firestore.runTransaction(
+    const reads = await firestore.runTransaction(
       async (transaction) => {
-        const first = (await transaction.get(document)).get('n') as number;
+        const first = await transaction.get(document);
         await document.set({ n: 2 });
-        return [first, (await transaction.get(document)).get('n')];
+        return [first.get('n'), (await transaction.get(document)).get('n')];
       },
       { readOnly: true },
     );
-    expect(read).toEqual([1, 1]);
+    expect(reads).toEqual([1, 1]);
   });
 
-  test('a query in a transaction is read again where its result has changed', async () => {
-    const firestore = open();
-    const open_ = firestore.collection('tasks').where('state', '==', 'open');
-    await firestore.doc('tasks/a').set({ state: 'open' });
-    let attempts = 0;
-    const counted = await firestore.runTransaction(async (transaction) => {
-      attempts += 1;
-      const { size } = await transaction.get(open_);
-      transaction.set(firestore.doc('totals/tasks'), { size });
-      return size;
-    });
-    expect([counted, attempts]).toEqual([1, 1]);
-    expect(await statusOf(firestore.doc('totals/tasks').get())).toBe('OK');
+  test('a read time shows the document as it was', async () => {
+    const firestore = connect(backend.host);
+    const document = firestore.doc('a/b');
+    const { writeTime } = await document.set({ n: 1 });
+    await document.set({ n: 2 });
+    const read = async (readTime: typeof writeTime) =>
+      await firestore.runTransaction(async (transaction) => (await transaction.get(document)).get('n'), {
+        readOnly: true,
+        readTime,
+      });
+    expect(await read(writeTime)).toBe(1);
+  });
+
+  test('a write of another during a read-write transaction: refused by one of the two', async () => {
+    const { client, database, documents } = connectRaw(backend.host);
+    const document = `${documents}/a/b`;
+    const write = { update: { name: document, fields: { n: { integerValue: 1 } } } };
+    const reading = client.batchGetDocuments({ database, documents: [document], newTransaction: { readWrite: {} } });
+    const [{ transaction }] = (await once(reading, 'data')) as [{ transaction: Buffer }];
+    await once(reading.resume(), 'end');
+    const [other, mine] = await Promise.all([
+      statusOf(client.commit({ database, writes: [write] }, { retry: null })),
+      statusOf(client.commit({ database, writes: [write], transaction }, { retry: null })),
+    ]);
+    // Locks make the other writer wait; optimistic concurrency aborts the transaction, whose client then retries.
+    expect([other, mine]).toEqual(['OK', backend.isEmbedded ? 'ABORTED' : 'OK']);
+  });
+
+  test('a transaction ends once, and one that only reads refuses writes', async () => {
+    const { client, database, documents } = connectRaw(backend.host);
+    const begin = async (options: object) => (await client.beginTransaction({ database, options }))[0].transaction;
+    const transaction = (await begin({ readWrite: {} })) as Buffer;
+    const commit = async (id: Buffer, writes: object[] = []) =>
+      await statusOf(client.commit({ database, transaction: id, writes }, { retry: null }));
+    expect([await commit(transaction), await commit(transaction)]).toEqual(['OK', 'INVALID_ARGUMENT']);
+    const rolledBack = (await begin({ readWrite: {} })) as Buffer;
+    await client.rollback({ database, transaction: rolledBack });
+    expect(await commit(rolledBack)).toBe('INVALID_ARGUMENT');
+    const readOnly = (await begin({ readOnly: {} })) as Buffer;
+    expect(await commit(readOnly, [{ update: { name: `${documents}/a/b` } }])).toBe('INVALID_ARGUMENT');
+    expect(await commit(Buffer.from('none'))).toBe('INVALID_ARGUMENT');
   });
 });
