@@ -2,9 +2,9 @@ import { z } from 'zod';
 
 const HOUR_MILLIS = 3_600_000;
 const durationUpTo = (millis: number) => z.number().int().min(0).max(millis);
-/** At most three decades, so that no sum of them is beyond what a date can be. */
+/** At most three decades, so that sums stay valid dates. */
 export const duration = durationUpTo(1e12);
-/** By the wall clock: as long as timers last. */
+/** By the wall clock, up to the longest timer. */
 const wallDuration = durationUpTo(2 ** 31 - 1);
 const rate = z.number().min(0).max(1);
 
@@ -12,7 +12,7 @@ const Jobs = z.strictObject({
   pendingMillis: duration.describe('Time from the creation of a job to its start.'),
   runningMillis: duration
     .nullable()
-    .describe('Time from the start of a job to its end; null: it never ends by itself.'),
+    .describe('Time from the start of a job to its end; null: it runs until it is finished.'),
   batchExpiryMillis: duration.describe('A batch that is not final so long after its creation expires.'),
   failureRate: rate.describe('Share of jobs that fail.'),
   requestErrorRate: rate.describe('Share of requests of a batch that are answered with an error.'),
@@ -22,20 +22,22 @@ const Jobs = z.strictObject({
   omniUriOnGet: z
     .boolean()
     .describe(
-      'GET of an Omni interaction shows the URI that was asked for; otherwise inline data all the same (G 10.3).',
+      'GET of an Omni interaction shows the requested URI; otherwise always inline data (docs/gemini-wire.md 10.3).',
     ),
   functionCalls: z
     .number()
     .int()
     .min(1)
     .describe('Calls of an interaction that requires action, of the declared functions in turn.'),
-  outputDelayMillis: duration.describe('A batch names its output so long after its end (G 7.4).'),
+  outputDelayMillis: duration.describe('A batch names its output so long after its end (docs/gemini-wire.md 7.4).'),
   outputIn: z
     .enum(['both', 'metadata', 'response'])
-    .describe('Where the operation of a batch names its output: `metadata.output`, `response`, or both (G 7.4).'),
+    .describe(
+      'Where the operation of a batch names its output: `metadata.output`, `response`, or both (docs/gemini-wire.md 7.4).',
+    ),
   stateInMetadata: z
     .boolean()
-    .describe('The operation of a batch has `metadata.state`; otherwise `done` alone (G 7.4).'),
+    .describe('The operation of a batch has `metadata.state`; otherwise `done` alone (docs/gemini-wire.md 7.4).'),
   videoBytes: z
     .number()
     .int()
@@ -45,7 +47,9 @@ const Jobs = z.strictObject({
 });
 
 const Deliveries = z.strictObject({
-  scheme: z.enum(['v1a', 'RS256', 'EdDSA']).describe('Signature of dynamic deliveries: Ed25519 or a JWT (G 5.2, 5.3).'),
+  scheme: z
+    .enum(['v1a', 'RS256', 'EdDSA'])
+    .describe('Signature of dynamic deliveries: Ed25519 or a JWT (docs/gemini-wire.md 5.2, 5.3).'),
   timestamp: z
     .enum(['machine', 'clock'])
     .describe(
@@ -56,7 +60,7 @@ const Deliveries = z.strictObject({
   giveUpAfterMillis: duration.describe('No attempt is made so long after the event.'),
   timeoutMillis: wallDuration.describe('Time an endpoint has to answer, by the wall clock.'),
   disableAfterGivenUp: z.number().int().min(1).describe('Deliveries given up in a row that disable a webhook.'),
-  sharedId: z.boolean().describe('All deliveries of an event have the same webhook-id (G 4.7).'),
+  sharedId: z.boolean().describe('All deliveries of an event have the same webhook-id (docs/gemini-wire.md 4.7).'),
   userMetadata: z
     .enum([
       'user_metadata',
@@ -66,26 +70,36 @@ const Deliveries = z.strictObject({
       'metadata.user_metadata',
       'none',
     ])
-    .describe('Where a delivery has the metadata of its job (G 4.4).'),
-  dataId: z.enum(['full', 'bare']).describe('`data.id` as a resource name, or only its last part (G 1.8).'),
-  outputFileUri: z.enum(['https', 'name', 'gs', 'none']).describe('Form of `data.output_file_uri` (G 1.7).'),
-  ping: z.enum(['full', 'without_data', 'empty']).describe('Body of a ping (G 4.5).'),
-  cancelEvents: z.boolean().describe('A cancelled job causes an event (G 1.5).'),
-  omniEvents: z.enum(['interaction', 'video', 'both']).describe('Events of a finished Omni interaction (G 10.1).'),
+    .describe('Where a delivery has the metadata of its job (docs/gemini-wire.md 4.4).'),
+  dataId: z
+    .enum(['full', 'bare'])
+    .describe('`data.id` as a resource name, or only its last part (docs/gemini-wire.md 1.8).'),
+  outputFileUri: z
+    .enum(['https', 'name', 'gs', 'none'])
+    .describe('Form of `data.output_file_uri` (docs/gemini-wire.md 1.7).'),
+  ping: z.enum(['full', 'without_data', 'empty']).describe('Body of a ping (docs/gemini-wire.md 4.5).'),
+  cancelEvents: z.boolean().describe('A cancelled job causes an event (docs/gemini-wire.md 1.5).'),
+  omniEvents: z
+    .enum(['interaction', 'video', 'both', 'none'])
+    .describe(
+      'Events of a finished Omni interaction (docs/gemini-wire.md 10.1); none: the job ends without a webhook.',
+    ),
 });
 
 const Faults = z.strictObject({
-  duplicate: rate.describe('Deliveries sent twice at the same time.'),
-  reorder: rate.describe('Deliveries held back until the next one to the same URI, a minute at most.'),
-  delay: rate.describe('Deliveries sent later, by `delayMillis`.'),
+  duplicate: rate.describe('Share of deliveries that are sent twice at the same time.'),
+  reorder: rate.describe(
+    'Share of deliveries that are held back until the next one to the same URI, a minute at most.',
+  ),
+  delay: rate.describe('Share of deliveries that are delayed by `delayMillis`.'),
   delayMillis: duration,
-  drop: rate.describe('Deliveries never sent.'),
-  unknownType: rate.describe('Events preceded by another one of a type that nobody knows.'),
-  stale: rate.describe('Attempts signed with a timestamp older by `staleMillis`.'),
+  drop: rate.describe('Share of deliveries that are never sent.'),
+  unknownType: rate.describe('Share of events that are preceded by an event of an unknown type.'),
+  stale: rate.describe('Share of attempts that are signed with a timestamp older by `staleMillis`.'),
   staleMillis: duration,
-  unsigned: rate.describe('Attempts without a signature.'),
-  wrongSignature: rate.describe('Attempts signed by a foreign key.'),
-  lostAnswer: rate.describe('Attempts that reach the endpoint but whose answer is lost, so that they are repeated.'),
+  unsigned: rate.describe('Share of attempts without a signature.'),
+  wrongSignature: rate.describe('Share of attempts that are signed with a foreign key.'),
+  lostAnswer: rate.describe('Share of attempts whose answer is lost, so that they are retried.'),
 });
 
 const ApiFault = z.strictObject({
@@ -94,7 +108,7 @@ const ApiFault = z.strictObject({
   rate: rate.default(1).describe('Share of the matching requests.'),
   times: z.number().int().min(1).optional().describe('Ends after so many hits. Default: never.'),
   latencyMillis: wallDuration.optional().describe('Answers later, by the wall clock.'),
-  status: z.number().int().min(400).max(599).optional().describe('Answers with this error and has no effect.'),
+  status: z.number().int().min(400).max(599).optional().describe('Answers with this error, without an effect.'),
   rpcStatus: z.string().optional().describe('`status` of that error. Default: by its code.'),
   message: z.string().optional().describe('`message` of that error.'),
   reason: z.string().optional().describe('`reason` of an ErrorInfo in the `details` of that error.'),
@@ -109,16 +123,20 @@ const Api = z.strictObject({
   endpoints: z
     .enum(['public', 'any'])
     .describe('Accepts https at public addresses and anything on loopback; or any https and http URI.'),
+  v1Webhooks: z.boolean().describe('`/v1` serves webhooks; otherwise only `/v1beta` does (docs/gemini-wire.md 1.3).'),
+  eventTypes: z.array(z.string()).min(1).describe('Types that a webhook can subscribe to (docs/gemini-wire.md 1.5).'),
   faults: z.array(ApiFault).describe('The first that matches a request is applied to it.'),
 });
 
 const Files = z.strictObject({
-  lifetimeMillis: duration.describe('Uploaded files and videos are gone so long after their creation.'),
+  lifetimeMillis: duration.describe('Uploaded files and videos expire so long after their creation.'),
   outputLifetimeMillis: duration.describe('The same for output files of batches.'),
   ranges: z.boolean().describe('Downloads honour `Range`; otherwise the whole file is sent.'),
-  partBytes: z.number().int().min(1).nullable().describe('A range brings no more than so many bytes; null: all of it.'),
+  partBytes: z.number().int().min(1).nullable().describe('Largest answer to a range request in bytes; null: no limit.'),
   contentRange: z.boolean().describe('The answer to a range says which part of the file it is.'),
-  refusedTypes: z.array(z.string()).describe('Types of uploads that are refused as unsupported (G 7.4).'),
+  refusedTypes: z
+    .array(z.string())
+    .describe('Types of uploads that are refused as unsupported (docs/gemini-wire.md 7.4).'),
 });
 
 const Jwks = z.strictObject({
@@ -136,7 +154,7 @@ export const SettingsSchema = z.strictObject({
   jwks: Jwks,
 });
 
-/** Any part of the settings; a list replaces the one before it. */
+/** Any part of the settings. A list replaces the previous one. */
 export const SettingsPatchSchema = z.strictObject({
   jobs: Jobs.partial().optional(),
   deliveries: Deliveries.partial().optional(),
@@ -194,7 +212,21 @@ export const DEFAULT_SETTINGS: SettingsValues = {
     wrongSignature: 0,
     lostAnswer: 0,
   },
-  api: { key: null, endpoints: 'public', faults: [] },
+  api: {
+    key: null,
+    endpoints: 'public',
+    v1Webhooks: true,
+    eventTypes: [
+      'batch.succeeded',
+      'batch.failed',
+      'batch.expired',
+      'interaction.completed',
+      'interaction.failed',
+      'interaction.requires_action',
+      'video.generated',
+    ],
+    faults: [],
+  },
   files: {
     lifetimeMillis: 48 * HOUR_MILLIS,
     outputLifetimeMillis: 42 * 24 * HOUR_MILLIS,
@@ -206,7 +238,7 @@ export const DEFAULT_SETTINGS: SettingsValues = {
   jwks: { keyIds: true, available: true, latencyMillis: 0 },
 };
 
-/** The settings in force. They apply to whatever happens after a patch, to waiting deliveries too. */
+/** The current settings. A patch applies to all later work, waiting deliveries included. */
 export class Settings {
   #values: SettingsValues = DEFAULT_SETTINGS;
 
