@@ -42,7 +42,7 @@ export interface Submitted {
 }
 
 /** Types whose outputs are never read from Gemini; the simulator itself sends those of submitted batches. */
-const TYPES = ['batch.expired', 'interaction.failed', 'tuning.completed'];
+const TYPES = ['batch.expired', 'batch.failed', 'interaction.failed'];
 const EVENTS_PER_JOB = 3;
 const SENDERS = 20;
 /** The pause of each sender, which keeps the machine busy and not saturated. */
