@@ -1,6 +1,8 @@
-import type { Content } from './content.ts';
-import { bytesContent } from './content.ts';
+import { z } from 'zod';
+import { camelKeys } from './json.ts';
+import { pcmAudio, pngImage } from './media.ts';
 import type { Random } from './random.ts';
+import { sampleOf } from './samples.ts';
 
 const OPENINGS = ['In short', 'Roughly speaking', 'As far as one can tell', 'On balance', 'To begin with'];
 const CLAIMS = [
@@ -10,6 +12,17 @@ const CLAIMS = [
   'most people would agree',
   'a second opinion would not hurt',
 ];
+const EMBEDDING_DIMENSIONS = 3_072;
+
+const content = z.looseObject({ parts: z.array(z.looseObject({ text: z.string().optional() })).min(1) });
+
+/** Body of `models.generateContent`, and each request of a batch. */
+export const generateRequest = z.looseObject({ contents: z.array(content).min(1) });
+export type GenerateRequest = z.output<typeof generateRequest>;
+
+/** Each request of a batch of embeddings. */
+export const embedRequest = z.looseObject({ content });
+export type EmbedRequest = z.output<typeof embedRequest>;
 
 /** A made-up answer that follows from the seed and the prompt. */
 export function answerText(prompt: string, random: Random): string {
@@ -18,55 +31,63 @@ export function answerText(prompt: string, random: Random): string {
   return `${opening}, ${claim}. (You asked: ${prompt})`;
 }
 
-/** As a rule of thumb, four characters make a token. */
+/** JSON that fits the schema, or an object with the answer where no schema is given. */
+export function answerJson(prompt: string, schema: unknown, random: Random): string {
+  const value = schema === undefined ? { answer: answerText(prompt, random) } : sampleOf(schema, prompt, random);
+  return JSON.stringify(value);
+}
+
+/** Estimates tokens: four characters each. */
 export function tokens(text: string): number {
   return Math.ceil(text.length / 4);
 }
 
-/** A `GenerateContentResponse` (docs/gemini-wire.md 7.4). */
-export function generateContentResponse(prompt: string, model: string, random: Random): object {
-  const text = answerText(prompt, random);
-  const [promptTokenCount, candidatesTokenCount] = [tokens(prompt), tokens(text)];
+/** The texts of a request, joined by newlines. */
+export function promptText(request: GenerateRequest | EmbedRequest): string {
+  const contents = 'contents' in request ? (request as GenerateRequest).contents : [request.content];
+  return contents.flatMap(({ parts }) => parts.flatMap(({ text }) => text ?? [])).join('\n');
+}
+
+/** A `GenerateContentResponse` with the modalities and the JSON that the request asks for (docs/gemini-wire.md 7.4). */
+export function generateContentResponse(request: GenerateRequest, model: string, random: Random): object {
+  const prompt = promptText(request);
+  const parts = answerParts(prompt, camelKeys(camelKeys(request)['generationConfig']), random);
+  const [promptTokenCount, candidatesTokenCount] = [tokens(prompt), tokens(JSON.stringify(parts))];
   return {
-    candidates: [{ content: { role: 'model', parts: [{ text }] }, finishReason: 'STOP', index: 0 }],
+    candidates: [{ content: { role: 'model', parts }, finishReason: 'STOP', index: 0 }],
     usageMetadata: { promptTokenCount, candidatesTokenCount, totalTokenCount: promptTokenCount + candidatesTokenCount },
     modelVersion: model.replace(/^models\//, ''),
     responseId: random.letters(`response/${model}/${prompt}`, 22),
   };
 }
 
-/** Bytes that begin like an MP4 file; nothing plays them. */
-export function videoContent(label: string, sizeBytes: number, random: Random): Content {
-  const header = Buffer.from('\0\0\0\u0018ftypmp42\0\0\0\0mp42isom', 'latin1');
-  return bytesContent(Buffer.concat([header, random.bytes(`video/${label}`, sizeBytes - header.length)]));
+/** An `EmbedContentResponse`: a unit vector that follows from the seed and the text. */
+export function embedContentResponse(request: EmbedRequest, random: Random): object {
+  const text = promptText(request);
+  const dimensions = z.number().int().min(1).max(EMBEDDING_DIMENSIONS).catch(EMBEDDING_DIMENSIONS);
+  const length = dimensions.parse(camelKeys(request)['outputDimensionality']);
+  const values = Array.from(new Int16Array(new Uint8Array(random.bytes(`embedding/${text}`, length * 2)).buffer));
+  const norm = Math.hypot(...values);
+  return { embedding: { values: values.map((value) => value / norm) }, tokenCount: String(tokens(text)) };
 }
 
-/** Arguments for one call of a declared function: a value of the right type for each property of its JSON schema. */
-export function functionArguments(
-  properties: Readonly<Record<string, unknown>>,
-  callLabel: string,
-  random: Random,
-): object {
-  const values = Object.entries(properties).map(([name, schema]) => {
-    return [name, valueOf(name, schema, `${callLabel}/${name}`, random)];
-  });
-  return Object.fromEntries(values) as object;
+function answerParts(prompt: string, config: Readonly<Record<string, unknown>>, random: Random): object[] {
+  const modalities = z.array(z.string().toUpperCase()).catch([]).parse(config['responseModalities']);
+  const isJson = config['responseMimeType'] === 'application/json';
+  const schema = config['responseJsonSchema'] ?? config['responseSchema'] ?? config['_responseJsonSchema'];
+  const part = (modality: string): object => {
+    switch (modality) {
+      case 'IMAGE':
+        return inlineData('image/png', pngImage(prompt, random));
+      case 'AUDIO':
+        return inlineData('audio/L16;codec=pcm;rate=24000', pcmAudio(prompt, random));
+      default:
+        return { text: isJson ? answerJson(prompt, schema, random) : answerText(prompt, random) };
+    }
+  };
+  return (modalities.length === 0 ? ['TEXT'] : modalities).map(part);
 }
 
-function valueOf(name: string, schema: unknown, label: string, random: Random): unknown {
-  const { type, enum: choices } = Object(schema) as { type?: unknown; enum?: unknown };
-  if (Array.isArray(choices) && choices.length > 0) return random.pick(label, choices as unknown[]);
-  switch (typeof type === 'string' ? type.toLowerCase() : '') {
-    case 'integer':
-    case 'number':
-      return Math.floor(random.fraction(label) * 100);
-    case 'boolean':
-      return random.chance(label, 0.5);
-    case 'array':
-      return [];
-    case 'object':
-      return {};
-    default:
-      return `${name} ${random.letters(label, 4)}`;
-  }
+function inlineData(mimeType: string, bytes: Buffer): object {
+  return { inlineData: { mimeType, data: bytes.toString('base64') } };
 }

@@ -1,61 +1,41 @@
-import { z } from 'zod';
-import { generateContentResponse } from './answers.ts';
+import { embedContentResponse, generateContentResponse, promptText } from './answers.ts';
+import type { EmbedRequest, GenerateRequest } from './answers.ts';
+import { parseCreation, readRequests } from './batchRequests.ts';
+import type { BatchInput, BatchMethod, BatchRequest } from './batchRequests.ts';
 import { type Clock, isoTime } from './clock.ts';
-import { bytesContent, linesContent, textLines } from './content.ts';
-import { ApiError, checked, notFound } from './errors.ts';
+import { bytesContent, linesContent } from './content.ts';
+import { notFound } from './errors.ts';
 import type { Files } from './files.ts';
 import { isFinal, type Job, type Outcome } from './job.ts';
 import type { Jobs } from './jobs.ts';
-import { eitherSpelling } from './json.ts';
 import type { Random } from './random.ts';
 import type { Settings } from './settings.ts';
-import { webhookConfigSchema } from './webhooks.ts';
 
 const PACKAGE = 'type.googleapis.com/google.ai.generativelanguage.v1beta';
 
-const contents = z
-  .array(z.looseObject({ parts: z.array(z.looseObject({ text: z.string().optional() })).min(1) }))
-  .min(1);
-const request = z.looseObject({ contents });
-const inlinedRequest = z.strictObject({ request, metadata: z.record(z.string(), z.unknown()).optional() });
-const inputLine = z.looseObject({ key: z.string().optional(), request });
-const inputConfig = eitherSpelling({
-  fileName: z.string().startsWith('files/').optional(),
-  requests: z.strictObject({ requests: z.array(inlinedRequest).min(1) }).optional(),
-}).refine(
-  ({ fileName, requests }) => (fileName === undefined) !== (requests === undefined),
-  'needs either fileName or requests',
-);
-const creation = z.strictObject({
-  batch: eitherSpelling({
-    displayName: z.string().optional(),
-    model: z.string().optional(),
-    priority: z.union([z.string(), z.number()]).optional(),
-    inputConfig,
-    webhookConfig: webhookConfigSchema.optional(),
-  }),
-});
-
-type Input = z.output<typeof inputConfig>;
-type InlinedRequest = z.output<typeof inlinedRequest>;
 type Result = { response: object } | { error: { code: number; message: string } };
+
+interface InlinedResponses {
+  readonly inlinedResponses: readonly object[];
+}
 
 interface Output {
   readonly responsesFile?: string;
-  readonly inlinedResponses?: { readonly inlinedResponses: readonly object[] };
+  readonly inlinedResponses?: InlinedResponses;
+  readonly inlinedEmbedContentResponses?: InlinedResponses;
 }
 
 interface Batch {
   readonly id: string;
   readonly job: Job;
+  readonly method: BatchMethod;
   readonly model: string;
-  readonly displayName: string | undefined;
-  readonly input: Input;
+  readonly input: BatchInput;
   output: Output | undefined;
   stats: { readonly requests: number; readonly failed: number } | undefined;
 }
 
-/** Batch jobs; a prompt with `[error]` is answered with an error, a display name with `[fail]` or `[hang]` marks the job. */
+/** Batch jobs. `[error]` in a prompt fails that request; `[fail]` in a display name fails the job, `[hang]` keeps it running. */
 export class Batches {
   readonly #clock: Clock;
   readonly #random: Random;
@@ -72,18 +52,19 @@ export class Batches {
     this.#files = files;
   }
 
-  create(model: string, body: unknown): Batch {
-    const { displayName, inputConfig: input, webhookConfig } = checked(creation, body).batch;
+  create(model: string, body: unknown, method: BatchMethod = 'generateContent'): Batch {
+    const { displayName, inputConfig: input, webhookConfig } = parseCreation(method, body);
     if (input.fileName !== undefined) this.#files.getById(input.fileName.slice('files/'.length));
     const id = this.#random.letters(this.#random.next('batch'), 36);
     const job = this.#jobs.start({
       name: `batches/${id}`,
       kind: 'batch',
+      displayName,
       webhookConfig,
       markers: displayName ?? '',
       conclude: (outcome) => this.#conclude(batch, outcome),
     });
-    const batch: Batch = { id, job, model: `models/${model}`, displayName, input, output: undefined, stats: undefined };
+    const batch: Batch = { id, job, method, model: `models/${model}`, input, output: undefined, stats: undefined };
     this.#byId.set(id, batch);
     return batch;
   }
@@ -107,15 +88,16 @@ export class Batches {
     this.#byId.delete(id);
   }
 
-  /** The operation (docs/gemini-wire.md 7.3); lists leave inline results out. */
+  /** The operation of docs/gemini-wire.md 7.3; lists omit inline results. */
   resource(batch: Batch, inLists = false): object {
-    const { job, model, displayName, input } = batch;
+    const { job, model, method, input } = batch;
+    const type = method === 'generateContent' ? 'GenerateContentBatch' : 'EmbedContentBatch';
     const { outputIn, stateInMetadata } = this.#settings.get().jobs;
     const output = this.#inOrder(this.#namedOutput(batch, inLists));
     const metadata = {
-      '@type': `${PACKAGE}.GenerateContentBatch`,
+      '@type': `${PACKAGE}.${type}`,
       model,
-      displayName,
+      displayName: job.displayName,
       name: job.name,
       inputConfig: input.fileName === undefined ? undefined : input,
       output: outputIn === 'response' ? undefined : output,
@@ -126,9 +108,7 @@ export class Batches {
       state: stateInMetadata ? `BATCH_STATE_${job.state.toUpperCase()}` : undefined,
     };
     const response =
-      output === undefined || outputIn === 'metadata'
-        ? undefined
-        : { '@type': `${PACKAGE}.GenerateContentBatchOutput`, ...output };
+      output === undefined || outputIn === 'metadata' ? undefined : { '@type': `${PACKAGE}.${type}Output`, ...output };
     return { name: job.name, metadata, done: isFinal(job) ? true : undefined, error: job.error, response };
   }
 
@@ -139,12 +119,18 @@ export class Batches {
   }
 
   #inOrder(output: Output | undefined): Output | undefined {
-    const responses = output?.inlinedResponses?.inlinedResponses;
-    if (responses === undefined || this.#settings.get().jobs.inlineOrder === 'requests') return output;
+    if (output?.responsesFile !== undefined || this.#settings.get().jobs.inlineOrder === 'requests') return output;
     const label = this.#random.next('inline-order');
-    const places = new Map(responses.map((response, index) => [response, this.#random.fraction(`${label}/${index}`)]));
-    const shuffled = responses.toSorted((a, b) => (places.get(a) ?? 0) - (places.get(b) ?? 0));
-    return { inlinedResponses: { inlinedResponses: shuffled } };
+    const shuffle = (responses: InlinedResponses): InlinedResponses => {
+      const keyed = responses.inlinedResponses.map((response, index) => ({
+        response,
+        place: this.#random.fraction(`${label}/${index}`),
+      }));
+      return { inlinedResponses: keyed.toSorted((a, b) => a.place - b.place).map(({ response }) => response) };
+    };
+    return Object.fromEntries(
+      Object.entries(output ?? {}).map(([name, responses]) => [name, shuffle(responses as InlinedResponses)]),
+    ) as Output;
   }
 
   #conclude(batch: Batch, { state, output }: Outcome): string | undefined {
@@ -166,18 +152,19 @@ export class Batches {
   #answerFile(batch: Batch, inputFile: string): string {
     const lines: Buffer[] = [];
     let failed = 0;
-    for (const { key, request: given } of this.#readRequests(inputFile)) {
-      const result = this.#answer(batch, given, lines.length);
+    for (const { key, request } of readRequests(batch.method, this.#files.get(inputFile).content)) {
+      const result = this.#answer(batch, request, lines.length);
       if ('error' in result) failed += 1;
       lines.push(Buffer.from(`${JSON.stringify({ ...result, key })}\n`));
     }
     return this.#keepFile(batch, bytesContent(Buffer.concat(lines)), lines.length, failed);
   }
 
-  #answerInline(batch: Batch, requests: readonly InlinedRequest[]): undefined {
-    const results = requests.map((inlined, index) => this.#answer(batch, inlined.request, index));
+  #answerInline(batch: Batch, requests: NonNullable<BatchInput['requests']>['requests']): undefined {
+    const results = requests.map(({ request }, index) => this.#answer(batch, request, index));
     const inlinedResponses = requests.map(({ metadata }, index) => Object.assign({ metadata }, results[index]));
-    batch.output = { inlinedResponses: { inlinedResponses } };
+    const field = batch.method === 'generateContent' ? 'inlinedResponses' : 'inlinedEmbedContentResponses';
+    batch.output = { [field]: { inlinedResponses } };
     batch.stats = { requests: requests.length, failed: countErrors(results) };
   }
 
@@ -188,35 +175,14 @@ export class Batches {
     return name;
   }
 
-  #answer({ id, model }: Batch, given: z.output<typeof request>, index: number): Result {
-    const prompt = promptText(given);
-    if (prompt.includes('[error]')) return { error: { code: 3, message: "Invalid value at 'contents'" } };
+  #answer({ id, model, method }: Batch, request: BatchRequest, index: number): Result {
+    if (promptText(request).includes('[error]')) return { error: { code: 3, message: "Invalid value at 'contents'" } };
     if (this.#random.chance(`${id}/${index}/error`, this.#settings.get().jobs.requestErrorRate)) {
       return { error: { code: 13, message: 'Internal error encountered.' } };
     }
-    return { response: generateContentResponse(prompt, model, this.#random) };
+    if (method === 'embedContent') return { response: embedContentResponse(request as EmbedRequest, this.#random) };
+    return { response: generateContentResponse(request as GenerateRequest, model, this.#random) };
   }
-
-  /** Throws INVALID_ARGUMENT that names the first bad line. */
-  *#readRequests(fileName: string): Generator<z.output<typeof inputLine>> {
-    let number = 0;
-    for (const line of textLines(this.#files.get(fileName).content)) {
-      number += 1;
-      if (line.trim() !== '') yield readLine(line, number);
-    }
-  }
-}
-
-function readLine(line: string, number: number): z.output<typeof inputLine> {
-  try {
-    return inputLine.parse(JSON.parse(line));
-  } catch (error) {
-    throw new ApiError('INVALID_ARGUMENT', `Line ${number} of the input file is not a request: ${String(error)}`);
-  }
-}
-
-function promptText({ contents: given }: z.output<typeof request>): string {
-  return given.flatMap(({ parts }) => parts.flatMap(({ text }) => text ?? [])).join('\n');
 }
 
 function countErrors(results: readonly Result[]): number {

@@ -1,4 +1,4 @@
-/** Work that falls due at a time. A promise is awaited before the clock moves on. */
+/** Work that falls due at a time. The clock awaits its promise before it advances. */
 export type Task = () => void | Promise<void>;
 
 export interface Timer {
@@ -6,7 +6,7 @@ export interface Timer {
 }
 
 export interface ClockOptions {
-  /** Time stands still between calls of `advance`. Default: it runs with the machine's. */
+  /** Stops time between calls of `advance`. Default: it runs with the machine's. */
   readonly manual?: boolean;
   /** Unix time in milliseconds to start from. Default: the machine's time. */
   readonly startMillis?: number | undefined;
@@ -22,16 +22,16 @@ interface Entry {
 const LONGEST_TIMEOUT_MILLIS = 2 ** 31 - 1;
 
 /**
- * The simulator's only source of time: real by default, movable at any moment. `advance` runs all that falls due on the
- * way in order of its time, tasks of the same instant together in the order they were set.
+ * The simulator's only source of time: real by default, and movable. `advance` runs tasks in the order of their due times,
+ * and tasks of the same instant together in the order in which they were scheduled.
  */
 export class Clock {
   readonly manual: boolean;
-  /** Sorted by time; entries of the same instant in the order they were set. */
+  /** Sorted by time; entries of the same instant in the order in which they were scheduled. */
   readonly #queue: Entry[] = [];
   readonly #running = new Set<Promise<void>>();
   #offsetMillis: number;
-  /** Where time stands still: between calls of `advance` of a manual clock, and during each of any clock. */
+  /** The time at which the clock stands: a manual clock between calls of `advance`, any clock during one. */
   #standingMillis: number | undefined;
   #turn: Promise<void> = Promise.resolve();
   #timeout: NodeJS.Timeout | undefined;
@@ -60,17 +60,17 @@ export class Clock {
   }
 
   /**
-   * Moves time forward and resolves when everything due until then is done, deliveries included; 0 runs what is due now.
-   * Calls run one after another. Rejects with the first error of a task that it runs.
+   * Moves time forward and resolves after all due tasks, deliveries included; 0 runs the tasks that are due now.
+   * Calls run one after another. Rejects with the first error of a task.
    */
   async advance(millis: number): Promise<void> {
-    if (!(millis >= 0)) throw new RangeError(`the clock cannot go back: ${millis} ms`);
+    if (!(millis >= 0)) throw new RangeError(`The clock cannot go back: ${millis} ms. Give 0 or more.`);
     const turn = this.#turn.then(async () => await this.#advance(millis));
     this.#turn = turn.catch(() => undefined);
     await turn;
   }
 
-  /** Forgets all that is still to come and waits for what runs. */
+  /** Cancels pending tasks and waits for running ones. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#queue.length = 0;
@@ -89,7 +89,7 @@ export class Clock {
         await Promise.all(due.map(runTask));
       }
     } finally {
-      // A clock that runs has not lost the time for which it stood.
+      // A running clock keeps the time that passed while it stood.
       this.#offsetMillis += millis;
       this.#standingMillis = this.manual ? target : undefined;
       this.#arm();
@@ -119,7 +119,7 @@ export class Clock {
     this.#arm();
   }
 
-  /** Nobody waits for what falls due by itself, so its errors are told here; they must not end the process. */
+  /** Logs errors of tasks that the running clock started, because no caller awaits them and they must not end the process. */
   #track(work: Promise<void>): void {
     const ended = work.catch(console.error).finally(() => this.#running.delete(ended));
     this.#running.add(ended);

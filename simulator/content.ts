@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Random } from './random.ts';
 
-/** Bytes that can be read from any offset without having them all. */
+/** Bytes that can be read from any offset without loading all of them. */
 export interface Content {
   readonly sizeBytes: number;
   /** The bytes from `start` up to but not including `end`. */
@@ -11,7 +11,7 @@ export interface Content {
 const MIN_LINE_BYTES = 256;
 const MAX_LINE_BYTES = 2 ** 29;
 
-/** Output of a batch, made while it is read: as many lines of one size as wanted. */
+/** Output of a batch, made while it is read: lines of one size. */
 export const linesSpecSchema = z.strictObject({
   lines: z.number().int().min(1).max(1e9),
   lineBytes: z

@@ -22,7 +22,7 @@ export interface CoreOptions {
   readonly settings?: SettingsPatch;
 }
 
-/** The API without its HTTP surface. */
+/** The API without HTTP. */
 export interface Core {
   readonly clock: Clock;
   readonly random: Random;

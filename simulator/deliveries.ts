@@ -1,6 +1,6 @@
 import { isoTime } from './clock.ts';
 import type { Clock } from './clock.ts';
-import { notFound } from './errors.ts';
+import { ApiError, notFound } from './errors.ts';
 import { eventBody, pingBody } from './events.ts';
 import type { GeminiEvent } from './events.ts';
 import type { Keys } from './keys.ts';
@@ -18,7 +18,7 @@ const HOLD_MILLIS = 60_000;
 const JWT_LIFETIME_SECONDS = 300;
 const ISSUER = 'https://generativelanguage.googleapis.com';
 
-/** Brings events to their endpoints: signs, sends, repeats until an endpoint answers 2xx or time is up (docs/gemini-wire.md 4.6). */
+/** Delivers events: signs, sends and retries until the endpoint answers 2xx or the retry window ends (docs/gemini-wire.md 4.6). */
 export class Deliveries {
   readonly #clock: Clock;
   readonly #random: Random;
@@ -27,7 +27,7 @@ export class Deliveries {
   readonly #keys: Keys;
   readonly #webhooks: Webhooks;
   readonly #poster = new Poster();
-  /** Deliveries held back, each until the next one to the same URI has been sent. */
+  /** Deliveries held back by URI, each until the next one to that URI is sent. */
   readonly #held = new Map<string, () => void>();
 
   constructor(clock: Clock, random: Random, settings: Settings, ledger: Ledger, keys: Keys, webhooks: Webhooks) {
@@ -39,7 +39,7 @@ export class Deliveries {
     this.#webhooks = webhooks;
   }
 
-  /** Tells the URIs of the job, or else the webhooks that subscribed to the type (docs/gemini-wire.md 4.7). */
+  /** Delivers an event to the URIs of its job, or else to the webhooks that subscribed to its type (docs/gemini-wire.md 4.7). */
   readonly emit = (event: GeminiEvent): void => {
     const uris = event.webhookConfig?.uris ?? [];
     const targets: Target[] =
@@ -59,15 +59,32 @@ export class Deliveries {
     return this.#deliver({ webhook }, 'webhook.ping', undefined, body, this.#random.next('event'));
   }
 
-  /** Makes one more attempt of each delivery with this id now, and waits for the answers. */
-  async redeliver(webhookId: string): Promise<void> {
-    const deliveries = this.#ledger.deliveries.filter((delivery) => delivery.webhookId === webhookId);
-    if (deliveries.length === 0) throw notFound('Delivery', webhookId);
-    await Promise.all(deliveries.map(async (delivery) => await this.#attempt(delivery, [])));
+  /** Makes one more attempt of each delivery with this id now, with the given fault, and waits for the answers. */
+  async redeliver(webhookId: string, ...faults: readonly AttemptFault[]): Promise<void> {
+    await Promise.all(this.#find(webhookId).map(async (delivery) => await this.#attempt(delivery, faults)));
+  }
+
+  /** Sends the next delivery to the same URI again, then this one. Throws where there is no next one. */
+  async reorder(webhookId: string): Promise<void> {
+    for (const delivery of this.#find(webhookId)) {
+      const { deliveries } = this.#ledger;
+      const later = deliveries.slice(deliveries.indexOf(delivery) + 1).find(({ uri }) => uri === delivery.uri);
+      if (later === undefined) {
+        throw new ApiError('FAILED_PRECONDITION', `No later delivery to ${delivery.uri}. Start another job first.`);
+      }
+      await this.#attempt(later, []);
+      await this.#attempt(delivery, []);
+    }
   }
 
   close(): void {
     this.#poster.close();
+  }
+
+  #find(webhookId: string): DeliveryRecord[] {
+    const deliveries = this.#ledger.deliveries.filter((delivery) => delivery.webhookId === webhookId);
+    if (deliveries.length === 0) throw notFound('Delivery', webhookId);
+    return deliveries;
   }
 
   #emitTo(targets: readonly Target[], event: GeminiEvent, label: string): void {
@@ -230,7 +247,7 @@ export class Deliveries {
     return secrets.map((secret) => signV1(secret, message)).join(' ');
   }
 
-  /** Invented, as the guide does not say what a token claims (docs/gemini-wire.md 5.3). */
+  /** Made up, because the guide does not describe the token's claims (docs/gemini-wire.md 5.3). */
   #claims({ uri, body }: DeliveryRecord, { id, timestampSeconds }: SignedMessage): object {
     return {
       iss: ISSUER,

@@ -18,14 +18,14 @@ for (const subnet of [
 }
 for (const subnet of ['fc00::/7', 'fe80::/10']) addSubnet(subnet, 'ipv6');
 
-/** Where deliveries can be sent: as far as the text alone tells. */
+/** A URI that deliveries can be sent to, judged by its text. */
 export const endpointUri = z
   .string()
   .refine(isEndpoint, 'must be an absolute https URI without credentials or a fragment');
 
 /**
- * Refuses what Google could not reach, and plain http. What the API refuses is not known (docs/gemini-wire.md 3.2), so that `any` lets all
- * through, for example the name of a container.
+ * Throws INVALID_ARGUMENT for plain http and for addresses that Google could not reach, except on loopback. The API's own
+ * rule is unknown (docs/gemini-wire.md 3.2); `any` accepts every URI, for example the name of a container.
  */
 export function checkEndpoint(uri: string, endpoints: SettingsValues['api']['endpoints']): void {
   const { protocol, hostname } = new URL(uri);

@@ -8,13 +8,14 @@ const HTTP_STATUS = {
   ALREADY_EXISTS: 409,
   RESOURCE_EXHAUSTED: 429,
   INTERNAL: 500,
+  UNIMPLEMENTED: 501,
   UNAVAILABLE: 503,
   DEADLINE_EXCEEDED: 504,
 } as const;
 
 export type ErrorStatus = keyof typeof HTTP_STATUS;
 
-/** A refusal in Google's error form (docs/gemini-wire.md 2.3). */
+/** An error in Google's form (docs/gemini-wire.md 2.3). */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   readonly status: ErrorStatus | 'UNKNOWN';
@@ -38,7 +39,7 @@ export function notFound(what: string, name: string): ApiError {
   return new ApiError('NOT_FOUND', `${what} not found: ${name}`);
 }
 
-/** Checks untrusted input as the API does; every bad field is named in the refusal. */
+/** Parses untrusted input as the API does. Throws INVALID_ARGUMENT that names every bad field. */
 export function checked<T extends z.ZodType>(schema: T, input: unknown): z.output<T> {
   const result = schema.safeParse(input);
   if (result.success) return result.data;

@@ -5,16 +5,16 @@ import type { WebhookConfig } from './webhooks.ts';
 
 type DeliverySettings = SettingsValues['deliveries'];
 
-/** Something happened that webhooks are told of. */
+/** An event that is delivered to webhooks. */
 export interface GeminiEvent {
   readonly type: string;
   readonly jobName?: string | undefined;
   readonly data: Readonly<Record<string, unknown>>;
-  /** Of the job: its own URIs replace the registered webhooks, its metadata goes with the event. */
+  /** The job's configuration: its URIs replace the registered webhooks, its metadata is part of the event. */
   readonly webhookConfig?: WebhookConfig | undefined;
 }
 
-/** States that are missing here cause no event (docs/gemini-wire.md 4.3). */
+/** Event types by final state. A state without one causes no event (docs/gemini-wire.md 4.3). */
 const EVENT_TYPES: Record<JobKind, Partial<Record<FinalState, string>>> = {
   batch: {
     succeeded: 'batch.succeeded',
@@ -31,7 +31,7 @@ const EVENT_TYPES: Record<JobKind, Partial<Record<FinalState, string>>> = {
   video: { succeeded: 'video.generated' },
 };
 
-/** The events of a job's end; `fileName` is the file of its results, where it has one. */
+/** The events of a job's end. `fileName` is the file of its results, if any. */
 export function eventsOf(job: Job, fileName: string | undefined, settings: DeliverySettings): GeminiEvent[] {
   return eventTypes(job, fileName, settings).map((type) => ({
     type,
@@ -48,7 +48,7 @@ export function eventBody(event: GeminiEvent, timeMillis: number, place: Deliver
   return metadata === undefined ? body : withMetadata(body, metadata, place);
 }
 
-/** Invented, as all that is known of a ping is that there is one (docs/gemini-wire.md 4.5). */
+/** Made up, because no source describes the body of a ping (docs/gemini-wire.md 4.5). */
 export function pingBody(webhookId: string, timeMillis: number, variant: DeliverySettings['ping']): object {
   if (variant === 'empty') return {};
   const body = { type: 'webhook.ping', version: 'v1', timestamp: eventTime(timeMillis) };
@@ -60,7 +60,8 @@ function eventTypes(job: Job, fileName: string | undefined, settings: DeliverySe
   if (type === undefined) return [];
   if (job.state === 'cancelled' && !settings.cancelEvents) return [];
   if (type !== 'interaction.completed' || fileName === undefined) return [type];
-  return { interaction: [type], video: ['video.generated'], both: [type, 'video.generated'] }[settings.omniEvents];
+  const types = { interaction: [type], video: ['video.generated'], both: [type, 'video.generated'], none: [] };
+  return types[settings.omniEvents];
 }
 
 function eventData(type: string, job: Job, fileName: string | undefined, settings: DeliverySettings): object {
@@ -87,7 +88,7 @@ function outputFileUri(fileName: string, form: DeliverySettings['outputFileUri']
   return forms[form];
 }
 
-/** Where the API says a file can be downloaded; the SDK replaces the origin by its base URL's (docs/gemini-wire.md 1.11). */
+/** The download URI that the API returns. The SDK replaces its origin with the base URL's (docs/gemini-wire.md 1.11). */
 export function downloadUri(fileName: string): string {
   return `https://generativelanguage.googleapis.com/v1beta/${fileName}:download?alt=media`;
 }

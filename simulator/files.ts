@@ -14,14 +14,14 @@ export interface StoredFile {
   readonly displayName: string | undefined;
   readonly mimeType: string;
   /** Only generated files can be downloaded (docs/gemini-wire.md 8.3). */
-  readonly source: 'UPLOADED' | 'GENERATED';
+  readonly source: 'UPLOADED' | 'GENERATED' | 'REGISTERED';
   readonly content: Content;
   readonly sha256: string | undefined;
   readonly createMillis: number;
   readonly expireMillis: number;
 }
 
-/** What `files.get` takes; output files of batches are longer (docs/gemini-wire.md 1.9). */
+/** The longest id that `files.get` accepts. Ids of batch output files are longer (docs/gemini-wire.md 1.9). */
 const LONGEST_ID = 40;
 
 export class Files {
@@ -42,7 +42,7 @@ export class Files {
     throw new ApiError('INVALID_ARGUMENT', `Unsupported MIME type: ${mimeType}`);
   }
 
-  /** Keeps uploaded bytes under the wanted name or one of twelve letters. Throws ALREADY_EXISTS. */
+  /** Stores uploaded bytes under the wanted name or one of twelve letters. Throws ALREADY_EXISTS. */
   addUploaded(bytes: Uint8Array, wanted: { name?: string; displayName?: string; mimeType: string }): StoredFile {
     const label = this.#random.next('file');
     const name = wanted.name ?? `files/${this.#random.letters(label, 12)}`;
@@ -57,14 +57,32 @@ export class Files {
     });
   }
 
-  /** Keeps what a job has made, by default under a name of twelve letters. */
+  /** Stores the output of a job, by default under a name of twelve letters. */
   addGenerated(content: Content, mimeType: string, wantedName?: string): StoredFile {
     const label = this.#random.next('file');
     const name = wantedName ?? `files/${this.#random.letters(label, 12)}`;
     return this.#add({ name, displayName: undefined, mimeType, source: 'GENERATED', content, sha256: undefined });
   }
 
-  /** Refuses what is gone or never was as the API refuses what one may not see. */
+  /** Registers an object of Cloud Storage, whose bytes the simulator cannot read. */
+  addRegistered(uri: string): StoredFile {
+    const read = () => {
+      throw new ApiError(
+        'FAILED_PRECONDITION',
+        `The Gemini API simulator cannot read ${uri}. Upload the file instead.`,
+      );
+    };
+    return this.#add({
+      name: `files/${this.#random.letters(this.#random.next('file'), 12)}`,
+      displayName: uri.slice(uri.lastIndexOf('/') + 1),
+      mimeType: 'application/octet-stream',
+      source: 'REGISTERED',
+      content: { sizeBytes: 0, read },
+      sha256: undefined,
+    });
+  }
+
+  /** Returns a file. Throws PERMISSION_DENIED for an expired or unknown one, as the API does. */
   get(name: string): StoredFile {
     const file = this.#find(name);
     if (file !== undefined) return file;
@@ -72,7 +90,7 @@ export class Files {
     throw new ApiError('PERMISSION_DENIED', message);
   }
 
-  /** As `get`, for the methods that know only ids of up to 40 characters. */
+  /** Returns a file for the methods that accept ids of up to 40 characters only. */
   getById(id: string): StoredFile {
     if (id.length > LONGEST_ID) {
       throw new ApiError('INVALID_ARGUMENT', `File name may not be longer than ${LONGEST_ID} characters: files/${id}`);
@@ -80,7 +98,7 @@ export class Files {
     return this.get(`files/${id}`);
   }
 
-  /** A file that can be downloaded. */
+  /** Returns a file that can be downloaded. Throws INVALID_ARGUMENT for an uploaded one. */
   getGenerated(id: string): StoredFile {
     const file = this.get(`files/${id}`);
     if (file.source === 'GENERATED') return file;

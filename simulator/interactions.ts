@@ -1,82 +1,24 @@
-import { z } from 'zod';
-import { answerText, functionArguments, tokens, videoContent } from './answers.ts';
+import { answerJson, answerText, tokens } from './answers.ts';
 import { isoTime } from './clock.ts';
 import type { Clock } from './clock.ts';
 import { ApiError, checked, notFound } from './errors.ts';
 import { downloadUri } from './events.ts';
 import type { Files, StoredFile } from './files.ts';
+import {
+  inputItems,
+  inputText,
+  interactionCreation,
+  isFunctionResult,
+  isFunctionTool,
+  outputFormats,
+} from './interactionRequest.ts';
+import type { InputItem, InteractionCreation, OutputFormat } from './interactionRequest.ts';
 import type { Job, Outcome } from './job.ts';
 import type { Jobs } from './jobs.ts';
+import { pngImage, videoContent, wavAudio } from './media.ts';
 import type { Random } from './random.ts';
+import { sampleOf } from './samples.ts';
 import type { Settings } from './settings.ts';
-import { endpointUris, userMetadata } from './webhooks.ts';
-import { isVideo, videoFormat } from './videoRequest.ts';
-
-const label = z.string().regex(/^[a-z0-9_-]{0,63}$/);
-const inputItem = z
-  .looseObject({ type: z.string(), text: z.string().optional(), call_id: z.string().optional() })
-  .refine(({ type, call_id: call }) => type !== 'function_result' || call !== undefined, {
-    path: ['call_id'],
-    message: 'is missing; a result answers a call',
-  });
-const tool = z
-  .looseObject({
-    type: z.string(),
-    name: z.string().optional(),
-    parameters: z
-      .looseObject({ properties: z.record(z.string(), z.unknown()).default({}) })
-      .default({ properties: {} }),
-  })
-  .refine(({ type, name }) => type !== 'function' || name !== undefined, {
-    path: ['name'],
-    message: 'is missing; it stands beside the type',
-  });
-const webhook = z
-  .strictObject({ uris: endpointUris, user_metadata: userMetadata.optional() })
-  .transform((config) => ({ uris: config.uris, userMetadata: config.user_metadata }));
-const ignored = z.unknown().optional();
-/** All fields that the SDK knows, in the one spelling that it sends. */
-const creation = z
-  .strictObject({
-    model: z.string().optional(),
-    agent: z.string().optional(),
-    input: z.union([z.string(), inputItem, z.array(inputItem).min(1)]),
-    background: z.boolean().default(false),
-    store: z.boolean().default(true),
-    stream: z.literal(false).default(false),
-    tools: z.array(tool).default([]),
-    previous_interaction_id: z.string().optional(),
-    response_format: z.unknown().optional(),
-    labels: z.record(label, label).optional(),
-    webhook_config: webhook.optional(),
-    agent_config: ignored,
-    cached_content: ignored,
-    continuation_token: ignored,
-    environment: ignored,
-    generation_config: ignored,
-    response_mime_type: ignored,
-    response_modalities: ignored,
-    safety_settings: ignored,
-    service_tier: ignored,
-    system_instruction: ignored,
-  })
-  .refine(({ model, agent }) => (model === undefined) !== (agent === undefined), 'needs either model or agent')
-  .refine(({ agent, background }) => background || agent?.includes('deep-research') !== true, {
-    path: ['background'],
-    message: 'this agent runs in the background only',
-  })
-  .refine(({ background, webhook_config: config }) => background || config === undefined, {
-    path: ['webhook_config'],
-    message: 'needs background: true',
-  })
-  .refine(({ background, store }) => store || !background, {
-    path: ['store'],
-    message: 'background needs store: true',
-  });
-
-type Creation = z.output<typeof creation>;
-type InputItem = z.output<typeof inputItem>;
-type Tool = z.output<typeof tool>;
 
 interface FunctionCall {
   readonly type: 'function_call';
@@ -85,12 +27,17 @@ interface FunctionCall {
   readonly arguments: object;
 }
 
-type Step = FunctionCall | { readonly type: 'model_output' | 'user_input' | 'thought' | 'function_result' };
+interface ModelOutput {
+  readonly type: 'model_output';
+  readonly content: readonly object[];
+}
+
+export type Step = FunctionCall | ModelOutput | { readonly type: 'thought'; readonly signature: string };
 
 export interface Interaction {
   readonly id: string;
-  readonly given: Creation;
-  /** `webhook_config` as it was sent, which the API echoes (docs/gemini-wire.md 4.4). */
+  readonly given: InteractionCreation;
+  /** `webhook_config` as sent, which the API echoes (docs/gemini-wire.md 4.4). */
   readonly webhookConfig: unknown;
   readonly input: readonly InputItem[];
   readonly createMillis: number;
@@ -108,10 +55,10 @@ const STATUS = {
   partially_succeeded: 'incomplete',
 } as const;
 
-/** What is called where a job without functions is made to end with a call. */
+/** The function that a job calls which declares none and is finished with a call. */
 const UNDECLARED = { name: 'act', parameters: { properties: {} } };
 
-/** Interactions; `[fail]` and `[hang]` in the input mark the job. */
+/** Interactions. `[fail]` in the input fails the job, `[hang]` keeps it running. */
 export class Interactions {
   readonly #clock: Clock;
   readonly #random: Random;
@@ -129,7 +76,7 @@ export class Interactions {
   }
 
   create(body: unknown): Interaction {
-    const given = checked(creation, body);
+    const given = checked(interactionCreation, body);
     const input = inputItems(given.input);
     if (given.previous_interaction_id !== undefined) checkContinuation(this.get(given.previous_interaction_id), input);
     const id = `v1_${this.#random.letters(this.#random.next('interaction'), 32)}`;
@@ -172,7 +119,7 @@ export class Interactions {
     this.#byId.delete(id);
   }
 
-  /** `created`: as the call that made it answers, the one place where the URI of a video is sure (docs/gemini-wire.md 10.3). */
+  /** The resource. `created` is for the answer to create, which alone always has a video's URI (docs/gemini-wire.md 10.3). */
   resource(interaction: Interaction, { includeInput = false, created = false } = {}): object {
     const { id, given, job, steps, input } = interaction;
     const status = statusOf(interaction);
@@ -188,16 +135,22 @@ export class Interactions {
       previous_interaction_id: given.previous_interaction_id,
       labels: given.labels,
       webhook_config: interaction.webhookConfig,
-      steps: [...inputSteps, ...steps, ...this.#videoSteps(interaction, created)],
+      steps: [...inputSteps, ...this.steps(interaction, created)],
       errors: job?.error === undefined ? undefined : [job.error],
       usage: steps.length === 0 && interaction.video === undefined ? undefined : usage(interaction),
     };
   }
 
-  #start(id: string, given: Creation, input: readonly InputItem[]): Job {
+  /** The steps made so far, a video included. */
+  steps(interaction: Interaction, created = false): Step[] {
+    return [...interaction.steps, ...this.#videoSteps(interaction, created)];
+  }
+
+  #start(id: string, given: InteractionCreation, input: readonly InputItem[]): Job {
     return this.#jobs.start({
       name: id,
       kind: 'interaction',
+      displayName: inputText(input),
       webhookConfig: given.webhook_config,
       markers: inputText(input),
       plan: () => (willCall(this.get(id)) ? { state: 'requires_action' } : {}),
@@ -211,17 +164,28 @@ export class Interactions {
   }
 
   #answer(interaction: Interaction, calls: boolean): void {
-    const { id, given, input } = interaction;
+    const { id, given } = interaction;
     const thought = { type: 'thought' as const, signature: this.#random.bytes(`${id}/thought`, 24).toString('base64') };
+    const formats = outputFormats(given);
     if (calls) {
       interaction.steps = [thought, ...this.#functionCalls(interaction)];
-    } else if (isVideo(given)) {
+    } else if (formats.some(({ type }) => type === 'video')) {
       const { videoBytes } = this.#settings.get().jobs;
       interaction.video = this.#files.addGenerated(videoContent(id, videoBytes, this.#random), 'video/mp4');
     } else {
-      const text = answerText(inputText(input), this.#random);
-      interaction.steps = [thought, modelOutput({ type: 'text', text })];
+      const content = formats.map((format) => this.#outputPart(interaction, format));
+      interaction.steps = [thought, { type: 'model_output', content }];
     }
+  }
+
+  #outputPart({ input }: Interaction, { type, mimeType, schema }: OutputFormat): object {
+    const prompt = inputText(input);
+    const media = (mime_type: string, bytes: Buffer) => ({ type, mime_type, data: bytes.toString('base64') });
+    if (type === 'image') return media('image/png', pngImage(prompt, this.#random));
+    if (type === 'audio')
+      return { ...media('audio/wav', wavAudio(prompt, this.#random)), sample_rate: 24_000, channels: 1 };
+    const isJson = schema !== undefined || mimeType === 'application/json';
+    return { type: 'text', text: isJson ? answerJson(prompt, schema, this.#random) : answerText(prompt, this.#random) };
   }
 
   #functionCalls({ id, given }: Interaction): FunctionCall[] {
@@ -229,21 +193,22 @@ export class Interactions {
     return Array.from({ length: this.#settings.get().jobs.functionCalls }, (_, index) => {
       const { name, parameters } = declared[index % declared.length] ?? UNDECLARED;
       const callLabel = `${id}/call/${index}`;
-      const values = functionArguments(parameters.properties, callLabel, this.#random);
+      const values = sampleOf({ ...parameters, type: 'object' }, callLabel, this.#random) as object;
       return { type: 'function_call', id: `call_${this.#random.letters(callLabel, 12)}`, name, arguments: values };
     });
   }
 
   #videoSteps({ given, video }: Interaction, created: boolean): Step[] {
     if (video === undefined) return [];
-    const wantsUri = videoFormat(given)?.delivery === 'uri' && (created || this.#settings.get().jobs.omniUriOnGet);
+    const wantsUri = outputFormats(given).some(({ type, delivery }) => type === 'video' && delivery === 'uri');
+    const showsUri = wantsUri && (created || this.#settings.get().jobs.omniUriOnGet);
     const data = () => Buffer.concat([...video.content.read(0, video.content.sizeBytes)]).toString('base64');
-    const source = wantsUri ? { uri: downloadUri(video.name) } : { data: data() };
-    return [modelOutput({ type: 'video', mime_type: 'video/mp4', ...source })];
+    const source = showsUri ? { uri: downloadUri(video.name) } : { data: data() };
+    return [{ type: 'model_output', content: [{ type: 'video', mime_type: 'video/mp4', ...source }] }];
   }
 }
 
-/** What waits for function results takes nothing else; results answer calls that were made (docs/gemini-wire.md 9.4). */
+/** Throws unless the input answers exactly the function calls that the previous interaction made (docs/gemini-wire.md 9.4). */
 function checkContinuation(previous: Interaction, input: readonly InputItem[]): void {
   const status = statusOf(previous);
   if (status === 'in_progress')
@@ -260,7 +225,7 @@ function willCall({ given, input }: Interaction): boolean {
   return given.tools.some(isFunctionTool) && !input.some(isFunctionResult);
 }
 
-function statusOf({ job, steps }: Interaction): string {
+export function statusOf({ job, steps }: Interaction): string {
   if (job === undefined) return steps.at(-1)?.type === 'function_call' ? 'requires_action' : 'completed';
   return job.state in STATUS ? STATUS[job.state as keyof typeof STATUS] : job.state;
 }
@@ -271,25 +236,4 @@ function usage({ input, steps, video }: Interaction): object {
     tokens(JSON.stringify(steps)) + (video === undefined ? 0 : 1_000),
   ];
   return { total_input_tokens, total_output_tokens, total_tokens: total_input_tokens + total_output_tokens };
-}
-
-function inputItems(input: Creation['input']): InputItem[] {
-  if (typeof input === 'string') return [{ type: 'text', text: input }];
-  return Array.isArray(input) ? input : [input];
-}
-
-function inputText(input: readonly InputItem[]): string {
-  return input.map((item) => ('text' in item ? String(item.text) : JSON.stringify(item))).join('\n');
-}
-
-function modelOutput(part: object): { type: 'model_output'; content: object[] } {
-  return { type: 'model_output', content: [part] };
-}
-
-function isFunctionTool(given: Tool): given is Tool & { name: string } {
-  return given.type === 'function';
-}
-
-function isFunctionResult(item: InputItem): item is InputItem & { call_id: string } {
-  return item.type === 'function_result';
 }

@@ -18,7 +18,7 @@ const textOutputSchema = z.strictObject({
   requests: z.number().int().min(0).optional().describe('`batchStats.requestCount`. Default: the number of lines.'),
 });
 
-/** How a job ends. */
+/** The end of a job. */
 export const outcomeSchema = z.strictObject({
   state: z.enum([...new Set(Object.values(FINAL_STATES).flat())]).optional(),
   error: z.strictObject({ code: z.number().int(), message: z.string() }).optional(),
@@ -33,6 +33,8 @@ export interface Job {
   /** `batches/…`, `v1_…` for an interaction, `models/…/operations/…` for a Veo video. */
   readonly name: string;
   readonly kind: JobKind;
+  /** A batch's display name; the prompt of other jobs. */
+  readonly displayName: string | undefined;
   readonly createMillis: number;
   readonly webhookConfig: WebhookConfig | undefined;
   state: JobState;

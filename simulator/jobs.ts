@@ -9,11 +9,12 @@ import type { Random } from './random.ts';
 import type { Settings } from './settings.ts';
 
 export interface JobSpec extends Pick<Job, 'name' | 'kind' | 'webhookConfig'> {
-  /** Text of the user's in which `[fail]` makes the job fail and `[hang]` keeps it from ever ending by itself. */
+  readonly displayName?: string | undefined;
+  /** Text from the request: `[fail]` in it fails the job, `[hang]` keeps it running. */
   readonly markers: string;
-  /** How it ends if it is left alone. Default: it succeeds. */
+  /** Returns the planned outcome. Default: the job succeeds. */
   readonly plan?: () => Outcome;
-  /** Makes the results of that end and answers the name of their file, where there is one. May refuse to end so. */
+  /** Makes the results and returns the name of their file, if any. Throws where the job cannot end so. */
   readonly conclude: (outcome: Outcome) => string | undefined;
 }
 
@@ -25,7 +26,7 @@ interface Entry {
 
 const DEFAULT_ERROR = { code: 13, message: 'Internal error encountered.' };
 
-/** The life of every job: pending, running, final; the end causes its events. */
+/** Runs every job from pending over running to a final state, which causes its events. */
 export class Jobs {
   readonly #clock: Clock;
   readonly #random: Random;
@@ -42,13 +43,13 @@ export class Jobs {
     this.#emit = emit;
   }
 
-  /** Throws INVALID_ARGUMENT where deliveries to its own URIs would not arrive. */
+  /** Starts a job. Throws INVALID_ARGUMENT for a webhook URI that the API would refuse. */
   start(spec: JobSpec): Job {
-    const { name, kind, webhookConfig } = spec;
+    const { name, kind, displayName, webhookConfig } = spec;
     for (const uri of webhookConfig?.uris ?? []) checkEndpoint(uri, this.#settings.get().api.endpoints);
     const now = this.#clock.now();
     const times = { createMillis: now, updateMillis: now, endMillis: undefined };
-    const job: Job = { name, kind, webhookConfig, ...times, state: 'pending', error: undefined };
+    const job: Job = { name, kind, displayName, webhookConfig, ...times, state: 'pending', error: undefined };
     const entry: Entry = { job, spec, timers: [] };
     this.#entries.set(name, entry);
     this.#ledger.job({ name, kind, state: job.state });
@@ -61,7 +62,7 @@ export class Jobs {
     return kind === undefined ? jobs : jobs.filter((job) => job.kind === kind);
   }
 
-  /** Ends a job now. Throws NOT_FOUND, or FAILED_PRECONDITION where it is final already or cannot end so. */
+  /** Ends a job now. Throws NOT_FOUND, or FAILED_PRECONDITION for a final job or an impossible outcome. */
   finish(name: string, outcome?: Outcome): void {
     const entry = this.#entries.get(name);
     if (entry === undefined) throw notFound('Job', name);
@@ -70,7 +71,7 @@ export class Jobs {
     else this.#end(entry, outcome);
   }
 
-  /** Ends it as cancelled; one that is final stays as it is. */
+  /** Cancels a job unless it is final. */
   cancel(job: Job): void {
     if (!isFinal(job)) this.finish(job.name, { state: 'cancelled' });
   }
@@ -95,7 +96,7 @@ export class Jobs {
     this.#change(job, 'running');
   }
 
-  /** A job whose results cannot be made has failed: by its input, or by a fault of the simulator's own. */
+  /** Ends a job as planned, or as failed where its results cannot be made. */
   #endAsPlanned(entry: Entry, given: Outcome = {}): void {
     try {
       this.#end(entry, { ...this.#plan(entry), ...given });

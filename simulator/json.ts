@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** Google's JSON parser takes both spellings of a field; unknown names stay as they were written, to be refused. */
+/** Accepts both spellings of a field, as Google's JSON parser does. Unknown names keep their spelling and are refused. */
 export function eitherSpelling<T extends z.ZodRawShape>(shape: T) {
   const known = (key: string) => (camelCase(key) in shape ? camelCase(key) : key);
   return z.preprocess((value) => withKeys(value, known), z.strictObject(shape));
@@ -13,4 +13,10 @@ function withKeys(value: unknown, rename: (key: string) => string): unknown {
 
 function camelCase(key: string): string {
   return key.replaceAll(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/** The fields of an object under their camelCase names; anything else is an empty object. */
+export function camelKeys(value: unknown): Readonly<Record<string, unknown>> {
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isObject ? (withKeys(value, camelCase) as Record<string, unknown>) : {};
 }

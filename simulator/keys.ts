@@ -7,7 +7,7 @@ import type { PublicJwk, SigningKey } from './signing.ts';
 
 const PUBLISHED_KEYS = 3;
 
-/** The keys of dynamic deliveries: three Ed25519 keys as seen live (docs/gemini-wire.md 5.2), and an RSA key while that scheme is set. */
+/** The keys of dynamic deliveries: three Ed25519 keys (docs/gemini-wire.md 5.2), and an RSA key while the scheme is RS256. */
 export class Keys {
   readonly #random: Random;
   readonly #settings: Settings;
@@ -37,7 +37,7 @@ export class Keys {
     return kidOf(key);
   }
 
-  /** Publishes a key no longer, and signs with it no longer unless `signWith` says so. */
+  /** Stops publishing a key, and stops signing with it unless `signWith` chooses it. */
   remove(kid: string): void {
     const key = this.#find(kid);
     this.#published = this.#published.filter((other) => other !== key);
@@ -77,7 +77,7 @@ export class Keys {
     return key;
   }
 
-  /** Kept, as it takes a third of a second to make one. */
+  /** Cached, because making one takes a third of a second. */
   #rsaKey(label = 'rsa'): SigningKey {
     const key = this.#rsaKeys.get(label) ?? rsaKey(rsaJwk(label, this.#random), 'sim-rsa-1');
     this.#rsaKeys.set(label, key);

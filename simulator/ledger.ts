@@ -2,9 +2,10 @@ import { isoTime } from './clock.ts';
 import type { Clock } from './clock.ts';
 
 export type DeliveryState = 'waiting' | 'delivered' | 'given_up' | 'dropped' | 'cancelled';
-export type AttemptFault = 'duplicate' | 'stale' | 'unsigned' | 'wrong_signature' | 'lost_answer';
+export const ATTEMPT_FAULTS = ['duplicate', 'stale', 'unsigned', 'wrong_signature', 'lost_answer'] as const;
+export type AttemptFault = (typeof ATTEMPT_FAULTS)[number];
 
-/** How an endpoint took an attempt; `error` where it gave no answer in time. Latency is of the wall clock. */
+/** An endpoint's answer to an attempt, or the `error` that came instead. Latency is by the wall clock. */
 export interface AttemptAnswer {
   readonly status?: number;
   readonly error?: string;
@@ -35,7 +36,7 @@ export interface DeliveryRecord {
   readonly time: string;
   readonly attempts: AttemptRecord[];
   state: DeliveryState;
-  /** When the next attempt falls due, where one is still to come. */
+  /** Due time of the next attempt, if one is scheduled. */
   nextAttemptTime: string | undefined;
 }
 
@@ -46,7 +47,7 @@ export interface EventRecord {
   readonly body: string;
 }
 
-/** A request to the API and what it was answered. */
+/** A request to the API and the status of its answer. */
 export interface RequestRecord {
   /** `webhooks.create`, `batches.get`, … */
   readonly method: string;
@@ -63,7 +64,7 @@ export interface JobRecord {
   readonly time: string;
 }
 
-/** What has just been written; a delivery and an attempt are told again when they change. */
+/** A new entry, or a delivery or attempt that changed. */
 export type LedgerEntry =
   | { readonly what: 'job'; readonly job: JobRecord }
   | { readonly what: 'event'; readonly event: EventRecord }
@@ -71,7 +72,7 @@ export type LedgerEntry =
   | { readonly what: 'attempt'; readonly delivery: DeliveryRecord; readonly attempt: AttemptRecord }
   | { readonly what: 'request'; readonly request: RequestRecord };
 
-/** All that happened, in order, for tests and for eyes. */
+/** The record of jobs, events, deliveries and requests, in order. */
 export class Ledger {
   readonly jobs: JobRecord[] = [];
   readonly events: EventRecord[] = [];
@@ -98,16 +99,16 @@ export class Ledger {
   job(change: Omit<JobRecord, 'time'>): void {
     const job = { ...change, time: this.#time() };
     this.jobs.push(job);
-    this.#tell({ what: 'job', job });
+    this.#notify({ what: 'job', job });
   }
 
   event(given: Omit<EventRecord, 'time'>): void {
     const event = { ...given, time: this.#time() };
     this.events.push(event);
-    this.#tell({ what: 'event', event });
+    this.#notify({ what: 'event', event });
   }
 
-  /** Told by `deliveryChanged`, once its first attempt is planned. */
+  /** Adds a delivery. `deliveryChanged` announces it once its first attempt is scheduled. */
   delivery(given: Omit<DeliveryRecord, 'time' | 'attempts' | 'nextAttemptTime'>): DeliveryRecord {
     const delivery: DeliveryRecord = { ...given, time: this.#time(), attempts: [], nextAttemptTime: undefined };
     this.deliveries.push(delivery);
@@ -115,7 +116,7 @@ export class Ledger {
   }
 
   deliveryChanged(delivery: DeliveryRecord): void {
-    this.#tell({ what: 'delivery', delivery });
+    this.#notify({ what: 'delivery', delivery });
   }
 
   attempt(delivery: DeliveryRecord, given: Pick<AttemptRecord, 'requestHeaders' | 'faults'>): AttemptRecord {
@@ -126,20 +127,20 @@ export class Ledger {
 
   attemptAnswered(delivery: DeliveryRecord, attempt: AttemptRecord, answer: AttemptAnswer): void {
     attempt.answer = answer;
-    this.#tell({ what: 'attempt', delivery, attempt });
+    this.#notify({ what: 'attempt', delivery, attempt });
   }
 
   request(given: Omit<RequestRecord, 'time'>): void {
     const request = { ...given, time: this.#time() };
     this.requests.push(request);
-    this.#tell({ what: 'request', request });
+    this.#notify({ what: 'request', request });
   }
 
   #time(): string {
     return isoTime(this.#clock.now());
   }
 
-  #tell(entry: LedgerEntry): void {
+  #notify(entry: LedgerEntry): void {
     for (const listener of this.#listeners) listener(entry);
   }
 }

@@ -2,7 +2,7 @@ import { optionsFromEnvironment } from './environment.ts';
 import type { LedgerEntry } from './ledger.ts';
 import { startSimulator } from './simulator.ts';
 
-/** One line for the terminal. */
+/** Returns an entry as one line for the terminal. */
 function describe(entry: LedgerEntry): string {
   switch (entry.what) {
     case 'job':
@@ -38,11 +38,11 @@ async function start(): Promise<void> {
   export GOOGLE_GEMINI_BASE_URL=${simulator.url}
   export GEMINI_API_KEY=any-key
 
-and look at ${simulator.url}/ in a browser.
+Page: ${simulator.url}/
 `);
 }
 
-/** Bad variables and an address that cannot be had are the user's to mend; anything else is a fault with its stack. */
+/** Explains what the user can fix: bad variables and an unavailable address. Rethrows any other error with its stack. */
 function explain(error: unknown): string {
   if (error instanceof TypeError) return error.message;
   if (error instanceof Error && 'syscall' in error) return `${error.message} (PORT and HOST choose another address)`;

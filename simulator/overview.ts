@@ -2,21 +2,25 @@ import { isoTime } from './clock.ts';
 import type { Core } from './core.ts';
 import { isFinal } from './job.ts';
 
-/** What the page shows of each kind at most, the latest first. */
+/** The most jobs or deliveries that the page shows, the latest first. */
 const SHOWN = 100;
 
-/** The state of everything at a glance. */
-export function overview({ clock, random, jobs, webhooks, ledger }: Core): object {
+/** The state that the page shows. */
+export function overview({ clock, random, settings, jobs, webhooks, ledger }: Core): object {
   const all = jobs.list();
   return {
     now: isoTime(clock.now()),
     manualClock: clock.manual,
     seed: random.seed,
+    faults: settings.get().faults,
+    eventTypes: settings.get().api.eventTypes,
     jobCount: all.length,
     deliveryCount: ledger.deliveries.length,
     jobs: latest(all).map((job) => ({
       name: job.name,
       kind: job.kind,
+      displayName: job.displayName,
+      error: job.error?.message,
       state: job.state,
       final: isFinal(job),
       time: isoTime(job.updateMillis),

@@ -3,17 +3,17 @@ import { request as httpsRequest } from 'node:https';
 import { text } from 'node:stream/consumers';
 import type { AttemptAnswer } from './ledger.ts';
 
-/** What is kept of an endpoint's answer, in characters. */
+/** Length to which an endpoint's answer is cut, in characters. */
 const KEPT_BODY = 2_000;
 
 /**
- * Sends each attempt over a connection of its own: one that is kept could be closed by the endpoint just when the next
- * attempt is sent, a failure that no seed repeats. Redirects are not followed.
+ * Sends each attempt over a new connection, because an endpoint can close a kept one just as the next attempt is sent, a
+ * failure that no seed repeats. Redirects are not followed.
  */
 export class Poster {
   readonly #closing = new AbortController();
 
-  /** Never rejects: what went wrong is the answer's `error`. */
+  /** Posts a body. Never rejects: a failure is the answer's `error`. */
   async post(
     uri: string,
     headers: Readonly<Record<string, string>>,
@@ -32,7 +32,7 @@ export class Poster {
     }
   }
 
-  /** Ends what is under way. */
+  /** Aborts requests in flight. */
   close(): void {
     this.#closing.abort();
   }

@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789';
 
 /**
- * Randomness that follows from a seed and a label instead of from a position in a stream, so that it does not depend on
- * the order in which concurrent work asks for it.
+ * Randomness derived from a seed and a label instead of a position in a stream, so that it does not depend on the order of
+ * concurrent work.
  */
 export class Random {
   readonly seed: string;
@@ -48,7 +48,7 @@ export class Random {
     return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
   }
 
-  /** A label nobody had before: `batch/1`, `batch/2`, … */
+  /** Returns an unused label: `batch/1`, `batch/2`, … */
   next(kind: string): string {
     const count = (this.#counts.get(kind) ?? 0) + 1;
     this.#counts.set(kind, count);

@@ -2,9 +2,9 @@ import { z } from 'zod';
 
 const HOUR_MILLIS = 3_600_000;
 const durationUpTo = (millis: number) => z.number().int().min(0).max(millis);
-/** At most three decades, so that no sum of them is beyond what a date can be. */
+/** At most three decades, so that sums stay valid dates. */
 export const duration = durationUpTo(1e12);
-/** By the wall clock: as long as timers last. */
+/** By the wall clock, up to the longest timer. */
 const wallDuration = durationUpTo(2 ** 31 - 1);
 const rate = z.number().min(0).max(1);
 
@@ -12,7 +12,7 @@ const Jobs = z.strictObject({
   pendingMillis: duration.describe('Time from the creation of a job to its start.'),
   runningMillis: duration
     .nullable()
-    .describe('Time from the start of a job to its end; null: it never ends by itself.'),
+    .describe('Time from the start of a job to its end; null: it runs until it is finished.'),
   batchExpiryMillis: duration.describe('A batch that is not final so long after its creation expires.'),
   failureRate: rate.describe('Share of jobs that fail.'),
   requestErrorRate: rate.describe('Share of requests of a batch that are answered with an error.'),
@@ -22,7 +22,7 @@ const Jobs = z.strictObject({
   omniUriOnGet: z
     .boolean()
     .describe(
-      'GET of an Omni interaction shows the URI that was asked for; otherwise inline data all the same (docs/gemini-wire.md 10.3).',
+      'GET of an Omni interaction shows the requested URI; otherwise always inline data (docs/gemini-wire.md 10.3).',
     ),
   functionCalls: z
     .number()
@@ -80,22 +80,26 @@ const Deliveries = z.strictObject({
   ping: z.enum(['full', 'without_data', 'empty']).describe('Body of a ping (docs/gemini-wire.md 4.5).'),
   cancelEvents: z.boolean().describe('A cancelled job causes an event (docs/gemini-wire.md 1.5).'),
   omniEvents: z
-    .enum(['interaction', 'video', 'both'])
-    .describe('Events of a finished Omni interaction (docs/gemini-wire.md 10.1).'),
+    .enum(['interaction', 'video', 'both', 'none'])
+    .describe(
+      'Events of a finished Omni interaction (docs/gemini-wire.md 10.1); none: the job ends without a webhook.',
+    ),
 });
 
 const Faults = z.strictObject({
-  duplicate: rate.describe('Deliveries sent twice at the same time.'),
-  reorder: rate.describe('Deliveries held back until the next one to the same URI, a minute at most.'),
-  delay: rate.describe('Deliveries sent later, by `delayMillis`.'),
+  duplicate: rate.describe('Share of deliveries that are sent twice at the same time.'),
+  reorder: rate.describe(
+    'Share of deliveries that are held back until the next one to the same URI, a minute at most.',
+  ),
+  delay: rate.describe('Share of deliveries that are delayed by `delayMillis`.'),
   delayMillis: duration,
-  drop: rate.describe('Deliveries never sent.'),
-  unknownType: rate.describe('Events preceded by another one of a type that nobody knows.'),
-  stale: rate.describe('Attempts signed with a timestamp older by `staleMillis`.'),
+  drop: rate.describe('Share of deliveries that are never sent.'),
+  unknownType: rate.describe('Share of events that are preceded by an event of an unknown type.'),
+  stale: rate.describe('Share of attempts that are signed with a timestamp older by `staleMillis`.'),
   staleMillis: duration,
-  unsigned: rate.describe('Attempts without a signature.'),
-  wrongSignature: rate.describe('Attempts signed by a foreign key.'),
-  lostAnswer: rate.describe('Attempts that reach the endpoint but whose answer is lost, so that they are repeated.'),
+  unsigned: rate.describe('Share of attempts without a signature.'),
+  wrongSignature: rate.describe('Share of attempts that are signed with a foreign key.'),
+  lostAnswer: rate.describe('Share of attempts whose answer is lost, so that they are retried.'),
 });
 
 const ApiFault = z.strictObject({
@@ -104,7 +108,7 @@ const ApiFault = z.strictObject({
   rate: rate.default(1).describe('Share of the matching requests.'),
   times: z.number().int().min(1).optional().describe('Ends after so many hits. Default: never.'),
   latencyMillis: wallDuration.optional().describe('Answers later, by the wall clock.'),
-  status: z.number().int().min(400).max(599).optional().describe('Answers with this error and has no effect.'),
+  status: z.number().int().min(400).max(599).optional().describe('Answers with this error, without an effect.'),
   rpcStatus: z.string().optional().describe('`status` of that error. Default: by its code.'),
   message: z.string().optional().describe('`message` of that error.'),
   reason: z.string().optional().describe('`reason` of an ErrorInfo in the `details` of that error.'),
@@ -119,14 +123,16 @@ const Api = z.strictObject({
   endpoints: z
     .enum(['public', 'any'])
     .describe('Accepts https at public addresses and anything on loopback; or any https and http URI.'),
+  v1Webhooks: z.boolean().describe('`/v1` serves webhooks; otherwise only `/v1beta` does (docs/gemini-wire.md 1.3).'),
+  eventTypes: z.array(z.string()).min(1).describe('Types that a webhook can subscribe to (docs/gemini-wire.md 1.5).'),
   faults: z.array(ApiFault).describe('The first that matches a request is applied to it.'),
 });
 
 const Files = z.strictObject({
-  lifetimeMillis: duration.describe('Uploaded files and videos are gone so long after their creation.'),
+  lifetimeMillis: duration.describe('Uploaded files and videos expire so long after their creation.'),
   outputLifetimeMillis: duration.describe('The same for output files of batches.'),
   ranges: z.boolean().describe('Downloads honour `Range`; otherwise the whole file is sent.'),
-  partBytes: z.number().int().min(1).nullable().describe('A range brings no more than so many bytes; null: all of it.'),
+  partBytes: z.number().int().min(1).nullable().describe('Largest answer to a range request in bytes; null: no limit.'),
   contentRange: z.boolean().describe('The answer to a range says which part of the file it is.'),
   refusedTypes: z
     .array(z.string())
@@ -148,7 +154,7 @@ export const SettingsSchema = z.strictObject({
   jwks: Jwks,
 });
 
-/** Any part of the settings; a list replaces the one before it. */
+/** Any part of the settings. A list replaces the previous one. */
 export const SettingsPatchSchema = z.strictObject({
   jobs: Jobs.partial().optional(),
   deliveries: Deliveries.partial().optional(),
@@ -206,7 +212,21 @@ export const DEFAULT_SETTINGS: SettingsValues = {
     wrongSignature: 0,
     lostAnswer: 0,
   },
-  api: { key: null, endpoints: 'public', faults: [] },
+  api: {
+    key: null,
+    endpoints: 'public',
+    v1Webhooks: true,
+    eventTypes: [
+      'batch.succeeded',
+      'batch.failed',
+      'batch.expired',
+      'interaction.completed',
+      'interaction.failed',
+      'interaction.requires_action',
+      'video.generated',
+    ],
+    faults: [],
+  },
   files: {
     lifetimeMillis: 48 * HOUR_MILLIS,
     outputLifetimeMillis: 42 * 24 * HOUR_MILLIS,
@@ -218,7 +238,7 @@ export const DEFAULT_SETTINGS: SettingsValues = {
   jwks: { keyIds: true, available: true, latencyMillis: 0 },
 };
 
-/** The settings in force. They apply to whatever happens after a patch, to waiting deliveries too. */
+/** The current settings. A patch applies to all later work, waiting deliveries included. */
 export class Settings {
   #values: SettingsValues = DEFAULT_SETTINGS;
 

@@ -1,7 +1,7 @@
 import { createHmac, createPrivateKey, createPublicKey, randomBytes, sign } from 'node:crypto';
 import type { JsonWebKey, KeyObject } from 'node:crypto';
 
-/** What a webhook signature covers: `id.timestamp.body` (docs/gemini-wire.md 5.1, 5.2). */
+/** The signed parts of a delivery: `id.timestamp.body` (docs/gemini-wire.md 5.1, 5.2). */
 export interface SignedMessage {
   readonly id: string;
   /** Unix time of the attempt in whole seconds. */
@@ -23,7 +23,7 @@ export interface PublicJwk extends JsonWebKey {
 }
 
 const SECRET_PREFIX = 'whsec_';
-/** Everything of a PKCS #8 Ed25519 key that stands before its 32-byte seed (RFC 8410). */
+/** The bytes of a PKCS #8 Ed25519 key before its 32-byte seed (RFC 8410). */
 const ED25519_PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
 
 /** A secret of Standard Webhooks: `whsec_` and the base64 of the key, 32 random bytes by default. */

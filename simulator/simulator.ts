@@ -21,9 +21,9 @@ export interface SimulatorOptions extends CoreOptions {
 
 /** A running stand-in for the Gemini API. */
 export interface Simulator {
-  /** For `GOOGLE_GEMINI_BASE_URL` or `httpOptions.baseUrl`. */
+  /** The value of `GOOGLE_GEMINI_BASE_URL` or `httpOptions.baseUrl`. */
   readonly url: string;
-  /** Repeats this run when it is given as the option. */
+  /** Repeats this run when given as the option `seed`. */
   readonly seed: string;
   readonly clock: Clock;
   readonly settings: Settings;
@@ -36,17 +36,17 @@ export interface Simulator {
    * Rejects with an `ApiError` where there is no such job, where it is final, or where its kind cannot end so.
    */
   finish(jobName: string, outcome?: Outcome): Promise<void>;
-  /** The same without waiting for anything, which needs a clock that runs. */
+  /** The same without waiting, which needs a running clock. */
   end(jobName: string, outcome?: Outcome): void;
   /** Makes one more attempt of the deliveries with this `webhook-id` and waits for the answers. */
   redeliver(webhookId: string): Promise<void>;
   /** Sends any event to the URIs of its webhook config, or else to the subscribed webhooks, and waits as `finish` does. */
   emit(event: GeminiEvent): Promise<void>;
-  /** The same without waiting for anything, which needs a clock that runs. */
+  /** The same without waiting, which needs a running clock. */
   send(event: GeminiEvent): void;
-  /** Registers a generated file of any size, made while it is read; answers its name. */
+  /** Registers a generated file of any size, made while it is read; returns its name. */
   generateFile(spec: Pick<LinesSpec, 'lines'> & Partial<LinesSpec>, name?: string): string;
-  /** Stops listening, cuts what is open, forgets what is to come; nothing is left when it resolves. */
+  /** Stops listening, closes open connections and cancels pending work. */
   close(): Promise<void>;
 }
 

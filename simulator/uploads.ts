@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ApiError, checked } from './errors.ts';
 import type { Files, StoredFile } from './files.ts';
+import { eitherSpelling } from './json.ts';
 import type { Random } from './random.ts';
 
 interface Upload {
@@ -21,14 +22,29 @@ export interface Chunk {
 const MAX_FILE_BYTES = 2 ** 31;
 const FILE_NAME = /^files\/[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/;
 
+/** Types that the Files API takes. `jsonl` is the guide's own spelling for a batch's input. */
+const MIME_TYPE =
+  /^(jsonl|(text|image|audio|video)\/[\w.+-]+|application\/(json|jsonl|x-ndjson|pdf|rtf|xml|(x-)?javascript|x-python(-code)?|typescript))(;.*)?$/i;
+const UNDECLARED_TYPE = 'application/octet-stream';
+
+const outputOnly = z.unknown().optional();
 const start = z.object({
-  file: z
-    .object({
-      name: z.string().regex(FILE_NAME, 'up to 40 lower-case letters, digits and inner dashes').optional(),
-      displayName: z.string().max(512).optional(),
-      mimeType: z.string().optional(),
-    })
-    .default({}),
+  file: eitherSpelling({
+    name: z.string().regex(FILE_NAME, 'up to 40 lower-case letters, digits and inner dashes').optional(),
+    displayName: z.string().max(512).optional(),
+    mimeType: z.string().optional(),
+    sizeBytes: outputOnly,
+    createTime: outputOnly,
+    updateTime: outputOnly,
+    expirationTime: outputOnly,
+    sha256Hash: outputOnly,
+    uri: outputOnly,
+    downloadUri: outputOnly,
+    state: outputOnly,
+    source: outputOnly,
+    videoMetadata: outputOnly,
+    error: outputOnly,
+  }).default({}),
 });
 
 /** Resumable uploads: a start, chunks at checked offsets, an end (docs/gemini-wire.md 8.2). */
@@ -42,15 +58,18 @@ export class Uploads {
     this.#files = files;
   }
 
-  /** Answers the upload's id. Sizes are in bytes. */
+  /** Returns the upload's id. `declaredSize` is in bytes. */
   start(body: unknown, declaredSize: string | undefined, declaredType: string | undefined): string {
     const { file } = checked(start, body);
     const sizeBytes = declaredSize === undefined ? undefined : parseOffset(declaredSize);
     if (sizeBytes !== undefined && sizeBytes > MAX_FILE_BYTES) {
       throw new ApiError('INVALID_ARGUMENT', `File is too large: ${sizeBytes} bytes, at most ${MAX_FILE_BYTES}`);
     }
+    const { name, displayName, mimeType = declaredType ?? UNDECLARED_TYPE } = file;
+    if (mimeType !== UNDECLARED_TYPE && !MIME_TYPE.test(mimeType)) {
+      throw new ApiError('INVALID_ARGUMENT', `Unsupported MIME type: ${mimeType}`);
+    }
     const id = this.#random.letters(this.#random.next('upload'), 24);
-    const { name, displayName, mimeType = declaredType ?? 'application/octet-stream' } = file;
     this.#files.requireType(mimeType);
     const wanted = {
       ...(name === undefined ? {} : { name }),
@@ -61,7 +80,7 @@ export class Uploads {
     return id;
   }
 
-  /** Answers the file when the upload is complete. */
+  /** Returns the file once the upload is complete. */
   add(id: string, { command, offset, bytes }: Chunk): StoredFile | undefined {
     const upload = this.#get(id);
     const commands = new Set(command.split(',').map((word) => word.trim()));

@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { videoContent } from './answers.ts';
 import { checked, notFound } from './errors.ts';
 import { downloadUri } from './events.ts';
 import type { Files } from './files.ts';
 import { isFinal, type Job } from './job.ts';
 import type { Jobs } from './jobs.ts';
 import { eitherSpelling } from './json.ts';
+import { videoContent } from './media.ts';
 import type { Random } from './random.ts';
 import type { Settings } from './settings.ts';
 import { webhookConfigSchema } from './webhooks.ts';
@@ -23,11 +23,11 @@ const creation = eitherSpelling({
 interface Video {
   readonly job: Job;
   files: readonly string[];
-  /** How many were held back by the safety filters. */
+  /** Number of videos that the safety filters removed. */
   filtered: number;
 }
 
-/** Veo's operations (docs/gemini-wire.md 10.2); `[fail]` and `[hang]` in the prompt mark the job, `[blocked]` has its videos held back. */
+/** Veo's operations (docs/gemini-wire.md 10.2); `[fail]` in the prompt fails the job, `[hang]` keeps it running, `[blocked]` has the safety filters remove its videos. */
 export class Videos {
   readonly #random: Random;
   readonly #settings: Settings;
@@ -42,7 +42,7 @@ export class Videos {
     this.#files = files;
   }
 
-  /** Answers the name of the operation. */
+  /** Starts an operation and returns its name. */
   create(model: string, body: unknown): string {
     const { instances, parameters, webhookConfig } = checked(creation, body);
     const name = `models/${model}/operations/${this.#random.letters(this.#random.next('video'), 12)}`;
@@ -50,6 +50,7 @@ export class Videos {
     const job = this.#jobs.start({
       name,
       kind: 'video',
+      displayName: prompts,
       webhookConfig,
       markers: prompts,
       conclude: ({ state }) => {

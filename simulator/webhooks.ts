@@ -10,7 +10,7 @@ import { newSecret } from './signing.ts';
 
 export type WebhookState = 'enabled' | 'disabled' | 'disabled_due_to_failed_deliveries';
 
-/** Registered ("static") webhook as the simulator keeps it. */
+/** A registered ("static") webhook. */
 export interface Webhook {
   readonly id: string;
   readonly createMillis: number;
@@ -35,10 +35,9 @@ const OVERLAP_MILLIS = 24 * 3_600_000;
 const fields = z.strictObject({
   name: z.string().optional(),
   uri: endpointUri,
-  subscribed_events: z.array(z.string().regex(/^[a-z0-9_]+(\.[a-z0-9_]+)+$/, 'not an event type')).min(1),
+  subscribed_events: z.array(z.string()).min(1),
 });
 const updatable = fields.extend({ state: z.enum(['enabled', 'disabled']) }).partial();
-const maskPaths = updatable.keyof();
 const revocation = z.strictObject({
   revocation_behavior: z
     .string()
@@ -53,7 +52,7 @@ const customId = z
 
 export const endpointUris = z.array(endpointUri).default([]);
 export const userMetadata = z.record(z.string(), z.unknown());
-/** Where a job wants its events instead of at the registered webhooks (docs/gemini-wire.md 3.3). */
+/** URIs that receive a job's events instead of the registered webhooks (docs/gemini-wire.md 3.3). */
 export const webhookConfigSchema = eitherSpelling({ uris: endpointUris, userMetadata: userMetadata.optional() });
 export type WebhookConfig = z.output<typeof webhookConfigSchema>;
 
@@ -71,7 +70,7 @@ export class Webhooks {
 
   create(body: unknown, wantedId: string | undefined): { webhook: Webhook; secret: string } {
     const { name, uri, subscribed_events: subscribedEvents } = checked(fields, body);
-    checkEndpoint(uri, this.#settings.get().api.endpoints);
+    this.#check({ uri, subscribedEvents });
     const label = this.#random.next('webhook');
     const id = checked(customId, wantedId) ?? this.#random.letters(label, 36);
     if (this.#byId.has(id)) throw new ApiError('ALREADY_EXISTS', `Webhook already exists: ${id}`);
@@ -112,13 +111,15 @@ export class Webhooks {
     );
   }
 
-  /** Changes the fields of the mask, or all given ones where there is none (docs/gemini-wire.md 3.2). */
-  update(id: string, body: unknown, mask: string | undefined): Webhook {
+  /** Changes the given fields. The API ignores `update_mask` (docs/gemini-wire.md 3.2). */
+  update(id: string, body: unknown): Webhook {
     const webhook = this.get(id);
-    const given = checked(updatable, body);
-    if (given.uri !== undefined) checkEndpoint(given.uri, this.#settings.get().api.endpoints);
-    const paths = mask === undefined ? Object.keys(given) : mask.split(',').map((path) => path.trim());
-    for (const path of checked(z.array(maskPaths), paths)) change(webhook, path, given);
+    const { name, uri, subscribed_events: subscribedEvents, state } = checked(updatable, body);
+    this.#check({ uri, subscribedEvents });
+    webhook.name = name ?? webhook.name;
+    webhook.uri = uri ?? webhook.uri;
+    webhook.subscribedEvents = subscribedEvents ?? webhook.subscribedEvents;
+    if (state !== undefined) Object.assign(webhook, { state, givenUpInARow: 0 });
     webhook.updateMillis = this.#clock.now();
     return webhook;
   }
@@ -128,7 +129,7 @@ export class Webhooks {
     this.#byId.delete(id);
   }
 
-  /** A new secret; the old ones stay valid for 24 h or end at once. */
+  /** Makes a new secret. The previous ones stay valid for 24 h, or expire at once. */
   rotate(id: string, body: unknown): string {
     const webhook = this.get(id);
     const { revocation_behavior: behavior } = checked(revocation, body);
@@ -140,7 +141,7 @@ export class Webhooks {
     return value;
   }
 
-  /** All that have not expired, newest first. */
+  /** The secrets that have not expired, newest first. */
   secrets(webhook: Webhook): Secret[] {
     return webhook.secrets.filter(({ expireMillis }) => expireMillis === undefined || expireMillis > this.#clock.now());
   }
@@ -170,30 +171,17 @@ export class Webhooks {
     };
   }
 
+  #check({ uri, subscribedEvents = [] }: { uri?: string | undefined; subscribedEvents?: string[] | undefined }): void {
+    const { endpoints, eventTypes } = this.#settings.get().api;
+    if (uri !== undefined) checkEndpoint(uri, endpoints);
+    const unknown = subscribedEvents.filter((type) => !eventTypes.includes(type));
+    if (unknown.length === 0) return;
+    const types = `supported event types are ${eventTypes.join(', ')}`;
+    throw new ApiError('INVALID_ARGUMENT', `Invalid value at 'subscribed_events': ${unknown.join(', ')}; ${types}`);
+  }
+
   #newSecret(): string {
     const label = this.#random.next('secret');
     return newSecret(this.#random.bytes(label, 32));
   }
-}
-
-function change(webhook: Webhook, path: z.output<typeof maskPaths>, given: z.output<typeof updatable>): void {
-  switch (path) {
-    case 'name':
-      webhook.name = given.name;
-      return;
-    case 'uri':
-      webhook.uri = required(given.uri, path);
-      return;
-    case 'subscribed_events':
-      webhook.subscribedEvents = required(given.subscribed_events, path);
-      return;
-    case 'state':
-      webhook.state = required(given.state, path);
-      webhook.givenUpInARow = 0;
-  }
-}
-
-function required<T>(value: T | undefined, path: string): T {
-  if (value === undefined) throw new ApiError('INVALID_ARGUMENT', `update_mask names '${path}', which is not given`);
-  return value;
 }

@@ -4,7 +4,7 @@ import type { Log } from '../observability/log.ts';
 
 /** A file is read again in passing when it was read so long ago, and waited for when it is older than promised. */
 const REREAD_AFTER_MILLIS = 15_000;
-const MAX_AGE_MILLIS = 30_000;
+export const MAX_AGE_MILLIS = 30_000;
 const READ_TIMEOUT_MILLIS = 1_000;
 
 export interface SecretsOptions<T> {

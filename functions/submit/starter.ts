@@ -15,7 +15,7 @@ const START_MILLIS = 25_000;
 const FIND_MILLIS = 10_000;
 
 /** A job is started within 30 s of its recorded attempt, and listed within another 30 s. */
-const LISTED_WITHIN_MILLIS = 60_000;
+export const LISTED_WITHIN_MILLIS = 60_000;
 
 const PAGE_SIZE = 100;
 

@@ -7,29 +7,37 @@ import { linesContent, linesSpecSchema } from '../content.ts';
 import type { Core } from '../core.ts';
 import { ApiError, checked } from '../errors.ts';
 import { outcomeSchema } from '../job.ts';
+import { ATTEMPT_FAULTS } from '../ledger.ts';
 import { overview } from '../overview.ts';
+import { jobResults } from '../results.ts';
 import { duration, SettingsPatchSchema } from '../settings.ts';
 import { endpointUris, userMetadata } from '../webhooks.ts';
 import { jsonBody } from './route.ts';
 
 const nothing = z.strictObject({});
 
-/** The bodies of all admin requests; `GET /admin` answers them as JSON schemas. */
+/** The bodies of all admin requests; `GET /admin` returns them as JSON schemas. */
 const REQUESTS = {
   'GET /settings': nothing.describe('The settings in force.'),
   'PATCH /settings': SettingsPatchSchema.describe('Changes any part of the settings.'),
-  'GET /overview': nothing.describe('What the page shows.'),
-  'GET /ledger': nothing.describe('All that happened.'),
+  'GET /overview': nothing.describe('The state that the page shows.'),
+  'GET /ledger': nothing.describe('Every job, event, delivery and request.'),
   'GET /stream': nothing.describe('Server-sent events: one `change` for each entry of the ledger.'),
   'POST /clock/advance': z
     .strictObject({ millis: duration })
-    .describe('Moves time forward and answers when all that fell due is done.'),
+    .describe('Moves time forward and answers after all work that fell due.'),
   'POST /jobs/finish': z
     .strictObject({ name: z.string(), outcome: outcomeSchema.optional() })
     .describe('Ends a job now, by default as it would have ended.'),
+  'POST /jobs/results': z
+    .strictObject({ name: z.string() })
+    .describe('The resource and the output of a job, shortened.'),
   'POST /deliveries/redeliver': z
-    .strictObject({ webhookId: z.string() })
+    .strictObject({ webhookId: z.string(), fault: z.enum(ATTEMPT_FAULTS).optional() })
     .describe('Makes one more attempt of the deliveries with this webhook-id.'),
+  'POST /deliveries/reorder': z
+    .strictObject({ webhookId: z.string() })
+    .describe('Sends the next delivery to the same URI again, then this one.'),
   'POST /webhooks/ping': z.strictObject({ id: z.string() }).describe('Pings a registered webhook.'),
   'POST /events': z
     .strictObject({
@@ -41,8 +49,8 @@ const REQUESTS = {
   'POST /files': linesSpecSchema
     .extend({ name: z.string().startsWith('files/').optional() })
     .describe('Registers a generated file of any size, made while it is read.'),
-  'POST /jwks/rotate': nothing.describe('Replaces the oldest key by a new one that signs from now on.'),
-  'POST /jwks/remove': z.strictObject({ kid: z.string() }).describe('Publishes a key no longer.'),
+  'POST /jwks/rotate': nothing.describe('Replaces the oldest key with a new one, which signs from then on.'),
+  'POST /jwks/remove': z.strictObject({ kid: z.string() }).describe('Stops publishing a key.'),
   'POST /jwks/sign-with': z.strictObject({ kid: z.string() }).describe('Signs with this key, published or not.'),
 } as const;
 
@@ -92,8 +100,13 @@ function adminHandlers(core: Core): Handlers {
       await clock.advance(0);
       return now();
     },
-    'POST /deliveries/redeliver': async ({ webhookId }) => {
-      await deliveries.redeliver(webhookId);
+    'POST /jobs/results': ({ name }) => jobResults(core, name),
+    'POST /deliveries/redeliver': async ({ webhookId, fault }) => {
+      await deliveries.redeliver(webhookId, ...(fault === undefined ? [] : [fault]));
+      return now();
+    },
+    'POST /deliveries/reorder': async ({ webhookId }) => {
+      await deliveries.reorder(webhookId);
       return now();
     },
     'POST /webhooks/ping': async ({ id }) => {
@@ -122,13 +135,13 @@ function description(): object {
   return Object.fromEntries(entries) as object;
 }
 
-/** Pages of other sites cannot send this type without asking first, so they cannot use a simulator on this machine. */
+/** Keeps other sites' pages out: browsers send this content type across origins only after a preflight request. */
 function requireJson(contentType: string | undefined): void {
   if (contentType?.startsWith('application/json') === true) return;
   throw new ApiError('INVALID_ARGUMENT', 'Admin requests need content-type: application/json');
 }
 
-/** One message for each entry; the page then asks for the overview. Ends with the client or the simulator. */
+/** Sends one message for each entry of the ledger, until the client or the simulator closes. */
 async function streamChanges({ ledger, closing }: Core, stream: Parameters<Parameters<typeof streamSSE>[1]>[0]) {
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();
   const unsubscribe = ledger.subscribe(({ what }) => void stream.writeSSE({ event: 'change', data: what }));

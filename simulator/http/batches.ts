@@ -1,20 +1,28 @@
+import type { BatchMethod } from '../batchRequests.ts';
 import type { Core } from '../core.ts';
 import { jsonBody, page, parameter } from './route.ts';
-import type { Route } from './route.ts';
+import type { Route, SimulatorContext } from './route.ts';
 
-/** Of the whole request (docs/gemini-wire.md 11). */
+/** The largest body of a create request (docs/gemini-wire.md 11). */
 const LARGEST_INLINE_BYTES = 20 * 1024 * 1024;
 
 export function batchRoutes({ batches }: Core): Route[] {
+  const create = (method: BatchMethod) => async (c: SimulatorContext) => {
+    const body = await jsonBody(c, LARGEST_INLINE_BYTES);
+    return batches.resource(batches.create(parameter(c, 'model'), body, method));
+  };
   return [
     {
       method: 'batches.create',
       http: 'POST',
       path: '/models/:model/~batchGenerateContent',
-      handle: async (c) => {
-        const body = await jsonBody(c, LARGEST_INLINE_BYTES);
-        return batches.resource(batches.create(parameter(c, 'model'), body));
-      },
+      handle: create('generateContent'),
+    },
+    {
+      method: 'batches.createEmbeddings',
+      http: 'POST',
+      path: '/models/:model/~asyncBatchEmbedContent',
+      handle: create('embedContent'),
     },
     {
       method: 'batches.list',

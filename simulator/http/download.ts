@@ -5,7 +5,7 @@ import { parseRange } from '../range.ts';
 import { parameter } from './route.ts';
 import type { Route, SimulatorContext } from './route.ts';
 
-/** Generated files, as a whole or by range; they are made while they are sent. */
+/** Downloads of generated files, whole or by range. */
 export function downloadRoutes({ files, settings }: Core): Route[] {
   const handle = (c: SimulatorContext): Response => {
     const { content, mimeType } = files.getGenerated(parameter(c, 'id'));
@@ -27,7 +27,7 @@ export function downloadRoutes({ files, settings }: Core): Route[] {
   return [{ method: 'files.download', http: 'GET', path: '/files/:id/~download', handle }];
 }
 
-/** The answer without what follows its first bytes: the connection ends there, short of the announced length. */
+/** Cuts an answer after its first bytes: the connection closes short of the announced length. */
 export function cutOff(c: SimulatorContext, answer: Response, bytes: number): Response {
   if (answer.body === null) return answer;
   const { socket } = c.env.incoming;

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Core } from '../core.ts';
 import type { ApiFault } from '../settings.ts';
 
-/** Decides which requests to the API meet a fault. */
+/** Chooses the faults of API requests. */
 export class ApiFaults {
   readonly #core: Core;
   readonly #hits = new WeakMap<ApiFault, number>();
@@ -24,7 +24,7 @@ export class ApiFaults {
     return fault;
   }
 
-  /** Waits by the wall clock, until the simulator closes at most. */
+  /** Waits by the wall clock, or until the simulator closes. */
   async slowDown(millis: number): Promise<void> {
     const { signal } = this.#core.closing;
     if (millis > 0) await sleep(millis, undefined, { signal }).catch(() => undefined);

@@ -8,10 +8,11 @@ export function jwksRoute({ keys, settings }: Core, faults: ApiFaults): Route {
     method: 'jwks',
     http: 'GET',
     path: '/.well-known/jwks.json',
+    isOpen: () => true,
     handle: async () => {
       const { available, latencyMillis } = settings.get().jwks;
       await faults.slowDown(latencyMillis);
-      if (!available) throw new ApiError('UNAVAILABLE', 'The simulator was told to withhold its keys.');
+      if (!available) throw new ApiError('UNAVAILABLE', 'The setting jwks.available is false.');
       return keys.jwks();
     },
   };

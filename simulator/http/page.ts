@@ -1,23 +1,21 @@
+import { readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { extname } from 'node:path';
 import { Hono } from 'hono';
 
-const FILES = {
-  '/': ['index.html', 'text/html'],
-  '/page.js': ['page.js', 'text/javascript'],
-  '/style.css': ['style.css', 'text/css'],
-} as const;
+const FOLDER = new URL('../page/', import.meta.url);
+const TYPES: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css' };
 
-/** The page a developer has open beside the terminal. */
+/** Serves the page: `index.html` at `/`, its other files by name. */
 export function pageApp(): Hono {
   const app = new Hono();
-  for (const [path, [file, type]] of Object.entries(FILES)) {
-    app.get(path, async (c) => {
-      const text = await readFile(new URL(`../page/${file}`, import.meta.url), 'utf8');
+  for (const file of readdirSync(FOLDER)) {
+    app.get(file === 'index.html' ? '/' : `/${file}`, async (c) => {
       const headers = {
-        'content-type': `${type}; charset=UTF-8`,
+        'content-type': `${TYPES[extname(file)] ?? 'application/octet-stream'}; charset=UTF-8`,
         'content-security-policy': "default-src 'self'; img-src data:",
       };
-      return c.body(text, 200, headers);
+      return c.body(await readFile(new URL(file, FOLDER), 'utf8'), 200, headers);
     });
   }
   return app;

@@ -10,26 +10,33 @@ export interface Route {
   /** `webhooks.create`, `batches.get`, …: its name in the ledger and in `api.faults`. */
   readonly method: string;
   readonly http: 'GET' | 'POST' | 'PATCH' | 'DELETE';
-  /** A custom verb is a last segment of its own here: `/batches/:id/~cancel` is `/batches/{id}:cancel`. */
+  /** A custom verb is a separate last segment: `/batches/:id/~cancel` is `/batches/{id}:cancel`. */
   readonly path: string;
-  /** Everything but a `Response` is sent as JSON with status 200 (docs/gemini-wire.md 1.16). Refuses with an `ApiError`. */
+  /** Returns true for a request that needs no credentials. Default: every request needs them. */
+  readonly isOpen?: (context: SimulatorContext) => boolean;
+  /** Returns a `Response`, or an object that is sent as JSON with status 200. Throws an `ApiError`. */
   readonly handle: (context: SimulatorContext) => object | Promise<object>;
 }
 
-export const VERSION = '/:version{v1|v1beta}';
+/** Hono anchors only the ends of a pattern, so alternatives need a group. */
+export const VERSION = '/:version{v1(?:beta)?}';
 export const JSON_TYPE = 'application/json; charset=UTF-8';
 
-/** The path to route on: `…/abc:cancel` becomes `…/abc/~cancel`, split at the last colon of the last segment (docs/gemini-wire.md 12). */
+/** The path to route on: `…/abc:cancel` becomes `…/abc/~cancel`, split at the last colon of the last segment. */
 export function routedPath(request: Request): string {
   const path = new URL(request.url).pathname.replaceAll(/%3a/gi, ':');
   return path.replace(/:([^/:]+)$/, '/~$1');
+}
+
+export function unknownPath({ req }: SimulatorContext): ApiError {
+  return new ApiError('NOT_FOUND', `Nothing at ${req.method} ${new URL(req.url).pathname}`);
 }
 
 export function parameter(context: SimulatorContext, name: string): string {
   return context.req.param(name) ?? '';
 }
 
-/** The request's JSON; an empty body counts as `{}` whatever its content type says (docs/gemini-wire.md 12). */
+/** Parses the request's JSON. An empty body counts as `{}`, with any content type. */
 export async function jsonBody(context: SimulatorContext, largestBytes = Infinity): Promise<unknown> {
   const text = await context.req.text();
   if (Buffer.byteLength(text) > largestBytes) {
@@ -53,7 +60,7 @@ const pageQuery = z.object({
 const DEFAULT_PAGE_SIZE = 50;
 const LONGEST_PAGE = 1_000;
 
-/** One page of a list, and the token of the next one unless this is the last (docs/gemini-wire.md 1.15). */
+/** One page of a list, and the token of the next page unless this is the last (docs/gemini-wire.md 1.15). */
 export function page<T>(
   items: readonly T[],
   size: string | undefined,

@@ -3,7 +3,7 @@ import { ApiError } from '../errors.ts';
 import { jsonBody, JSON_TYPE } from './route.ts';
 import type { Route, SimulatorContext } from './route.ts';
 
-/** `POST /upload/{v}/files`: the start and the chunks of a resumable upload come by the same path (docs/gemini-wire.md 8.2). */
+/** `POST /upload/{v}/files`: the start and the chunks of a resumable upload use the same path (docs/gemini-wire.md 8.2). */
 export function uploadRoutes({ files, uploads }: Core): Route[] {
   const start = async (c: SimulatorContext) => {
     if (c.req.header('x-goog-upload-protocol') !== 'resumable') {
@@ -40,7 +40,9 @@ export function uploadRoutes({ files, uploads }: Core): Route[] {
     if (/^(upload|finalize|upload, *finalize)$/.test(command)) return await chunk(c, id, command);
     throw new ApiError('INVALID_ARGUMENT', `Unknown upload command: '${command}'`);
   };
-  return [{ method: 'files.upload', http: 'POST', path: '/files', handle }];
+  // The SDK for Python sends chunks without credentials: the upload_id is one.
+  const isOpen = (c: SimulatorContext) => c.req.query('upload_id') !== undefined;
+  return [{ method: 'files.upload', http: 'POST', path: '/files', isOpen, handle }];
 }
 
 function uploadAnswer(status: 'active' | 'final' | 'cancelled', body: object, headers: Record<string, string> = {}) {

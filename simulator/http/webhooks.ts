@@ -1,10 +1,10 @@
 import type { Core } from '../core.ts';
-import { jsonBody, page, parameter } from './route.ts';
+import { jsonBody, page, parameter, unknownPath } from './route.ts';
 import type { Route, SimulatorContext } from './route.ts';
 
-export function webhookRoutes({ webhooks, deliveries }: Core): Route[] {
+export function webhookRoutes({ webhooks, deliveries, settings }: Core): Route[] {
   const rotate = async (c: SimulatorContext) => ({ secret: webhooks.rotate(parameter(c, 'id'), await jsonBody(c)) });
-  return [
+  const routes: Route[] = [
     {
       method: 'webhooks.create',
       http: 'POST',
@@ -33,8 +33,7 @@ export function webhookRoutes({ webhooks, deliveries }: Core): Route[] {
       method: 'webhooks.update',
       http: 'PATCH',
       path: '/webhooks/:id',
-      handle: async (c) =>
-        webhooks.resource(webhooks.update(parameter(c, 'id'), await jsonBody(c), c.req.query('update_mask'))),
+      handle: async (c) => webhooks.resource(webhooks.update(parameter(c, 'id'), await jsonBody(c))),
     },
     {
       method: 'webhooks.delete',
@@ -62,4 +61,13 @@ export function webhookRoutes({ webhooks, deliveries }: Core): Route[] {
     },
     { method: 'webhooks.rotateSigningSecret', http: 'POST', path: '/webhooks/:id/rotate_secret', handle: rotate },
   ];
+  return routes.map((route) => ({
+    method: route.method,
+    http: route.http,
+    path: route.path,
+    handle: (c) => {
+      if (parameter(c, 'version') === 'v1' && !settings.get().api.v1Webhooks) throw unknownPath(c);
+      return route.handle(c);
+    },
+  }));
 }

@@ -17,7 +17,7 @@ import type { CliError } from '../../../cli/errors.ts';
 import { FileStore, keepSecret } from '../../../cli/webhooks/secretStores.ts';
 import { verifyRoute } from '../../../functions/model/route.ts';
 import { HOUR_MILLIS, type Receiver, startReceiver } from '../../unit/simulator/harness.ts';
-import type { SettingsPatch } from '../../../simulator/settings.ts';
+import { DEFAULT_SETTINGS, type SettingsPatch } from '../../../simulator/settings.ts';
 import { type Simulator, startSimulator } from '../../../simulator/simulator.ts';
 import { cli, type CliRun } from '../../support/cli.ts';
 import { startFunction } from '../../../local/functions.ts';
@@ -218,6 +218,8 @@ describe('create', () => {
   });
 
   test('takes an unknown event with --force', async () => {
+    simulator.settings.patch({ api: { eventTypes: ['batch.done'] } });
+    onTestFinished(() => void simulator.settings.patch({ api: DEFAULT_SETTINGS.api }));
     const args = ['--events', 'batch.done', '--force', '--print-secret'];
     expect(await result('create', '--uri', receiver.url, ...args)).toMatchObject({ subscribed_events: ['batch.done'] });
   });

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { Timestamp } from '@google-cloud/firestore';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Stage } from '../results/harness.ts';
-import type { RunningFunction } from '../../../local/functions.ts';
+import { clockAhead, type RunningFunction } from '../../../local/functions.ts';
 import { eventually, freePort } from '../../../local/process.ts';
 import { Proxy } from '../../support/proxy.ts';
 
@@ -113,6 +113,15 @@ describe('a submission', () => {
       createdAt: expect.any(Timestamp),
       updatedAt: expect.any(Timestamp),
     });
+  });
+
+  test("is recorded by Firestore's clock, so that a clock ahead does not delay its recovery", async () => {
+    const stage = await Stage.open();
+    const { status } = await submit(await start(stage, clockAhead(250_000)), batch);
+    expect(status).toBe(202);
+    const { submittedAt, createdAt, updatedAt } = (await stage.record(started(stage)[0] ?? '')) ?? {};
+    const times = [submittedAt, createdAt, updatedAt].map((time) => (time as Timestamp).toMillis());
+    expect(Math.max(...times)).toBeLessThan(Date.now() + 60_000);
   });
 
   test('of an interaction starts it in the background', async () => {

@@ -62,7 +62,7 @@ describe('every method', () => {
 });
 
 describe('faults of the API', () => {
-  test('an error with retry-after hits as often as told, without an effect', async () => {
+  test('an error with retry-after hits the set number of times, without an effect', async () => {
     const fault = { method: 'batches.create', status: 429, retryAfterSeconds: 3, times: 2 };
     const { simulator, ai } = await setUp({ settings: { api: { faults: [fault] } } });
     const init = { method: 'POST', body: '{}' };
@@ -74,7 +74,7 @@ describe('faults of the API', () => {
     await expect(ai.batches.create(batch)).resolves.toMatchObject({ state: 'JOB_STATE_PENDING' });
   });
 
-  test('the SDK gets over errors of the methods that it retries', async () => {
+  test('the SDK recovers from errors of the methods that it retries', async () => {
     const fault = { method: 'webhooks.*', status: 503, retryAfterSeconds: 0, times: 2 };
     const { simulator, ai } = await setUp({ settings: { api: { faults: [fault] } } });
     expect((await ai.webhooks.list()).webhooks).toEqual([]);
@@ -96,7 +96,7 @@ describe('faults of the API', () => {
     expect(performance.now() - start).toBeGreaterThanOrEqual(79);
   });
 
-  test('a body of one’s own comes instead of the answer', async () => {
+  test('a set body replaces the answer', async () => {
     const faults = [{ method: 'batches.get', body: '{"name":"batches/odd"}' }];
     const { ai } = await setUp({ settings: { api: { faults } } });
     expect(await ai.batches.get({ name: 'batches/x' })).toMatchObject({ name: 'batches/odd' });
@@ -157,7 +157,7 @@ describe('a simulator', () => {
     expect(simulator.ledger.attempts()[0]?.answer?.error).toBe('closed');
   });
 
-  test('says so when its port is taken', async () => {
+  test('rejects when its port is taken', async () => {
     const { simulator } = await setUp();
     await expect(startSimulator({ port: Number(new URL(simulator.url).port) })).rejects.toThrow('EADDRINUSE');
   });

@@ -61,7 +61,7 @@ describe('a manual clock', () => {
     expect(clock.now()).toBe(30);
   });
 
-  test('rejects with the error of a task and goes on working', async () => {
+  test('rejects with the error of a task and keeps running', async () => {
     const clock = new Clock({ manual: true, startMillis: 0 });
     clock.after(1, () => {
       throw new Error('broken');
@@ -77,11 +77,11 @@ describe('a manual clock', () => {
 });
 
 describe('a running clock', () => {
-  test('runs tasks by itself, and at once when it is advanced past them', async () => {
+  test('runs tasks when they fall due, and at once when it is advanced past them', async () => {
     const clock = new Clock();
     const { promise, resolve } = Promise.withResolvers<string>();
-    clock.after(5, () => resolve('by itself'));
-    await expect(promise).resolves.toBe('by itself');
+    clock.after(5, () => resolve('due'));
+    await expect(promise).resolves.toBe('due');
     let ran = false;
     clock.after(3_600_000, () => {
       ran = true;
@@ -120,16 +120,16 @@ describe('a running clock', () => {
     await clock.close();
   });
 
-  test('tells the error of a task and goes on working', async () => {
-    const told = vi.spyOn(console, 'error').mockReturnValue();
-    onTestFinished(() => told.mockRestore());
+  test('logs the error of a task and keeps running', async () => {
+    const logged = vi.spyOn(console, 'error').mockReturnValue();
+    onTestFinished(() => logged.mockRestore());
     const clock = new Clock();
     clock.after(0, async () => await Promise.reject(new Error('broken')));
     const { promise, resolve } = Promise.withResolvers<string>();
     clock.after(1, () => resolve('next'));
     await expect(promise).resolves.toBe('next');
     await clock.close();
-    expect(told.mock.calls).toEqual([[new Error('broken')]]);
+    expect(logged.mock.calls).toEqual([[new Error('broken')]]);
   });
 
   test('keeps waiting for what is further away than timers reach', async () => {

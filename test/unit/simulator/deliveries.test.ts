@@ -183,7 +183,7 @@ describe('the body', () => {
     ['failed', { error_code: '13', error_message: 'Internal error encountered.' }],
     ['expired', {}],
     ['cancelled', {}],
-  ] as const)('tells of a batch that is %s', async (state, data) => {
+  ] as const)('delivers the event of a batch that is %s', async (state, data) => {
     const { simulator, receiver } = await setUp();
     const id = await startBatch(simulator, [receiver.url]);
     await simulator.finish(id, { state });

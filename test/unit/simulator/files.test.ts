@@ -65,7 +65,7 @@ describe('files by the SDK', () => {
     await expect(ai.files.get({ name: 'files/b' })).rejects.toMatchObject({ status: 403 });
   });
 
-  test('a file is gone after 48 h', async () => {
+  test('a file expires after 48 h', async () => {
     const { simulator, ai } = await setUp();
     await ai.files.upload({ file: new Blob(['x']), config: { name: 'old', mimeType: 'text/plain' } });
     await simulator.clock.advance(48 * HOUR_MILLIS - 1);
@@ -148,7 +148,7 @@ describe('a download', () => {
     expect(response.headers.get('content-range')).toBe('bytes */500000');
   });
 
-  test('ignores ranges when told so', async () => {
+  test('ignores ranges when so set', async () => {
     const { simulator } = await setUp({ settings: { files: { ranges: false } } });
     const path = `/v1/${simulator.generateFile(spec)}:download?alt=media`;
     const response = await call(simulator, path, { headers: { range: 'bytes=0-9' } });
@@ -156,7 +156,7 @@ describe('a download', () => {
     expect((await response.arrayBuffer()).byteLength).toBe(500_000);
   });
 
-  test('is cut off after as many bytes as told, once', async () => {
+  test('is cut off after the set number of bytes, once', async () => {
     const fault = { method: 'files.download', cutAfterBytes: 100_000, times: 1 };
     const { simulator } = await setUp({ settings: { api: { faults: [fault] } } });
     const path = `/v1/${simulator.generateFile(spec)}:download?alt=media`;

@@ -13,11 +13,11 @@ export interface Received {
   readonly body: string;
 }
 
-/** An endpoint that keeps what it gets. */
+/** An endpoint that records its requests. */
 export interface Receiver {
   readonly url: string;
   readonly received: Received[];
-  /** Status of its answers; `hang` lets the connection wait. */
+  /** Status of its answers; `hang` never answers. */
   answer: number | 'hang';
   close(): Promise<void>;
 }
@@ -55,8 +55,8 @@ export async function startReceiver(): Promise<Receiver> {
 }
 
 /**
- * A simulator on a manual clock that starts at `START_MILLIS` and signs its time, with the seed `test`; a client and an
- * endpoint; all for one test, which ends them.
+ * Starts a simulator with the seed `test` and a manual clock from `START_MILLIS`, a client and an endpoint, which close
+ * after the test.
  */
 export async function setUp(options: SimulatorOptions = {}) {
   const clock = { manual: true, startMillis: START_MILLIS };
@@ -76,14 +76,14 @@ export function client({ url }: Simulator, apiVersion = 'v1'): GoogleGenAI {
   return new GoogleGenAI({ apiKey: 'any-key', apiVersion, httpOptions: { baseUrl: url } });
 }
 
-/** A request past the SDK, with an API key. */
+/** Sends a request without the SDK, with an API key. */
 export async function call(simulator: Simulator, path: string, init: RequestInit = {}): Promise<Response> {
   const headers = new Headers(init.headers);
   if (!headers.has('x-goog-api-key')) headers.set('x-goog-api-key', 'any-key');
   return await fetch(simulator.url + path, { ...init, headers });
 }
 
-/** The given value, or a failed test where there is none. */
+/** Returns the value. Throws where it is missing. */
 export function given<T>(value: T | null | undefined): T {
   if (value === undefined || value === null) throw new TypeError('expected a value');
   return value;

@@ -22,7 +22,7 @@ describe('an interaction', () => {
     expect(simulator.ledger.events).toEqual([]);
   });
 
-  test('in the background ends later, tells its URI and echoes its webhook config', async () => {
+  test('in the background ends later, sends its event and echoes its webhook config', async () => {
     const { simulator, ai, receiver } = await setUp();
     const webhook_config = { uris: [receiver.url], user_metadata: { job: 'nightly' } };
     const created = await ai.interactions.create({ model, input: 'hello', background: true, webhook_config });
@@ -42,7 +42,7 @@ describe('an interaction', () => {
     ]);
   });
 
-  test('that fails tells why', async () => {
+  test('that fails has the reason', async () => {
     const { simulator, ai, receiver } = await setUp();
     const webhook_config = { uris: [receiver.url] };
     const { id } = await ai.interactions.create({ model, input: '[fail]', background: true, webhook_config });
@@ -107,7 +107,7 @@ describe('an interaction', () => {
     expect(simulator.jobs()).toEqual([]);
   });
 
-  test('takes every field that the SDK has', async () => {
+  test('accepts every field of the SDK', async () => {
     const { ai } = await setUp();
     const interaction = await ai.interactions.create({
       model,
@@ -139,7 +139,7 @@ describe('an interaction', () => {
 });
 
 describe('a function call', () => {
-  test('waits for its result, then goes on under a new id', async () => {
+  test('waits for its result, then continues under a new id', async () => {
     const { simulator, ai, receiver } = await setUp();
     const shared = { model, background: true, tools: [weather], webhook_config: { uris: [receiver.url] } };
     const first = given((await ai.interactions.create({ ...shared, input: 'weather?' })).id);

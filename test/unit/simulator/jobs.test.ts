@@ -3,8 +3,8 @@ import { createCore } from '../../../simulator/core.ts';
 import { JOB_MILLIS } from './harness.ts';
 
 test('a job whose results the simulator cannot make has failed, and the simulator lives on', async () => {
-  const told = vi.spyOn(console, 'error').mockReturnValue();
-  onTestFinished(() => told.mockRestore());
+  const logged = vi.spyOn(console, 'error').mockReturnValue();
+  onTestFinished(() => logged.mockRestore());
   const { clock, jobs, ledger } = createCore({ clock: { manual: true } });
   const broken = new TypeError('broken');
   const job = jobs.start({
@@ -20,5 +20,5 @@ test('a job whose results the simulator cannot make has failed, and the simulato
   await clock.advance(JOB_MILLIS);
   expect(job).toMatchObject({ state: 'failed', error: { code: 13 } });
   expect(ledger.events).toMatchObject([{ type: 'interaction.failed', jobName: job.name }]);
-  expect(told.mock.calls).toEqual([[broken]]);
+  expect(logged.mock.calls).toEqual([[broken]]);
 });

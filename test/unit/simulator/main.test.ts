@@ -23,7 +23,7 @@ async function url(output: () => string): Promise<string> {
 }
 
 describe('the program', () => {
-  test('says how to use it, tells what happens, and ends cleanly', async () => {
+  test('prints how to use it and what happens, and ends cleanly', async () => {
     const receiver = await startReceiver();
     onTestFinished(async () => await receiver.close());
     const { child, output } = start({

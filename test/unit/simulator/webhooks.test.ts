@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { call, given, HOUR_MILLIS, JOB_MILLIS, prompt, setUp } from './harness.ts';
+import { call, client, given, HOUR_MILLIS, JOB_MILLIS, prompt, setUp } from './harness.ts';
 import { signV1 } from '../../../simulator/signing.ts';
 
 const events = ['batch.succeeded' as const];
@@ -31,15 +31,30 @@ describe('webhooks by the SDK', () => {
     expect(second.next_page_token).toBeUndefined();
   });
 
-  test('update changes the given fields, or those of the mask', async () => {
+  test('update changes the given fields and ignores the mask', async () => {
     const { ai } = await setUp();
     const { id = '' } = await ai.webhooks.create({ name: 'mine', uri, subscribed_events: events });
     expect(await ai.webhooks.update(id, { state: 'disabled' })).toMatchObject({ name: 'mine', state: 'disabled' });
     const other = 'https://hooks.example.test/other';
-    const masked = await ai.webhooks.update(id, { name: 'ignored', uri: other, update_mask: 'uri' });
-    expect(masked).toMatchObject({ name: 'mine', uri: other, state: 'disabled' });
-    await expect(ai.webhooks.update(id, { update_mask: 'uri' })).rejects.toMatchObject({ status: 400 });
-    await expect(ai.webhooks.update(id, { name: 'x', update_mask: 'secret' })).rejects.toMatchObject({ status: 400 });
+    const masked = await ai.webhooks.update(id, { name: 'changed', uri: other, update_mask: 'uri' });
+    expect(masked).toMatchObject({ name: 'changed', uri: other, state: 'disabled' });
+    expect(await ai.webhooks.update(id, { update_mask: 'uri' })).toMatchObject({ name: 'changed', uri: other });
+  });
+
+  test.each(['batch.cancelled', 'interaction.cancelled', 'batch.done'])('refuse a subscription to %s', async (type) => {
+    const { simulator, ai } = await setUp();
+    const { id = '' } = await ai.webhooks.create({ uri, subscribed_events: events });
+    const refused = { status: 400, message: expect.stringContaining('batch.expired') as string };
+    await expect(ai.webhooks.create({ uri, subscribed_events: [type] })).rejects.toMatchObject(refused);
+    await expect(ai.webhooks.update(id, { subscribed_events: [type] })).rejects.toMatchObject(refused);
+    simulator.settings.patch({ api: { eventTypes: [type] } });
+    expect((await ai.webhooks.update(id, { subscribed_events: [type] })).subscribed_events).toEqual([type]);
+  });
+
+  test('are missing from /v1 when so set', async () => {
+    const { simulator } = await setUp({ settings: { api: { v1Webhooks: false } } });
+    await expect(client(simulator, 'v1').webhooks.list()).rejects.toMatchObject({ status: 404 });
+    expect((await client(simulator, 'v1beta').webhooks.list()).webhooks).toEqual([]);
   });
 
   test('delete makes it unknown', async () => {
@@ -166,7 +181,7 @@ describe('rotation', () => {
 });
 
 describe('subscription', () => {
-  test('brings only the events subscribed to, to enabled webhooks', async () => {
+  test('sends only subscribed events, to enabled webhooks', async () => {
     const { simulator, ai, receiver } = await setUp();
     const register = async (path: string, names: string[]) =>
       given((await ai.webhooks.create({ uri: receiver.url + path, subscribed_events: names })).id);
