@@ -85,8 +85,8 @@ export class LocalProject {
     const subscription = this.#pubsub.subscription(topic);
     subscription.on('message', (message) => {
       message.ack();
-      const { data, attributes, orderingKey = '', publishTime } = message;
-      listener({ data, attributes, orderingKey, publishedMillis: publishTime.getTime() });
+      const { id: messageId, data, attributes, orderingKey = '', publishTime } = message;
+      listener({ messageId, data, attributes, orderingKey, publishedMillis: publishTime.getTime() });
     });
     // The backends end first where a terminal's Ctrl-C reaches them too.
     subscription.on('error', () => {});
