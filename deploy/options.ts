@@ -1,4 +1,5 @@
 import { readCallbackConfig } from '../functions/callback/config.ts';
+import { BUCKET, DATABASE } from '../functions/config/patterns.ts';
 import { readReconcileConfig } from '../functions/reconcile/config.ts';
 import { reasonOf, usageError } from '../cli/errors.ts';
 import { type Installation, installationOf } from './installation.ts';
@@ -41,19 +42,9 @@ export function readOptions(options: Options, { project, region, prefix }: Insta
   requireMatch('--location', location, /^\w[\w-]{0,62}$/, 'a location of Firestore, for example eur3 or europe-west1');
   requireMatch('--prefix', prefix, /^([a-z]([a-z0-9-]*[a-z0-9])?)?$/, 'a-z, 0-9 and -, with a letter first');
   requireShort(prefix);
-  requireMatch(
-    '--database',
-    database,
-    /^(\(default\)|[a-z][a-z0-9-]{2,61}[a-z0-9])$/,
-    'the id of a Firestore database',
-  );
+  requireMatch('--database', database, DATABASE.pattern, DATABASE.expected);
   requireMatch('--alert-email', alertEmail, /^[\w.+-]+@[\w.-]+\.\w+$/, 'an e-mail address');
-  requireMatch(
-    '--results-bucket',
-    resultsBucket,
-    /^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/,
-    'a bucket’s name, without gs://',
-  );
+  requireMatch('--results-bucket', resultsBucket, BUCKET.pattern, BUCKET.expected);
   const settings = Object.fromEntries(set.map(settingOf));
   requireReadable(settings);
   return installationOf({

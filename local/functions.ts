@@ -10,7 +10,7 @@ const FRAMEWORK = join(ROOT, 'node_modules/@google-cloud/functions-framework/bui
 /** The memory of a deployed instance. */
 const MEMORY_MIB = 512;
 
-/** A line of the function's log, as Cloud Logging would read it. */
+/** A structured line of the function's log, as Cloud Logging reads it. */
 export type LogLine = Readonly<Record<string, unknown>>;
 
 export interface RunningFunction {
@@ -18,21 +18,21 @@ export interface RunningFunction {
   readonly pid: number;
   /** The structured lines so far. */
   readonly log: readonly LogLine[];
-  /** Everything that it has written so far. */
+  /** All output so far. */
   readonly output: () => string;
   readonly exited: Promise<number>;
   end(signal?: NodeJS.Signals): Promise<number>;
 }
 
 export interface FunctionOptions {
-  /** Any free one by default. */
+  /** Default: any free port. */
   readonly port?: number;
   readonly onLine?: (line: LogLine) => void;
-  /** Another function than those of this project: the path of its module. */
+  /** Path of another module than this project's. */
   readonly source?: string;
 }
 
-/** Serves one of the built functions, through the Functions Framework, in a process of its own, as the platform does. */
+/** Serves a built function through the Functions Framework, in a separate process as on the platform, and waits for it. */
 export async function startFunction(
   target: string,
   env: NodeJS.ProcessEnv,
@@ -50,7 +50,7 @@ export async function startFunction(
   return { ...running, url };
 }
 
-/** The same, without waiting for it to listen: for those that must not start. */
+/** Starts a function without waiting for it to listen, for tests of functions that must not start. */
 export async function spawnFunction(
   target: string,
   env: NodeJS.ProcessEnv,
@@ -81,7 +81,7 @@ export async function spawnFunction(
       onLine?.(entry);
     });
   }
-  // What it wrote at its end comes a moment after the end.
+  // The last output can arrive after the exit.
   const written = Promise.allSettled([finished(child.stdout), finished(child.stderr)]);
   const exited = child.exited.then(async (code) => {
     await written;
@@ -107,7 +107,7 @@ function parseLine(line: string): LogLine | undefined {
   }
 }
 
-/** The environment of a process whose clock is ahead of everybody else's. */
+/** Returns the environment of a process whose clock is ahead by so many milliseconds. */
 export function clockAhead(millis: number): NodeJS.ProcessEnv {
   const module = `
     const Clock = Date;

@@ -4,20 +4,20 @@ import { createServer } from 'node:net';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** A program that runs beside us and ends with us, however we end. */
+/** A child process that ends with this one, also when this one is killed. */
 export interface TiedProcess {
   readonly pid: number;
   readonly stdout: Readable;
   readonly stderr: Readable;
-  /** Its exit code; above 128 the number of a signal is added. */
+  /** The exit code; 128 plus its number for a signal. */
   readonly exited: Promise<number>;
   /** Sends a signal and waits for the end. */
   end(signal?: NodeJS.Signals): Promise<number>;
 }
 
 /**
- * Runs the program, tells its process id on descriptor 3, and ends it when standard input closes: which happens also
- * when this process is killed and cannot clean up.
+ * Runs the program, writes its process id to descriptor 3, and ends it when standard input closes, which also happens
+ * when this process is killed.
  */
 const TIE = `
 exec 4<&0
@@ -27,7 +27,7 @@ echo $pid >&3; exec 3>&-
 exec 4<&-
 wait $pid`;
 
-/** Starts a program in a group of its own: Ctrl-C reaches us, and we decide the order of ending. */
+/** Starts a program in a separate process group: Ctrl-C reaches this process alone, which decides the order of ending. */
 export async function startTied(
   command: string,
   args: readonly string[],
@@ -52,7 +52,7 @@ export async function startTied(
       try {
         if (shell.exitCode === null) process.kill(pid, signal);
       } catch (error) {
-        // It has ended by itself a moment ago, and its shell has not told yet.
+        // It has just exited, and its shell has not reported that yet.
         if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
       }
       return await exited;
@@ -67,12 +67,12 @@ async function readPid(shell: ChildProcess): Promise<number> {
   return Number(text);
 }
 
-/** Below those that systems lend to outgoing connections: one of these could be taken before a slow program listens. */
+/** Below the ephemeral ports: an outgoing connection could take one of those before a slow program listens. */
 const PORTS = { first: 10_000, count: 22_000, each: 251 };
 
 let portsGiven = 0;
 
-/** A port that nobody listens on at the moment. Processes that run beside each other look in places of their own. */
+/** Returns a free port. Processes that run at the same time search different ranges. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = PORTS.first + ((process.pid * PORTS.each + portsGiven++) % PORTS.count);
@@ -88,7 +88,11 @@ export async function freePort(): Promise<number> {
   }
 }
 
-/** Waits until `attempt` gives something, up to a limit in milliseconds; errors on the way count as nothing yet. */
+/**
+ * Repeats `attempt` until it returns a value; an error counts as none.
+ *
+ * @throws {Error} after `millis` milliseconds, with the last error as its cause.
+ */
 export async function eventually<T>(what: string, millis: number, attempt: () => Promise<T | undefined>): Promise<T> {
   const endsAt = performance.now() + millis;
   let last: unknown;

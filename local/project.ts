@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { type DocumentData, Firestore } from '@google-cloud/firestore';
-import { PubSub, v1 } from '@google-cloud/pubsub';
+import { PubSub, type Subscription, v1 } from '@google-cloud/pubsub';
 import { eventually } from './process.ts';
 
 export interface ReceivedMessage {
+  readonly messageId: string;
   readonly data: Buffer;
   readonly attributes: Readonly<Record<string, string>>;
   readonly orderingKey: string;
@@ -14,7 +15,7 @@ export interface ReceivedMessage {
 export const TOPICS = ['gemini-events', 'gemini-results', 'gemini-dead-letter'] as const;
 export type Topic = (typeof TOPICS)[number];
 
-/** A Google Cloud project of a test's own: the emulators keep each apart from all others. */
+/** A Google Cloud project for one test or run; the emulators isolate projects from each other. */
 export class LocalProject {
   /** Called with each message that was pulled and each document that was read; the tests validate them by the schemas. */
   static inspect: {
@@ -27,6 +28,7 @@ export class LocalProject {
   readonly #pubsub: PubSub;
   /** Messages that were pulled, by topic and id. */
   readonly #seen = new Set<string>();
+  readonly #listening: Subscription[] = [];
   readonly #subscriber: InstanceType<typeof v1.SubscriberClient>;
 
   private constructor(projectId: string, pubsub: PubSub, subscriber: InstanceType<typeof v1.SubscriberClient>) {
@@ -37,7 +39,7 @@ export class LocalProject {
   }
 
   /**
-   * Makes the topics, each with a subscription of the same name. The emulators are those that the environment names.
+   * Creates a project with the topics, each with a subscription of the same name, on the emulators of the environment.
    *
    * @param ordered whether messages come in their order, which takes the emulator about a millisecond for each.
    */
@@ -46,19 +48,27 @@ export class LocalProject {
     const pubsub = new PubSub({ projectId });
     const subscriber = new v1.SubscriberClient({ ...(await pubsub.getClientConfig()) });
     const project = new LocalProject(projectId, pubsub, subscriber);
-    await project.createTopics({ ordered });
+    await project.createTopics();
+    await project.createSubscriptions({ ordered });
     return project;
   }
 
-  async createTopics({ ordered }: { ordered: boolean }): Promise<void> {
-    this.#seen.clear();
-    for (const topic of TOPICS) {
-      await this.#pubsub.createTopic(topic);
-      await this.#pubsub.createSubscription(topic, topic, { enableMessageOrdering: ordered });
-    }
+  async createTopics(): Promise<void> {
+    for (const topic of TOPICS) await this.#pubsub.createTopic(topic);
   }
 
-  /** What a function needs to find this project. */
+  /** Creates the pull subscriptions that `messages` reads. A new Pub/Sub emulator counts message ids from 1 again. */
+  async createSubscriptions({ ordered }: { ordered: boolean }): Promise<void> {
+    this.#seen.clear();
+    for (const topic of TOPICS) await this.#pubsub.createSubscription(topic, topic, { enableMessageOrdering: ordered });
+  }
+
+  /** Publishes a message and returns its id. */
+  async publish(topic: Topic, { data, attributes }: Pick<ReceivedMessage, 'data' | 'attributes'>): Promise<string> {
+    return await this.#pubsub.topic(topic).publishMessage({ data, attributes });
+  }
+
+  /** Variables by which a function finds this project. */
   get env(): NodeJS.ProcessEnv {
     const { FIRESTORE_EMULATOR_HOST, PUBSUB_EMULATOR_HOST } = process.env;
     return { GOOGLE_CLOUD_PROJECT: this.projectId, FIRESTORE_EMULATOR_HOST, PUBSUB_EMULATOR_HOST };
@@ -68,6 +78,26 @@ export class LocalProject {
   async push(topic: Topic, url: string): Promise<void> {
     const pushEndpoint = `${url}/projects/${this.projectId}/topics/${topic}`;
     await this.#pubsub.createSubscription(topic, `${topic}-push`, { pushEndpoint, ackDeadlineSeconds: 600 });
+  }
+
+  /** Calls the listener with each message of a topic that `messages` has not returned, until `close`. */
+  listen(topic: Topic, listener: (message: ReceivedMessage) => void): void {
+    const subscription = this.#pubsub.subscription(topic);
+    subscription.on('message', (message) => {
+      message.ack();
+      const { id: messageId, data, attributes, orderingKey = '', publishTime } = message;
+      listener({ messageId, data, attributes, orderingKey, publishedMillis: publishTime.getTime() });
+    });
+    // The backends end first where a terminal's Ctrl-C reaches them too.
+    subscription.on('error', () => {});
+    this.#listening.push(subscription);
+  }
+
+  /** Creates a subscription for an example: failed messages are moved to the dead-letter topic. */
+  async subscribe(topic: Topic, name: string, filter = ''): Promise<void> {
+    const deadLetterTopic = `projects/${this.projectId}/topics/gemini-dead-letter`;
+    const deadLetterPolicy = { deadLetterTopic, maxDeliveryAttempts: 5 };
+    await this.#pubsub.createSubscription(topic, name, { deadLetterPolicy, filter });
   }
 
   async document(path: string): Promise<DocumentData | undefined> {
@@ -81,14 +111,14 @@ export class LocalProject {
   }
 
   /**
-   * All messages that a topic was given since the last call. A marker published now is the last of them, so that "none"
+   * Returns all messages of a topic since the last call. A marker published now is the last of them, so that "none"
    * is an observation and not a time-out.
    */
-  async messages(topic: Topic): Promise<readonly ReceivedMessage[]> {
+  async messages(topic: Topic, millis = 15_000): Promise<readonly ReceivedMessage[]> {
     const marker = randomBytes(8).toString('hex');
     await this.#pubsub.topic(topic).publishMessage({ attributes: { marker } });
     const received: ReceivedMessage[] = [];
-    return await eventually(`the messages of ${topic}`, 15_000, async () => {
+    return await eventually(`the messages of ${topic}`, millis, async () => {
       received.push(...(await this.#pull(topic)));
       const seen = received.some(({ attributes }) => attributes['marker'] === marker);
       return seen ? received.filter(({ attributes }) => attributes['marker'] === undefined) : undefined;
@@ -110,6 +140,7 @@ export class LocalProject {
   }
 
   async close(): Promise<void> {
+    await Promise.all(this.#listening.map(async (subscription) => await subscription.close()));
     await Promise.all([this.firestore.terminate(), this.#subscriber.close(), this.#pubsub.close()]);
   }
 
@@ -122,6 +153,7 @@ export class LocalProject {
     const known = (id: string) => this.#seen.has(id) || !this.#seen.add(id);
     const fresh = (receivedMessages ?? []).filter(({ message }) => !known(`${topic} ${message?.messageId}`));
     const messages = fresh.map(({ message }) => ({
+      messageId: message?.messageId ?? '',
       data: Buffer.from((message?.data ?? '') as Uint8Array),
       attributes: message?.attributes ?? {},
       orderingKey: message?.orderingKey ?? '',

@@ -14,8 +14,6 @@ import { backendError, PUBSUB } from '../failures.ts';
 import { findDelivery, type ShownDelivery } from './records.ts';
 
 const TIME_MILLIS = 20_000;
-const DEFAULT_TTL_DAYS = 30;
-const TTL_DAYS = { min: 2, max: 3_650, unit: 'days' };
 
 /** The only quarantine reason of deliveries that are events. */
 const AGED: QuarantineReason = 'TIMESTAMP_OUT_OF_TOLERANCE';
@@ -31,7 +29,7 @@ export class DeliveryActions {
   constructor(firestore: Firestore, variables: NodeJS.ProcessEnv) {
     const environment = new Environment(variables);
     const settings = projectSettings(environment);
-    const ttlDays = environment.integer('DELIVERY_TTL_DAYS', DEFAULT_TTL_DAYS, TTL_DAYS);
+    const ttlDays = environment.read('DELIVERY_TTL_DAYS');
     environment.requireValid();
     this.#firestore = firestore;
     this.#variables = variables;

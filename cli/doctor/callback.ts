@@ -3,6 +3,8 @@ import { canVerify } from '../webhooks/ownership.ts';
 import { type Check, ok, type Outcome, problem, unchecked } from './finding.ts';
 import type { DoctorSettings } from './settings.ts';
 import { connectGemini } from '../../functions/gemini/client.ts';
+import { isJsonObject, objectsIn } from '../../functions/model/json.ts';
+import { importKey } from '../../functions/callback/publicKey.ts';
 import { SUBSCRIBABLE_TYPES } from '../../functions/model/eventTypes.ts';
 import type { SecretSource } from '../../functions/config/environment.ts';
 
@@ -64,8 +66,8 @@ function valuesOf({ fixed, file }: SecretSource): readonly string[] {
 
 async function publicKeys({ jwksUrl }: DoctorSettings): Promise<Outcome> {
   const response = await fetch(jwksUrl, { signal: AbortSignal.timeout(REQUEST_MILLIS) });
-  const { keys = [] } = (await response.json()) as { keys?: readonly { kty?: string; crv?: string }[] };
-  const usable = keys.filter(({ kty, crv }) => (kty === 'OKP' && crv === 'Ed25519') || kty === 'RSA').length;
+  const document: unknown = await response.json().catch(() => undefined);
+  const usable = objectsIn(isJsonObject(document) ? document['keys'] : undefined).flatMap(importKey).length;
   if (response.ok && usable > 0) return ok(`${usable} keys at ${jwksUrl.href}`);
   return problem(`${jwksUrl.href} answers ${response.status} with ${usable} usable keys`, 'check GEMINI_JWKS_URL');
 }

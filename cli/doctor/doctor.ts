@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Context } from '../context.ts';
-import { CliError, rootOf } from '../errors.ts';
+import { CliError, rootMessageOf } from '../errors.ts';
 import { table } from '../terminal.ts';
 import { callbackChecks } from './callback.ts';
 import { cloudChecks } from './cloud.ts';
@@ -30,7 +30,7 @@ async function findingsOf({ name, run }: Check): Promise<readonly Finding[]> {
     return outcomes.map((outcome) => Object.assign({ check: name }, outcome));
   } catch (error) {
     const fix = 'check that it can be reached from here, and that your account may read it';
-    return [{ check: name, status: 'problem', detail: `could not be checked: ${rootOf(error)}`, fix }];
+    return [{ check: name, status: 'problem', detail: `could not be checked: ${rootMessageOf(error)}`, fix }];
   } finally {
     timer.abort();
   }

@@ -29,8 +29,6 @@ export interface DoctorSettings extends ProjectSettings {
   readonly prefix: string;
 }
 
-const JWKS_URL = 'https://generativelanguage.googleapis.com/.well-known/jwks.json';
-
 /** Variables without which Google Cloud cannot be examined. */
 const CLOUD = new Set(['NO_CREDENTIALS', 'CREDENTIALS_EXPIRED', 'NO_PROJECT']);
 
@@ -48,11 +46,11 @@ export async function readDoctorSettings(context: Context): Promise<DoctorSettin
     ...projectSettings(environment),
     gemini: geminiSettings(environment),
     callbackUrl: callbackUrlSetting(environment),
-    jwksUrl: environment.httpsUrl('GEMINI_JWKS_URL', JWKS_URL),
+    jwksUrl: environment.read('GEMINI_JWKS_URL'),
     signingSecrets: signingSecrets(secrets),
     routeKeys: routeKeys(secrets),
     secretProblems: secrets.problems,
-    toleranceSeconds: environment.integer('WEBHOOK_TOLERANCE_SECONDS', 300, { min: 0, max: 86_400, unit: 'seconds' }),
+    toleranceSeconds: environment.read('WEBHOOK_TOLERANCE_SECONDS'),
     emulators: {
       firestore: environment.optional('FIRESTORE_EMULATOR_HOST') !== undefined,
       pubsub: environment.optional('PUBSUB_EMULATOR_HOST') !== undefined,

@@ -1,6 +1,6 @@
 import { Webhook } from 'standardwebhooks';
 import { usageError } from '../errors.ts';
-import { rootOf } from '../errors.ts';
+import { rootMessageOf } from '../errors.ts';
 
 const ANSWER_MILLIS = 30_000;
 /** The part of an answer that is shown. */
@@ -49,7 +49,7 @@ export async function post({ url, headers, body }: SignedPost, signal?: AbortSig
     });
     return { status: response.status, text: (await response.text()).slice(0, MAX_ANSWER_CHARACTERS) };
   } catch (error) {
-    return { failure: rootOf(error) };
+    return { failure: rootMessageOf(error) };
   }
 }
 

@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { BlockList, isIPv6 } from 'node:net';
-import { rootOf, usageError } from '../errors.ts';
+import { rootMessageOf, usageError } from '../errors.ts';
 
 /** Loopback, link-local and private ranges (RFC 1918, RFC 4193, RFC 3927). */
 const PRIVATE = new BlockList();
@@ -31,7 +31,7 @@ export function requireHttpUrl(option: string, text: string): URL {
 export async function requirePrivate(option: string, url: URL): Promise<void> {
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const addresses = await lookup(host, { all: true }).catch((error: unknown) => {
-    throw usageError(`${option}: ${host} cannot be resolved: ${rootOf(error)}`);
+    throw usageError(`${option}: ${host} cannot be resolved: ${rootMessageOf(error)}`);
   });
   const foreign = addresses.find(({ address }) => !PRIVATE.check(address, isIPv6(address) ? 'ipv6' : 'ipv4'));
   if (foreign)

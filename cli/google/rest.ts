@@ -1,5 +1,5 @@
 import { isJsonObject, type JsonObject, stringAt } from '../../functions/model/json.ts';
-import { CliError, rootOf } from '../errors.ts';
+import { CliError, rootMessageOf } from '../errors.ts';
 import { authorization } from './credentials.ts';
 import { SIGN_IN } from './credentialsError.ts';
 
@@ -28,7 +28,7 @@ export async function getResource(api: GoogleApi, project: string, path: string)
   const headers = api.emulator === undefined ? await authorization(url) : new Headers();
   const signal = AbortSignal.timeout(REQUEST_MILLIS);
   const response = await fetch(url, { headers, signal }).catch((cause: unknown) => {
-    const message = `${api.name} does not answer at ${new URL(url).host}: ${rootOf(cause)}. Check the network.`;
+    const message = `${api.name} does not answer at ${new URL(url).host}: ${rootMessageOf(cause)}. Check the network.`;
     throw new CliError('GOOGLE_UNREACHABLE', message, { cause });
   });
   const body = await jsonOf(response);

@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject, stringAt } from '../../functions/model/json.ts';
+import { isJsonObject, type JsonObject, objectsIn, stringAt } from '../../functions/model/json.ts';
 import { CliError } from '../errors.ts';
 import { getResource, type GoogleApi } from '../google/rest.ts';
 import { flagsOf, type Place, prefixed } from './place.ts';
@@ -101,8 +101,4 @@ class SecretFiles {
 function secretOf(name: string, version = 'latest', project: string): DeployedSetting {
   const [, owner, id] = /^projects\/([^/]+)\/secrets\/([^/]+)/.exec(name) ?? [];
   return { secret: id ?? name, version, project: owner ?? project };
-}
-
-function objectsIn(value: unknown): readonly JsonObject[] {
-  return Array.isArray(value) ? value.filter(isJsonObject) : [];
 }

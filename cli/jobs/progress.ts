@@ -6,19 +6,19 @@ import type { JobRecord } from './records.ts';
 import { resultsOf } from './watchOutcome.ts';
 
 /** Prints the state of a job while a command waits for it. */
-export interface Progress {
+export interface JobProgress {
   waiting(id: string): void;
   job(record: JobRecord): void;
   end(): void;
 }
 
 /** A line and a bar that change on a terminal; elsewhere a line for each change. */
-export function progressOn(terminal: Terminal): Progress {
+export function progressOn(terminal: Terminal): JobProgress {
   const { isTTY, rows } = process.stderr;
   return isTTY && rows > 0 ? new LiveLine() : new Lines(terminal);
 }
 
-class LiveLine implements Progress {
+class LiveLine implements JobProgress {
   readonly #line = createLogUpdate(process.stderr);
 
   waiting(id: string): void {
@@ -36,7 +36,7 @@ class LiveLine implements Progress {
   }
 }
 
-class Lines implements Progress {
+class Lines implements JobProgress {
   readonly #terminal: Terminal;
   #last = '';
 

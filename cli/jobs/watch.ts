@@ -2,7 +2,7 @@ import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { answered, withStore } from '../store.ts';
 import { linesOf } from './describe.ts';
-import { type Progress, progressOn } from './progress.ts';
+import { type JobProgress, progressOn } from './progress.ts';
 import { type FoundJob, JobRecords } from './records.ts';
 import { watchOutcomeOf } from './watchOutcome.ts';
 
@@ -48,14 +48,14 @@ export async function watchJob(id: string, options: WatchOptions, context: Conte
 
 class Watch {
   readonly #id: string;
-  readonly #progress: Progress;
+  readonly #progress: JobProgress;
   readonly #connected = Promise.withResolvers<void>();
   readonly #ended = Promise.withResolvers<Ending>();
   readonly #stop: () => void;
   #timer: NodeJS.Timeout | undefined;
   #last: FoundJob | undefined;
 
-  constructor(records: JobRecords, id: string, progress: Progress) {
+  constructor(records: JobRecords, id: string, progress: JobProgress) {
     this.#id = id;
     this.#progress = progress;
     this.#stop = records.follow(id, (found) => this.#onChange(found), this.#ended.reject);

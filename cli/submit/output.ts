@@ -1,6 +1,6 @@
 import { geminiByKey } from '../../functions/gemini/client.ts';
 import { GeminiError } from '../../functions/gemini/errors.ts';
-import { isJsonObject, type JsonObject, parseExact, stringAt, textOf } from '../../functions/model/json.ts';
+import { isJsonObject, type JsonObject, objectsIn, parseExact, stringAt, textOf } from '../../functions/model/json.ts';
 import { type JobResult, resultJson } from '../../functions/model/result.ts';
 import { Log } from '../../functions/observability/log.ts';
 import type { GeminiSettings } from '../../functions/config/settings.ts';
@@ -75,17 +75,13 @@ export function outputText(results: readonly JsonObject[]): readonly string[] {
 export function textIn({ response, error }: JsonObject): string {
   if (isJsonObject(error)) return `error ${[error['code'], error['message']].map(textOf).join(' ')}`;
   if (!isJsonObject(response)) return JSON.stringify(response);
-  return allText(listOf(response['steps'])) || textOfParts(response) || JSON.stringify(response);
+  return allText(objectsIn(response['steps'])) || textOfParts(response) || JSON.stringify(response);
 }
 
 /** Returns the text of the first candidate in a batch's response. */
 function textOfParts({ candidates }: JsonObject): string {
-  const [first] = listOf(candidates);
+  const [first] = objectsIn(candidates);
   const content = first?.['content'];
-  const parts = isJsonObject(content) ? listOf(content['parts']) : [];
+  const parts = isJsonObject(content) ? objectsIn(content['parts']) : [];
   return parts.map((part) => stringAt(part, 'text') ?? '').join('');
-}
-
-function listOf(value: unknown): readonly JsonObject[] {
-  return Array.isArray(value) ? value.filter(isJsonObject) : [];
 }

@@ -1,9 +1,13 @@
 import type { GoogleGenAI, Webhooks as Sdk } from '@google/genai';
 import { toGeminiError } from '../../functions/gemini/errors.ts';
+import { type JsonObject, objectsIn, stringAt } from '../../functions/model/json.ts';
 import { connect, geminiFailure } from '../connect.ts';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { GEMINI } from '../installation/variables.ts';
+
+/** A signing secret as Gemini lists it: its last characters, and its end after a rotation. */
+export type SigningSecret = { readonly [Name in (typeof SECRET_FIELDS)[number]]?: string };
 
 /** A registered webhook, its fields as the API names them. */
 export interface Webhook {
@@ -12,7 +16,7 @@ export interface Webhook {
   readonly uri: string;
   readonly subscribed_events: readonly string[];
   readonly state?: string | undefined;
-  readonly signing_secrets: readonly Sdk.SigningSecret[];
+  readonly signing_secrets: readonly SigningSecret[];
   readonly create_time?: string | undefined;
   readonly update_time?: string | undefined;
 }
@@ -23,6 +27,9 @@ export type WebhookChange = Partial<Pick<Webhook, 'name' | 'uri' | 'subscribed_e
 const ONCE = { maxRetries: 0 };
 
 const PAGE_SIZE = 1_000;
+
+const SECRET_FIELDS = ['truncated_secret', 'expire_time'] as const;
+const OPTIONAL_FIELDS = ['name', 'state', 'create_time', 'update_time'] as const;
 
 /** Connects to the webhooks of the installation's API key. */
 export async function connectWebhooks(context: Context): Promise<{ webhooks: Webhooks; baseUrl: URL }> {
@@ -59,7 +66,7 @@ export class Webhooks {
     do {
       const page = { page_size: PAGE_SIZE, ...(token ? { page_token: token } : {}) };
       const answer = await this.#call(() => this.#ai.webhooks.list(page));
-      webhooks.push(...(answer.webhooks ?? []).map(toWebhook));
+      webhooks.push(...objectsIn(answer.webhooks).map(toWebhook));
       token = answer.next_page_token;
     } while (token);
     return webhooks;
@@ -118,19 +125,26 @@ export class Webhooks {
   }
 }
 
-/** Picks the fields by name: the SDK's results hold a live `Response` too (docs/gemini-wire.md 2.2). */
-function toWebhook(resource: Sdk.Webhook): Webhook {
-  const { name, state, create_time, update_time } = resource;
+/** Picks the fields by name and type: the SDK's results hold a live `Response` too (docs/gemini-wire.md 2.2). */
+function toWebhook(resource: JsonObject): Webhook {
+  const events = resource['subscribed_events'];
   return {
-    id: resource.id ?? '',
-    uri: resource.uri ?? '',
-    subscribed_events: resource.subscribed_events ?? [],
-    signing_secrets: resource.signing_secrets ?? [],
-    ...(name === undefined ? {} : { name }),
-    ...(state === undefined ? {} : { state }),
-    ...(create_time === undefined ? {} : { create_time }),
-    ...(update_time === undefined ? {} : { update_time }),
+    id: stringAt(resource, 'id') ?? '',
+    uri: stringAt(resource, 'uri') ?? '',
+    subscribed_events: Array.isArray(events) ? events.filter((event) => typeof event === 'string') : [],
+    signing_secrets: objectsIn(resource['signing_secrets']).map((secret) => textsOf(secret, SECRET_FIELDS)),
+    ...textsOf(resource, OPTIONAL_FIELDS),
   };
+}
+
+/** Returns the members that are strings. */
+function textsOf<Name extends string>(object: JsonObject, names: readonly Name[]): { readonly [N in Name]?: string } {
+  const texts: { [N in Name]?: string } = {};
+  for (const name of names) {
+    const text = stringAt(object, name);
+    if (text !== undefined) texts[name] = text;
+  }
+  return texts;
 }
 
 function requireSecret(secret: string | undefined, id: string): string {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Webhook as StandardWebhook } from 'standardwebhooks';
-import { rootOf } from '../errors.ts';
+import { rootMessageOf } from '../errors.ts';
 
 const PAUSE_MILLIS = 2_000;
 const ATTEMPT_MILLIS = 10_000;
@@ -25,7 +25,7 @@ export async function proveSecret(uri: string, secret: string, waitMillis: numbe
       if (response.ok) return { accepted: true };
       answer = `${response.status} ${reasonIn(await response.text())}`.trim();
     } catch (error) {
-      answer = rootOf(error);
+      answer = rootMessageOf(error);
     }
     if (performance.now() + PAUSE_MILLIS > endsAt) return { accepted: false, answer };
     await sleep(PAUSE_MILLIS);

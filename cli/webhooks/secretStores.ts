@@ -172,7 +172,7 @@ async function writePrivately(path: string, content: string): Promise<void> {
 }
 
 /** The effect at Gemini before its secret is stored. */
-export interface Done {
+export interface WebhookEffect {
   readonly id: string;
   /** A sentence for messages: "The webhook … is registered". */
   readonly done: string;
@@ -186,7 +186,11 @@ export interface Done {
  *
  * @throws {CliError} `SECRET_NOT_STORED`, which says where the copy is and how to store it by hand.
  */
-export async function keepSecret(store: SecretStore, secrets: readonly string[], { id, done }: Done): Promise<void> {
+export async function keepSecret(
+  store: SecretStore,
+  secrets: readonly string[],
+  { id, done }: WebhookEffect,
+): Promise<void> {
   const copy = await writeCopy(secrets, id);
   try {
     await store.write(secrets);

@@ -9,7 +9,7 @@ import { callbackUrl } from './services.ts';
 
 const cli = (...words: readonly string[]) => line('npm', 'run', '-s', 'cli', '--', ...words);
 
-interface Found {
+interface ListedWebhooks {
   readonly webhooks: readonly Webhook[];
 }
 
@@ -34,14 +34,14 @@ export function registration(installation: Installation): Step {
 function webhookOf(installation: Installation): Resource {
   const events = `--events=${SUBSCRIBABLE_TYPES.join(',')}`;
   const secret = `--secret=${installation.secrets.signing}`;
-  const registered = ({ webhooks }: Found, { CALLBACK_URL }: Variables) =>
+  const registered = ({ webhooks }: ListedWebhooks, { CALLBACK_URL }: Variables) =>
     webhooks.filter(({ uri }) => uri === CALLBACK_URL);
   const create = [cli('webhooks', 'create', '--uri=${CALLBACK_URL}', events, secret)];
   return {
     kind: 'resource',
     title: 'webhook for all jobs of the API key’s project',
     read: cli('--json', 'webhooks', 'list'),
-    differences: (found: Found, variables) => {
+    differences: (found: ListedWebhooks, variables) => {
       const webhooks = registered(found, variables);
       if (webhooks.length === 0) return ['missing'];
       const [deaf, foreign] = problems(webhooks, variables);
@@ -51,7 +51,7 @@ function webhookOf(installation: Installation): Resource {
       ];
     },
     create,
-    update: (found: Found, variables) => {
+    update: (found: ListedWebhooks, variables) => {
       const webhooks = registered(found, variables);
       if (webhooks.length === 0) return create;
       const [deaf, foreign] = problems(webhooks, variables);
@@ -60,7 +60,7 @@ function webhookOf(installation: Installation): Resource {
         ...foreign.map(({ id }) => cli('webhooks', 'rotate', id, secret, '--yes')),
       ];
     },
-    remove: (found: Found, variables) =>
+    remove: (found: ListedWebhooks, variables) =>
       registered(found, variables).map(({ id }) => cli('webhooks', 'delete', id, '--yes')),
   };
 }

@@ -12,7 +12,7 @@ export interface KeySetOptions {
 }
 
 /** Limits refetches for unknown signatures; a key that Gemini adds is found after this time. */
-const COOLDOWN_MILLIS = 30_000;
+export const COOLDOWN_MILLIS = 30_000;
 /** A key that Gemini withdraws is refused after this time. */
 const MAX_AGE_MILLIS = 600_000;
 /** Limits fetches before the first success; requests wait for their turn and are not refused. */

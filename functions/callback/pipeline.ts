@@ -44,7 +44,7 @@ export interface Dependencies {
  * The time for a request: Gemini expects an answer "within a few seconds" (docs/gemini-wire.md 4.6). The limit of each
  * step leaves enough to release the claim and to answer after a step that hangs.
  */
-const TOTAL_MILLIS = 8_000;
+export const TOTAL_MILLIS = 8_000;
 const CLAIM_MILLIS = 4_000;
 
 /** A Gemini event has a few hundred bytes (docs/gemini-wire.md 4.2). */

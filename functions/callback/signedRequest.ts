@@ -34,9 +34,9 @@ export interface Verified {
   readonly route?: string;
   readonly payload: Buffer;
   readonly bodySha256: string;
-  /** Of a JWT: its body is not signed, and some of its claims change with every retry. */
+  /** The hash of a JWT's stable claims, because its body is not signed and other claims change with every retry. */
   readonly claimsSha256?: string;
   readonly sentAt: Date;
-  /** `true` where it was signed within the tolerance: a replay of an old delivery was not. */
+  /** `true` where it was signed within the tolerance, `false` for a replay of an old delivery. */
   readonly inTime: boolean;
 }

@@ -4,7 +4,7 @@ import type { Log } from '../observability/log.ts';
 
 /** A file is read again in passing when it was read so long ago, and waited for when it is older than promised. */
 const REREAD_AFTER_MILLIS = 15_000;
-const MAX_AGE_MILLIS = 30_000;
+export const MAX_AGE_MILLIS = 30_000;
 const READ_TIMEOUT_MILLIS = 1_000;
 
 export interface SecretsOptions<T> {
@@ -18,10 +18,10 @@ export interface SecretsOptions<T> {
 }
 
 /**
- * What is made of secrets that can be rotated: those of a variable, and those of a file, which is read again.
+ * Values made from secrets that can be rotated: those of a variable, and those of a file, which is read again.
  *
- * In the cloud the file is a mounted secret, and each read of it a call to Secret Manager that can fail (platform
- * reference 6.4). Then the last good content goes on serving.
+ * In the cloud the file is a mounted secret, and each read calls Secret Manager and can fail (docs/platform.md 6.4).
+ * The last valid content stays in use then.
  */
 export class Secrets<T> {
   readonly #options: SecretsOptions<T>;
@@ -42,7 +42,7 @@ export class Secrets<T> {
     this.#readAt = this.#now();
   }
 
-  /** The one that signs, or that is shown to others; any of them verifies. */
+  /** Returns the value that signs; all values verify. */
   async first(): Promise<T> {
     const [first] = await this.values();
     if (first === undefined) throw new Error(`${this.#options.name} holds no secret.`);

@@ -3,7 +3,7 @@ import { type Backoff, retrying } from '../runtime/retry.ts';
 import { GeminiError, toGeminiError } from './errors.ts';
 
 /** An attempt without an answer after so long is aborted and repeated. */
-const ATTEMPT_MILLIS = 30_000;
+export const ATTEMPT_MILLIS = 30_000;
 
 /** Gemini's request to wait for longer than this ends the attempt: Pub/Sub waits at no cost. */
 const MAX_RETRY_AFTER_SECONDS = 60;

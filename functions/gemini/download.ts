@@ -4,7 +4,7 @@ import { GeminiError, toGeminiError } from './errors.ts';
 import type { GeminiHttp, OpenAnswer } from './http.ts';
 
 /** A connection without a byte for so long is aborted, and the download resumes over another. */
-const STALL_MILLIS = 30_000;
+export const STALL_MILLIS = 30_000;
 
 /** Statuses of answers that hold a part of the file, or say that the part does not exist. */
 const PARTS: ReadonlySet<number> = new Set([206, 416]);

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ServiceError } from '../runtime/serviceError.ts';
 
 /**
- * Reads a request's bytes as they were sent, whatever its content type: nothing is decoded or parsed.
+ * Reads a request's bytes unchanged, for any content type: nothing is decoded or parsed.
  *
  * @throws {ServiceError} `BODY_TOO_LARGE`, `BODY_INCOMPLETE`
  */

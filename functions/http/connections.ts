@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 interface Connection {
   /** Requests without a finished response. */
   open: number;
-  /** Of the response that ends last. */
+  /** The response that ends last. */
   lastResponse: ServerResponse | undefined;
   /** By the monotonic clock, in milliseconds. */
   idleSince: number;
@@ -88,7 +88,7 @@ export class Connections {
     });
   }
 
-  /** Of pipelined requests the last one closes the connection, as all of them are answered. */
+  /** Moves the close to the last of the pipelined requests, so that all of them are answered. */
   #moveClose(from: ServerResponse | undefined, to: ServerResponse): void {
     if (from && !from.headersSent && this.#closing.has(from)) from.shouldKeepAlive = true;
     this.#closeAfter(to);

@@ -2,18 +2,18 @@ import { sha256 } from '../runtime/sha256.ts';
 
 export type JobKind = 'batch' | 'interaction' | 'video' | 'unknown';
 
-/** The collection in which Gemini names jobs of a kind, where it has one of its own. */
+/** The collections of job names, for kinds that have one. */
 const COLLECTIONS: Partial<Record<JobKind, string>> = { batch: 'batches', interaction: 'interactions' };
 
 const MAX_DOCUMENT_ID_BYTES = 1_500;
 
-/** The kind of job an event speaks of: the first part of its type. */
+/** Returns the kind of an event's job: the first part of its type. */
 export function jobKindOf(eventType: string): JobKind {
   const [kind] = eventType.split('.', 1);
   return kind === 'batch' || kind === 'interaction' || kind === 'video' ? kind : 'unknown';
 }
 
-/** The canonical name of a job: `batches/<id>` and `interactions/<id>` also where Gemini gives the bare id (G 1.8). */
+/** Returns the canonical name of a job, also where Gemini sends a bare id: `batches/<id>` (docs/gemini-wire.md 1.8). */
 export function canonicalJobName(kind: JobKind, id: string): string {
   const collection = COLLECTIONS[kind];
   return collection === undefined || id.includes('/') ? id : `${collection}/${id}`;

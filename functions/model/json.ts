@@ -4,6 +4,11 @@ export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** Returns the objects of an external list, so that one odd element does not spoil the others; empty for any other value. */
+export function objectsIn(value: unknown): readonly JsonObject[] {
+  return Array.isArray(value) ? value.filter(isJsonObject) : [];
+}
+
 /** Returns the string at a key; `undefined` for any other value. */
 export function stringAt(object: JsonObject, key: string): string | undefined {
   const value = object[key];

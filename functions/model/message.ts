@@ -25,7 +25,7 @@ const SOURCE = '//generativelanguage.googleapis.com/';
 
 /**
  * Builds the message of an event: its bytes unchanged, the attributes of CloudEvents' Pub/Sub binding in binary mode, and
- * plain attributes for filters. Whatever the event holds, the message is a valid CloudEvent within Pub/Sub's limits: a
+ * plain attributes for filters. For any event the message is a valid CloudEvent within Pub/Sub's limits: a
  * value that would exceed them is in `data` only.
  */
 export function eventMessage(

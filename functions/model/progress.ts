@@ -17,7 +17,7 @@ export interface Progress {
   /** Tokens of the published results that name them. */
   readonly usage?: TokenUsage | undefined;
   /**
-   * For inline responses, 8 bytes a response that identify it by its index, because Gemini may give them in another order on the
+   * For inline responses, 8 bytes a response that identify it by its index, because Gemini may return them in another order on the
    * next read (docs/gemini-wire.md 7.4). It can be ahead of `published`: an index is recorded before it is published.
    */
   readonly order?: Buffer | undefined;

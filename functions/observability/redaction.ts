@@ -1,14 +1,14 @@
-/** A shorter one, as emulators are given, would take words out of every message. */
+/** A shorter secret, as emulators accept, would redact ordinary words. */
 const MIN_LENGTH = 8;
 
 const hidden = new Set<string>();
 
-/** From now on this secret is shown nowhere, whoever quotes it, as it is or in JSON. */
+/** Registers a secret, which `redacted` then replaces, plain or as JSON. */
 export function redactSecret(secret: string): void {
   if (secret.length >= MIN_LENGTH) hidden.add(secret).add(JSON.stringify(secret).slice(1, -1));
 }
 
-/** A text of somebody else's, without our secrets. */
+/** Replaces all registered secrets in a text that others wrote. */
 export function redacted(text: string): string {
   return [...hidden].reduce((shown, secret) => shown.replaceAll(secret, '[hidden]'), text);
 }

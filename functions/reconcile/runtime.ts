@@ -10,7 +10,7 @@ import type { Summary } from './reconcileRun.ts';
 import { reconcile } from './run.ts';
 
 /** A run ends before the platform's default time-out of 60 s; the next run continues. */
-const BUDGET_MILLIS = 50_000;
+export const BUDGET_MILLIS = 50_000;
 
 /** Connects the reconciler and returns the function that runs it once. */
 export function connectReconciler(config: ReconcileConfig, log = new Log(config.projectId)): () => Promise<Summary> {

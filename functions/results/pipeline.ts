@@ -38,10 +38,10 @@ export interface Dependencies extends VideoSources {
 
 export type ResultsOutcome = 'ignored' | 'repeat' | 'completed' | 'failed';
 
-const STORE_MILLIS = 8_000;
+export const STORE_MILLIS = 8_000;
 /** Less than a lease, so that a checkpoint without an answer can be repeated. */
 const CHECKPOINT_MILLIS = 3_000;
-const PUBLISH_MILLIS = 20_000;
+export const PUBLISH_MILLIS = 20_000;
 
 /**
  * Publishes the results of the job that a message announces, and then that they are complete or have failed.

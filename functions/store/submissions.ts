@@ -18,8 +18,8 @@ const KEPT_MILLIS = 86_400_000;
  * The lease of a request: longer than it takes to find out what became of an earlier one and to record that (20 s), and
  * then to call Gemini and to record the answer (30 s). A request that is late starts nothing.
  */
-const FINDING_MILLIS = 20_000;
-const STARTING_MILLIS = 40_000;
+export const FINDING_MILLIS = 20_000;
+export const STARTING_MILLIS = 40_000;
 
 /** The job to start, as the idempotency record knows it. */
 export interface SubmissionKey {
@@ -118,12 +118,15 @@ export class Submissions {
    * Records the job and the answer. An event of the job may have arrived first: its fields stay. The job exists now, so the
    * answer is recorded even where another request has acquired the submission, which must not start a second job.
    */
-  async settle(claim: SubmissionClaim, job: SubmittedJob, now: Date, deadline: Deadline): Promise<void> {
+  async settle(claim: SubmissionClaim, job: SubmittedJob, deadline: Deadline): Promise<void> {
     const document = jobIn(this.#firestore, job.jobId);
     const { jobId, kind, route, root, metadata: userMetadata } = job;
     const settling = untilDecided(deadline, async () => {
-      const found = foundIn(await document.get());
+      const snapshot = await document.get();
+      const found = foundIn(snapshot);
       const batch = this.#firestore.batch();
+      // Firestore's clock: a time that is ahead would delay the reconciler.
+      const now = snapshot.readTime.toDate();
       const fields = { submittedAt: now, route, root, submissionId: claim.submissionId };
       if (found) {
         const given = found.record.userMetadata === undefined ? { userMetadata } : {};

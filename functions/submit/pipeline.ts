@@ -15,7 +15,6 @@ export interface Dependencies {
   /** Returns the callback URL of a route. */
   readonly urlOf: (route: string) => string;
   readonly log: Log;
-  readonly now: () => Date;
 }
 
 /** The answer to a caller, the same for every request with one key. */
@@ -114,11 +113,11 @@ async function findOut(order: KeyedOrder, askedMillisAgo: number, dependencies: 
   );
 }
 
-async function settle(order: KeyedOrder, jobId: string, { submissions, log, now }: Dependencies): Promise<Receipt> {
+async function settle(order: KeyedOrder, jobId: string, { submissions, log }: Dependencies): Promise<Receipt> {
   const { submission, claim } = order;
   const { kind, route } = submission;
   const job = { jobId, kind, route, root: order.root, metadata: userMetadataOf(order) };
-  await submissions.settle(claim, job, now(), forStore());
+  await submissions.settle(claim, job, forStore());
   log.jobSubmitted(claim.submissionId, jobId, route);
   return receiptOf(submission, { jobId, submissionId: claim.submissionId });
 }

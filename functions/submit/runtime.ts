@@ -22,7 +22,6 @@ export function connectSubmit(
       starter: new Starter(access),
       urlOf: (route: string) => routeUrl(config.callbackUrl, route, key),
       log,
-      now: () => new Date(),
     });
   };
 }

@@ -2,7 +2,7 @@ import type { GoogleGenAI } from '@google/genai';
 import type { Gemini } from '../gemini/client.ts';
 import { GeminiError, toGeminiError } from '../gemini/errors.ts';
 import { Exchange } from '../gemini/exchange.ts';
-import { isJsonObject, type JsonObject } from '../model/json.ts';
+import { isJsonObject, type JsonObject, textOf } from '../model/json.ts';
 import type { SubmissionClaim } from '../store/submissions.ts';
 import { inlineRequestsOf } from './batchRequest.ts';
 import { toWireRequest } from './inlineRequest.ts';
@@ -15,7 +15,7 @@ const START_MILLIS = 25_000;
 const FIND_MILLIS = 10_000;
 
 /** A job is started within 30 s of its recorded attempt, and listed within another 30 s. */
-const LISTED_WITHIN_MILLIS = 60_000;
+export const LISTED_WITHIN_MILLIS = 60_000;
 
 const PAGE_SIZE = 100;
 
@@ -28,7 +28,7 @@ export interface Order {
   readonly root?: string | undefined;
 }
 
-/** The outcome of a start: the job's name, or the failure and whether the job may run all the same. */
+/** The outcome of a start: the job's name, or the failure and whether the job may have started. */
 export type Start = { readonly jobId: string } | { readonly failure: GeminiError; readonly mayHaveStarted: boolean };
 
 /** Starts jobs at Gemini. A request is never repeated, because each started job costs money. */
@@ -64,8 +64,10 @@ export class Starter {
     const abortSignal = AbortSignal.timeout(FIND_MILLIS);
     try {
       const pager = await this.#gemini.ai.batches.list({ config: { pageSize: PAGE_SIZE, abortSignal } });
-      for await (const { name, displayName } of pager) {
-        if (displayName?.includes(claim.submissionId)) return name;
+      for await (const job of pager) {
+        const { name, displayName } = job as JsonObject;
+        if (!textOf(displayName).includes(claim.submissionId)) continue;
+        return typeof name === 'string' ? name : 'unknown';
       }
     } catch (error) {
       throw toGeminiError(error);

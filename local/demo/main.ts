@@ -1,92 +1,78 @@
-import type { DeliveryRecord } from '../../simulator/ledger.ts';
 import { exitWithMessages } from '../messages.ts';
+import { check, commands, count, heading, shortName } from '../print.ts';
 import { eventually } from '../process.ts';
-import { answered, fact, failed, lastLine, title } from './print.ts';
-import { type Scene, SCENES } from './scenes.ts';
-import { setStage, type Stage } from './stage.ts';
+import { type Stage, startStage } from '../stage.ts';
+import { lastAnswered, outcomeOf } from '../outcome.ts';
+import { showResults } from './results.ts';
+import { GENUINE, REFUSED, type Scene } from './scenes.ts';
 
 exitWithMessages();
 
-/** The main job, end to end: Gemini's jobs end, and become job records in Firestore and messages on Pub/Sub. */
-const stage = await setStage();
+/** Shorter than the simulator's own: the demo waits for each job. */
+const JOBS = { pendingMillis: 100, runningMillis: 300 };
+
+/** The project's purpose, end to end: Gemini's jobs end and become records in Firestore and messages on Pub/Sub. */
+const stage = await startStage({ settings: { jobs: JOBS }, onBackends: console.log });
 try {
-  const outcomes: string[] = [];
-  for (const scene of SCENES) outcomes.push(await play(stage, scene));
-  const messages = await showMessages(stage);
-  const results = await showResults(stage);
-  const jobs = await stage.project.documentIds('jobs');
-  const asExpected = SCENES.filter(({ expected }, n) => outcomes[n] === expected).length;
-  const deliveries = stage.simulator.ledger.attempts().length;
-  process.exitCode = asExpected === SCENES.length && messages > 0 && results > 0 ? 0 : 1;
-  lastLine(
-    `${deliveries} deliveries: ${messages} messages, ${jobs.length} jobs, ${results} results, ` +
-      `${asExpected} of ${SCENES.length} scenes as expected.`,
-  );
+  console.log(`Running: a Gemini simulator, geminiCallback and fetchResults, after ${seconds()} s.`);
+  heading('Callbacks of Gemini');
+  const genuine = await playAll(stage, GENUINE);
+  heading('Refused, as expected');
+  const refused = await playAll(stage, REFUSED);
+  const { jobs, isComplete } = await showResults(stage);
+  const events = (await stage.project.messages('gemini-events')).length;
+  const isAsExpected = genuine && refused && isComplete && events > 0;
+  process.exitCode = isAsExpected ? 0 : 1;
+  console.log(`\n${tally(stage)}`);
+  console.log(`${count(events, 'event')} of ${count(jobs, 'job')} on gemini-events, after ${seconds()} s.`);
+  if (!isAsExpected) console.log('Not everything was as expected: see the lines with ✗.');
 } finally {
   await stage.close();
 }
+heading('Next:');
+commands([
+  ['npm start', "the same parts, kept running, with the simulator's page and your own jobs"],
+  ['npm test', 'the tests'],
+  ['npm run deploy -- --help', 'how to install it on Google Cloud'],
+]);
 
-/** Plays a scene, waits for the callback that it causes, and shows what became of it. */
-async function play(played: Stage, scene: Scene): Promise<string> {
-  title(scene.title);
+async function playAll(played: Stage, scenes: readonly Scene[]): Promise<boolean> {
+  let isAsExpected = true;
+  for (const scene of scenes) isAsExpected = (await play(played, scene)) && isAsExpected;
+  return isAsExpected;
+}
+
+/** Plays a scene, waits for the answer to its delivery, and compares answer and record with what is expected. */
+async function play(played: Stage, scene: Scene): Promise<boolean> {
   const { ledger } = played.simulator;
   const before = ledger.attempts().length;
   await scene.play(played);
   const delivery = await eventually('the callback', 20_000, async () => lastAnswered(ledger.deliveries, before));
-  const { status = 0, body = '' } = delivery.attempts.at(-1)?.answer ?? {};
-  const outcome = /"(?:reason|status)":"(?!UNAUTHENTICATED)(\w+)"/.exec(body)?.[1] ?? 'no answer that we know';
-  fact('callback', `${delivery.eventType}  ${delivery.webhookId}`);
-  answered(status, outcome);
-  await showRecords(played, delivery);
-  if (outcome !== scene.expected) failed(`expected ${scene.expected}`);
-  return outcome;
-}
-
-/** The delivery whose attempt came last, once there are more attempts than before and all of them are answered. */
-function lastAnswered(deliveries: readonly DeliveryRecord[], before: number): DeliveryRecord | undefined {
-  const attempts = deliveries.flatMap((delivery) => delivery.attempts.map((attempt) => ({ delivery, attempt })));
-  const open = attempts.some(({ attempt }) => attempt.answer === undefined);
-  if (attempts.length <= before || open) return undefined;
-  return attempts.toSorted((a, b) => a.attempt.time.localeCompare(b.attempt.time)).at(-1)?.delivery;
-}
-
-async function showRecords({ project }: Stage, { webhookId }: DeliveryRecord): Promise<void> {
-  const record = await project.document(`deliveries/${webhookId}`);
-  fact('record', record ? `deliveries/${webhookId}  ${record['state']}, seen ${record['attempts']}×` : 'none');
-  const name = String(record?.['jobId']).replaceAll('/', '~');
-  const job = await project.document(`jobs/${name}`);
-  if (job) fact('job', `jobs/${name}  ${job['state']}, ${(job['timeline'] as unknown[]).length} events`);
-}
-
-async function showMessages({ project }: Stage): Promise<number> {
-  title('What a subscriber of gemini-events has received');
-  const messages = await project.messages('gemini-events');
-  for (const { attributes, data } of messages) {
-    const { event_type, job_id, route, meta_team } = attributes;
-    const filters = Object.entries({ route, meta_team }).flatMap(([name, value]) => (value ? `${name}=${value}` : []));
-    fact('message', [event_type, job_id, ...filters, `${data.length} bytes`].join('  '));
+  const answer = delivery.attempts.at(-1)?.answer;
+  const outcome = outcomeOf(answer);
+  const record = await played.project.document(`deliveries/${delivery.webhookId}`);
+  const job = await played.project.document(`jobs/${String(record?.['jobId']).replaceAll('/', '~')}`);
+  const isJobRight = scene.record !== 'published' || job?.['state'] === 'succeeded';
+  const isAsExpected = outcome === scene.outcome && record?.['state'] === scene.record && isJobRight;
+  const detail = shortName(job ? String(record?.['jobId']) : delivery.webhookId);
+  check(isAsExpected, scene.title, `${answer?.status ?? ''} ${outcome}`, detail);
+  if (!isAsExpected) {
+    const found = `${outcome}, record ${record?.['state'] ?? 'none'}, job ${job?.['state'] ?? 'none'}`;
+    console.log(`    expected ${scene.outcome}, record ${scene.record ?? 'none'}; found ${found}`);
   }
-  return messages.length;
+  return isAsExpected;
 }
 
-/** A job's results end with an announcement; a job that the simulator does not know has failed ones. */
-async function showResults({ project }: Stage): Promise<number> {
-  title('What a subscriber of gemini-results has received');
-  const open = new Set(await project.documentIds('jobs'));
-  const messages = await project.messagesUntil('gemini-results', ({ attributes }) => {
-    const { job_id: job = '', result_index: index } = attributes;
-    if (index === undefined) open.delete(job.replaceAll('/', '~'));
-    return open.size === 0;
-  });
-  for (const { attributes, data } of messages) {
-    const { result_status: status } = attributes;
-    fact('result', [attributes['ce-id'], status, excerptOf(data)].filter(Boolean).join('  '));
-  }
-  return messages.filter(({ attributes }) => attributes['ce-type'] === 'job.result').length;
+/** Counts the deliveries by their answers. */
+function tally({ simulator }: Stage): string {
+  const answers = simulator.ledger.attempts().map(({ answer }) => outcomeOf(answer));
+  const published = answers.filter((outcome) => outcome === 'published').length;
+  const duplicates = answers.filter((outcome) => outcome === 'duplicate').length;
+  const refused = answers.length - published - duplicates;
+  const sent = count(answers.length, 'delivery', 'deliveries');
+  return `${sent} sent: ${published} published, ${count(duplicates, 'duplicate')}, ${refused} refused.`;
 }
 
-function excerptOf(data: Buffer): string {
-  const { jobId: _job, index: _index, ...rest } = JSON.parse(data.toString('utf8')) as Record<string, unknown>;
-  const text = JSON.stringify(rest);
-  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+function seconds(): string {
+  return process.uptime().toFixed(1);
 }

@@ -1,78 +1,94 @@
-import type { Stage } from './stage.ts';
+import type { Stage } from '../stage.ts';
 
-/** Something that happens at Gemini, and what should become of the delivery that it causes. */
+/** An event at Gemini, and the expected fate of the delivery that it causes. */
 export interface Scene {
   readonly title: string;
   readonly play: (stage: Stage) => Promise<unknown>;
-  readonly expected: string;
+  /** The callback's answer: `published`, `duplicate` or the reason of a refusal. */
+  readonly outcome: string;
+  /** The state of the delivery's record in Firestore; `undefined` where none may exist. */
+  readonly record: 'published' | 'quarantined' | undefined;
 }
 
 const MODEL = 'gemini-3.8-flash';
 const MINUTE_MILLIS = 60_000;
 const HOUR_MILLIS = 3_600_000;
 
+/** The number of the batch's prompts that the simulator answers with an error. */
+export const FAILING_PROMPTS = 1;
 const prompts = ['Tell me a joke', 'Summarise the news', 'This one fails [error]'];
 const src = prompts.map((text) => ({ contents: [{ role: 'user', parts: [{ text }] }] }));
 
-export const SCENES: readonly Scene[] = [
+export const GENUINE: readonly Scene[] = [
   {
-    title: 'A batch of prompts, with a dynamic webhook on a route of ours (Ed25519)',
+    title: 'A batch ends: dynamic webhook, Ed25519',
     play: async ({ gemini, dynamicUrl }) => {
       const webhookConfig = { uris: [dynamicUrl('nightly')], userMetadata: { team: 'search' } };
       await gemini.batches.create({ model: MODEL, src, config: { displayName: 'demo', webhookConfig } });
     },
-    expected: 'published',
+    outcome: 'published',
+    record: 'published',
   },
   {
-    title: 'A background interaction, told to the registered webhook (HMAC)',
+    title: 'An interaction ends: registered webhook, HMAC',
     play: async ({ gemini }) => {
       await gemini.interactions.create({ model: MODEL, input: 'Compare three databases', background: true });
     },
-    expected: 'published',
+    outcome: 'published',
+    record: 'published',
   },
   {
-    title: 'Gemini sends it again, as it may',
+    title: 'Gemini sends the same delivery again',
     play: async ({ simulator }) => {
       await simulator.redeliver(simulator.ledger.deliveries.at(-1)?.webhookId ?? '');
     },
-    expected: 'duplicate',
+    outcome: 'duplicate',
+    record: 'published',
   },
   {
-    title: 'An event that comes after a later one: it is told, and the job stays done',
-    play: async ({ simulator }) => {
+    title: 'An older event arrives last: the job stays succeeded',
+    play: async ({ gemini, simulator }) => {
+      const { id } = await gemini.interactions.create({ model: MODEL, input: 'Plan a trip', background: true });
       simulator.settings.patch({ faults: { delay: 1, delayMillis: MINUTE_MILLIS } });
-      await simulator.emit({ type: 'interaction.requires_action', data: { id: 'v1_research' } });
+      await simulator.emit({ type: 'interaction.requires_action', data: { id } });
       simulator.settings.patch({ faults: { delay: 0 } });
-      await simulator.emit({ type: 'interaction.completed', data: { id: 'v1_research' } });
+      await simulator.finish(id);
       await simulator.clock.advance(MINUTE_MILLIS);
     },
-    expected: 'published',
-  },
-  {
-    title: 'A stranger has Gemini sign an event for our address, which is on no route of ours',
-    play: async ({ simulator, callbackUrl }) => {
-      const webhookConfig = { uris: [callbackUrl] };
-      await simulator.emit({ type: 'batch.succeeded', data: { id: 'batches/foreign' }, webhookConfig });
-    },
-    expected: 'ROUTE_INVALID',
-  },
-  {
-    title: 'A forgery, signed with a secret that is not ours',
-    play: async (stage) => {
-      await withFault(stage, { wrongSignature: 1 });
-    },
-    expected: 'SIGNATURE_INVALID',
-  },
-  {
-    title: 'A genuine delivery that was signed an hour ago: kept apart for an operator',
-    play: async (stage) => {
-      await withFault(stage, { stale: 1, staleMillis: HOUR_MILLIS });
-    },
-    expected: 'TIMESTAMP_OUT_OF_TOLERANCE',
+    outcome: 'published',
+    record: 'published',
   },
 ];
 
-async function withFault({ simulator }: Stage, fault: Readonly<Record<string, number>>): Promise<void> {
+export const REFUSED: readonly Scene[] = [
+  {
+    title: "A stranger's job names this URL without a route",
+    play: async ({ simulator, variables }) => {
+      const webhookConfig = { uris: [variables['CALLBACK_URL'] ?? ''] };
+      await simulator.emit({ type: 'batch.succeeded', data: { id: 'batches/foreign' }, webhookConfig });
+    },
+    outcome: 'ROUTE_INVALID',
+    record: undefined,
+  },
+  {
+    title: 'Forged: signed with another secret',
+    play: async (stage) => {
+      await emitWithFault(stage, { wrongSignature: 1 });
+    },
+    outcome: 'SIGNATURE_INVALID',
+    record: undefined,
+  },
+  {
+    title: 'Replayed: signed an hour ago, so quarantined',
+    play: async (stage) => {
+      await emitWithFault(stage, { stale: 1, staleMillis: HOUR_MILLIS });
+    },
+    outcome: 'TIMESTAMP_OUT_OF_TOLERANCE',
+    record: 'quarantined',
+  },
+];
+
+async function emitWithFault({ simulator }: Stage, fault: Readonly<Record<string, number>>): Promise<void> {
   simulator.settings.patch({ faults: fault });
   await simulator.emit({ type: 'batch.succeeded', data: { id: 'batches/odd' } });
   simulator.settings.patch({ faults: { wrongSignature: 0, stale: 0 } });

@@ -26,10 +26,10 @@ import { exchange } from './raw.ts';
 const CORPUS = JSON.parse(readFileSync(join(import.meta.dirname, 'corpus.json'), 'utf8')) as readonly Attack[];
 
 let jwks: JwksServer;
-/** Would give a forger's key to whoever asks. */
+/** A key server of the attacker. */
 let recorder: JwksServer;
 let callback: Callback;
-/** What was signed and so may have left something, by its webhook-id; all the rest must not. */
+/** Webhook-ids of genuine deliveries, the only ones that may leave records or messages. */
 const accepted = new Map<string, string[]>();
 
 beforeAll(async () => {
@@ -81,7 +81,7 @@ test.concurrent.each(CORPUS)('$name: $expect', async (attack) => {
   expect(answer.millis).toBeLessThan(attack.millis ?? 5_000);
 });
 
-/** What a delivery of each scheme signs. */
+/** The parts that each scheme signs. */
 const SIGNED = {
   v1: ['webhook-id', 'webhook-timestamp', 'webhook-signature', 'body'],
   v1a: ['webhook-id', 'webhook-timestamp', 'webhook-signature', 'body', 'path'],
@@ -100,7 +100,7 @@ const CHANGES: Readonly<Record<string, (text: string, at: number, character: str
   double: (text) => [text, text],
 };
 
-/** Whether what was signed still stands there: white space around a value is none of it, nor is what a path begins with. */
+/** True where the signed parts are unchanged; white space around a value and the start of a path are not signed. */
 function isStillSigned(part: Part, original: string, values: readonly string[]): boolean {
   if (part === 'webhook-signature') return values.some((value) => value.split(/\s/).includes(original));
   if (part === 'path') return values.join('').split('?', 1)[0]?.trim().endsWith(original) ?? false;

@@ -35,7 +35,7 @@ export interface Attack {
   readonly path?: string;
   /** Seconds since it was signed. */
   readonly age?: number;
-  /** What is signed, as text or in hex; a finished batch by default. */
+  /** The signed body, as text or in hex; a finished batch by default. */
   readonly event?: string;
   readonly eventHex?: string;
   readonly token?: Token;
@@ -43,7 +43,7 @@ export interface Attack {
   readonly unset?: readonly string[];
   /** Lines that stand in the header as they are. */
   readonly lines?: readonly string[];
-  /** What is sent instead of what was signed. */
+  /** The body to send in place of the signed one. */
   readonly body?: string;
   readonly chunked?: true;
   readonly pace?: Pace;
@@ -67,7 +67,7 @@ const ED_PUBLIC = createPublicKey(ED.privateKey);
 const RSA_PUBLIC = createPublicKey(RSA.privateKey);
 const pem = (key: KeyObject) => key.export({ type: 'spki', format: 'pem' });
 
-/** What could be taken for the secret of an HMAC. */
+/** Public values that a receiver could mistake for an HMAC secret. */
 const SHARED: Readonly<Record<string, string | Buffer>> = {
   empty: '',
   bytes: secretBytes(SECRET),
@@ -81,7 +81,7 @@ const SHARED: Readonly<Record<string, string | Buffer>> = {
   jwk: JSON.stringify(publicJwk(ED)),
 };
 
-/** What signs a token, beside those. */
+/** Other keys that sign a token. */
 const TOKEN_SIGNERS: Readonly<Record<string, (input: Buffer) => Buffer>> = {
   ...Object.fromEntries(
     Object.entries(SHARED).map(([name, key]) => [name, (input) => createHmac('sha256', key).update(input).digest()]),

@@ -66,7 +66,7 @@ function delivery(key: Buffer = KEY): Sent {
   };
 }
 
-/** @returns the status, or 0 where nobody listens. */
+/** Returns the status, or 0 where nothing listens. */
 async function send(port: number, { headers, body }: Sent, agent?: Agent): Promise<number> {
   return await new Promise((resolve) => {
     const sending = request({ port, host: '127.0.0.1', method: 'POST', headers, agent }, (response) => {
@@ -76,7 +76,7 @@ async function send(port: number, { headers, body }: Sent, agent?: Agent): Promi
   });
 }
 
-/** Lets one version live once, in a project of its own. */
+/** Runs one version once, in a separate project. */
 export async function live(version: Version, memoryMiB = 512): Promise<Life> {
   const project = await LocalProject.create({ ordered: false });
   const port = await freePort();
@@ -174,7 +174,7 @@ const SMALL = { memoryMiB: 256, limitMiB: 200 };
 /** Both versions, round by round; which goes first alternates, since the emulators grow older. */
 export async function benchCallback(rounds: number, tell: (text: string) => void): Promise<Section> {
   const lives: Record<Version, Life[]> = { ours: [], theirs: [] };
-  await live('theirs'); // The first calls of the emulators are slow for whoever makes them.
+  await live('theirs'); // The first calls of the emulators are slow for either version.
   for (let round = 0; round < rounds; round++) {
     const order: readonly Version[] = round % 2 === 0 ? ['ours', 'theirs'] : ['theirs', 'ours'];
     for (const version of order) lives[version].push(await live(version));

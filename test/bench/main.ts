@@ -8,7 +8,7 @@ import { benchColdStarts, benchVerification, countParts } from './parts.ts';
 import { readBaseline, writeReport } from './report.ts';
 import { benchResults } from './results.ts';
 
-/** Measures ours beside the straightforward version in one run, rounds alternating: ratios travel, times do not. */
+/** Measures the project and the straightforward version in alternating rounds, because only ratios hold on other machines. */
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '7' },
@@ -43,7 +43,7 @@ try {
   for (const name of chosen) {
     for (const section of (await BENCHES[name]?.()) ?? []) {
       sections.push(section);
-      console.log(`\n${section.title}: ours | ${section.beside}`);
+      console.log(`\n${section.title}: gemini-callbacks | ${section.beside}`);
       for (const figure of section.figures) console.log(lineOf(figure));
     }
   }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** What a process has cost so far. */
+/** The resources that a process has used so far. */
 export interface Usage {
   readonly cpuMillis: number;
   readonly peakBytes: number;
@@ -25,7 +25,7 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 0 ? (low + high) / 2 : low;
 }
 
-/** What was measured, round by round. */
+/** The measurements, one for each round. */
 export interface Figure {
   readonly name: string;
   readonly unit: string;
@@ -34,14 +34,14 @@ export interface Figure {
   readonly theirs?: readonly number[];
   /** More is better of a rate; of all else, less. */
   readonly isRate?: boolean | undefined;
-  /** What the ratio ours/theirs is to be: at most, of a rate at least; absent where it is only told. */
+  /** The goal of the ratio ours/theirs: a maximum, for a rate a minimum; absent where it is only reported. */
   readonly goal?: number | undefined;
 }
 
 /** Figures that are held against the same thing. */
 export interface Section {
   readonly title: string;
-  /** What ours stand beside. */
+  /** The name of the version to compare with. */
   readonly beside: string;
   readonly figures: readonly Figure[];
 }
@@ -83,7 +83,7 @@ export function lineOf(figure: Figure): string {
   return `${name.padEnd(50)} ${figures.padEnd(26)} ${compared}${verdict}`.trimEnd();
 }
 
-/** Of a figure, what a later run is compared with. */
+/** Returns the part of a figure that later runs are compared with. */
 export type Baseline = Readonly<Record<string, number>>;
 
 const REGRESSION = 2;

@@ -142,9 +142,9 @@ async function coldStart(target: string, env: NodeJS.ProcessEnv, source?: string
   return millis;
 }
 
-/** What is loaded, and what is called: counts, which are the same on every machine. */
+/** Counts of loaded code and of calls, the same on every machine. */
 export async function countParts(): Promise<Section> {
-  return { title: 'Counted', beside: 'the least there can be', figures: [...artifactSizes(), await roundTrips()] };
+  return { title: 'Counted', beside: 'the minimum', figures: [...artifactSizes(), await roundTrips()] };
 }
 
 /** The bundle; the Framework beside it is the platform's. */

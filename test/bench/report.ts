@@ -15,7 +15,7 @@ export function readBaseline(): Baseline {
   return JSON.parse(readFileSync(BASELINE, 'utf8')) as Baseline;
 }
 
-/** Writes the page for people, its picture, and what `--check` compares later runs with. */
+/** Writes the page, its chart, and the baseline for `--check`. */
 export async function writeReport(sections: readonly Section[], rounds: number): Promise<void> {
   const summaries = sections.flatMap(({ figures }) => figures.map(summaryOf));
   const rounded = summaries.map(({ name, value }) => [name, Number(value.toPrecision(3))]);
@@ -27,13 +27,13 @@ export async function writeReport(sections: readonly Section[], rounds: number):
 function pageOf(sections: readonly Section[], rounds: number): string {
   return `# Performance
 
-Written by \`npm run bench -- --write\`. Each version lives ${rounds} times in one run, in turns and on the same emulators; a figure is
-the median of its rounds, a ratio the median of the rounds' ratios, with their least and greatest behind it. Ratios travel, times
-do not: these are of ${machine()}.
+Written by \`npm run bench -- --write\`. Each version runs ${rounds} times, alternating, on the same emulators. A figure is
+the median of the rounds; a ratio is the median of the rounds' ratios, with their range. Ratios hold on other machines, times
+do not. Machine: ${machine()}.
 
-The straightforward versions are in \`test/bench/straightforward\`: what a good developer deploys from the documentation.
+The straightforward versions are in \`test/bench/straightforward\`: the code that a good developer writes from the documentation.
 
-![Ours beside the straightforward version, which is 1](performance.svg)
+![gemini-callbacks relative to the straightforward version (1)](performance.svg)
 ${sections.map(tableOf).join('')}`;
 }
 
@@ -42,7 +42,7 @@ function tableOf({ title, beside, figures }: Section): string {
     const compared = ratio === '' ? '' : `${ratio} (${spread})`;
     return `| ${name} | ${ours} | ${theirs} | ${compared} | ${goal === '' ? '' : `${goal} ${isMet ? '✓' : '**missed**'}`} |`;
   });
-  const head = `| | ours | ${beside} | ratio | goal |\n| --- | --- | --- | --- | --- |`;
+  const head = `| | gemini-callbacks | ${beside} | ratio | goal |\n| --- | --- | --- | --- | --- |`;
   return `\n## ${title}\n\n${head}\n${rows.join('\n')}\n`;
 }
 
@@ -69,7 +69,7 @@ function chartOf(summaries: readonly Summary[]): string {
   });
   const bottom = height - 16;
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 900 ${height}" width="900" height="${height}" role="img" aria-labelledby="title">
-  <title id="title">Ours beside the straightforward version: ${shown.map(({ name, ratio }) => `${name} ${ratio}`).join('; ')}</title>
+  <title id="title">gemini-callbacks relative to the straightforward version: ${shown.map(({ name, ratio }) => `${name} ${ratio}`).join('; ')}</title>
   <style>
     text { font-family: system-ui, -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif; font-size: 12px; fill: #334155; }
     .end, .value { text-anchor: end; }

@@ -18,7 +18,7 @@ const STRAIGHTFORWARD = straightforward('fetchResults');
 /** `fetchResults` beside a loop that reads the output into memory and publishes its lines one by one. */
 export async function benchResults(rounds: number, projectId: string): Promise<Section> {
   const simulator = await startSimulator({ seed: 'bench', settings: { jobs: { runningMillis: null } } });
-  const topic = 'nobody-subscribes';
+  const topic = 'no-subscribers';
   await new PubSub({ projectId }).createTopic(topic);
   const { FIRESTORE_EMULATOR_HOST, PUBSUB_EMULATOR_HOST } = process.env;
   const env = {
@@ -64,7 +64,7 @@ export async function benchResults(rounds: number, projectId: string): Promise<S
     { name: 'processor time per 1,000 results', unit: 'ms', ours: cpu(ourMany), theirs: cpu(theirMany), goal: 1 },
     { name: 'peak memory, 200 MB of output', unit: 'MiB', ours: peak(ourLarge), theirs: peak(theirLarge), goal: 0.333 },
     {
-      name: 'peak memory, 500 MB beside 10 MB (both ours)',
+      name: 'peak memory, 500 MB beside 10 MB (both gemini-callbacks)',
       unit: 'MiB',
       ours: peak(huge),
       theirs: peak(small),
@@ -74,7 +74,7 @@ export async function benchResults(rounds: number, projectId: string): Promise<S
   return { title: 'fetchResults', beside: 'straightforward', figures };
 }
 
-/** A process of its own for each measurement, so that its peak is of this one alone. */
+/** Starts a process for each measurement, because peak memory is per process. */
 async function cost(
   simulator: Simulator,
   start: () => Promise<Running>,

@@ -57,7 +57,7 @@ async function file(content: string): Promise<string> {
   return path;
 }
 
-/** Puts a new file in the place of another in one step, as whoever mounts secrets does. */
+/** Puts a new file in the place of another in one step, as a secret mount does. */
 async function replace(path: string, content: string): Promise<void> {
   await rename(await file(content), path);
 }
@@ -105,8 +105,8 @@ describe.concurrent('while the function runs, secrets', () => {
     expect(verdict(await callback.v1a({ path: dynamicPath('nightly', SECOND_ROUTE_KEY) }))).toBe('200 published');
   });
 
-  test('of a file go on serving when it is spoiled, and an error line says so', WAITING, async () => {
-    const unseen = 'half-a-secret-that-nobody-may-see';
+  test('of a file stay in use when the file becomes invalid, and an error is logged', WAITING, async () => {
+    const unseen = 'half-a-secret-that-must-stay-hidden';
     const ways: readonly ((path: string) => Promise<void>)[] = [
       async (path) => await replace(path, `${NEXT_SECRET}\n${unseen}`),
       async (path) => await replace(path, '\n'),

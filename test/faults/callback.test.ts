@@ -8,7 +8,7 @@ import type { RunningFunction } from '../../local/functions.ts';
 import { eventually } from '../../local/process.ts';
 import { type Answer, type Callback, ProxiedProject } from '../support/proxiedProject.ts';
 
-// Most of these wait for a clock; each has a process of its own.
+// Most of these wait for a clock; each has its own process.
 vi.setConfig({ maxConcurrency: 4, testTimeout: 45_000 });
 
 /** The function promises an answer in 8 s; this is what a sender may see of it. */
@@ -17,7 +17,7 @@ const ANSWERED_MILLIS = 8_500;
 const RECOVERED_MILLIS = 5_000;
 /** A ping after 10 s of silence, and 3 s for its answer. */
 const NOTICED_MILLIS = 13_000;
-/** What a write that came through unseen, or a killed owner, may hold a delivery for. */
+/** The longest lease of a killed owner, or of a write whose response was lost. */
 const LEASE_MILLIS = 10_000;
 
 /** Texts in the requests that the function sends, by which a proxy knows the step. */
@@ -263,7 +263,7 @@ describe.concurrent('when Firestore is out of reach', () => {
   interface Outage {
     readonly name: string;
     readonly begin: (world: ProxiedProject) => unknown;
-    /** Whether a write is on its way that nobody can call back. */
+    /** True while a write is in flight that cannot be cancelled. */
     readonly mayClaim: boolean;
   }
 
@@ -302,7 +302,7 @@ describe.concurrent('when Firestore is out of reach', () => {
 });
 
 describe.concurrent('when Firestore fails in the middle', () => {
-  test('a cut before the claim is written is mended within the same delivery', async () => {
+  test('a cut before the claim is written is repaired within the same delivery', async () => {
     await using world = await ProxiedProject.create();
     const callback = newCallback();
     const instance = await world.start();
@@ -349,7 +349,7 @@ describe.concurrent('when Firestore fails in the middle', () => {
     expect(await world.delivery(callback)).toMatchObject({ state: 'published', attempts: 2 });
   });
 
-  test('a cut before or after the mark is mended within the same delivery', async () => {
+  test('a cut before or after the mark is repaired within the same delivery', async () => {
     await using world = await ProxiedProject.create();
     const [before, after] = [newCallback(), newCallback()];
     const instance = await world.start();
@@ -475,7 +475,7 @@ describe.concurrent('the deadline of 8 s', () => {
 });
 
 describe.concurrent('SIGTERM', () => {
-  test('lets requests in flight finish, refuses new ones, and ends with 0', async ({ annotate }) => {
+  test('finishes requests in flight, refuses new ones and exits with 0', async ({ annotate }) => {
     await using world = await ProxiedProject.create();
     const inFlight = Array.from({ length: 10 }, newCallback);
     const instance = await world.start();

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { eventually } from '../../local/process.ts';
 import { allOf, deliver, eventMessage, Stage } from '../contract/results/harness.ts';
 
-/** As Pub/Sub does: again and again until it is acknowledged. */
+/** Delivers like Pub/Sub: repeatedly, until acknowledged. */
 async function deliverUntilDone(running: Parameters<typeof deliver>[0], message: object): Promise<number[]> {
   const statuses: number[] = [];
   while (statuses.at(-1) !== 204) {
@@ -13,7 +13,7 @@ async function deliverUntilDone(running: Parameters<typeof deliver>[0], message:
   return statuses;
 }
 
-/** Somebody who was killed gives nothing back: until his lease ends, the event is only put off. */
+/** A killed owner does not release its lease: until it expires, the event is deferred. */
 async function leaseEnds(stage: Stage, batch: string): Promise<void> {
   const { leaseUntil } = (await stage.record(batch))?.['results'] ?? {};
   await sleep(leaseUntil.toMillis() - Date.now());

@@ -53,7 +53,7 @@ class Subscriber {
   }
 }
 
-/** Two instances of which one or the other is killed now and then, and whoever was at work on them at that moment. */
+/** Two instances that are killed at random, and the deliveries that they were handling then. */
 class MortalInstances {
   /** How many kills each delivery was in flight at. */
   readonly inFlightAtKill = new Map<string, number>();
@@ -144,7 +144,7 @@ async function expectNothingLost(
   expect(new Set(await world.published()).size).toBe(sent.length + 1);
 }
 
-/** One record for each event, marked as published; one for each job, which tells its whole story. */
+/** One record for each event, marked as published; one for each job, with all of its events. */
 async function expectRecords(
   world: ProxiedProject,
   jobs: readonly (readonly (Callback & { readonly jobId: string })[])[],

@@ -13,7 +13,7 @@ const JOBS = 40;
 
 const EVENTS = ['batch.succeeded', 'batch.failed', 'interaction.completed', 'interaction.failed'];
 
-/** All of them at once; what is dropped for good nobody can receive, so nothing is. */
+/** All faults at once, except a permanent drop, after which nothing can arrive. */
 const FAULTS = {
   duplicate: 0.3,
   reorder: 0.2,
@@ -77,7 +77,7 @@ test('with every fault on, each job ends right, nothing is lost, and no webhook-
   }
 }, 90_000);
 
-/** Half of them batches with a dynamic webhook, half interactions told to the registered one. */
+/** Half of them batches with a dynamic webhook, half interactions with the registered one. */
 async function startJob(gemini: GoogleGenAI, n: number, uris: string[]): Promise<void> {
   const model = 'gemini-3.8-flash';
   if (n % 2 === 0) await gemini.interactions.create({ model, input: `prompt ${n}`, background: true });

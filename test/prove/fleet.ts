@@ -3,22 +3,22 @@ import { createServer, type IncomingMessage, request, type Server, type ServerRe
 import { type RunningFunction, startFunction } from '../../local/functions.ts';
 import { freePort } from '../../local/process.ts';
 
-/** A request on its way. */
+/** A request in flight. */
 interface Attempt {
   readonly webhookId: string;
   isDisturbed: boolean;
 }
 
-/** What is answered where another request is at work on the same delivery, and so does nothing. */
+/** Answered while another request works on the same delivery: the request had no effect. */
 const WITHOUT_EFFECT = 'DELIVERY_IN_PROGRESS';
 
-/** Instances of one function behind one address, as the platform has them: any of them may die at any moment. */
+/** Instances of one function behind one URL, as on Cloud Run. Any of them can be killed at any moment. */
 export class Fleet {
   readonly target: string;
   readonly url: string;
-  /** How often something has happened to requests of a webhook-id: each time may have cost one more message. */
+  /** Faults that requests of a webhook-id met. Each may have caused one more message. */
   readonly disturbed = new Map<string, number>();
-  /** When the first 200 for a webhook-id was on its way, Unix milliseconds. */
+  /** Times of the first 200 for each webhook-id, Unix milliseconds. */
   readonly acceptedAt = new Map<string, number>();
   kills = 0;
   readonly #server: Server;
@@ -27,6 +27,8 @@ export class Fleet {
   readonly #instances: (RunningFunction | undefined)[] = [];
   readonly #inFlight = new Map<RunningFunction, Set<Attempt>>();
   readonly #starting = new Set<Promise<void>>();
+  /** Ids of pushed messages that were answered with 2xx. */
+  #acknowledged = new Set<string>();
   #isClosing = false;
 
   private constructor(target: string, port: number, env: readonly NodeJS.ProcessEnv[], random: () => number) {
@@ -37,7 +39,7 @@ export class Fleet {
     this.#server = createServer((incoming, response) => this.#forward(incoming, response));
   }
 
-  /** Takes its address; instances are started afterwards, when it is known who has to be told of it. */
+  /** Listens. The instances start later, when the URLs of all fleets are known. */
   static async listen(target: string, env: readonly NodeJS.ProcessEnv[], random: () => number): Promise<Fleet> {
     const port = await freePort();
     const fleet = new Fleet(target, port, env, random);
@@ -49,12 +51,12 @@ export class Fleet {
     await Promise.all(this.#env.map(async (own, slot) => await this.#startIn(slot, { ...common, ...own })));
   }
 
-  /** Kills one of them, and lets another take its place. */
+  /** Kills one instance and starts another in its place. */
   kill(common: NodeJS.ProcessEnv): void {
     this.#end(this.#pick(), common);
   }
 
-  /** Kills whichever is at a step, without knowing which that is. */
+  /** Kills all instances, because the one at a step cannot be told from the others. */
   killAll(common: NodeJS.ProcessEnv): void {
     for (const instance of this.#instances) this.#end(instance, common);
   }
@@ -70,7 +72,7 @@ export class Fleet {
     void again.finally(() => this.#starting.delete(again));
   }
 
-  /** Whatever is in flight now is disturbed: by something that happens to what the instances depend on. */
+  /** Counts a fault of a backend for every request in flight. */
   disturb(): void {
     for (const attempts of this.#inFlight.values()) for (const attempt of attempts) this.#disturbed(attempt);
   }
@@ -78,6 +80,16 @@ export class Fleet {
   #disturbed(attempt: Attempt): void {
     attempt.isDisturbed = true;
     this.disturbed.set(attempt.webhookId, (this.disturbed.get(attempt.webhookId) ?? 0) + 1);
+  }
+
+  /**
+   * Returns the ids of the pushed messages that were acknowledged since the last call. An answer to a push from before
+   * this call no longer counts: Pub/Sub has stopped, and never receives it.
+   */
+  takeAcknowledged(): ReadonlySet<string> {
+    const acknowledged = this.#acknowledged;
+    this.#acknowledged = new Set();
+    return acknowledged;
   }
 
   async close(): Promise<void> {
@@ -123,13 +135,14 @@ export class Fleet {
       if (!response.headersSent) response.writeHead(502);
       response.end();
     };
+    const acknowledge = this.#acknowledgementOf(incoming);
     const { method, url, headers } = incoming;
     const onward = request(new URL(url ?? '/', instance.url), { method, headers }, (answer) => {
       const { statusCode: status = 502 } = answer;
       if (status === 200 && !this.acceptedAt.has(webhookId)) this.acceptedAt.set(webhookId, Date.now());
+      if (status < 300) acknowledge();
       response.writeHead(status, answer.headers);
       let text = '';
-      // What is refused has no effect, and explains nothing.
       if (status >= 500) answer.on('data', (chunk: Buffer) => (text += chunk.toString()));
       answer.on('error', fail).on('end', () => {
         if (status >= 500 && !text.includes(WITHOUT_EFFECT)) failed();
@@ -139,5 +152,17 @@ export class Fleet {
     });
     onward.on('error', fail);
     incoming.pipe(onward);
+  }
+
+  /** Reads the body of a push, and returns the function that records its acknowledgement. */
+  #acknowledgementOf(incoming: IncomingMessage): () => void {
+    if (this.target !== 'fetchResults') return () => {};
+    const acknowledged = this.#acknowledged;
+    const chunks: Buffer[] = [];
+    incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
+    return () => {
+      const { message } = JSON.parse(Buffer.concat(chunks).toString()) as { message?: { messageId?: string } };
+      acknowledged.add(String(message?.messageId));
+    };
   }
 }

@@ -1,84 +1,93 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { format } from 'prettier';
+import { exitWithMessages } from '../../local/messages.ts';
+import { startTied } from '../../local/process.ts';
+import { BACKEND_KINDS, type BackendKind } from './backends.ts';
 import { resultsOf } from './load.ts';
+import { type Run, writePage } from './page.ts';
 import { type Proof, prove } from './prove.ts';
+import { holds, type Verdict } from './verdict.ts';
 
-/** `npm run prove`: the long run, by a seed; it writes what it has found to docs/reliability.md. */
-const ROOT = join(import.meta.dirname, '../..');
+/** `npm run prove`: seeded fault-injection runs, one after the other, whose results docs/reliability.md reports. */
+exitWithMessages();
 
 const { values } = parseArgs({
   options: {
-    seed: { type: 'string', default: randomBytes(4).toString('hex') },
+    /** Seeds of the first runs; those of the others are random. */
+    seed: { type: 'string', multiple: true, default: [] },
+    runs: { type: 'string', default: '1' },
+    /** The last runs, which a process that keeps one core busy disturbs. */
+    busy: { type: 'string', default: '0' },
     deliveries: { type: 'string', default: '20000' },
     jobs: { type: 'string', default: '200' },
-    /** The unit of the pauses between faults, in milliseconds: half of it brings twice as many. */
+    /** The unit of the pauses between faults, in milliseconds. */
     pause: { type: 'string', default: '2000' },
+    backends: { type: 'string', default: 'official' },
   },
 });
-const size = { deliveries: countOf('deliveries'), jobs: countOf('jobs') };
-const pauseMillis = countOf('pause');
-const command = `npm run prove -- --seed=${values.seed} --deliveries=${size.deliveries} --jobs=${size.jobs} --pause=${pauseMillis}`;
-console.log(`seed ${values.seed}: ${size.deliveries} deliveries, ${size.jobs} jobs with ${resultsOf(size)} results`);
+const size = { deliveries: countOf('deliveries', 1), jobs: countOf('jobs', 1) };
+const pauseMillis = countOf('pause', 1);
+const backends = backendsOf(values.backends);
+const runs = Math.max(countOf('runs', 1), values.seed.length);
+const firstBusy = runs - countOf('busy', 0);
 
-const proof = await prove(values.seed, size, pauseMillis, (text) => console.log(text));
-for (const { invariant, broke, broken, checked } of proof.verdicts) {
-  console.log(`${broke === 0 ? 'holds ' : 'BROKEN'}  ${invariant} (${checked} looked at)`);
-  for (const one of broken) console.log(`        ${one}`);
+const proofs: Run[] = [];
+const failures: unknown[] = [];
+for (let run = 0; run < runs; run++) {
+  const seed = values.seed[run] ?? randomBytes(4).toString('hex');
+  const isBusy = run >= firstBusy;
+  console.log(
+    `seed ${seed}: ${size.deliveries} deliveries, ${size.jobs} jobs with ${resultsOf(size)} results` +
+      (isBusy ? ', beside a busy process' : ''),
+  );
+  const busy = isBusy ? await startTied(process.execPath, ['-e', 'for (;;);']) : undefined;
+  try {
+    const proof = await prove({ seed, size, pauseMillis, backends, report: (text) => console.log(text) });
+    proofs.push({ ...proof, isBusy });
+    report(proof);
+    await writePage(proofs, { pauseMillis, backends });
+  } catch (error) {
+    failures.push(error);
+    console.error(`FAILED  seed ${seed}:`, error);
+  } finally {
+    await busy?.end('SIGKILL');
+  }
 }
-mkdirSync(join(ROOT, 'docs'), { recursive: true });
-writeFileSync(join(ROOT, 'docs/reliability.md'), await format(pageOf(proof), { parser: 'markdown', printWidth: 120 }));
-process.exit(proof.verdicts.every(({ broke }) => broke === 0) ? 0 : 1);
+reportUnreachedSteps(proofs);
+process.exit(failures.length === 0 && proofs.every(({ verdicts }) => verdicts.every(holds)) ? 0 : 1);
 
-function countOf(name: 'deliveries' | 'jobs' | 'pause'): number {
+function report({ seed, verdicts, seconds, load }: Proof): void {
+  for (const verdict of verdicts) {
+    const { guarantee, checked, broken, undecided } = verdict;
+    console.log(`${labelOf(verdict)}  ${guarantee} (${checked} checked)`);
+    if (undecided) console.log(`        the machine was too busy: ${undecided}; run it again`);
+    for (const one of broken) console.log(`        ${one}`);
+  }
+  console.log(`seed ${seed}: ${Math.round(seconds)} s; ${load}`);
+}
+
+function labelOf(verdict: Verdict): string {
+  if (verdict.undecided) return 'BUSY  ';
+  return holds(verdict) ? 'holds ' : 'BROKEN';
+}
+
+/** Warns about steps whose text no longer stands in the product's requests. */
+function reportUnreachedSteps(all: readonly Proof[]): void {
+  const steps = new Map<string, number>();
+  for (const { faults } of all) for (const [name, times] of faults) steps.set(name, (steps.get(name) ?? 0) + times);
+  for (const [name, times] of steps) if (times === 0) console.log(`WARNING  never reached: ${name}`);
+}
+
+function countOf(name: 'deliveries' | 'jobs' | 'pause' | 'runs' | 'busy', min: number): number {
   const count = Number(values[name]);
-  if (!Number.isInteger(count) || count < 1) throw new TypeError(`--${name} must be a whole number, 1 at least.`);
+  if (!Number.isInteger(count) || count < min)
+    throw new TypeError(`--${name} must be a whole number, ${min} or more. For example: --${name}=${min + 1}`);
   return count;
 }
 
-function pageOf(found: Proof): string {
-  const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
-    dependencies: Record<string, string>;
-  };
-  const versions = ['@google-cloud/functions-framework', '@google-cloud/firestore', '@google/genai'];
-  const number = (value: number) => Math.round(value).toLocaleString('en');
-  return `# Reliability
-
-Written by \`npm run prove\`; to be repeated, in an order of faults that the seed decides, with
-
-\`\`\`sh
-${command}
-\`\`\`
-
-Three instances of \`geminiCallback\` and two of \`submitJob\`, one of each with a clock 250 s ahead, two of \`fetchResults\`, and
-\`reconcileJobs\`, on Google's emulators behind proxies; the simulator sends, and duplicates, reorders, delays, drops, forges and ages what it
-sends, and its API fails, loses answers and cuts downloads. Meanwhile, of each of three kinds at the same time (processes, what they depend on,
-keys and secrets), one after the other:
-
-| fault | times |
-| --- | --- |
-${[...found.disasters]
-  .toSorted(([a], [b]) => a.localeCompare(b))
-  .map(([name, times]) => `| ${name} | ${times} |`)
-  .join('\n')}
-
-| | |
-| --- | --- |
-| deliveries, attempts | ${number(found.size.deliveries)}, ${number(found.attempts)} |
-| jobs, results | ${number(found.size.jobs)}, ${number(resultsOf(found.size))} |
-| messages about events, about results | ${number(found.events)}, ${number(found.results)} |
-| instances killed | ${number(found.kills)} |
-| events with a second message | ${number(found.doubled)} |
-| time | ${number(found.seconds)} s |
-
-## What held
-
-| invariant | looked at | broken |
-| --- | --- | --- |
-${found.verdicts.map(({ invariant, checked, broke }) => `| ${invariant} | ${number(checked)} | ${number(broke)} |`).join('\n')}
-
-Node ${process.version}; ${versions.map((name) => `${name} ${dependencies[name]}`).join('; ')}.
-`;
+function backendsOf(text: string): BackendKind {
+  const kind = BACKEND_KINDS.find((known) => known === text);
+  if (kind === undefined)
+    throw new TypeError(`--backends must be ${BACKEND_KINDS.join(' or ')}. For example: --backends=embedded`);
+  return kind;
 }

@@ -4,16 +4,23 @@ import { jobDocumentId } from '../../functions/model/jobName.ts';
 import type { DeliveryRecord } from '../../simulator/ledger.ts';
 import type { ReceivedMessage } from '../../local/project.ts';
 import { FORGED, linesOf, type Submitted } from './load.ts';
+import { PUSHED } from './pubsubBackend.ts';
 import type { World } from './world.ts';
 
-/** What must hold whatever happens, and whether it did. */
+/** A guarantee, and the cases that were checked. */
 export interface Verdict {
-  readonly invariant: string;
-  /** Those that break it, a few of them; none where it holds. */
+  readonly guarantee: string;
+  /** The first cases that break it. */
   readonly broken: readonly string[];
   readonly broke: number;
-  /** How many were looked at. */
   readonly checked: number;
+  /** The reason why the run decides nothing about it: the machine was too busy. */
+  readonly undecided?: string;
+}
+
+/** True where a run has shown that the guarantee holds. */
+export function holds({ broke, undecided }: Verdict): boolean {
+  return broke === 0 && undecided === undefined;
 }
 
 export interface Found {
@@ -23,24 +30,30 @@ export interface Found {
   readonly doubled: number;
 }
 
-/** The emulator reads the machine's clock a moment before or after us. */
+/** The emulator and this process read the machine's clock at different moments. */
 const CLOCK_MILLIS = 5;
 
-/** Ids of events that the reconciler has found out. */
+/** Ids of events that the reconciler recovered. */
 const OWN_IDS = /^(reconciled|overdue)_/;
 
-/** Most repeats of a message, of all, that faults may cause. */
+/** The highest share of events with a second message. */
 const MAX_DOUBLED = 0.01;
 
-/** Looks at the records, the topics and the simulator's own ledger. */
-export async function judge(
-  world: World,
-  submitted: Submitted,
-  seen: { readonly left: readonly string[]; readonly unsettled: readonly string[] },
-): Promise<Found> {
+/** Observations during the run. */
+export interface Observed {
+  /** Jobs that left a final state. */
+  readonly reverted: readonly string[];
+  /** Reasons why the run did not settle. */
+  readonly unsettled: readonly string[];
+  /** The machine's load, where it explains that the run did not settle, or a higher rate of second messages. */
+  readonly tooBusy: string | undefined;
+}
+
+/** Checks the guarantees against the records, the topics and the simulator's ledger. */
+export async function judge(world: World, { receipts }: Submitted, seen: Observed): Promise<Found> {
   const { project, simulator, fleets } = world;
-  const events = await world.backends.messages(project, 'gemini-events');
-  const results = await world.backends.messages(project, 'gemini-results');
+  const events = await world.backends.pubsub.messages(project, PUSHED);
+  const results = await world.backends.pubsub.messages(project, 'gemini-results');
   const deliveries = new Map(
     (await project.firestore.collection('deliveries').get()).docs.map((one) => [one.id, one.data()]),
   );
@@ -53,7 +66,7 @@ export async function judge(
   const times = new Map<string, number>();
   for (const message of events) {
     const id = message.attributes['webhook_id'] ?? '';
-    // What is told again on purpose says so.
+    // Replays are repeats on purpose.
     if (message.attributes['replay'] !== undefined) continue;
     first.set(id, message);
     earliest.set(id, Math.min(earliest.get(id) ?? Infinity, message.publishedMillis));
@@ -62,78 +75,85 @@ export async function judge(
   const doubled = [...times].filter(([, count]) => count > 1).map(([id]) => id);
   const accepted = genuine.filter(({ attempts }) => attempts.some(({ answer }) => answer?.status === 200));
   const indexes = indexesOf(results);
+  // On a busy machine, a broken guarantee about time or rates decides nothing.
+  const timed = (one: Verdict): Verdict =>
+    one.broke > 0 && seen.tooBusy !== undefined ? { ...one, undecided: seen.tooBusy } : one;
+  const settling = (one: Verdict): Verdict => (seen.unsettled.length > 0 ? timed(one) : one);
+  const settled = { broken: seen.unsettled, broke: seen.unsettled.length, checked: 1 };
 
   return {
     events: events.length,
     results: results.length,
     doubled: doubled.length,
     verdicts: [
-      { invariant: 'everything settles', broken: seen.unsettled, broke: seen.unsettled.length, checked: 1 },
-      verdict('no 2xx before a durable record and an accepted message', accepted, ({ webhookId }) => {
+      timed({ guarantee: 'everything settles in the time that the settings give', ...settled }),
+      verdict('a 2xx follows a durable record and an accepted message', accepted, ({ webhookId }) => {
         const publishedMillis = earliest.get(webhookId) ?? Infinity;
         const isEarly = (fleets.callback.acceptedAt.get(webhookId) ?? Infinity) < publishedMillis - CLOCK_MILLIS;
         return deliveries.get(webhookId)?.['state'] !== 'published' || isEarly ? webhookId : undefined;
       }),
-      verdict('every genuine event is on the topic at least once, byte for byte', genuine, (delivery) =>
+      verdict('every genuine event is published at least once, byte for byte', genuine, (delivery) =>
         isOf(delivery, first.get(delivery.webhookId)?.data.toString()) ? undefined : delivery.webhookId,
       ),
-      verdict('each event has one delivery record, and its job one job record with it', genuine, (one) => {
+      verdict('each event has one delivery record, and its job one job record', genuine, (one) => {
         const { webhookId, jobName = '' } = one;
         const record = deliveries.get(webhookId);
         if (record === undefined || record['type'] !== one.eventType) return webhookId;
         return jobName !== '' && !jobs.has(jobDocumentId(jobName)) ? webhookId : undefined;
       }),
-      verdict('each further message has a crash or a lost answer of its own that explains it', doubled, (id) => {
+      verdict('each repeated message is explained by a crash or a lost answer', doubled, (id) => {
         const further = (times.get(id) ?? 0) - 1;
         const disturbed = fleets.callback.disturbed.get(id) ?? 0;
-        // Whoever was disturbed may have been relieved by a reconciler, which is killed too.
+        // The reconciler may have taken over, and is killed too.
         const explained = disturbed > 0 && fleets.reconcile.kills > 0 ? disturbed + 1 : disturbed;
         return OWN_IDS.test(id) || further <= explained ? undefined : id;
       }),
-      verdict('second messages are below 1 %', [doubled.length], (count) =>
-        count > times.size * MAX_DOUBLED ? `${count} of ${times.size}` : undefined,
+      timed(
+        verdict('fewer than 1 % of the events have a second message', [doubled.length], (count) =>
+          count > times.size * MAX_DOUBLED ? `${count} of ${times.size}` : undefined,
+        ),
       ),
-      verdict('a final state is never left', [...jobs.keys()], (id) =>
-        seen.left.find((change) => change.startsWith(`${id}:`)),
+      verdict('final states never revert', [...jobs.keys()], (id) =>
+        seen.reverted.find((change) => change.startsWith(`${id}:`)),
       ),
-      verdict('a job has the state of its latest end, whatever came when', [...endsOf(genuine)], ([name, states]) => {
-        const state = jobs.get(jobDocumentId(name))?.['state'] as JobState;
-        return states.has(state) ? undefined : `${name} is ${state}, not ${[...states].join(' or ')}`;
-      }),
       verdict(
-        'no attempt that is forged, unsigned or old is accepted',
-        attemptsToRefuse(bodies.values()),
-        (attempt) => {
-          const status = attempt.answer?.status;
-          return status === undefined || status >= 400 ? undefined : `${attempt.webhookId}: ${status}`;
+        'a job has the state of its latest final event, in any order of arrival',
+        [...endsOf(genuine)],
+        ([name, states]) => {
+          const state = jobs.get(jobDocumentId(name))?.['state'] as JobState;
+          return states.has(state) ? undefined : `${name} is ${state}, not ${[...states].join(' or ')}`;
         },
       ),
-      verdict(
-        'nothing is written for a request that fails verification',
-        [...deliveries.keys(), ...times.keys()],
-        (id) => (id.startsWith(FORGED) || !(bodies.has(id) || OWN_IDS.test(id)) ? id : undefined),
+      verdict('forged, unsigned and stale attempts are refused', attemptsToRefuse(bodies.values()), (attempt) => {
+        const status = attempt.answer?.status;
+        return status === undefined || status >= 400 ? undefined : `${attempt.webhookId}: ${status}`;
+      }),
+      verdict('a request that fails verification writes nothing', [...deliveries.keys(), ...times.keys()], (id) =>
+        id.startsWith(FORGED) || !(bodies.has(id) || OWN_IDS.test(id)) ? id : undefined,
       ),
-      verdict('no job is started twice, and every caller is told the same one', [...submitted], ([job, told]) => {
-        const ids = new Set(told.map(({ submissionId }) => submissionId));
+      verdict('each submission starts one job, and every answer names it', [...receipts], ([job, answers]) => {
+        const ids = new Set(answers.map(({ submissionId }) => submissionId));
         const started = simulator
           .jobs()
           .filter(({ webhookConfig }) => ids.has(String(webhookConfig?.userMetadata?.['submission_id'])));
-        const isOne = new Set(told.map(({ jobId }) => jobId)).size === 1 && started.length === 1;
+        const isOne = new Set(answers.map(({ jobId }) => jobId)).size === 1 && started.length === 1;
         return isOne ? undefined : `job ${job}: ${started.length} started`;
       }),
-      verdict('every result index arrives', [...submitted], ([job, [receipt]]) => {
-        const lines = linesOf(job);
-        const missing = lines - (indexes.get(receipt?.jobId ?? '')?.size ?? 0);
-        return missing === 0 ? undefined : `${receipt?.jobId}: ${missing} missing`;
-      }),
+      settling(
+        verdict('every result index is published', [...receipts], ([job, [receipt]]) => {
+          const lines = linesOf(job);
+          const missing = lines - (indexes.get(receipt?.jobId ?? '')?.size ?? 0);
+          return missing === 0 ? undefined : `${receipt?.jobId}: ${missing} missing`;
+        }),
+      ),
     ],
   };
 }
 
-/** What a token says of itself, beside the event. */
+/** Claims about the token itself. */
 const OF_THE_TOKEN: ReadonlySet<string> = new Set(['iss', 'aud', 'iat', 'exp', 'jti']);
 
-/** Whether it was published as it was sent; of a token, as what it claims. */
+/** Returns true where a delivery was published byte for byte, or with the claims of its token. */
 function isOf({ webhook, body }: DeliveryRecord, data: string | undefined): boolean {
   if (data === undefined || data === body) return data === body;
   if (webhook !== undefined) return false;
@@ -141,12 +161,12 @@ function isOf({ webhook, body }: DeliveryRecord, data: string | undefined): bool
   return isDeepStrictEqual(Object.fromEntries(claims), JSON.parse(body));
 }
 
-function verdict<T>(invariant: string, all: readonly T[], broken: (one: T) => string | undefined): Verdict {
+function verdict<T>(guarantee: string, all: readonly T[], broken: (one: T) => string | undefined): Verdict {
   const found = all.flatMap((one) => broken(one) ?? []);
-  return { invariant, broken: found.slice(0, 5), broke: found.length, checked: all.length };
+  return { guarantee, broken: found.slice(0, 5), broke: found.length, checked: all.length };
 }
 
-/** The states of each job's latest final events: of several at the same moment any may decide. */
+/** Returns the states of each job's latest final events. Of several at the same moment any may decide. */
 function endsOf(genuine: readonly DeliveryRecord[]): ReadonlyMap<string, ReadonlySet<JobState>> {
   const latest = new Map<string, number>();
   const ends = new Map<string, Set<JobState>>();

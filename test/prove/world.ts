@@ -8,15 +8,16 @@ import { clockAhead } from '../../local/functions.ts';
 import { seeded } from '../support/random.ts';
 import { LocalProject } from '../../local/project.ts';
 import { Proxy } from '../support/proxy.ts';
-import { Backends } from './backends.ts';
+import { type BackendKind, type Backends, startBackends } from './backends.ts';
+import { CLOCK_AHEAD_MILLIS, DELIVERY_RETRY_MILLIS, RECONCILE } from './bounds.ts';
 import { Fleet } from './fleet.ts';
-import type { Size } from './load.ts';
+import { PUSHED } from './pubsubBackend.ts';
 
-const ROUTE_KEY = 'a-route-key-of-the-proof-with-32-characters';
+const ROUTE_KEY = 'a-route-key-of-the-test-with-32-characters';
 const AUDIENCE = 'proof';
 const TYPES = ['batch.succeeded', 'batch.failed', 'batch.expired', 'interaction.failed', 'tuning.completed'];
 
-/** What the simulator does to deliveries and calls while faults are on. */
+/** Shares of the deliveries that the simulator changes while faults are on. */
 const SENDER_FAULTS = {
   duplicate: 0.05,
   reorder: 0.03,
@@ -31,6 +32,7 @@ const SENDER_FAULTS = {
   lostAnswer: 0.03,
 };
 
+/** Faults of the simulator's API. */
 const API_FAULTS = [
   { method: 'batches.create', loseAnswer: true, rate: 0.1 },
   { method: 'batches.get', status: 503, rate: 0.05 },
@@ -38,7 +40,7 @@ const API_FAULTS = [
   { method: 'files.download', cutAfterBytes: 20_000, rate: 0.2 },
 ];
 
-/** Everything: the four functions, several instances of each, a Gemini and two backends that can be made to fail. */
+/** The whole system: instances of the four functions, the Gemini simulator, and two backends behind proxies. */
 export class World {
   readonly backends: Backends;
   readonly project: LocalProject;
@@ -47,6 +49,7 @@ export class World {
   readonly pubsub: Proxy;
   readonly fleets: Readonly<Record<'callback' | 'results' | 'reconcile' | 'submit', Fleet>>;
   readonly ai: GoogleGenAI;
+  readonly #faultsEnd = new AbortController();
   readonly #folder = mkdtempSync(join(tmpdir(), 'prove-'));
   #webhookId = '';
   #secrets: readonly string[] = [];
@@ -61,10 +64,10 @@ export class World {
     this.ai = new GoogleGenAI({ apiKey: 'any-key', httpOptions: { baseUrl: this.simulator.url } });
   }
 
-  static async open(seed: string, { isShort = false }: Size): Promise<World> {
+  static async open(seed: string, backendKind: BackendKind): Promise<World> {
     const random = seeded(`${seed} world`);
     const oneOf = <T>(forms: readonly T[]) => forms[Math.floor(random() * forms.length)] as T;
-    const backends = await Backends.start();
+    const backends = await startBackends(backendKind);
     const project = await LocalProject.create({ ordered: false });
     const { FIRESTORE_EMULATOR_HOST = '', PUBSUB_EMULATOR_HOST = '' } = project.env;
     const simulator = await startSimulator({
@@ -72,19 +75,18 @@ export class World {
       settings: {
         jobs: { pendingMillis: 100, runningMillis: null },
         deliveries: {
-          retryDelaysMillis: [0, 1_000, 2_000, ...Array.from({ length: 300 }, () => 4_000)],
+          retryDelaysMillis: [0, 1_000, 2_000, ...Array.from({ length: 300 }, () => DELIVERY_RETRY_MILLIS)],
           disableAfterGivenUp: 1_000_000,
-          // What nothing tells about the wire is one way in one run and another in the next.
+          // The seed chooses among the wire formats that Gemini's documentation leaves open.
           userMetadata: oneOf(['user_metadata', 'data.user_metadata', 'metadata.user_metadata', 'none']),
           dataId: oneOf(['full', 'bare']),
           outputFileUri: oneOf(['https', 'name', 'gs', 'none']),
-          // What a delivery is signed with must not change from one attempt to the next.
           scheme: oneOf(['v1a', 'EdDSA', 'RS256']),
           audience: AUDIENCE,
         },
       },
     });
-    const one = {};
+    const [plain, ahead] = [{}, clockAhead(CLOCK_AHEAD_MILLIS)];
     const fleet = async (target: string, instances: readonly NodeJS.ProcessEnv[]) =>
       await Fleet.listen(target, instances, seeded(`${seed} ${target}`));
     const world = new World({
@@ -94,11 +96,10 @@ export class World {
       firestore: await Proxy.start(FIRESTORE_EMULATOR_HOST),
       pubsub: await Proxy.start(PUBSUB_EMULATOR_HOST),
       fleets: {
-        callback: await fleet('geminiCallback', [one, one, clockAhead(250_000)]),
-        results: await fleet('fetchResults', [one, one]),
-        reconcile: await fleet('reconcileJobs', [one]),
-        // What is submitted by a clock that is ahead is not found silent before that time.
-        submit: await fleet('submitJob', isShort ? [one] : [one, clockAhead(250_000)]),
+        callback: await fleet('geminiCallback', [plain, plain, ahead]),
+        results: await fleet('fetchResults', [plain, plain]),
+        reconcile: await fleet('reconcileJobs', [plain]),
+        submit: await fleet('submitJob', [plain, ahead]),
       },
     });
     await world.#start();
@@ -114,16 +115,15 @@ export class World {
       GOOGLE_GEMINI_BASE_URL: this.simulator.url,
       GEMINI_JWKS_URL: `${this.simulator.url}/.well-known/jwks.json`,
       WEBHOOK_SIGNING_SECRET_FILE: join(this.#folder, 'secrets'),
-      // One instance's clock is 250 s ahead; the others have to accept what was signed when it was right.
       DYNAMIC_ROUTE_KEY: ROUTE_KEY,
       WEBHOOK_AUDIENCE: AUDIENCE,
       CALLBACK_URL: this.fleets.callback.url,
-      RECONCILE_PENDING_SECONDS: '5',
-      RECONCILE_JOB_SECONDS: '15',
+      RECONCILE_PENDING_SECONDS: String(RECONCILE.pendingSeconds),
+      RECONCILE_JOB_SECONDS: String(RECONCILE.jobSeconds),
     };
   }
 
-  /** The callback's address for jobs of their own. */
+  /** The callback's URL for dynamic webhooks. */
   get routeUrl(): string {
     const mac = createHmac('sha256', ROUTE_KEY).update('proof').digest('base64url');
     return `${this.fleets.callback.url}/dynamic/proof/${mac}`;
@@ -133,7 +133,13 @@ export class World {
     this.simulator.settings.patch({ faults: SENDER_FAULTS, api: { faults: API_FAULTS } });
   }
 
+  /** Aborted when the faults end. */
+  get faultsEnded(): AbortSignal {
+    return this.#faultsEnd.signal;
+  }
+
   async endFaults(): Promise<void> {
+    this.#faultsEnd.abort();
     const none = Object.fromEntries(Object.keys(SENDER_FAULTS).map((name) => [name, 0]));
     this.simulator.settings.patch({ faults: none, api: { faults: [] }, jwks: { available: true, latencyMillis: 0 } });
     for (const proxy of [this.firestore, this.pubsub]) {
@@ -142,7 +148,7 @@ export class World {
     }
   }
 
-  /** A new secret beside the old ones, at Gemini first; these are valid for a day, or end at once. */
+  /** Creates a secret at Gemini and then gives it to the functions. Former ones stay valid for a day, or are revoked. */
   async rotateSecret(revokes: 'after_h24' | 'immediately'): Promise<void> {
     const { secret = '' } = await this.ai.webhooks.rotateSigningSecret(this.#webhookId, {
       revocation_behavior: `revoke_previous_secrets_${revokes}`,
@@ -150,15 +156,19 @@ export class World {
     this.#keep(revokes === 'immediately' ? [secret] : [secret, ...this.#secrets].slice(0, 5));
   }
 
+  async restartFirestore(): Promise<void> {
+    await this.backends.firestore.restart(this.project.projectId);
+  }
+
   async restartPubsub(): Promise<void> {
-    await this.backends.restartPubsub(this.project);
-    await this.#push();
+    await this.backends.pubsub.restart(this.project, this.fleets.results);
   }
 
   async close(): Promise<void> {
+    this.#faultsEnd.abort();
     await Promise.all(Object.values(this.fleets).map(async (fleet) => await fleet.close()));
     await Promise.all([this.firestore.refuse(), this.pubsub.refuse(), this.simulator.close(), this.project.close()]);
-    await this.backends.stop();
+    await Promise.all([this.backends.firestore.stop(), this.backends.pubsub.stop()]);
     rmSync(this.#folder, { recursive: true });
   }
 
@@ -167,12 +177,8 @@ export class World {
     const webhook = await this.ai.webhooks.create({ name: 'proof', uri, subscribed_events: TYPES });
     this.#webhookId = webhook.id ?? '';
     this.#keep([webhook.new_signing_secret ?? '']);
-    await this.#push();
+    await this.project.push(PUSHED, this.fleets.results.url);
     await Promise.all(Object.values(this.fleets).map(async (fleet) => await fleet.start(this.env)));
-  }
-
-  async #push(): Promise<void> {
-    await this.project.push('gemini-events', this.fleets.results.url);
   }
 
   #keep(secrets: readonly string[]): void {

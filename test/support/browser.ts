@@ -25,5 +25,5 @@ export async function launchBrowser(): Promise<Browser> {
   return await chromium.launch({ executablePath, headless: true, args: ARGUMENTS });
 }
 
-/** Whether this machine has a browser; the bundled one runs on Linux (x64) alone. */
+/** True where this machine has a browser; the bundled one runs on Linux (x64) alone. */
 export const hasBrowser = hasSystemBrowser || (process.platform === 'linux' && process.arch === 'x64');

@@ -13,7 +13,7 @@ export interface CliRun {
   readonly stderr: string;
 }
 
-/** Runs the command line in a process of its own, as `npm run -s cli --` does. */
+/** Runs the command line in a separate process, as `npm run -s cli --` does. */
 export async function cli(
   args: readonly string[],
   env: NodeJS.ProcessEnv,

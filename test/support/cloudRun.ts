@@ -65,7 +65,7 @@ export async function startCloudRun(): Promise<CloudRun> {
   return cloudRun;
 }
 
-/** As Cloud Run writes it: https://cloud.google.com/run/docs/reference/rest/v2/projects.locations.services. */
+/** A service in Cloud Run's format: https://cloud.google.com/run/docs/reference/rest/v2/projects.locations.services. */
 function resourceOf(key: string, { url, values = {}, secrets = {}, secretFiles = {} }: ServiceSpec): object {
   const [project, region, name] = key.split('/');
   const files = Object.entries(secretFiles);

@@ -1,4 +1,4 @@
-"""Lets the real gcloud parse many command lines in one process, because starting it takes longer than parsing.
+"""Makes the real gcloud parse many command lines in one process, because starting it takes longer than parsing.
 
 Standard input: a JSON array of {"args": [...], "stdin": "..."}, or of {"message": "monitoring.v3.AlertPolicy", "json":
 "..."}. Standard output: a JSON array of {"exitCode": ..., "stderr": "..."}; for a message the error names what the API's

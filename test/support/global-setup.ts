@@ -1,7 +1,7 @@
 import { startBackends } from '../../local/backends/index.ts';
 import { LocalProject } from '../../local/project.ts';
 
-/** One pair of backends for the whole run; each test file takes projects of its own. */
+/** One pair of backends for the whole run; each test file uses its own projects. */
 export default async function setup(): Promise<() => Promise<void>> {
   const backends = await startBackends();
   if (backends.kind !== 'given') console.log(backends.summary);

@@ -11,7 +11,7 @@ export interface Callback {
   readonly body: string;
 }
 
-/** What the sender learns; status 0 where the connection ended without an answer. */
+/** The response as the sender sees it; status 0 where the connection ended without an answer. */
 export interface Answer {
   readonly status: number;
   /** The status of a success, the reason of an error. */
@@ -44,7 +44,7 @@ export class ProxiedProject {
     );
   }
 
-  /** An instance of the function, in a process of its own. */
+  /** An instance of the function, in a separate process. */
   async start(env: NodeJS.ProcessEnv = {}): Promise<RunningFunction> {
     const running = await startFunction('geminiCallback', {
       ...this.project.env,

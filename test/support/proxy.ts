@@ -8,7 +8,7 @@ export type Direction = 'up' | 'down';
 
 const BOTH: readonly Direction[] = ['up', 'down'];
 
-/** What to do just before bytes that hold a text are forwarded. */
+/** An action just before bytes that hold a text are forwarded. */
 interface Step {
   readonly direction: Direction;
   readonly text: string;
@@ -18,15 +18,15 @@ interface Step {
 interface Connection {
   readonly client: Socket;
   readonly backend: Socket;
-  /** Nothing goes through any more, and neither side is told. */
+  /** Every byte is lost, and neither side notices. */
   swallowed: boolean;
 }
 
-/** A wall between a client and its backend on the way of their bytes, which a test can make fail at an exact step. */
+/** A TCP proxy between clients and a backend, which a test makes fail at an exact step. */
 export class Proxy {
-  /** Where it listens, `host:port`; the same as long as it lives. */
+  /** The address, `host:port`, which never changes. */
   readonly host: string;
-  /** Added to the way of all bytes that come from now on. */
+  /** Delays all bytes that arrive from now on, in milliseconds. */
   delayMillis: Readonly<Record<Direction, number>> = { up: 0, down: 0 };
   readonly #port: number;
   readonly #backendPort: number;
@@ -48,7 +48,7 @@ export class Proxy {
     return proxy;
   }
 
-  /** Forwards everything, also what was held back on connections that are still open. */
+  /** Forwards all bytes, including those held back on connections that are still open. */
   async pass(): Promise<void> {
     for (const direction of BOTH) this.#gates[direction].resolve();
     if (this.#server) return;
@@ -56,7 +56,7 @@ export class Proxy {
     await once(this.#server, 'listening');
   }
 
-  /** Accepts connections and bytes, and holds them back until `pass`. */
+  /** Accepts connections and holds their bytes back until `pass`. */
   stall(...directions: readonly Direction[]): void {
     for (const direction of directions.length > 0 ? directions : BOTH) {
       this.#gates[direction].resolve();
@@ -64,7 +64,7 @@ export class Proxy {
     }
   }
 
-  /** Ends all connections; what was held back is lost. New ones are accepted. */
+  /** Closes all connections; bytes held back are lost. New connections are accepted. */
   cut(): void {
     for (const { client, backend } of this.#connections) {
       client.destroy();
@@ -72,7 +72,7 @@ export class Proxy {
     }
   }
 
-  /** Ends all connections and takes no new ones, until `pass`. */
+  /** Closes all connections and refuses new ones until `pass`. */
   async refuse(): Promise<void> {
     const server = this.#server;
     this.#server = undefined;
@@ -81,12 +81,12 @@ export class Proxy {
     if (server) await once(server, 'close');
   }
 
-  /** All open connections lose every byte for ever, and stay open; new ones work. */
+  /** Keeps all open connections open and loses their bytes. New connections work. */
   swallow(): void {
     for (const connection of this.#connections) connection.swallowed = true;
   }
 
-  /** Acts once, just before bytes that hold `text` are forwarded; the promise is kept when it has acted. */
+  /** Acts once, just before bytes that hold `text` are forwarded. Resolves when it has acted. */
   async at(direction: Direction, text: string, act: () => void = () => {}): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const step: Step = {
@@ -108,7 +108,7 @@ export class Proxy {
     this.#connections.add(connection);
     for (const socket of [client, backend]) {
       socket.setNoDelay();
-      // Whatever ends one side ends the other; `close` follows each error.
+      // `close` follows each error; the end of one side ends the other.
       socket.on('error', () => {});
       socket.on('close', () => {
         client.destroy();
@@ -135,7 +135,7 @@ export class Proxy {
     });
   }
 
-  /** A request is small, so that its texts come in one piece. */
+  /** Requests are small, so that their texts arrive in one chunk. */
   #notify(direction: Direction, chunk: Buffer): void {
     for (const step of this.#steps) {
       if (step.direction === direction && chunk.includes(step.text)) step.act();

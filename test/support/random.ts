@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-/** Numbers from 0 to 1 that are the same for the same seed (mulberry32 over a hash of it). */
+/** Returns a generator of numbers from 0 to 1, the same for the same seed (mulberry32 over the seed's hash). */
 export function seeded(seed: string): () => number {
   let state = createHash('sha256').update(seed).digest().readInt32LE();
   return () => {
@@ -11,7 +11,7 @@ export function seeded(seed: string): () => number {
   };
 }
 
-/** The same things in an order of chance (Fisher and Yates). */
+/** Returns a copy in random order (Fisher–Yates). */
 export function shuffled<T>(things: readonly T[], random: () => number): T[] {
   const all = [...things];
   for (let last = all.length - 1; last > 0; last--) {

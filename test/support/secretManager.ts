@@ -8,7 +8,7 @@ export interface SecretManager {
   readonly host: string;
   /** The contents of each secret's versions, oldest first. */
   readonly secrets: Map<string, string[]>;
-  /** Whether new versions are refused. */
+  /** Refuses new versions. */
   refusesVersions: boolean;
   close(): Promise<void>;
 }

@@ -1,10 +1,11 @@
 import type { Reporter, TestModule } from 'vitest/node';
-import { hasEmulators, hasGcloud } from './requirements.ts';
+import { hasEmulators, hasGcloud, hasPython } from './requirements.ts';
 import { hasBrowser } from './browser.ts';
 
 const WANTED = [
   { isThere: hasEmulators, install: "Java 21 and the Google Cloud SDK's Firestore and Pub/Sub emulators" },
   { isThere: hasGcloud, install: 'the Google Cloud SDK (https://cloud.google.com/sdk/docs/install)' },
+  { isThere: hasPython, install: 'Python 3' },
   { isThere: hasBrowser, install: 'Chromium (CHROMIUM_PATH)' },
 ];
 

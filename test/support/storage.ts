@@ -5,13 +5,13 @@ import { CRC32C } from '@google-cloud/storage';
 
 /** The uploads of Cloud Storage's JSON surface; Google has no emulator of it in the SDK. */
 export interface StorageServer {
-  /** For `STORAGE_EMULATOR_HOST`. */
+  /** The value of `STORAGE_EMULATOR_HOST`. */
   readonly url: string;
-  /** What was stored, by `bucket/name`. */
+  /** Stored content, by `bucket/name`. */
   readonly objects: Map<string, Buffer>;
   /** How many uploads are still refused with 403. */
   refusals: number;
-  /** Whether uploads are left without an answer. */
+  /** Leaves uploads without a response. */
   isSilent: boolean;
   close(): Promise<void>;
 }

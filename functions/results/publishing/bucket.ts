@@ -45,7 +45,7 @@ export class Bucket {
     });
   }
 
-  /** Saves content that arrives as a stream, without a time limit of its own. */
+  /** Saves content that arrives as a stream, without a time limit. */
   async copy(path: string, chunks: AsyncIterable<Buffer>, contentType: string): Promise<StoredObject> {
     return await this.#write(path, async (file) => {
       const target = file.createWriteStream({ contentType, validation: 'crc32c' });

@@ -4,7 +4,7 @@ import { PubSub } from '@google-cloud/pubsub';
 import { createRemoteJWKSet, jwtVerify } from 'jose';
 import { Webhook } from 'standardwebhooks';
 
-/** `geminiCallback` as a good developer writes it from the documentation: what ours is measured beside. */
+/** `geminiCallback` as a good developer writes it from the documentation, for comparison. */
 
 interface Event {
   readonly type: string;

@@ -1,4 +1,4 @@
 import { http } from '@google-cloud/functions-framework';
 
-/** What the Framework alone takes to start: below it no function can come by what it loads. */
+/** An empty function: the Framework's own start is the lower bound of every function's. */
 http('empty', (_request, response) => void response.end());

@@ -4,7 +4,7 @@ import { PubSub } from '@google-cloud/pubsub';
 import { GoogleGenAI } from '@google/genai';
 
 /**
- * What a good developer writes from the documentation: get the batch, read its file, publish each line. The client does
+ * The version that a good developer writes from the documentation: get the batch, read its file, publish each line. The client does
  * not gather messages for 10 ms first, since each is waited for.
  */
 const { RESULTS_TOPIC = 'gemini-results', GEMINI_API_KEY = '', GOOGLE_GEMINI_BASE_URL = '', PORT } = process.env;

@@ -39,7 +39,7 @@ interface Stop {
   readonly messages: readonly string[];
 }
 
-/** A start that must fail; a function that starts all the same is ended, and its exit code is 0. */
+/** Starts a function that must fail to start. If it starts, stops it; its exit code is 0 then. */
 async function stop(env: NodeJS.ProcessEnv): Promise<Stop> {
   const { FIRESTORE_EMULATOR_HOST, PUBSUB_EMULATOR_HOST } = process.env;
   const port = String(await freePort());

@@ -41,7 +41,7 @@ afterAll(async () => {
   await Promise.all(servers.map(async (server) => await server.close()));
 });
 
-/** A function of its own, for each has one cache of keys. */
+/** Starts a separate function, because each has one cache of keys. */
 async function start(keysUrl: string): Promise<Callback> {
   const env = { WEBHOOK_SIGNING_SECRET: SECRET, DYNAMIC_ROUTE_KEY: ROUTE_KEY, WEBHOOK_AUDIENCE: AUDIENCE };
   const callback = await Callback.start({ ...env, GEMINI_JWKS_URL: keysUrl }, project);
@@ -79,12 +79,12 @@ describe.concurrent('the key set', () => {
       const answers = await times(100, async () => await callback.v1a({ key: FOREIGN_ED }));
       expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([401]));
     }
-    expect(verdict(await callback.jwt(edDsa({}, { kid: 'nobody' })))).toBe('401 SIGNATURE_INVALID');
+    expect(verdict(await callback.jwt(edDsa({}, { kid: 'unknown' })))).toBe('401 SIGNATURE_INVALID');
     expect(verdict(await callback.v1a({ key: ED_2 }))).toBe('200 published');
     expect(jwks.requests()).toBeLessThanOrEqual(2);
   });
 
-  test('goes on serving from the cache while its server fails', async () => {
+  test('serves cached keys while the key server fails', async () => {
     const jwks = await serve(JWKS);
     const callback = await start(jwks.url.href);
     expect(verdict(await callback.v1a())).toBe('200 published');
@@ -94,7 +94,7 @@ describe.concurrent('the key set', () => {
     expect(verdict(await callback.v1a())).toBe('200 published');
   });
 
-  test('goes on serving from the cache while its server hangs', async () => {
+  test('serves cached keys while the key server hangs', async () => {
     const jwks = await serve(JWKS);
     const callback = await start(jwks.url.href);
     expect(verdict(await callback.v1a())).toBe('200 published');

@@ -34,7 +34,7 @@ const TIME = '2026-11-23T10:00:00.123Z';
 const timestamp = expect.any(Timestamp);
 const at = (time: string): Timestamp => Timestamp.fromDate(new Date(time));
 
-/** The fields of a record that the contract names; it may have others of its own. */
+/** The fields of a record that the contract names; it may have others. */
 function contractual(record: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
   return Object.fromEntries(DELIVERY_FIELDS.filter((name) => name in record).map((name) => [name, record[name]]));
 }

@@ -165,7 +165,7 @@ describe('a refused request', () => {
   });
 
   /** The library signs a number, so a sender never writes one otherwise: not even a true HMAC of the text is taken. */
-  test.each(['0', '000'])('is answered 401 for a timestamp with %s before it, whatever was signed', async (zeros) => {
+  test.each(['0', '000'])('is answered 401 for a timestamp with %s before it, even if signed', async (zeros) => {
     const [id, body, now] = [newId(), event('webhook.ping'), nowSeconds()];
     for (const signed of [`${zeros}${now}`, `${now}`]) {
       const answer = await callback.send({ headers: spelled(id, `${zeros}${now}`, signed, body), body });

@@ -28,7 +28,7 @@ import {
 
 let jwks: JwksServer;
 let callback: Callback;
-/** Knows only dynamic webhooks, and keys without `kid` among others that are none of ours. */
+/** A function with dynamic webhooks only, and a key set of keys without `kid` and unusable ones. */
 let dynamicOnly: Callback;
 /** Knows only static webhooks. */
 let staticOnly: Callback;
@@ -186,7 +186,7 @@ describe('v1a', () => {
 describe('the route of a dynamic webhook', () => {
   const mac = dynamicPath().split('/').at(-1) ?? '';
   test.each([
-    ['by itself', dynamicPath()],
+    ['alone', dynamicPath()],
     ['behind a prefix', `/hooks/v1/gemini${dynamicPath()}`],
     ['behind another dynamic path', `/dynamic/x/y${dynamicPath()}`],
     ['with a query string', `${dynamicPath()}?a=b/c&d`],

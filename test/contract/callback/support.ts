@@ -83,7 +83,7 @@ const RPC_STATUS: Readonly<Record<number, string>> = {
   503: 'UNAVAILABLE',
 };
 
-/** What the contract says of an answer that is an error, to be compared with {@link refusal}. */
+/** The contract's form of an error response, to compare with {@link refusal}. */
 export function shown({ status, headers, body }: Answer): object {
   return {
     status,
@@ -113,7 +113,7 @@ export function refusal(status: number, reason: string): object {
   };
 }
 
-/** One running `geminiCallback` on a Google Cloud project of its own, and everything that was sent to it. */
+/** One running `geminiCallback` in a separate Google Cloud project, and all requests to it. */
 export class Callback {
   readonly project: LocalProject;
   readonly running: RunningFunction;
@@ -144,7 +144,7 @@ export class Callback {
     if (text.length >= 16) this.#confidential.add(text);
   }
 
-  /** What of secrets, signatures and payloads stands in the function's output. */
+  /** Returns the secrets, signatures and payloads that appear in the function's output. */
   leaks(): readonly string[] {
     const output = this.running.output();
     return [...this.#confidential].filter((text) => output.includes(text));
@@ -171,7 +171,7 @@ export class Callback {
     return { status: response.statusCode, headers: response.headers, text, body: parse(text), millis };
   }
 
-  /** A POST whose body begins and does not go on; the status is 0 where the sender hangs up first. */
+  /** Sends a POST whose body stalls; the status is 0 where the sender closes the connection first. */
   async unfinished({
     headers,
     cutAfterMillis,

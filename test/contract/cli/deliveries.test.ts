@@ -125,7 +125,7 @@ test('without a store every command ends soon, and says what to look at', { time
   }
 });
 
-test('release says why it was held, asks, and then lets it go its way', async () => {
+test('release shows the quarantine reason, asks for confirmation and publishes the delivery', async () => {
   const unsure = await run('deliveries', 'release', 'msg_held');
   expect(unsure).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(/out of tolerance[^]*--yes/) });
   expect(code(await run('deliveries', 'release', 'msg_held', '--json'))).toBe('USAGE');

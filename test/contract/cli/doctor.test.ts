@@ -54,14 +54,14 @@ async function doctor(changed: NodeJS.ProcessEnv = {}): Promise<{ exitCode: numb
   return { exitCode, problems: findings.filter(({ status }) => status === 'problem') };
 }
 
-test('a healthy installation has nothing to mend', async () => {
+test('a healthy installation has no problems', async () => {
   expect(await doctor()).toEqual({ exitCode: 0, problems: [] });
   const { stdout } = await cli(['doctor'], env);
   expect(stdout).toMatch(/^✓ +callback URL/m);
   expect(stdout).toMatch(/^– +TTL policy +the emulator has none/m);
 });
 
-test('a webhook that is disabled, or gets too little, is told with the command that mends it', async () => {
+test('a webhook that is disabled, or lacks events, is reported with the command that fixes it', async () => {
   await ai.webhooks.update(webhook, { state: 'disabled', subscribed_events: ['batch.succeeded'] });
   const { exitCode, problems } = await doctor();
   await ai.webhooks.update(webhook, { state: 'enabled', subscribed_events: [...SUBSCRIBABLE_TYPES] });
@@ -72,7 +72,7 @@ test('a webhook that is disabled, or gets too little, is told with the command t
   ]);
 });
 
-test('a secret that is not the one that Gemini signs with is told', async () => {
+test('a secret that Gemini does not sign with is reported', async () => {
   const { exitCode, problems } = await doctor({ WEBHOOK_SIGNING_SECRET: newSecret() });
   expect(exitCode).toBe(1);
   expect(problems).toEqual([
@@ -83,7 +83,7 @@ test('a secret that is not the one that Gemini signs with is told', async () => 
   ]);
 });
 
-test('a wall in front of the function, and another function behind the URL, are told apart', async () => {
+test('a blocked function and another function at the URL are reported separately', async () => {
   const wall = await startReceiver();
   wall.answer = 403;
   const walled = await doctor({ CALLBACK_URL: wall.url });
@@ -99,7 +99,7 @@ test('a wall in front of the function, and another function behind the URL, are 
   expect(other.problems).toContainEqual(expect.objectContaining({ check: 'webhook' }));
 });
 
-test('topics that are missing, and those whose messages nobody keeps, are told', async () => {
+test('missing topics and topics without a subscription are reported', async () => {
   await new PubSub({ projectId: project.projectId }).createTopic('lonely');
   const { problems } = await doctor({ EVENTS_TOPIC: 'nowhere', RESULTS_TOPIC: 'lonely' });
   expect(problems).toEqual([

@@ -238,7 +238,7 @@ describe('watch', () => {
     expect(stderr.trimEnd().split('\n')).toHaveLength(5);
   });
 
-  test('goes on where the connection to Firestore is cut', async () => {
+  test('reconnects when the connection to Firestore is cut', async () => {
     const proxy = await Proxy.start(project.env['FIRESTORE_EMULATOR_HOST'] ?? '');
     onTestFinished(() => proxy.refuse());
     await write('batches/cut', { state: 'running' });
@@ -276,7 +276,7 @@ describe('watch', () => {
     expect(JSON.parse(run.stdout)).toMatchObject({ jobId: 'batches/ended' });
   });
 
-  test('says where a job succeeded and nobody fetched its results', async () => {
+  test('reports a succeeded job whose results were never fetched', async () => {
     await write('batches/unfetched');
     expect(await jobs('watch', 'unfetched')).toMatchObject({
       exitCode: 0,

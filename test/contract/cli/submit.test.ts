@@ -137,13 +137,13 @@ test.for([
   ['metadata that is no JSON', ['interaction', ...MODEL, '--input', 'x', '--metadata', '{']],
   ['an empty key', ['batch', ...MODEL, '--file', import.meta.filename, '--idempotency-key', '']],
   ['neither model nor agent', ['interaction', '--route', 'r', '--input', 'x']],
-] as const)('%s is told, and nothing is sent', async ([, args]) => {
+] as const)('%s is reported, and nothing is sent', async ([, args]) => {
   const stage = await Stage.open();
   expect(await cli(['submit', ...args], settings(stage))).toMatchObject({ exitCode: 2 });
   expect(stage.simulator.ledger.requests).toEqual([]);
 });
 
-test('a setting that is missing is told before anything is uploaded', async () => {
+test('a missing setting is reported before any upload', async () => {
   const stage = await Stage.open();
   const args = ['submit', 'batch', ...MODEL, '--file', promptsFile([prompt('a')])];
   const run = await cli(args, { ...settings(stage), CALLBACK_URL: '' });

@@ -96,7 +96,7 @@ const secretFile = () => join(folder, 'signing');
 const kept = () => readFileSync(secretFile(), 'utf8').trim().split('\n');
 const leftovers = () => readdirSync(folder).filter((name) => name.endsWith('.secret'));
 
-/** Whether a delivery that the simulator made is signed with this secret. */
+/** True where a delivery of the simulator is signed with this secret. */
 const isSignedWith = (secret: string, { body, headers }: Receiver['received'][number]) => {
   try {
     new Webhook(secret).verify(body, headers as Record<string, string>);
@@ -129,7 +129,7 @@ describe('create', () => {
     expect(versions[1]).toContain(versions[0]);
   });
 
-  test('shows the secret where it is told to', async () => {
+  test('shows the secret with --print-secret', async () => {
     expect((await result(...creation(), '--print-secret')).new_signing_secret).toMatch(SECRET);
   });
 
@@ -271,13 +271,13 @@ describe('list, show, update, delete, ping', () => {
     ['a wrong command', ['frobnicate'], "unknown command 'frobnicate'"],
     ['a missing command', [], 'A command is missing'],
     ['an empty argument', ['delete', ''], 'Empty: <id>'],
-  ] as const)('with --json %s is told by one object', async ([, args, message]) => {
+  ] as const)('with --json %s is reported as one object', async ([, args, message]) => {
     const run = await webhooks(...args, '--json');
     expect(run).toMatchObject({ exitCode: 2, stdout: '' });
     expect(errorOf(run)).toEqual({ code: 'USAGE', message: expect.stringMatching(new RegExp(`^${message}`)) });
   });
 
-  test('without it people are told the same, and of the help', async () => {
+  test('without --json the same is reported as text, with a reference to the help', async () => {
     expect((await webhooks('create')).stderr).toBe(
       "error: required option '--uri <url>' not specified\n(add --help for usage)\n",
     );
@@ -298,7 +298,7 @@ describe('list, show, update, delete, ping', () => {
 });
 
 describe('rotate', () => {
-  test('keeps the new secret beside the old one, proved by the running function, which reads it by itself', async () => {
+  test('stores the new secret with the old one, verified by the running function, which rereads it', async () => {
     const project = await LocalProject.create();
     writeFileSync(secretFile(), '');
     const { id, secret } = await registered();
@@ -364,7 +364,7 @@ describe('rotate', () => {
     expect(run).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('Rotate again at once') });
   });
 
-  test('tells what no webhook signs with, and takes it out only where it is told to: it may be another project’s', async () => {
+  test('reports secrets that no webhook signs with, and removes them only on request, because another project may use them', async () => {
     const ofAll = simulator;
     simulator = await startSimulator({ clock: { manual: true } });
     onTestFinished(async () => {

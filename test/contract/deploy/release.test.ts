@@ -254,7 +254,7 @@ describe('before anything runs', () => {
     ['--region=europe-west99', 'is not a region of Cloud Run as of 2026-11-28. Use one of europe-central2'],
     ['--set=PORT=1', 'NAME one of WEBHOOK_AUDIENCE'],
     ['--set=WEBHOOK_TOLERANCE_SECONDS=abc', 'WEBHOOK_TOLERANCE_SECONDS must be a whole number'],
-    ['--alert-email=nobody', 'an e-mail address'],
+    ['--alert-email=invalid', 'an e-mail address'],
   ])('%s is wrong usage', async (option, message) => {
     const { exitCode, output } = await stage.run('deploy', option);
     expect([exitCode, output]).toEqual([2, expect.stringContaining(message)]);

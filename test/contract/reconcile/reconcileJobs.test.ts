@@ -204,21 +204,21 @@ test('a running job is queried at growing distances, and its record says so', as
 test('a job that Gemini does not know is an error of that job, and does not stop the others', async () => {
   const stage = await Stage.open();
   const reconciler = await stage.start(AT_ONCE, 'reconcileJobs');
-  await register(stage, 'batches/gone', 'batch', { ageMillis: 1_000 });
+  await register(stage, 'batches/deleted', 'batch', { ageMillis: 1_000 });
   await register(stage, 'operation-without-a-name', 'video', { ageMillis: 1_000 });
   const job = await stage.batch();
   await register(stage, job, 'batch');
   await stage.simulator.finish(job);
   expect(await reconcile(reconciler)).toEqual({ ...NOTHING, recovered: 1, errors: 1 });
-  expect(reconciler.log).toContainEqual(expect.objectContaining({ event: 'reconcile_failed', id: 'batches~gone' }));
-  expect(await stage.record('batches/gone')).toMatchObject({
+  expect(reconciler.log).toContainEqual(expect.objectContaining({ event: 'reconcile_failed', id: 'batches~deleted' }));
+  expect(await stage.record('batches/deleted')).toMatchObject({
     state: 'unknown',
     reconcile: { queries: 1, unknown: true },
   });
   expect(await reconcile(reconciler)).toEqual(NOTHING);
-  await stage.project.firestore.doc('jobs/batches~gone').update({ 'reconcile.nextAt': new Date() });
+  await stage.project.firestore.doc('jobs/batches~deleted').update({ 'reconcile.nextAt': new Date() });
   expect(await reconcile(reconciler)).toEqual(NOTHING);
-  expect(await stage.record('batches/gone')).toMatchObject({ reconcile: { queries: 2, unknown: true } });
+  expect(await stage.record('batches/deleted')).toMatchObject({ reconcile: { queries: 2, unknown: true } });
 });
 
 test('a callback that arrives during a query decides', async () => {
@@ -244,7 +244,7 @@ test('an unknown status ends no job, and webhooks are read on all pages', async 
   const stage = await Stage.open();
   const gemini = await geminiThat(({ url = '' }, response) => {
     const disabled = { id: 'last', uri: 'https://a.example/', state: 'disabled_due_to_failed_deliveries' };
-    if (url.includes('page_token=more')) answerJson(response, { webhooks: [disabled] });
+    if (url.includes('page_token=more')) answerJson(response, { webhooks: [null, 7, disabled] });
     else if (url.includes('/webhooks')) answerJson(response, { webhooks: [], next_page_token: 'more' });
     else answerJson(response, { name: 'batches/slow', metadata: { state: 'BATCH_STATE_THROTTLED' } });
   });

@@ -47,7 +47,7 @@ test('a request whose submission another has acquired neither calls Gemini nor c
 test('a job that the former owner started is not started again by the new one', async () => {
   const { submissions, handOver } = await openStore();
   const [before, now] = await handOver();
-  await submissions.settle(before, JOB, new Date(), soon());
+  await submissions.settle(before, JOB, soon());
   await expect(submissions.ask(now, soon())).rejects.toMatchObject({ reason: 'SUBMISSION_IN_PROGRESS' });
   expect(await submissions.claim(KEY, soon())).toMatchObject({ status: 'done', jobId: JOB.jobId });
 });

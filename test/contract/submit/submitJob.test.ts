@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { Timestamp } from '@google-cloud/firestore';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Stage } from '../results/harness.ts';
-import type { RunningFunction } from '../../../local/functions.ts';
+import { clockAhead, type RunningFunction } from '../../../local/functions.ts';
 import { eventually, freePort } from '../../../local/process.ts';
 import { Proxy } from '../../support/proxy.ts';
 
@@ -73,14 +73,14 @@ function say(response: ServerResponse, status: number, body: object, headers: Re
   response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
 }
 
-/** As if whoever holds the submission were gone, and had asked long ago. */
+/** Ends the owner's lease and dates its attempt back, as after a crash long ago. */
 async function endLease(stage: Stage, ageMillis?: number): Promise<void> {
   const [submission] = await stage.project.firestore.collection('submissions').listDocuments();
   const asked = ageMillis === undefined ? {} : { startedAt: Timestamp.fromMillis(Date.now() - ageMillis) };
   await submission?.update({ leaseUntil: Timestamp.fromMillis(0), ...asked });
 }
 
-/** For how long from now the submission is held. */
+/** Returns the milliseconds until the submission's lease expires. */
 async function leaseMillis(stage: Stage): Promise<number> {
   const { docs } = await stage.project.firestore.collection('submissions').get();
   const until = docs[0]?.get('leaseUntil') as Timestamp | undefined;
@@ -113,6 +113,15 @@ describe('a submission', () => {
       createdAt: expect.any(Timestamp),
       updatedAt: expect.any(Timestamp),
     });
+  });
+
+  test("is recorded by Firestore's clock, so that a clock ahead does not delay its recovery", async () => {
+    const stage = await Stage.open();
+    const { status } = await submit(await start(stage, clockAhead(250_000)), batch);
+    expect(status).toBe(202);
+    const { submittedAt, createdAt, updatedAt } = (await stage.record(started(stage)[0] ?? '')) ?? {};
+    const times = [submittedAt, createdAt, updatedAt].map((time) => (time as Timestamp).toMillis());
+    expect(Math.max(...times)).toBeLessThan(Date.now() + 60_000);
   });
 
   test('of an interaction starts it in the background', async () => {
@@ -213,11 +222,11 @@ describe('a submission', () => {
       return names.length > 0 ? names : undefined;
     });
     const at = Timestamp.fromMillis(1_780_000_000_000);
-    const told = { jobId: job, kind: 'batch', state: 'succeeded', finishedAt: at, createdAt: at, updatedAt: at };
-    await stage.project.firestore.doc(`jobs/${job.replace('/', '~')}`).set(told);
+    const known = { jobId: job, kind: 'batch', state: 'succeeded', finishedAt: at, createdAt: at, updatedAt: at };
+    await stage.project.firestore.doc(`jobs/${job.replace('/', '~')}`).set(known);
     await simulated.pass();
     expect((await submitted).status).toBe(202);
-    expect(await stage.record(job)).toMatchObject({ ...told, route: 'nightly', submittedAt: expect.any(Timestamp) });
+    expect(await stage.record(job)).toMatchObject({ ...known, route: 'nightly', submittedAt: expect.any(Timestamp) });
     await simulated.refuse();
   });
 });
@@ -258,7 +267,7 @@ describe('what cannot be used is refused before anything is sent', () => {
     expect(await stage.project.documentIds('submissions')).toEqual([]);
   });
 
-  test('and whatever the SDK or Firestore could not take', async () => {
+  test('and values that the SDK or Firestore cannot take', async () => {
     const stage = await Stage.open();
     const running = await start(stage);
     const ofBatch = (fields: object) => ({ ...batch, request: { ...batch.request, ...fields } });
@@ -299,10 +308,10 @@ describe('what cannot be used is refused before anything is sent', () => {
       [{ ...batch, metadata: { a: '\ud800' } }, 'metadata'],
       [{ ...interaction, metadata: { root: 'mine' } }, 'metadata'],
     ];
-    for (const [request, told] of cases) {
+    for (const [request, message] of cases) {
       const answer = await submit(running, request, 'key');
       expect([answer.status, reasonOf(answer)]).toEqual([400, 'INVALID_ARGUMENT']);
-      expect((answer.body['error'] as { message: string }).message).toContain(told);
+      expect((answer.body['error'] as { message: string }).message).toContain(message);
     }
     expect(stage.simulator.ledger.requests).toEqual([]);
     expect(await stage.project.documentIds('submissions')).toEqual([]);
@@ -437,7 +446,7 @@ describe('what Gemini answers', () => {
 
   test.for([
     ['that the key is not valid', 400, 'API key not valid. Please pass a valid API key.', 'GEMINI_REFUSED', true],
-    ['that nobody is known', 401, 'unauthenticated', 'GEMINI_REFUSED', true],
+    ['that the caller is unknown', 401, 'unauthenticated', 'GEMINI_REFUSED', true],
     ['with the key in it', 403, "Consumer 'api_key:key-of-a-test' has been suspended.", 'GEMINI_REFUSED', true],
     ['with the key, of a limit', 429, "Quota exceeded for 'api_key:key-of-a-test'", 'RATE_LIMITED', true],
     ['that the time is over', 408, 'timeout', 'GEMINI_UNAVAILABLE', false],
@@ -458,7 +467,7 @@ describe('what Gemini answers', () => {
 });
 
 describe('an answer that is lost', () => {
-  test('for want of a key is told so, with what the job can be known by', async () => {
+  test('without a key is reported, with the id that identifies the job', async () => {
     const stage = await Stage.open({
       settings: { api: { faults: [{ method: 'batches.create', loseAnswer: true, times: 1 }] } },
     });
@@ -469,7 +478,7 @@ describe('an answer that is lost', () => {
     expect(message).toContain(String(stage.simulator.jobs()[0]?.webhookConfig?.userMetadata?.['submission_id']));
   });
 
-  test('of a second start is waited for as that of the first, whatever the order of the list', async () => {
+  test('of a second start is waited for as that of the first, in any order of the list', async () => {
     const stage = await Stage.open();
     const old = { name: 'batches/old', metadata: { displayName: 'old', createTime: '2026-01-01T00:00:00Z' } };
     const asked: string[] = [];
@@ -543,9 +552,9 @@ describe('an answer that is lost', () => {
 
 test('a Gemini that cannot be reached has started nothing, and the key is free', async () => {
   const stage = await Stage.open();
-  const gone = await start(stage, { GOOGLE_GEMINI_BASE_URL: `http://127.0.0.1:${await freePort()}` });
+  const unreachable = await start(stage, { GOOGLE_GEMINI_BASE_URL: `http://127.0.0.1:${await freePort()}` });
   for (const one of [batch, interaction]) {
-    const answer = await submit(gone, one, one.kind);
+    const answer = await submit(unreachable, one, one.kind);
     expect([answer.status, reasonOf(answer)]).toEqual([503, 'GEMINI_UNAVAILABLE']);
   }
   expect(await stage.project.documentIds('submissions')).toEqual([]);
@@ -583,7 +592,7 @@ describe('an instance that is killed', () => {
     await submitting;
     const running = await start(stage);
     expect((await submit(running, interaction, 'key')).status).toBe(409);
-    // Shorter than that of somebody who may be asking.
+    // Shorter than the lease of a caller whose request is in flight.
     expect(await leaseMillis(stage)).toBeLessThanOrEqual(20_000);
     await endLease(stage);
     expect((await submit(running, interaction, 'key')).status).toBe(202);

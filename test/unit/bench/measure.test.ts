@@ -9,7 +9,7 @@ const figure = (ours: number[], theirs?: number[]) => ({
 });
 
 describe('a regression', () => {
-  test('is a ratio that has doubled, whatever the machine', () => {
+  test('is a ratio that has doubled, on any machine', () => {
     expect(regressions([figure([30, 50, 40], [100, 100, 100])], { latency: 0.21 })).toEqual([]);
     expect(regressions([figure([30, 50, 40], [100, 100, 100])], { latency: 0.2 })).toEqual([
       'latency: was 0.2, is 0.4',
@@ -27,7 +27,7 @@ describe('a regression', () => {
     expect(regressions([rate], { latency: 10 })).toHaveLength(1);
   });
 
-  test('cannot be told of a figure that was never written down', () => {
+  test('is unknown for a figure that has no baseline', () => {
     expect(regressions([figure([1])], {})).toEqual([expect.stringContaining('--write')]);
   });
 });

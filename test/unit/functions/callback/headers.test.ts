@@ -37,7 +37,7 @@ test.each(['', '1780000000abc', '-1', '1.5', '1e9', ' 1', '0x1', '١'])(
   },
 );
 
-test('whatever the headers are, they are read or refused with a reason', () => {
+test('any headers are read, or refused with a reason', () => {
   const value = fc.option(fc.oneof(fc.string({ unit: 'binary' }), fc.array(fc.string())), { nil: undefined });
   fc.assert(
     fc.property(value, value, value, (id, timestamp, signature) => {

@@ -78,7 +78,7 @@ describe('v1', () => {
     });
   });
 
-  test('signs bytes, whatever they mean', async () => {
+  test('signs any bytes', async () => {
     const body = Buffer.from(vectors.nonAscii.body);
     expect(await verify(request(vectors.nonAscii.v1, { body }), trust({ secrets: [a] }), NOW)).toMatchObject({
       scheme: 'v1',
@@ -132,7 +132,7 @@ describe('v1', () => {
 
 describe('v1a', () => {
   test.each(vectors.ed25519.map(({ kid, v1a }) => [kid, v1a]))(
-    'of key %s is accepted, whatever the order of keys, with and without kid',
+    'of key %s is accepted, in any order of keys, with and without kid',
     async (_kid, v1a) => {
       const bare = importAll(vectors.jwks.keys.map(({ kid: _, ...jwk }) => jwk));
       for (const keys of [KEYS, KEYS.toReversed(), bare]) {
@@ -150,7 +150,7 @@ describe('v1a', () => {
     expect(trusted.refreshes).toBe(1);
   });
 
-  test('is accepted by a key that a refresh brings', async () => {
+  test('is accepted by a key from a refresh', async () => {
     expect(await verify(request(v1a), trust({ keys: [], refreshed: KEYS }), NOW)).toMatchObject({ scheme: 'v1a' });
   });
 
@@ -171,7 +171,7 @@ describe('v1a', () => {
     DYNAMIC_PATH.replace('nightly', 'daily'),
     `${DYNAMIC_PATH}/`,
     `${DYNAMIC_PATH}A`,
-  ])('proves nothing on a path that is not ours: %s', async (path) => {
+  ])('proves nothing on a path without a valid route MAC: %s', async (path) => {
     await expect(verify(request(v1a, { path }), trust({}), NOW)).rejects.toMatchObject({ reason: 'ROUTE_INVALID' });
   });
 });
@@ -230,7 +230,7 @@ describe('a JWT', () => {
     ['without aud', signJwt(RSA, { alg: 'RS256' }, { ...claims, aud: undefined }), {}],
     ['signed with the public key as a secret', hs256(), {}],
     [
-      'with a key of its own',
+      'with an embedded key',
       signJwt(
         ed25519Key(Buffer.alloc(32, 7)),
         { alg: 'EdDSA', jwk: publicJwk(ed25519Key(Buffer.alloc(32, 7))) },
@@ -263,7 +263,7 @@ describe('a JWT', () => {
     expect(await verify(request(token), trust({ keys: others }), NOW)).toMatchObject({ scheme: 'jwt' });
   });
 
-  test.each([undefined, '', 'a/b', '__x__', 'x'.repeat(257)])('with jti %o is told apart by its hash', async (jti) => {
+  test.each([undefined, '', 'a/b', '__x__', 'x'.repeat(257)])('with jti %o is identified by its hash', async (jti) => {
     const token = signJwt(ED, { alg: 'EdDSA' }, { ...claims, jti });
     const { webhookId } = await verify(request(token), trust({}), NOW);
     expect(webhookId).toMatch(/^jwt_[0-9a-f]{64}$/);

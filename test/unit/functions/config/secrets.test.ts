@@ -38,7 +38,7 @@ test('a changed file is read again after 30 s at the latest, and those of the va
   expect(await secrets.values()).toEqual(['fixed-secret', 'new-secret', 'old-secret']);
 });
 
-test('a file that is half as old is read in passing, and nobody waits for it', async () => {
+test('a file that is half as old is read in the background', async () => {
   await writeFile(path, 'new-secret');
   const secrets = secretsOf(['old-secret']);
   now += 15_000;
@@ -47,7 +47,7 @@ test('a file that is half as old is read in passing, and nobody waits for it', a
 });
 
 test.each([
-  ['gone', undefined],
+  ['missing', undefined],
   ['empty', ''],
   ['malformed in part', 'good-secret bad'],
 ])('a file that is %s leaves the last good content in place', async (_name, content) => {

@@ -40,9 +40,9 @@ test('a refusal is not repeated', async () => {
   let attempts = 0;
   const asking = callWithRetry(async () => {
     attempts += 1;
-    throw new GeminiError('Gone', { httpStatus: 404, status: 'NOT_FOUND' });
+    throw new GeminiError('Not found', { httpStatus: 404, status: 'NOT_FOUND' });
   }, within(5_000));
-  await expect(asking).rejects.toThrow('Gone');
+  await expect(asking).rejects.toThrow('Not found');
   expect(attempts).toBe(1);
 });
 

@@ -40,7 +40,7 @@ test.for([
   expect(answer(code, message, details)).toMatchObject({ disposition: 'final', isFinal: true, isTransient: false });
 });
 
-test.for([408, 429, 500, 501, 503, 504])('%i is retried, whatever it says', (code) => {
+test.for([408, 429, 500, 501, 503, 504])('%i is retried, for any message', (code) => {
   for (const message of ['API key not valid', 'Check your plan and billing details.'])
     expect(answer(code, message)).toMatchObject({ disposition: 'retry', isTransient: true });
 });

@@ -50,7 +50,7 @@ const time = fc.oneof(
 );
 
 describe('messages are valid CloudEvents', () => {
-  test('whatever an event holds', () => {
+  test('for any event', () => {
     const events = fc.record({
       type: text,
       timestamp: time,
@@ -68,7 +68,7 @@ describe('messages are valid CloudEvents', () => {
     );
   });
 
-  test('whatever the name of a result’s job, with one id for each message', () => {
+  test('for any name of a result’s job, with one id for each message', () => {
     fc.assert(
       fc.property(text, (name) => {
         const ids = resultsOf(name).map((message) => toCloudEvent(message).id);

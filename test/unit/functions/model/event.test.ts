@@ -76,7 +76,7 @@ test('the first object among the places of user metadata is taken', () => {
   });
 });
 
-test('any bytes whatever are read without an error', () => {
+test('any bytes are read without an error', () => {
   fc.assert(
     fc.property(
       fc.oneof(

@@ -90,7 +90,7 @@ test('the timeline keeps the last 50, and the state outlives the event that gave
   expect(job).toMatchObject({ state: 'succeeded', finishedAt: final.event.time });
 });
 
-test('metadata as submitted stays where an event brings none', () => {
+test('metadata as submitted stays where an event has none', () => {
   const submitted: Job = { jobId: 'batches/abc', kind: 'batch', state: 'submitted', userMetadata: { team: 'a' } };
   expect(applyAll([{ id: 'a', event: event('batch.succeeded', 1) }], submitted).userMetadata).toEqual({ team: 'a' });
   const echoed = event('batch.succeeded', 1, { userMetadata: { team: 'b' } });
@@ -181,7 +181,7 @@ test('a final state is not left when fifty later events have pushed it out of th
   }
 });
 
-test('each repeat names whoever announced the end first, whatever their ids and times', () => {
+test('each repeat names the delivery that announced the end first, for any ids and times', () => {
   const ends = ['m', 'z', 'a', 'k'].map((id, n) => ({ id, event: event('batch.succeeded', n === 2 ? 0 : 5) }));
   let job: Job | undefined;
   const named = ends.map(({ id, event: each }) => {

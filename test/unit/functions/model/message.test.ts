@@ -60,7 +60,7 @@ test.each([
   expect(orderingKey).toBe(kept ? name : undefined);
 });
 
-test('whatever the metadata, the message is within the limits of Pub/Sub and keeps the attributes of its own', () => {
+test('for any metadata the message is within the limits of Pub/Sub and keeps its standard attributes', () => {
   const values = fc.oneof(
     fc.string({ unit: 'binary', maxLength: 1_100 }),
     fc.double(),
@@ -90,7 +90,7 @@ test('whatever the metadata, the message is within the limits of Pub/Sub and kee
   );
 });
 
-test('what the record could not hold of the metadata is an attribute all the same, unless it is another number by now', () => {
+test('metadata that the record cannot hold is still an attribute, except rounded numbers', () => {
   const metadata = { __team__: 'search', count: 3, huge: 2 ** 60 };
   const delivery = deliveryOf({ type: 'batch.succeeded', data: { id: 'a' }, user_metadata: metadata });
   const { attributes } = eventMessage(delivery, { userMetadata: { count: 3 } });

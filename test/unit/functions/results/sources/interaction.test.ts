@@ -39,7 +39,7 @@ test('publishes steps, usage and errors as they came', async () => {
   );
 });
 
-test('keeps the digits of the other steps where a video becomes a result of its own', async () => {
+test('keeps the digits of the other steps where a video becomes a separate result', async () => {
   const steps = `[${JSON.stringify(video)},{"type":"other","n":1234567890123456789,"x":1e999,"y":1.0}]`;
   const published = resultJson(interactionResult(await interaction(`{"status":"completed","steps":${steps}}`)));
   expect(published.toString()).toContain('{"type":"other","n":1234567890123456789,"x":1e999,"y":1.0}');

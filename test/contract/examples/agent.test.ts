@@ -1,27 +1,23 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { PubSub } from '@google-cloud/pubsub';
 import { expect, onTestFinished, test } from 'vitest';
 import { Stage } from '../results/harness.ts';
 import { eventually, startTied } from '../../../local/process.ts';
 
-const README = readFileSync(join(import.meta.dirname, '../../../README.md'), 'utf8');
-const examples = [...README.matchAll(/^```ts\n([^]*?)^```/gm)].map(([, code = '']) => code);
+const AGENT = join(import.meta.dirname, '../../../examples/typescript/agent.ts');
 const ROUTE_KEY = 'route-key-of-a-test-with-32-characters';
 
-test("README's agent answers the function call that it is sent, and the chain ends without any polling", async () => {
+test('the agent answers the function call, and the chain ends without polling', async () => {
   const stage = await Stage.open({ settings: { jobs: { runningMillis: 300 } } });
   const jwks = { GEMINI_JWKS_URL: `${stage.simulator.url}/.well-known/jwks.json` };
   const callback = await stage.start({ DYNAMIC_ROUTE_KEY: ROUTE_KEY, ...jwks }, 'geminiCallback');
   const submit = await stage.start({ DYNAMIC_ROUTE_KEY: ROUTE_KEY, CALLBACK_URL: callback.url }, 'submitJob');
   await stage.project.push('gemini-events', (await stage.start()).url);
-  const { projectId, env } = stage.project;
-  await new PubSub({ projectId }).createSubscription('gemini-results', 'agent');
+  const { env } = stage.project;
+  await stage.project.subscribe('gemini-results', 'agent', 'attributes.route = "agent"');
 
-  const agent = examples.find((code) => code.includes("subscription('agent')")) ?? '';
   const { PATH, HOME } = process.env;
   const surroundings = { PATH, HOME, METADATA_SERVER_DETECTION: 'none', ...env, SUBMIT_URL: submit.url };
-  const running = await startTied(process.execPath, ['--input-type=module', '--eval', agent], surroundings);
+  const running = await startTied(process.execPath, [AGENT], surroundings);
   onTestFinished(async () => void (await running.end()));
   let output = '';
   running.stdout.on('data', (chunk) => (output += String(chunk)));
