@@ -4,6 +4,8 @@ import { isFinal } from './job.ts';
 
 /** The most jobs or deliveries that the page shows, the latest first. */
 const SHOWN = 100;
+/** Length to which a display name is cut, because a prompt can be long. */
+const SHOWN_CHARACTERS = 200;
 
 /** The state that the page shows. */
 export function overview({ clock, random, settings, jobs, webhooks, ledger }: Core): object {
@@ -19,7 +21,7 @@ export function overview({ clock, random, settings, jobs, webhooks, ledger }: Co
     jobs: latest(all).map((job) => ({
       name: job.name,
       kind: job.kind,
-      displayName: job.displayName,
+      displayName: job.displayName?.slice(0, SHOWN_CHARACTERS),
       error: job.error?.message,
       state: job.state,
       final: isFinal(job),

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isFinal, type JobState, stateOf } from '../../functions/model/eventTypes.ts';
 import { jobDocumentId } from '../../functions/model/jobName.ts';
+import { NEWEST, newestOf } from '../../functions/store/queries.ts';
 import { eventually } from '../../local/process.ts';
 import { RECONCILE, SUBMITTED_MILLIS } from './bounds.ts';
 import { countWaiting } from './settle.ts';
@@ -41,7 +42,7 @@ export interface Submitted {
 }
 
 /** Types whose outputs are never read from Gemini; the simulator itself sends those of submitted batches. */
-const TYPES = ['batch.expired', 'interaction.failed', 'tuning.completed'];
+const TYPES = ['batch.expired', 'batch.failed', 'interaction.failed'];
 const EVENTS_PER_JOB = 3;
 const SENDERS = 20;
 /** The pause of each sender, which keeps the machine busy and not saturated. */
@@ -161,14 +162,26 @@ async function post(url: string, init: RequestInit): Promise<void> {
  * jobs would slow the emulator down.
  */
 export async function watchUntil(world: World, until: AbortSignal, reverted: (change: string) => void): Promise<void> {
-  const open = world.project.firestore.collection('jobs').where('state', 'in', NOT_FINAL).select('state');
+  const open = newestOf(world.project.firestore, NEWEST.jobs, { state: NOT_FINAL }).select('state');
+  let failure: unknown;
+  let reads = 0;
   while (!until.aborted) {
     const askedAt = Date.now();
-    const { docs } = await open.get().catch(() => ({ docs: [] }));
+    const { docs } = await open.get().then(
+      (found) => {
+        reads += 1;
+        return found;
+      },
+      (error: unknown) => {
+        failure = error;
+        return { docs: [] };
+      },
+    );
     const ended = endedBefore(world, askedAt);
     for (const job of docs) if (ended.has(job.id)) reverted(`${job.id}: ${job.get('state')} after its end`);
     await sleep(1_000, undefined, { signal: until }).catch(() => {});
   }
+  if (reads === 0) throw new Error('The states of the jobs were never read.', { cause: failure });
 }
 
 const NOT_FINAL: readonly JobState[] = ['submitted', 'running', 'requires_action', 'unknown'];

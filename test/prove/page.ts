@@ -63,8 +63,10 @@ ${total(({ events }) => events)} messages about events and ${total(({ results })
 
 ## The guarantees
 
-| guarantee | checked | broken |
-| --- | --- | --- |
+A run on a machine that other programs keep busy decides nothing about times and rates that it does not meet.
+
+| guarantee | checked | broken | undecided |
+| --- | --- | --- | --- |
 ${guaranteeRows(proofs)}
 
 ## The faults
@@ -99,9 +101,14 @@ function guaranteeRows(proofs: readonly Run[]): string {
     proofs.flatMap(({ verdicts }) => verdicts),
     ({ guarantee }) => guarantee,
   );
-  const sum = (verdicts: readonly Verdict[], name: 'checked' | 'broke') =>
-    number(verdicts.reduce((total, verdict) => total + verdict[name], 0));
-  return [...all].map(([name, each]) => `| ${name} | ${sum(each, 'checked')} | ${sum(each, 'broke')} |`).join('\n');
+  return [...all]
+    .map(([name, each]) => {
+      const checked = each.reduce((sum, verdict) => sum + verdict.checked, 0);
+      const broken = each.reduce((sum, { broke, undecided }) => sum + (undecided === undefined ? broke : 0), 0);
+      const undecided = each.filter((verdict) => verdict.undecided !== undefined).length;
+      return `| ${name} | ${number(checked)} | ${number(broken)} | ${number(undecided)} |`;
+    })
+    .join('\n');
 }
 
 function faultRows(proofs: readonly Run[]): string {

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { NEWEST, newestOf } from '../../functions/store/queries.ts';
 import type { Ledger } from '../../simulator/ledger.ts';
 import type { World } from './world.ts';
 
@@ -34,8 +35,8 @@ async function openWork({ simulator, project }: World, jobs: number): Promise<st
   const { firestore } = project;
   const waiting = countWaiting(simulator.ledger);
   const [pending, complete] = await Promise.all([
-    firestore.collection('deliveries').where('state', '==', 'pending').count().get(),
-    firestore.collection('jobs').where('results.state', '==', 'complete').count().get(),
+    newestOf(firestore, NEWEST.deliveries, { state: 'pending' }).count().get(),
+    newestOf(firestore, NEWEST.results, { 'results.state': 'complete' }).count().get(),
   ]);
   const missing = jobs - complete.data().count;
   if (waiting === 0 && pending.data().count === 0 && missing <= 0) return undefined;

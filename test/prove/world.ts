@@ -15,7 +15,7 @@ import { PUSHED } from './pubsubBackend.ts';
 
 const ROUTE_KEY = 'a-route-key-of-the-test-with-32-characters';
 const AUDIENCE = 'proof';
-const TYPES = ['batch.succeeded', 'batch.failed', 'batch.expired', 'interaction.failed', 'tuning.completed'];
+const TYPES = ['batch.succeeded', 'batch.failed', 'batch.expired', 'interaction.failed'];
 
 /** Shares of the deliveries that the simulator changes while faults are on. */
 const SENDER_FAULTS = {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { given, JOB_MILLIS, prompt, setUp } from './harness.ts';
+import { call, given, JOB_MILLIS, prompt, setUp } from './harness.ts';
 import type { Simulator } from '../../../simulator/simulator.ts';
 
 async function admin(simulator: Simulator, request: string, body?: object): Promise<{ status: number; body: unknown }> {
@@ -48,6 +48,35 @@ describe('the admin API', () => {
     await admin(simulator, 'POST /events', { type: 'tuna.caught', webhookConfig: { uris: [receiver.url] } });
     const types = receiver.received.map(({ body }) => (JSON.parse(body) as { type: string }).type);
     expect(types).toEqual(['batch.succeeded', 'batch.expired', 'batch.succeeded', 'webhook.ping', 'tuna.caught']);
+  });
+
+  test('shows the results of every kind of job, with long values cut', async () => {
+    const { simulator, ai } = await setUp();
+    const batch = await ai.batches.create({ model: 'm', src: [prompt('long '.repeat(200))] });
+    const interaction = await ai.interactions.create({ model: 'm', input: 'hello', background: true });
+    const path = '/v1/models/veo:predictLongRunning';
+    const video = await call(simulator, path, { method: 'POST', body: '{"instances":[{"prompt":"a cat"}]}' });
+    await simulator.clock.advance(JOB_MILLIS);
+    const results = async (name: string) =>
+      JSON.stringify((await admin(simulator, 'POST /jobs/results', { name })).body);
+    expect(await results(given(batch.name))).toMatch(/…\s\(\d+ characters\)/);
+    expect(await results(given(interaction.id))).toContain('(You asked: hello)');
+    expect(await results(((await video.json()) as { name: string }).name)).toContain('generatedSamples');
+    expect((await admin(simulator, 'POST /jobs/results', { name: 'batches/x' })).status).toBe(404);
+  });
+
+  test('sends a delivery again with a fault, or after the next one', async () => {
+    const { simulator, receiver } = await setUp();
+    const event = { type: 'batch.failed', data: {}, webhookConfig: { uris: [receiver.url] } };
+    await simulator.emit(event);
+    const webhookId = given(simulator.ledger.deliveries[0]).webhookId;
+    await admin(simulator, 'POST /deliveries/redeliver', { webhookId, fault: 'unsigned' });
+    expect(receiver.received.map(({ headers }) => 'webhook-signature' in headers)).toEqual([true, false]);
+    expect((await admin(simulator, 'POST /deliveries/reorder', { webhookId })).status).toBe(400);
+    await simulator.emit(event);
+    await admin(simulator, 'POST /deliveries/reorder', { webhookId });
+    const last = given(simulator.ledger.deliveries[1]).webhookId;
+    expect(receiver.received.slice(-2).map(({ headers }) => headers['webhook-id'])).toEqual([last, webhookId]);
   });
 
   test('registers a generated file and controls the keys', async () => {
