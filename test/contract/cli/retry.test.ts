@@ -1,3 +1,4 @@
+import { FieldValue } from '@google-cloud/firestore';
 import { expect, test } from 'vitest';
 import { newSecret } from '../../../simulator/signing.ts';
 import { cli, type CliRun } from '../../support/cli.ts';
@@ -98,7 +99,7 @@ test('says why a job cannot be retried', async () => {
   expect(await statusAfter({ 'results.leaseUntil': secondsAgo(-60) })).toBe('in_progress');
   await stage.project.firestore.doc('deliveries/msg_1').delete();
   expect(await statusAfter({ 'results.leaseUntil': secondsAgo(60) })).toBe('delivery_expired');
-  expect(await statusAfter({ results: null })).toBe('no_results');
+  expect(await statusAfter({ results: FieldValue.delete() })).toBe('no_results');
   expect(await retry(stage, 'batches/none', '--yes', '--json')).toMatchObject({
     exitCode: 1,
     stderr: expect.stringContaining('JOB_NOT_FOUND'),

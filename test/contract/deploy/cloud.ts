@@ -25,7 +25,7 @@ const GCLOUD = `#!/usr/bin/env bash
 exec 3<>"/dev/tcp/127.0.0.1/$GCLOUD_STAND_IN"
 printf '%s\\0' "$@" >&3
 printf '\\0' >&3
-case "$*" in *=-*) cat >&3 ;; esac
+for word; do case "$word" in *=-) cat >&3 ;; esac; done
 printf '\\1' >&3
 IFS= read -r -d '' answer <&3
 code=\${answer%%$'\\n'*}; output=\${answer#*$'\\n'}
