@@ -1,31 +1,13 @@
-import { Command, CommanderError } from 'commander';
-import packageFile from '../package.json' with { type: 'json' };
+import { CommanderError } from 'commander';
 import { Context, type GlobalFlags } from './context.ts';
 import { EXIT } from './errors.ts';
 import { reportOf } from './failures.ts';
 import { GROUPS, type GroupName, hasOwnFlags, isGroup } from './groups.ts';
-import { requireGiven } from './options.ts';
+import { addInstallationFlags, createParser } from './parser.ts';
 
-const EPILOGUE = `
-Exit codes: 0 done, 1 failed or found a problem, 2 wrong usage, 3 done but not proved to work.
-
-Examples:
-  gemini-callbacks status --project=my-project --region=europe-west1
-  gemini-callbacks jobs list --state=running --since=2h
-  gemini-callbacks events listen --local --forward-to=http://localhost:3000/hook`;
-
-const program = new Command('gemini-callbacks')
-  .description('Operates webhooks of the Gemini API on Google Cloud.')
-  .usage('[flags] <command>')
-  .option('--json', 'print the result as one JSON object, and errors as one JSON object on standard error')
-  .version(packageFile.version, '--version', 'print the version')
-  .helpOption('--help', 'print help')
-  .configureHelp({ showGlobalOptions: true })
-  .showHelpAfterError('(add --help for usage)')
-  .addHelpText('after', EPILOGUE)
-  .configureOutput({ writeErr: (text) => context().terminal.note(text.trimEnd()) })
-  .hook('preAction', (_program, command) => requireGiven(command))
-  .exitOverride();
+const program = createParser().configureOutput({
+  writeErr: (text) => context().terminal.note(text.trimEnd()),
+});
 
 let current: Context | undefined;
 
@@ -62,15 +44,6 @@ function isCompletion([first]: readonly string[]): boolean {
 async function addCompletion(): Promise<void> {
   const { default: tab } = await import('@bomb.sh/tab/commander');
   tab(program, { completionCommandName: 'completion' });
-}
-
-function addInstallationFlags(command: Command): void {
-  command
-    .option('--project <id>', 'Google Cloud project of the installation')
-    .option('--region <region>', 'region of its functions, for example europe-west1')
-    .option('--prefix <name>', 'prefix of its resources, where it has one')
-    .option('--local', 'use what npm start runs on this machine')
-    .option('--yes', 'answer yes to every question');
 }
 
 async function run(): Promise<number> {

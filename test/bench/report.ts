@@ -31,7 +31,7 @@ function baselineOf(sections: readonly Section[]): Baseline {
 function pageOf(sections: readonly Section[], rounds: number): string {
   return `# Performance
 
-Written by \`npm run bench -- --write\`. Each version runs ${rounds} times, alternating, on the same emulators. A figure is
+For anyone who asks how fast it is, and what its processor time costs. Written by \`npm run bench -- --write\`. Each version runs ${rounds} times, alternating, on the same emulators. A figure is
 the median of the rounds; a ratio is the median of the rounds' ratios, with their range. Ratios hold on other machines, times
 do not. Machine: ${machine()}.
 

@@ -33,8 +33,8 @@ function pageOf(proofs: readonly Run[], { pauseMillis, backends }: PageOptions):
   const others = [busy > 0 ? ` --busy=${busy}` : '', backends === 'official' ? '' : ` --backends=${backends}`].join('');
   return `# Reliability
 
-\`npm run prove\` runs a seeded fault-injection test of the whole system and writes this page. A seed decides the load, the
-order of the faults and the wire format that Gemini uses. Repeat it with
+For anyone who asks what survives a crash. \`npm run prove\` runs a seeded fault-injection test of the whole system and writes this
+page. A seed decides the load, the order of the faults and the wire format that Gemini uses. Repeat it with
 
 \`\`\`sh
 npm run prove -- ${seeds} --deliveries=${size.deliveries} --jobs=${size.jobs} --pause=${pauseMillis}${others}
