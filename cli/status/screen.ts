@@ -12,7 +12,7 @@ export function screenOf(snapshot: StatusSnapshot, command: (words: string) => s
     tokens:
       tokens.jobs === 0
         ? undefined
-        : `${tokens.total} in ${tokens.jobs} jobs (${tokens.input} in, ${tokens.output} out)`,
+        : `${tokens.total} in ${tokens.jobs} ${tokens.jobs === 1 ? 'job' : 'jobs'} (${tokens.input} in, ${tokens.output} out)`,
     'dead letters': deadLettersText(snapshot),
     webhook: webhookText(snapshot),
   });

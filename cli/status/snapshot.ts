@@ -38,21 +38,27 @@ export async function readSnapshot(
   return { at: now.toISOString(), since: since.toISOString(), ...store, deadLetters, webhook };
 }
 
+/** Singular and plural. */
+type Noun = readonly [string, string];
+
+const DELIVERY: Noun = ['delivery', 'deliveries'];
+const JOB: Noun = ['job', 'jobs'];
+const MESSAGE: Noun = ['message', 'messages'];
+
 export function attentionsOf(snapshot: StatusSnapshot, command: (words: string) => string): readonly Attention[] {
   const { deliveries, results, deadLetters, webhook } = snapshot;
-  const all: readonly (readonly [number, string, string])[] = [
-    [deliveries.stuck, 'deliveries are stuck before Pub/Sub', 'jobs reconcile'],
-    [deliveries.quarantined, 'deliveries are quarantined', 'deliveries list --state=quarantined'],
-    [results.stalled, 'jobs have stalled results', 'jobs retry --failed'],
-    [results.failed, 'jobs have failed results', 'jobs retry --failed'],
+  const all: readonly (readonly [number, Noun, string, string])[] = [
+    [deliveries.stuck, DELIVERY, 'stuck before Pub/Sub', 'jobs reconcile'],
+    [deliveries.quarantined, DELIVERY, 'quarantined', 'deliveries list --state=quarantined'],
+    [results.stalled, JOB, 'with stalled results', 'jobs retry --failed'],
+    [results.failed, JOB, 'with failed results', 'jobs retry --failed'],
   ];
   const found = all
     .filter(([count]) => count > 0)
-    .map(([count, what, words]) => ({ what: `${count} ${what}`, fix: command(words) }));
+    .map(([count, noun, what, words]) => ({ what: `${counted(count, noun)} ${what}`, fix: command(words) }));
   if (deadLetters.count > 0) {
-    const more = deadLetters.hasMore ? ' or more' : '';
     const fix = `gcloud pubsub subscriptions pull ${deadLetters.subscription} --project=${deadLetters.project} --limit=10`;
-    found.push({ what: `${deadLetters.count}${more} messages are on the dead-letter topic`, fix });
+    found.push({ what: `${counted(deadLetters.count, MESSAGE, deadLetters.hasMore)} on the dead-letter topic`, fix });
   }
   if (webhook.state === 'disabled')
     found.push({
@@ -60,4 +66,8 @@ export function attentionsOf(snapshot: StatusSnapshot, command: (words: string) 
       fix: command(`webhooks update ${webhook.id} --enable`),
     });
   return found;
+}
+
+function counted(count: number, [singular, plural]: Noun, hasMore = false): string {
+  return `${count}${hasMore ? ' or more' : ''} ${count === 1 && !hasMore ? singular : plural}`;
 }

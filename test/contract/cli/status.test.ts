@@ -87,34 +87,24 @@ test('an installation without problems exits with 0, and shows all of its state 
   expect(stdout.split('\n').length).toBeLessThan(24);
   expect(stdout).toMatch(/^last delivery +\d+ s ago: batch\.succeeded batches\/a \(pending\)$/m);
   expect(stdout).toMatch(/^jobs +1 running, 2 succeeded$/m);
-  expect(stdout).toMatch(/^tokens +15 in 1 jobs \(10 in, 5 out\)$/m);
+  expect(stdout).toMatch(/^tokens +15 in 1 job \(10 in, 5 out\)$/m);
   expect(stdout).toMatch(/Nothing needs attention\.\n$/);
 });
 
 describe('something that needs a person exits with 1, and names the command', () => {
   test.for<[string, () => Promise<unknown>, RegExp, string]>([
-    [
-      'stuck',
-      () => write('deliveries/a', delivery('pending', HOUR_MILLIS)),
-      /^1 deliveries are stuck/,
-      'jobs reconcile',
-    ],
-    [
-      'quarantined',
-      () => write('deliveries/a', delivery('quarantined', 0)),
-      /^1 deliveries are quar/,
-      'deliveries list',
-    ],
+    ['stuck', () => write('deliveries/a', delivery('pending', HOUR_MILLIS)), /^1 delivery stuck/, 'jobs reconcile'],
+    ['quarantined', () => write('deliveries/a', delivery('quarantined', 0)), /^1 delivery quar/, 'deliveries list'],
     [
       'stalled',
       () => write('jobs/a', job('succeeded', { state: 'running', updatedAt: ago(2 * HOUR_MILLIS) })),
-      /^1 jobs have stalled results/,
+      /^1 job with stalled results/,
       'jobs retry --failed',
     ],
     [
       'failed',
       () => write('jobs/a', job('succeeded', { state: 'failed', updatedAt: ago(HOUR_MILLIS) })),
-      /^1 jobs have failed results/,
+      /^1 job with failed results/,
       'jobs retry --failed',
     ],
     [
@@ -123,7 +113,7 @@ describe('something that needs a person exits with 1, and names the command', ()
         const topic = new PubSub({ projectId: project.projectId }).topic('gemini-dead-letter');
         await topic.publishMessage({ data: Buffer.from('x') });
       },
-      /^1 messages are on the dead-letter topic/,
+      /^1 message on the dead-letter topic/,
       'gcloud pubsub subscriptions pull gemini-dead-letter',
     ],
   ])('%s', async ([, prepare, what, fix]) => {

@@ -60,6 +60,20 @@ describe('pages', () => {
     expect(broken).toEqual([]);
   });
 
+  test('every picture exists, for light and dark, and says in words what it shows', () => {
+    const pictures = PAGES.flatMap((page) =>
+      [...read(page).matchAll(/<picture>[^]*?<\/picture>/g)].map(([html]) => ({ page, html })),
+    );
+    expect(pictures.length).toBeGreaterThan(2);
+    for (const { page, html } of pictures) {
+      const [dark, light] = [...html.matchAll(/src(?:set)?="([^"]+)"/g)].map(([, path = '']) =>
+        join(dirname(page), path),
+      );
+      expect(html).toMatch(/prefers-color-scheme: dark[^]*alt="[^"]{20,}"/);
+      expect([dark, light].map((path = '') => existsSync(join(ROOT, path)))).toEqual([true, true]);
+    }
+  });
+
   test('every file that a sentence names exists', () => {
     const named = inline.filter((code) =>
       /^(functions|cli|deploy|simulator|local|schemas|examples|docs|test|build)\/[\w./-]+$/.test(code),
