@@ -70,7 +70,7 @@ def handle(attributes: dict, data: bytes) -> None:
         submit({"previous_interaction_id": previous, "input": results}, message["jobId"])
     elif attributes["ce-type"] == "job.result":
         answer = message.get("error") or text_of(message.get("response", {}))
-        print(attributes.get("meta_root"), answer, flush=True)
+        print(attributes.get("meta_root", message["jobId"]), answer, flush=True)
 
 
 def receive(message: pubsub_v1.subscriber.message.Message) -> None:

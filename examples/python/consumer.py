@@ -16,7 +16,9 @@ database = firestore.Client(project=PROJECT)
 
 
 def store(message: pubsub_v1.subscriber.message.Message) -> None:
-    """Stores a result once: a second message with the same ce-id finds its document."""
+    """Stores a result once: a second message with the same ce-id finds its document. Other messages are ignored."""
+    if message.attributes.get("ce-type") != "job.result":
+        return
     result_id = message.attributes["ce-id"]
     if len(message.data) > MAX_BYTES:
         raise ValueError("The result is too large for a Firestore document.")

@@ -52,7 +52,7 @@ async function handle({ attributes, data }: Message): Promise<void> {
     await submit({ previous_interaction_id: message.jobId.replace('interactions/', ''), input }, message.jobId);
   }
   if (attributes['ce-type'] === 'job.result') {
-    console.log(attributes['meta_root'], message.error ?? textOf(message.response?.steps));
+    console.log(attributes['meta_root'] ?? message.jobId, message.error ?? textOf(message.response?.steps));
   }
 }
 

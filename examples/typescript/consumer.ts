@@ -6,10 +6,10 @@ const ALREADY_EXISTS = 6;
 /** Part of Firestore's 1 MiB per document. */
 const MAX_BYTES = 1_000_000;
 
-/** Stores a result once: a second message with the same `ce-id` finds its document. */
+/** Stores a result once: a second message with the same `ce-id` finds its document. Other messages are ignored. */
 async function store({ attributes, data }: Message): Promise<void> {
-  const id = attributes['ce-id'];
-  if (id === undefined) throw new Error('This message is not a result.');
+  const { 'ce-id': id, 'ce-type': type } = attributes;
+  if (id === undefined || type !== 'job.result') return;
   if (data.length > MAX_BYTES) throw new RangeError('The result is too large for a Firestore document.');
   const document = firestore.doc(`answers/${id.replaceAll('/', '~')}`);
   const { result_index: index = null, result_key: key = null } = attributes;

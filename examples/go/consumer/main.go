@@ -48,12 +48,12 @@ func run(ctx context.Context, project, name string) error {
 	})
 }
 
-// store creates one document per ce-id: a second message with the same id finds it.
+// store creates one document per ce-id: a second message with the same id finds it. Other messages are ignored.
 func store(ctx context.Context, database *firestore.Client, message *pubsub.Message) error {
-	id := message.Attributes["ce-id"]
-	if id == "" {
-		return fmt.Errorf("this message is not a result")
+	if message.Attributes["ce-type"] != "job.result" {
+		return nil
 	}
+	id := message.Attributes["ce-id"]
 	if len(message.Data) > maxBytes {
 		return fmt.Errorf("%s is too large for a Firestore document", id)
 	}
