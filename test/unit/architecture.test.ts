@@ -3,7 +3,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
 const ROOT = join(import.meta.dirname, '../..');
-const FOLDERS = ['build', 'functions', 'cli', 'deploy', 'local', 'simulator', 'schemas', 'test', '.github'];
+const FOLDERS = ['tools', 'functions', 'cli', 'deploy', 'local', 'simulator', 'schemas', 'test', '.github'];
 
 /** Folders of the functions: each composes one function, and none uses another. */
 const FUNCTION_FOLDERS: ReadonlySet<string | undefined> = new Set(['callback', 'results', 'reconcile', 'submit']);
