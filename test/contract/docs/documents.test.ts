@@ -76,7 +76,7 @@ describe('pages', () => {
 
   test('every file that a sentence names exists', () => {
     const named = inline.filter((code) =>
-      /^(functions|cli|deploy|simulator|local|schemas|examples|docs|test|build)\/[\w./-]+$/.test(code),
+      /^(functions|cli|deploy|simulator|local|schemas|examples|docs|test|tools)\/[\w./-]+$/.test(code),
     );
     expect(named.length).toBeGreaterThan(20);
     expect(named.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);

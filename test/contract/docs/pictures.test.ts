@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { COMMAND, statusOutput } from '../../../build/pictures/status.ts';
-import { linesOf, terminalSvg, THEMES } from '../../../build/pictures/terminalSvg.ts';
+import { COMMAND, statusOutput } from '../../../tools/pictures/status.ts';
+import { linesOf, terminalSvg, THEMES } from '../../../tools/pictures/terminalSvg.ts';
 
 const IMAGES = join(import.meta.dirname, '../../../docs/images');
 
