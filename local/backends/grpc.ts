@@ -18,8 +18,8 @@ export type ServedService = readonly [definition: ServiceDefinition, methods: Un
 /**
  * Loads a service from the protocol definitions that a client library ships.
  *
- * Messages are plain objects: absent fields are missing, repeated fields and maps always present, 64-bit integers and
- * enum values strings, bytes a `Buffer`. A oneof's own property names the field that is set.
+ * Messages are plain objects in which every field is present, except for the members of a oneof, whose own property
+ * names the one that is set. An absent message is null. 64-bit integers and enum values are strings, bytes a `Buffer`.
  *
  * @param path the JSON file's path from its package, such as `@google-cloud/firestore/build/protos/v1.json`.
  * @param service the full name, such as `google.firestore.v1.Firestore`.
@@ -29,7 +29,7 @@ export function loadService(path: string, service: string): ServiceDefinition {
   // A package's `exports` need not name the file, but these packages' name package.json.
   const root = dirname(createRequire(import.meta.url).resolve(`${scope}/${name}/package.json`));
   const json = readFileSync(join(root, ...file), 'utf8');
-  const options = { longs: String, enums: String, bytes: Buffer, arrays: true, objects: true, oneofs: true };
+  const options = { longs: String, enums: String, bytes: Buffer, defaults: true, oneofs: true };
   const definition = fromJSON(JSON.parse(json) as Parameters<typeof fromJSON>[0], options)[service];
   if (definition === undefined) throw new Error(`${path} defines no service ${service}.`);
   return definition as ServiceDefinition;

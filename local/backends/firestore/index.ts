@@ -1,4 +1,5 @@
 import { loadService, type LocalServer, serve } from '../grpc.ts';
+import { implement } from '../rpc.ts';
 import { Indexes } from './indexes.ts';
 import { firestoreMethods } from './service.ts';
 import { Store } from './store.ts';
@@ -22,5 +23,5 @@ export async function startFirestore({
 }: { port?: number; indexes?: string; store?: Store } = {}): Promise<LocalServer> {
   const definition = loadService('@google-cloud/firestore/build/protos/v1.json', 'google.firestore.v1.Firestore');
   const methods = firestoreMethods(store, indexes === undefined ? undefined : Indexes.read(indexes));
-  return await serve([[definition, methods]], { port, maxRequestBytes: MAX_REQUEST_BYTES });
+  return await serve([implement(definition, methods)], { port, maxRequestBytes: MAX_REQUEST_BYTES });
 }

@@ -1,11 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { status } from '@grpc/grpc-js';
+import { RpcError } from '../rpc.ts';
 import { NAME } from './fieldPath.ts';
 import type { Conjunction } from './filters.ts';
 import type { Order, Query } from './query.ts';
-import { StatusError } from './status.ts';
-
-type Scope = 'COLLECTION' | 'COLLECTION_GROUP';
 
 interface IndexedField {
   readonly fieldPath: string;
@@ -13,29 +11,35 @@ interface IndexedField {
   readonly arrayConfig?: 'CONTAINS';
 }
 
+type Scope = 'COLLECTION' | 'COLLECTION_GROUP';
+
 interface Index {
   readonly collectionGroup: string;
   readonly queryScope: Scope;
   readonly fields: readonly IndexedField[];
 }
 
-interface FieldOverride {
-  readonly collectionGroup: string;
-  readonly fieldPath: string;
-  readonly indexes: readonly (Omit<IndexedField, 'fieldPath'> & { readonly queryScope: Scope })[];
-}
-
 /** The content of firestore.indexes.json. */
 export interface IndexFile {
   readonly indexes: readonly Index[];
-  readonly fieldOverrides: readonly FieldOverride[];
+  readonly fieldOverrides: readonly {
+    readonly collectionGroup: string;
+    readonly fieldPath: string;
+    readonly indexes: readonly (Omit<IndexedField, 'fieldPath'> & { readonly queryScope: Scope })[];
+  }[];
 }
 
-const AUTOMATIC: FieldOverride['indexes'] = [
+/** The indexes of each field that has no override. */
+const AUTOMATIC: IndexFile['fieldOverrides'][number]['indexes'] = [
   { order: 'ASCENDING', queryScope: 'COLLECTION' },
   { order: 'DESCENDING', queryScope: 'COLLECTION' },
   { arrayConfig: 'CONTAINS', queryScope: 'COLLECTION' },
 ];
+
+/** An index whose fields are those of the order, to be preceded by the fields compared for equality. */
+interface Need extends Index {
+  readonly equal: readonly IndexedField[];
+}
 
 /** The indexes of a database, which decide the queries that Firestore runs. */
 export class Indexes {
@@ -49,17 +53,16 @@ export class Indexes {
     return new Indexes(JSON.parse(readFileSync(path, 'utf8')) as IndexFile);
   }
 
-  /** @throws StatusError FAILED_PRECONDITION, with the index to add, where a query needs one that is missing. */
+  /** @throws RpcError FAILED_PRECONDITION, with the index to add, where a query needs one that is missing. */
   require(query: Query): void {
     for (const conjunction of query.alternatives) {
-      const need = neededIndex(query, conjunction);
-      if (need && !this.#serves(need)) {
-        const index = { ...need.index, fields: [...need.equal, ...need.index.fields] };
-        throw new StatusError(
-          status.FAILED_PRECONDITION,
-          `The query requires an index. Add it to firestore.indexes.json: ${JSON.stringify(index)}`,
-        );
-      }
+      const { equal, ...index } = neededIndex(query, conjunction);
+      const fields = [...equal, ...index.fields];
+      // Documents are found by their names without an index.
+      if (query.collectionId === '' || fields.length === 0 || this.#serves({ equal, ...index })) continue;
+      const missing = JSON.stringify({ ...index, fields });
+      const message = `The query requires an index. Add it to firestore.indexes.json: ${missing}`;
+      throw new RpcError(status.FAILED_PRECONDITION, message);
     }
   }
 
@@ -67,65 +70,50 @@ export class Indexes {
    * Decides as Firestore merges indexes (https://firebase.google.com/docs/firestore/query-data/index-overview): each index
    * has some of the fields compared for equality, in any order, and then exactly the fields of the order.
    */
-  #serves({ index: { collectionGroup, queryScope, fields }, equal }: Need): boolean {
-    const ofQuery = this.#file.indexes.filter(
+  #serves({ collectionGroup, queryScope, fields, equal }: Need): boolean {
+    const composite = this.#file.indexes.filter(
       (index) => index.collectionGroup === collectionGroup && index.queryScope === queryScope,
     );
     const single = [...equal, ...fields].filter((field) => this.#hasSingle(collectionGroup, queryScope, field));
-    const usable = [...ofQuery.map((index) => index.fields), ...single.map((field) => [field])].filter((indexed) => {
+    const usable = [...composite.map((index) => index.fields), ...single.map((field) => [field])].filter((indexed) => {
       const prefix = indexed.slice(0, indexed.length - fields.length);
-      const suffix = indexed.slice(prefix.length).filter(({ fieldPath }) => fieldPath !== NAME);
-      return prefix.every((field) => equal.some(isServedBy(field))) && isSameList(suffix, fields);
+      const suffix = indexed.slice(prefix.length);
+      return (
+        suffix.length === fields.length &&
+        prefix.every((field) => equal.some((wanted) => isServedBy(field, wanted))) &&
+        suffix.every((field, at) => fields[at]?.fieldPath === field.fieldPath && fields[at].order === field.order)
+      );
     });
-    const isCovered = (wanted: IndexedField) =>
-      usable.some((indexed) => indexed.some((field) => isServedBy(field)(wanted)));
-    return usable.length > 0 && equal.every(isCovered);
+    return usable.length > 0 && equal.every((wanted) => usable.flat().some((field) => isServedBy(field, wanted)));
   }
 
+  /** Checks for a field's own index, by its override, or that of the nearest map around it. */
   #hasSingle(collectionGroup: string, queryScope: Scope, { fieldPath, order, arrayConfig }: IndexedField): boolean {
-    const indexes = this.#overrideOf(collectionGroup, fieldPath)?.indexes ?? AUTOMATIC;
-    return indexes.some(
+    const [override] = this.#file.fieldOverrides
+      .filter((one) => one.collectionGroup === collectionGroup && `${fieldPath}.`.startsWith(`${one.fieldPath}.`))
+      .toSorted((a, b) => b.fieldPath.length - a.fieldPath.length);
+    return (override?.indexes ?? AUTOMATIC).some(
       (index) => index.queryScope === queryScope && index.order === order && index.arrayConfig === arrayConfig,
     );
   }
-
-  /** The override of the field itself, or of the nearest map around it. */
-  #overrideOf(collectionGroup: string, fieldPath: string): FieldOverride | undefined {
-    return this.#file.fieldOverrides
-      .filter((override) => override.collectionGroup === collectionGroup)
-      .filter((override) => fieldPath === override.fieldPath || fieldPath.startsWith(`${override.fieldPath}.`))
-      .toSorted((a, b) => b.fieldPath.length - a.fieldPath.length)[0];
-  }
 }
 
-/** The index whose fields are those of the order, to be preceded by the fields compared for equality. */
-interface Need {
-  readonly index: Index;
-  readonly equal: readonly IndexedField[];
-}
-
-/** Documents are found by their names without an index. */
-function neededIndex({ collectionId, isGroup, orders }: Query, conjunction: Conjunction): Need | undefined {
-  if (collectionId === undefined) return undefined;
+function neededIndex({ collectionId, isGroup, orders }: Query, conjunction: Conjunction): Need {
   const conditions = conjunction.filter(({ field, kind }) => field !== NAME && kind !== 'inequality');
-  const equal = conditions.map(({ field, kind }): IndexedField =>
-    kind === 'contains' ? { fieldPath: field, arrayConfig: 'CONTAINS' } : { fieldPath: field, order: 'ASCENDING' },
-  );
-  const fields = orders
-    .filter(({ field }) => field !== NAME && !conditions.some((one) => one.field === field && one.kind === 'equality'))
-    .map(({ field, direction }): IndexedField => ({ fieldPath: field, order: direction }));
-  if (equal.length + fields.length === 0) return undefined;
-  const queryScope = isGroup ? 'COLLECTION_GROUP' : 'COLLECTION';
-  return { index: { collectionGroup: collectionId, queryScope, fields }, equal };
+  const isCompared = (name: string) => conditions.some(({ field, kind }) => field === name && kind === 'equality');
+  return {
+    collectionGroup: collectionId,
+    queryScope: isGroup ? 'COLLECTION_GROUP' : 'COLLECTION',
+    equal: conditions.map(({ field: fieldPath, kind }) =>
+      kind === 'contains' ? { fieldPath, arrayConfig: 'CONTAINS' } : { fieldPath, order: 'ASCENDING' },
+    ),
+    fields: orders
+      .filter(({ field }) => field !== NAME && !isCompared(field))
+      .map(({ field, direction }) => ({ fieldPath: field, order: direction })),
+  };
 }
 
 /** A field compared for equality is served in either direction. */
-function isServedBy(indexed: IndexedField): (wanted: IndexedField) => boolean {
-  return (wanted) => indexed.fieldPath === wanted.fieldPath && indexed.arrayConfig === wanted.arrayConfig;
-}
-
-function isSameList(a: readonly IndexedField[], b: readonly IndexedField[]): boolean {
-  return (
-    a.length === b.length && a.every((field, at) => isServedBy(field)(b[at] ?? field) && field.order === b[at]?.order)
-  );
+function isServedBy(indexed: IndexedField, wanted: IndexedField): boolean {
+  return indexed.fieldPath === wanted.fieldPath && indexed.arrayConfig === wanted.arrayConfig;
 }

@@ -1,78 +1,73 @@
 import { isDeepStrictEqual } from 'node:util';
 import { status } from '@grpc/grpc-js';
+import { invalid, RpcError, toRpcError, unimplemented } from '../rpc.ts';
 import { getField, parseFieldPath, withField } from './fieldPath.ts';
 import { checkDocumentSize, checkRequestSize, normalizeFields } from './limits.ts';
-import type { Fields, Precondition, ProtoTimestamp, Value, Write } from './messages.ts';
-import { parseDocumentName } from './names.ts';
-import { invalid, StatusError, unimplemented } from './status.ts';
+import type { Fields, ProtoTimestamp, Value, Write } from './messages.ts';
 import type { Database, StoredDocument } from './store.ts';
 import { fromMicros, toMicros } from './time.ts';
 import { applyTransforms } from './transforms.ts';
 
 /** The result of one write. */
-export interface WriteResult {
+interface WriteResult {
   readonly updateTime?: ProtoTimestamp;
-  readonly transformResults?: readonly Value[];
-}
-
-export interface Committed {
-  readonly writeResults: readonly WriteResult[];
-  readonly commitTime: ProtoTimestamp;
+  readonly transformResults: readonly Value[];
 }
 
 /**
  * Applies all writes in their order, or none.
  *
- * @throws StatusError of the first write that is refused.
+ * @throws RpcError of the first write that is refused.
  */
-export function commitWrites(database: Database, writes: readonly Write[]): Committed {
+export function commitWrites(database: Database, writes: readonly Write[]) {
   checkRequestSize(writes);
   const micros = database.now();
   const staged = new Map<string, StoredDocument | undefined>();
-  const changed = new Map<string, StoredDocument | undefined>();
   const writeResults = writes.map((write): WriteResult => {
-    const { path, name } = targetOf(database, write);
+    const name = write.update?.name ?? write.delete;
+    if (name === undefined)
+      throw write.operation ? unimplemented(`the write ${write.operation}`) : invalid('A write is empty.');
+    const path = database.pathOf(name);
     const before = staged.has(path) ? staged.get(path) : database.get(path, micros);
     checkPrecondition(name, before, write.currentDocument);
-    const { after, results } = applyWrite({ path, name, before, write, micros });
+    const { after, transformResults } = applyWrite({ path, name, before, write, micros });
     staged.set(path, after);
-    if (after !== before) changed.set(path, after);
-    return {
-      ...(after && { updateTime: fromMicros(after.updateMicros) }),
-      ...(results.length > 0 && { transformResults: results }),
-    };
+    return { ...(after && { updateTime: fromMicros(after.updateMicros) }), transformResults };
   });
-  database.apply(changed, micros);
+  const changes = [...staged].filter(([path, after]) => after !== database.get(path, micros));
+  database.apply(new Map(changes), micros);
   return { writeResults, commitTime: fromMicros(micros) };
 }
 
-function targetOf(database: Database, write: Write): { path: string; name: string } {
-  if (write.operation !== 'update' && write.operation !== 'delete') {
-    throw write.operation ? unimplemented(`the write operation ${write.operation}`) : invalid('empty write operation');
+/** Applies each write separately: a refused one does not stop the others. */
+export function batchWrite(database: Database, writes: readonly Write[]) {
+  const names = writes.map((write) => write.update?.name ?? write.delete);
+  if (new Set(names).size < names.length) {
+    throw invalid('the same document cannot be written more than once in a single request');
   }
-  const name = write.update?.name ?? write.delete ?? '';
-  const { database: named, path } = parseDocumentName(name);
-  if (named !== database.name) throw invalid(`Document name "${name}" is not in the database ${database.name}.`);
-  return { path, name };
+  const answers = writes.map((write) => {
+    try {
+      return { result: commitWrites(database, [write]).writeResults[0], status: {} };
+    } catch (error) {
+      const { code, message } = toRpcError(error);
+      return { result: {}, status: { code, message } };
+    }
+  });
+  return { writeResults: answers.map(({ result }) => result), status: answers.map((answer) => answer.status) };
 }
 
 function checkPrecondition(
   name: string,
   document: StoredDocument | undefined,
-  { exists, updateTime }: Precondition = {},
+  required: Write['currentDocument'],
 ): void {
-  if (exists === true && !document) throw new StatusError(status.NOT_FOUND, `No document to update: ${name}`);
-  if (exists === false && document) {
-    throw new StatusError(status.ALREADY_EXISTS, `Document already exists: ${name}`);
-  }
-  if (!updateTime) return;
-  const [stored, required] = [document?.updateMicros ?? 0, toMicros(updateTime)];
-  if (stored !== required) {
-    throw new StatusError(
-      status.FAILED_PRECONDITION,
-      `the stored version (${stored}) does not match the required base version (${required})`,
-    );
-  }
+  const { exists, updateTime } = required ?? {};
+  if (exists === true && !document) throw new RpcError(status.NOT_FOUND, `No document to update: ${name}`);
+  if (exists === false && document) throw new RpcError(status.ALREADY_EXISTS, `Document already exists: ${name}`);
+  const [stored, base] = [document?.updateMicros ?? 0, updateTime && toMicros(updateTime)];
+  if (base === undefined || stored === base) return;
+  const message = `the stored version (${stored}) does not match the required base version (${base})`;
+  throw new RpcError(status.FAILED_PRECONDITION, message);
 }
 
 interface Application {
@@ -83,21 +78,20 @@ interface Application {
   readonly micros: number;
 }
 
-interface Applied {
+function applyWrite({ path, name, before, write, micros }: Application): {
   readonly after: StoredDocument | undefined;
-  readonly results: readonly Value[];
-}
-
-function applyWrite({ path, name, before, write, micros }: Application): Applied {
-  if (!write.update) return { after: undefined, results: [] };
+  readonly transformResults: readonly Value[];
+} {
+  if (!write.update) return { after: undefined, transformResults: [] };
   const given = normalizeFields(write.update.fields);
   const merged = write.updateMask ? merge(before?.fields ?? {}, given, write.updateMask.fieldPaths) : given;
-  const { fields, results } = applyTransforms(merged, write.updateTransforms ?? [], micros);
+  const { fields: transformed, results: transformResults } = applyTransforms(merged, write.updateTransforms, micros);
+  const fields = normalizeFields(transformed);
   // A write that changes nothing keeps the update time, and with it the preconditions of others.
-  if (before && isDeepStrictEqual(fields, before.fields)) return { after: before, results };
+  if (before && isDeepStrictEqual(fields, before.fields)) return { after: before, transformResults };
   checkDocumentSize(path, fields);
   const after = { name, path, fields, createMicros: before?.createMicros ?? micros, updateMicros: micros };
-  return { after, results };
+  return { after, transformResults };
 }
 
 /** Sets the fields of the mask, and removes those that it names but the write does not give. */

@@ -41,10 +41,13 @@ const where = (fieldPath: string, op: string): Filter => ({
 });
 const all = (op: 'AND' | 'OR', ...filters: Filter[]): Filter => ({ compositeFilter: { op, filters } });
 
+const EMPTY = { select: null, startAt: null, endAt: null, offset: 0, limit: null, findNearest: null };
+
 function refusal(filter: Filter | undefined, orders: readonly string[], group = false): string | undefined {
   const query: StructuredQuery = {
+    ...EMPTY,
     from: [{ collectionId: 'jobs', allDescendants: group }],
-    ...(filter && { where: filter }),
+    where: filter ?? null,
     orderBy: orders.map((order) => ({
       field: { fieldPath: order.replace('-', '') },
       direction: order.startsWith('-') ? 'DESCENDING' : 'ASCENDING',
