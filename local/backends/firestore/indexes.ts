@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import { status } from '@grpc/grpc-js';
 import { RpcError } from '../rpc.ts';
 import { NAME } from './fieldPath.ts';
 import type { Conjunction } from './filters.ts';
+import { splitPath } from './names.ts';
 import type { Order, Query } from './query.ts';
 
 interface IndexedField {
@@ -11,21 +13,15 @@ interface IndexedField {
   readonly arrayConfig?: 'CONTAINS';
 }
 
-type Scope = 'COLLECTION' | 'COLLECTION_GROUP';
-
-interface Index {
-  readonly collectionGroup: string;
-  readonly queryScope: Scope;
-  readonly fields: readonly IndexedField[];
-}
+type Scope = { readonly queryScope: 'COLLECTION' | 'COLLECTION_GROUP' };
 
 /** The content of firestore.indexes.json. */
 export interface IndexFile {
-  readonly indexes: readonly Index[];
+  readonly indexes: readonly (Scope & { readonly collectionGroup: string; readonly fields: readonly IndexedField[] })[];
   readonly fieldOverrides: readonly {
     readonly collectionGroup: string;
     readonly fieldPath: string;
-    readonly indexes: readonly (Omit<IndexedField, 'fieldPath'> & { readonly queryScope: Scope })[];
+    readonly indexes: readonly (Scope & Omit<IndexedField, 'fieldPath'>)[];
   }[];
 }
 
@@ -36,12 +32,7 @@ const AUTOMATIC: IndexFile['fieldOverrides'][number]['indexes'] = [
   { arrayConfig: 'CONTAINS', queryScope: 'COLLECTION' },
 ];
 
-/** An index whose fields are those of the order, to be preceded by the fields compared for equality. */
-interface Need extends Index {
-  readonly equal: readonly IndexedField[];
-}
-
-/** The indexes of a database, which decide the queries that Firestore runs. */
+/** The indexes of collections, which decide the queries that Firestore runs. */
 export class Indexes {
   readonly #file: IndexFile;
 
@@ -54,13 +45,17 @@ export class Indexes {
   }
 
   /** @throws RpcError FAILED_PRECONDITION, with the index to add, where a query needs one that is missing. */
-  require(query: Query): void {
-    for (const conjunction of query.alternatives) {
-      const { equal, ...index } = neededIndex(query, conjunction);
-      const fields = [...equal, ...index.fields];
+  require({ collection, orders, alternatives }: Query): void {
+    const [, collectionGroup] = splitPath(collection);
+    for (const conjunction of alternatives) {
+      const equal = equalFields(conjunction);
+      const ordered = orders
+        .filter(({ field }) => field !== NAME && !isCompared(field, conjunction))
+        .map(toIndexedField);
+      const fields = [...equal, ...ordered];
       // Documents are found by their names without an index.
-      if (query.collectionId === '' || fields.length === 0 || this.#serves({ equal, ...index })) continue;
-      const missing = JSON.stringify({ ...index, fields });
+      if (fields.length === 0 || this.#serves(collectionGroup, equal, ordered)) continue;
+      const missing = JSON.stringify({ collectionGroup, queryScope: 'COLLECTION', fields });
       const message = `The query requires an index. Add it to firestore.indexes.json: ${missing}`;
       throw new RpcError(status.FAILED_PRECONDITION, message);
     }
@@ -70,50 +65,47 @@ export class Indexes {
    * Decides as Firestore merges indexes (https://firebase.google.com/docs/firestore/query-data/index-overview): each index
    * has some of the fields compared for equality, in any order, and then exactly the fields of the order.
    */
-  #serves({ collectionGroup, queryScope, fields, equal }: Need): boolean {
+  #serves(collectionGroup: string, equal: readonly IndexedField[], ordered: readonly IndexedField[]): boolean {
     const composite = this.#file.indexes.filter(
-      (index) => index.collectionGroup === collectionGroup && index.queryScope === queryScope,
+      (index) => index.collectionGroup === collectionGroup && index.queryScope === 'COLLECTION',
     );
-    const single = [...equal, ...fields].filter((field) => this.#hasSingle(collectionGroup, queryScope, field));
-    const usable = [...composite.map((index) => index.fields), ...single.map((field) => [field])].filter((indexed) => {
-      const prefix = indexed.slice(0, indexed.length - fields.length);
-      const suffix = indexed.slice(prefix.length);
-      return (
-        suffix.length === fields.length &&
-        prefix.every((field) => equal.some((wanted) => isServedBy(field, wanted))) &&
-        suffix.every((field, at) => fields[at]?.fieldPath === field.fieldPath && fields[at].order === field.order)
-      );
+    const single = [...equal, ...ordered].filter((field) => this.#hasSingle(collectionGroup, field));
+    const usable = [...composite.map(({ fields }) => fields), ...single.map((field) => [field])].filter((fields) => {
+      const prefix = fields.slice(0, fields.length - ordered.length);
+      const suffix = fields.slice(prefix.length);
+      return prefix.every((field) => isServing(field, equal)) && isDeepStrictEqual(suffix, ordered);
     });
-    return usable.length > 0 && equal.every((wanted) => usable.flat().some((field) => isServedBy(field, wanted)));
+    return usable.length > 0 && equal.every((field) => isServing(field, usable.flat()));
   }
 
   /** Checks for a field's own index, by its override, or that of the nearest map around it. */
-  #hasSingle(collectionGroup: string, queryScope: Scope, { fieldPath, order, arrayConfig }: IndexedField): boolean {
+  #hasSingle(collectionGroup: string, { fieldPath, order, arrayConfig }: IndexedField): boolean {
     const [override] = this.#file.fieldOverrides
       .filter((one) => one.collectionGroup === collectionGroup && `${fieldPath}.`.startsWith(`${one.fieldPath}.`))
       .toSorted((a, b) => b.fieldPath.length - a.fieldPath.length);
     return (override?.indexes ?? AUTOMATIC).some(
-      (index) => index.queryScope === queryScope && index.order === order && index.arrayConfig === arrayConfig,
+      (index) => index.queryScope === 'COLLECTION' && index.order === order && index.arrayConfig === arrayConfig,
     );
   }
 }
 
-function neededIndex({ collectionId, isGroup, orders }: Query, conjunction: Conjunction): Need {
-  const conditions = conjunction.filter(({ field, kind }) => field !== NAME && kind !== 'inequality');
-  const isCompared = (name: string) => conditions.some(({ field, kind }) => field === name && kind === 'equality');
-  return {
-    collectionGroup: collectionId,
-    queryScope: isGroup ? 'COLLECTION_GROUP' : 'COLLECTION',
-    equal: conditions.map(({ field: fieldPath, kind }) =>
+function equalFields(conjunction: Conjunction): readonly IndexedField[] {
+  return conjunction
+    .filter(({ field, kind }) => field !== NAME && kind !== 'inequality')
+    .map(({ field: fieldPath, kind }) =>
       kind === 'contains' ? { fieldPath, arrayConfig: 'CONTAINS' } : { fieldPath, order: 'ASCENDING' },
-    ),
-    fields: orders
-      .filter(({ field }) => field !== NAME && !isCompared(field))
-      .map(({ field, direction }) => ({ fieldPath: field, order: direction })),
-  };
+    );
+}
+
+function isCompared(name: string, conjunction: Conjunction): boolean {
+  return conjunction.some(({ field, kind }) => field === name && kind === 'equality');
+}
+
+function toIndexedField({ field, direction }: Order): IndexedField {
+  return { fieldPath: field, order: direction };
 }
 
 /** A field compared for equality is served in either direction. */
-function isServedBy(indexed: IndexedField, wanted: IndexedField): boolean {
-  return indexed.fieldPath === wanted.fieldPath && indexed.arrayConfig === wanted.arrayConfig;
+function isServing({ fieldPath, arrayConfig }: IndexedField, fields: readonly IndexedField[]): boolean {
+  return fields.some((field) => field.fieldPath === fieldPath && field.arrayConfig === arrayConfig);
 }

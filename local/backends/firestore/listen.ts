@@ -1,9 +1,9 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { invalid, toRpcError } from '../rpc.ts';
-import type { Target } from './messages.ts';
+import type { StructuredQuery, Target } from './messages.ts';
 import { parseName } from './names.ts';
-import { runQuery } from './query.ts';
-import { type Reads, toMessage } from './reads.ts';
+import { type Query, runQuery } from './query.ts';
+import { toMessage } from './reads.ts';
 import type { Database, Store, StoredDocument } from './store.ts';
 import { fromMicros } from './time.ts';
 
@@ -16,10 +16,12 @@ interface ListenRequest {
   readonly removeTarget?: number;
 }
 
+type Compile = (path: string, structuredQuery: StructuredQuery | undefined) => Query;
+
 export type ListenCall = ServerDuplexStream<ListenRequest, object>;
 
 /** Serves a Listen stream: adds and removes targets until the client ends it. */
-export function listen(store: Store, reads: Reads, call: ListenCall): void {
+export function listen(store: Store, compile: Compile, call: ListenCall): void {
   const targets = new Map<number, () => void>();
   const remove = (targetId: number) => {
     targets.get(targetId)?.();
@@ -30,7 +32,7 @@ export function listen(store: Store, reads: Reads, call: ListenCall): void {
     remove(removeTarget ?? addTarget?.targetId ?? 0);
     if (!addTarget) return;
     try {
-      targets.set(addTarget.targetId, watch(store.database(database), reads, addTarget, call));
+      targets.set(addTarget.targetId, watch(store.database(database), compile, addTarget, call));
     } catch (error) {
       const { code, message } = toRpcError(error);
       const targetIds = [addTarget.targetId];
@@ -49,9 +51,9 @@ export function listen(store: Store, reads: Reads, call: ListenCall): void {
  *
  * @returns a function that ends it.
  */
-function watch(database: Database, reads: Reads, target: Target, call: ListenCall): () => void {
+function watch(database: Database, compile: Compile, target: Target, call: ListenCall): () => void {
   const { targetId, resumeType, documents: named } = target;
-  const find = finderOf(database, reads, target);
+  const find = finderOf(database, compile, target);
   let sent = new Map<string, StoredDocument>();
 
   const sendChange = (targetChangeType: string, targetIds: readonly number[], micros: number) => {
@@ -97,11 +99,11 @@ function watch(database: Database, reads: Reads, target: Target, call: ListenCal
 
 function finderOf(
   database: Database,
-  reads: Reads,
+  compile: Compile,
   { query, documents }: Target,
 ): (atMicros: number) => readonly StoredDocument[] {
   if (query) {
-    const compiled = reads.compile(parseName(query.parent).path, query.structuredQuery);
+    const compiled = compile(parseName(query.parent).path, query.structuredQuery);
     return (atMicros) => runQuery(database, compiled, atMicros);
   }
   if (!documents) throw invalid('A Listen target needs a query or documents.');

@@ -32,15 +32,12 @@ export interface FieldMask {
 export interface Operands {
   readonly setToServerValue: string;
   readonly increment: Value;
-  readonly maximum: Value;
-  readonly minimum: Value;
   readonly appendMissingElements: Contents['arrayValue'];
-  readonly removeAllFromArray: Contents['arrayValue'];
 }
 
 export interface FieldTransform extends Partial<Operands> {
   readonly fieldPath: string;
-  readonly transformType?: keyof Operands;
+  readonly transformType?: string;
 }
 
 export interface Write {

@@ -13,16 +13,15 @@ export interface Order {
 }
 
 export interface Query extends Pick<StructuredQuery, 'startAt' | 'endAt' | 'offset'> {
-  /** The path of the document that the collections are below; empty for the database's root. */
-  readonly parent: string;
-  /** Empty for all collections. */
-  readonly collectionId: string;
-  readonly isGroup: boolean;
+  /** The collection's path. */
+  readonly collection: string;
   /** A document is found when it matches one of them. */
   readonly alternatives: readonly Conjunction[];
   /** All orders, with those that Firestore adds; `__name__` is the last. */
   readonly orders: readonly Order[];
   readonly limit: number;
+  /** The fields of a projection. */
+  readonly mask: readonly string[] | undefined;
 }
 
 /** @throws RpcError INVALID_ARGUMENT, FAILED_PRECONDITION or UNIMPLEMENTED. */
@@ -31,9 +30,10 @@ export function compileQuery(parent: string, query: StructuredQuery | null | und
   const { startAt, endAt, offset, limit, where, findNearest } = query;
   const [from, ...more] = query.from;
   if (from === undefined || more.length > 0) throw invalid('A query is from exactly one collection.');
-  const { collectionId, allDescendants: isGroup } = from;
-  if (collectionId === '' && !isGroup) throw invalid('A query needs a collection id.');
+  if (from.allDescendants) throw unimplemented('collection group queries');
+  if (from.collectionId === '') throw invalid('A query needs a collection id.');
   if (findNearest) throw unimplemented('findNearest');
+  const collection = joinPath(parent, from.collectionId);
   const alternatives = compileFilter(where);
   const orders = allOrders(query, alternatives);
   if (orders[0]?.field === NAME && orders[0].direction === 'DESCENDING' && !where) {
@@ -43,8 +43,8 @@ export function compileQuery(parent: string, query: StructuredQuery | null | und
     throw invalid('A cursor has more values than the query has orders.');
   }
   if (offset < 0 || (limit && limit.value < 0)) throw invalid('offset and limit must not be negative.');
-  const max = limit ? limit.value : Infinity;
-  return { parent, collectionId, isGroup, alternatives, orders, startAt, endAt, offset, limit: max };
+  const mask = query.select?.fields.map(({ fieldPath }) => fieldPath);
+  return { collection, alternatives, orders, startAt, endAt, offset, limit: limit ? limit.value : Infinity, mask };
 }
 
 /** Adds the fields of inequalities, and the name: https://firebase.google.com/docs/firestore/query-data/multiple-range-fields. */
@@ -63,10 +63,10 @@ function allOrders({ orderBy }: StructuredQuery, alternatives: readonly Conjunct
 }
 
 /** Returns the documents that a query finds at a time, in its order. */
-export function runQuery(database: Database, query: Query, atMicros: number): readonly StoredDocument[] {
+export function runQuery(database: Database, query: Query, atMicros = Infinity): readonly StoredDocument[] {
   const { alternatives, orders, offset, limit } = query;
   const readers = orders.map(({ field }) => readerOf(field));
-  const found = candidates(database, query, atMicros).flatMap((document) => {
+  const found = database.documents(query.collection, atMicros).flatMap((document) => {
     if (!alternatives.some((conjunction) => conjunction.every(({ matches }) => matches(document)))) return [];
     const key = readers.flatMap((read) => read(document) ?? []);
     // A document without one of the fields is in no query that orders by it.
@@ -74,18 +74,6 @@ export function runQuery(database: Database, query: Query, atMicros: number): re
   });
   found.sort((a, b) => compareKeys(a.key, b.key, orders));
   return found.slice(offset, offset + limit).map(({ document }) => document);
-}
-
-function candidates(
-  database: Database,
-  { parent, collectionId, isGroup }: Query,
-  atMicros: number,
-): readonly StoredDocument[] {
-  if (!isGroup) return database.documents(joinPath(parent, collectionId), atMicros);
-  const isBelow = (path: string) => parent === '' || path.startsWith(`${parent}/`);
-  const isNamed = (path: string) => collectionId === '' || path.split('/').at(-1) === collectionId;
-  const paths = database.collectionPaths().filter((path) => isBelow(path) && isNamed(path));
-  return paths.flatMap((path) => database.documents(path, atMicros));
 }
 
 function isWithin(key: readonly Value[], { startAt, endAt, orders }: Query): boolean {

@@ -19,7 +19,7 @@ interface Version {
 /** Changed documents by their paths; deleted ones are `undefined`. */
 export type Changes = ReadonlyMap<string, StoredDocument | undefined>;
 
-/** Replaced versions are readable for this long, which bounds transactions and read times. */
+/** Replaced versions are kept for this long, which bounds transactions. */
 export const HISTORY_MICROS = 60_000_000;
 
 /** All databases of all projects, in memory. */
@@ -60,19 +60,15 @@ export class Database {
     return path;
   }
 
-  get(path: string, atMicros: number): StoredDocument | undefined {
+  get(path: string, atMicros = Infinity): StoredDocument | undefined {
     return versionAt(this.#versions(path), atMicros);
-  }
-
-  isChangedSince(path: string, micros: number): boolean {
-    return (this.#versions(path).at(-1)?.micros ?? 0) > micros;
   }
 
   collectionPaths(): readonly string[] {
     return [...this.#collections.keys()];
   }
 
-  documents(collection: string, atMicros: number): readonly StoredDocument[] {
+  documents(collection: string, atMicros = Infinity): readonly StoredDocument[] {
     const documents = this.#collections.get(collection)?.values() ?? [];
     return [...documents].flatMap((versions) => versionAt(versions, atMicros) ?? []);
   }

@@ -43,7 +43,7 @@ const TYPES: { readonly [Type in keyof Contents]: ValueType<Contents[Type]> } = 
   },
   mapValue: {
     rank: 9,
-    compare: (a, b) => compareLists(entriesOf(a.fields), entriesOf(b.fields), compareEntries),
+    compare: (a, b) => compareLists(entriesOf(a), entriesOf(b), compareEntries),
     size: ({ fields }) => fieldsSize(fields),
   },
 };
@@ -101,7 +101,7 @@ function compareLists<T>(a: readonly T[], b: readonly T[], compare: (a: T, b: T)
 
 type Entry = readonly [key: string, value: Value];
 
-function entriesOf(fields: Fields): readonly Entry[] {
+function entriesOf({ fields }: Contents['mapValue']): readonly Entry[] {
   return Object.entries(fields).toSorted(([a], [b]) => compareStrings(a, b));
 }
 

@@ -6,7 +6,7 @@ import { checkDocumentSize, checkRequestSize, normalizeFields } from './limits.t
 import type { Fields, ProtoTimestamp, Value, Write } from './messages.ts';
 import type { Database, StoredDocument } from './store.ts';
 import { fromMicros, toMicros } from './time.ts';
-import { applyTransforms } from './transforms.ts';
+import { applyTransforms, type Transformed } from './transforms.ts';
 
 /** The result of one write. */
 interface WriteResult {
@@ -24,17 +24,18 @@ export function commitWrites(database: Database, writes: readonly Write[]) {
   const micros = database.now();
   const staged = new Map<string, StoredDocument | undefined>();
   const writeResults = writes.map((write): WriteResult => {
-    const name = write.update?.name ?? write.delete;
-    if (name === undefined)
-      throw write.operation ? unimplemented(`the write ${write.operation}`) : invalid('A write is empty.');
+    const { update, delete: deleted, operation, currentDocument } = write;
+    const name = update?.name ?? deleted;
+    if (name === undefined) throw operation ? unimplemented(`the write ${operation}`) : invalid('A write is empty.');
     const path = database.pathOf(name);
-    const before = staged.has(path) ? staged.get(path) : database.get(path, micros);
-    checkPrecondition(name, before, write.currentDocument);
-    const { after, transformResults } = applyWrite({ path, name, before, write, micros });
+    const before = staged.has(path) ? staged.get(path) : database.get(path);
+    checkPrecondition(name, before, currentDocument);
+    const { fields, results } = update ? fieldsAfter(before, write, micros) : { fields: undefined, results: [] };
+    const after = fields && versionOf(before, { name, path, fields, createMicros: micros, updateMicros: micros });
     staged.set(path, after);
-    return { ...(after && { updateTime: fromMicros(after.updateMicros) }), transformResults };
+    return { ...(after && { updateTime: fromMicros(after.updateMicros) }), transformResults: results };
   });
-  const changes = [...staged].filter(([path, after]) => after !== database.get(path, micros));
+  const changes = [...staged].filter(([path, after]) => after !== database.get(path));
   database.apply(new Map(changes), micros);
   return { writeResults, commitTime: fromMicros(micros) };
 }
@@ -70,28 +71,18 @@ function checkPrecondition(
   throw new RpcError(status.FAILED_PRECONDITION, message);
 }
 
-interface Application {
-  readonly path: string;
-  readonly name: string;
-  readonly before: StoredDocument | undefined;
-  readonly write: Write;
-  readonly micros: number;
+function fieldsAfter(before: StoredDocument | undefined, write: Write, micros: number): Transformed {
+  const given = normalizeFields(write.update?.fields ?? {});
+  const merged = write.updateMask ? merge(before?.fields ?? {}, given, write.updateMask.fieldPaths) : given;
+  const { fields, results } = applyTransforms(merged, write.updateTransforms, micros);
+  return { fields: normalizeFields(fields), results };
 }
 
-function applyWrite({ path, name, before, write, micros }: Application): {
-  readonly after: StoredDocument | undefined;
-  readonly transformResults: readonly Value[];
-} {
-  if (!write.update) return { after: undefined, transformResults: [] };
-  const given = normalizeFields(write.update.fields);
-  const merged = write.updateMask ? merge(before?.fields ?? {}, given, write.updateMask.fieldPaths) : given;
-  const { fields: transformed, results: transformResults } = applyTransforms(merged, write.updateTransforms, micros);
-  const fields = normalizeFields(transformed);
-  // A write that changes nothing keeps the update time, and with it the preconditions of others.
-  if (before && isDeepStrictEqual(fields, before.fields)) return { after: before, transformResults };
-  checkDocumentSize(path, fields);
-  const after = { name, path, fields, createMicros: before?.createMicros ?? micros, updateMicros: micros };
-  return { after, transformResults };
+/** A write that changes nothing keeps the update time, and with it the preconditions of others. */
+function versionOf(before: StoredDocument | undefined, after: StoredDocument): StoredDocument {
+  if (before && isDeepStrictEqual(after.fields, before.fields)) return before;
+  checkDocumentSize(after.path, after.fields);
+  return before ? { ...after, createMicros: before.createMicros } : after;
 }
 
 /** Sets the fields of the mask, and removes those that it names but the write does not give. */

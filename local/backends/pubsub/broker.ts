@@ -13,7 +13,11 @@ export class Broker {
 
   constructor(store: Store) {
     this.store = store;
-    for (const subscription of store.subscriptions.values()) this.open(subscription);
+  }
+
+  /** Starts the delivery of a stored state's messages. */
+  start(): void {
+    for (const subscription of this.store.subscriptions.values()) this.open(subscription);
   }
 
   /** Adds messages to every subscription of a topic whose filter they match, and returns their ids. */
@@ -34,19 +38,11 @@ export class Broker {
   }
 
   open(subscription: Subscription): void {
+    const { name, config } = subscription;
     const queue = new Queue(subscription, (entry) => this.#deadLetter(entry, subscription));
-    this.#queues.set(subscription.name, queue);
-    this.connect(subscription);
-  }
-
-  /** Pushes to the subscription's endpoint, where it has one, and no longer to a former one. */
-  connect({ name, config }: Subscription): void {
-    const url = config.pushConfig?.pushEndpoint ?? '';
-    const current = this.#endpoints.get(name);
-    if (current?.url === url) return;
-    current?.stop();
-    this.#endpoints.delete(name);
-    if (url) this.#endpoints.set(name, new PushEndpoint(this.queue(name), url));
+    this.#queues.set(name, queue);
+    const url = config.pushConfig?.pushEndpoint;
+    if (url) this.#endpoints.set(name, new PushEndpoint(queue, url));
   }
 
   close(name: string, reason: RpcError): void {

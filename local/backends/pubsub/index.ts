@@ -25,16 +25,11 @@ export async function startPubsub({ port = 0, store = new Store() } = {}): Promi
     implement(loadService(PROTOS, 'google.pubsub.v1.Publisher'), publisherMethods(broker)),
     implement(loadService(PROTOS, 'google.pubsub.v1.Subscriber'), subscriberMethods(broker)),
   ];
-  const stopDelivery = () => broker.stop(new RpcError(status.UNAVAILABLE, 'The server is stopping.'));
-  try {
-    const server = await serve(services, { port, maxRequestBytes: MAX_REQUEST_BYTES });
-    const stop = async () => {
-      stopDelivery();
-      await server.stop();
-    };
-    return { ...server, stop };
-  } catch (error) {
-    stopDelivery();
-    throw error;
-  }
+  const server = await serve(services, { port, maxRequestBytes: MAX_REQUEST_BYTES });
+  broker.start();
+  const stop = async () => {
+    broker.stop(new RpcError(status.UNAVAILABLE, 'The server is stopping.'));
+    await server.stop();
+  };
+  return { ...server, stop };
 }

@@ -1,4 +1,5 @@
 import { status } from '@grpc/grpc-js';
+import { pageOf, type PageRequest } from '../page.ts';
 import { invalid, RpcError } from '../rpc.ts';
 
 const ID = /^(?!goog)[A-Za-z][\w.~+%-]{2,254}$/;
@@ -37,31 +38,13 @@ export function find<Resource>(resources: ReadonlyMap<string, Resource>, name: s
   return resource;
 }
 
-const DEFAULT_PAGE_SIZE = 100;
-
 /** A request for one page of a project's resources. */
-export interface ListRequest {
+export interface ListRequest extends PageRequest {
   readonly project: string;
-  readonly pageSize: number;
-  readonly pageToken: string;
-}
-
-/**
- * Returns one page of a list; the token is the position where the next page starts.
- *
- * @throws RpcError INVALID_ARGUMENT
- */
-export function pageOf<Item>(items: readonly Item[], { pageSize, pageToken }: Omit<ListRequest, 'project'>) {
-  if (!/^\d{0,9}$/.test(pageToken)) throw invalid('The page token is not one that a list has returned.');
-  const from = Number(pageToken);
-  const to = from + (pageSize || DEFAULT_PAGE_SIZE);
-  return { items: items.slice(from, to), nextPageToken: to < items.length ? String(to) : '' };
 }
 
 /** Returns a page of the resources of a project. */
 export function listOf<Item extends { readonly name: string }>(items: Iterable<Item>, request: ListRequest) {
-  return pageOf(
-    [...items].filter(({ name }) => name.startsWith(`${request.project}/`)),
-    request,
-  );
+  const ofProject = [...items].filter(({ name }) => name.startsWith(`${request.project}/`));
+  return pageOf(ofProject, request);
 }

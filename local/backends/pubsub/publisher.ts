@@ -1,7 +1,8 @@
+import { pageOf } from '../page.ts';
 import type { Method } from '../rpc.ts';
 import type { Broker } from './broker.ts';
 import { checkMessages } from './limits.ts';
-import { alreadyExists, checkName, find, listOf, type ListRequest, pageOf } from './names.ts';
+import { alreadyExists, checkName, find, listOf, type ListRequest } from './names.ts';
 import type { Message, TopicConfig } from './store.ts';
 import { checkSupported } from './subscriptionConfig.ts';
 

@@ -1,4 +1,5 @@
-import type { Consumer, Lease, Queue } from './queue.ts';
+import type { Consumer, Lease } from './lease.ts';
+import type { Queue } from './queue.ts';
 import type { Message } from './store.ts';
 import { isoTime } from './time.ts';
 

@@ -1,38 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { RpcError } from '../rpc.ts';
+import type { Consumer, Demand, Lease } from './lease.ts';
 import { messageBytes } from './limits.ts';
 import type { Entry, Subscription } from './store.ts';
 import { toMillis } from './time.ts';
-
-/** One delivery of a message, until it is acknowledged, refused or not acknowledged in time. */
-export interface Lease {
-  readonly ackId: string;
-  readonly entry: Entry;
-  readonly bytes: number;
-  /** Counts from 1; 0 without a dead-letter policy. */
-  readonly deliveryAttempt: number;
-}
-
-/** Formats a lease for a subscriber. */
-export function received({ ackId, entry, deliveryAttempt }: Lease): object {
-  return { ackId, message: entry.message, deliveryAttempt };
-}
-
-/** A pull, a stream or a push endpoint that takes messages from a queue. */
-export interface Consumer {
-  /** Takes what it has room for. */
-  deliver(): void;
-  /** The subscription is deleted or has changed its kind. */
-  close(reason: RpcError): void;
-}
-
-export interface Demand {
-  readonly messages: number;
-  readonly bytes: number;
-  readonly deadlineSeconds?: number | undefined;
-  /** Called when the lease ends, however it ends. */
-  readonly onEnd?: (lease: Lease) => void;
-}
 
 interface Held extends Lease {
   readonly lane: Lane;
@@ -134,15 +105,12 @@ export class Queue {
     else lease.timer = setTimeout(() => this.#fail(lease), seconds * 1_000);
   }
 
+  /** The subscription is deleted, or the server stops. */
   close(reason: RpcError): void {
     for (const { timer } of this.#leases.values()) clearTimeout(timer);
     for (const { delay } of this.#lanes.values()) clearTimeout(delay);
     this.#leases.clear();
     this.#ready.clear();
-    this.disconnect(reason);
-  }
-
-  disconnect(reason: RpcError): void {
     for (const consumer of this.#consumers) consumer.close(reason);
     this.#consumers = [];
   }

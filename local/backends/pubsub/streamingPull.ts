@@ -1,7 +1,8 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { invalid, type RpcError } from '../rpc.ts';
+import { type Consumer, type Lease, received } from './lease.ts';
 import { MAX_RESPONSE } from './limits.ts';
-import { type Consumer, type Lease, type Queue, received } from './queue.ts';
+import type { Queue } from './queue.ts';
 import { checkRange } from './subscriptionConfig.ts';
 
 interface Request {

@@ -2,12 +2,12 @@ import { type ServerUnaryCall, status } from '@grpc/grpc-js';
 import { invalid, type Method, RpcError } from '../rpc.ts';
 import type { Broker } from './broker.ts';
 import { parseFilter } from './filter.ts';
+import { type Lease, received } from './lease.ts';
 import { MAX_RESPONSE } from './limits.ts';
 import { alreadyExists, checkName, find, listOf, type ListRequest, notFound } from './names.ts';
-import { type Lease, received } from './queue.ts';
 import type { Subscription, SubscriptionConfig } from './store.ts';
 import { type StreamingPullCall, streamingPull } from './streamingPull.ts';
-import { checkRange, completeConfig, updateConfig } from './subscriptionConfig.ts';
+import { checkRange, completeConfig } from './subscriptionConfig.ts';
 
 /** A pull without messages waits this long before it returns none. */
 const PULL_WAIT_MILLIS = 1_000;
@@ -25,11 +25,6 @@ interface PullRequest extends SubscriptionRequest {
   readonly returnImmediately: boolean;
 }
 
-interface UpdateRequest {
-  readonly subscription: SubscriptionConfig | null;
-  readonly updateMask: { readonly paths: readonly string[] } | null;
-}
-
 /** Methods of google.pubsub.v1.Subscriber. */
 export function subscriberMethods(broker: Broker): Readonly<Record<string, Method>> {
   return { ...administration(broker), ...delivery(broker) };
@@ -39,16 +34,6 @@ function administration(broker: Broker): Readonly<Record<string, Method>> {
   const { topics, subscriptions } = broker.store;
   const checkDeadLetterTopic = ({ deadLetterPolicy }: SubscriptionConfig) =>
     deadLetterPolicy && find(topics, deadLetterPolicy.deadLetterTopic);
-  const update = (name: string, change: Partial<SubscriptionConfig>, paths: readonly string[]) => {
-    const subscription = find(subscriptions, name);
-    const config = updateConfig(subscription.config, change, paths);
-    checkDeadLetterTopic(config);
-    const wasPush = isPush(subscription.config);
-    subscription.config = config;
-    if (isPush(config) && !wasPush) broker.queue(name).disconnect(pushed(name));
-    broker.connect(subscription);
-    return config;
-  };
   return {
     createSubscription: (given: SubscriptionConfig) => {
       const { name, topic } = given;
@@ -69,12 +54,6 @@ function administration(broker: Broker): Readonly<Record<string, Method>> {
       const { items, nextPageToken } = listOf(subscriptions.values(), request);
       return { subscriptions: items.map(({ config }) => config), nextPageToken };
     },
-    updateSubscription: ({ subscription, updateMask }: UpdateRequest) =>
-      update(subscription?.name ?? '', subscription ?? {}, updateMask?.paths ?? []),
-    modifyPushConfig: ({ subscription, pushConfig }: SubscriptionRequest & Pick<SubscriptionConfig, 'pushConfig'>) => {
-      update(subscription, { pushConfig }, ['push_config']);
-      return {};
-    },
     deleteSubscription: ({ subscription: name }: SubscriptionRequest) => {
       find(subscriptions, name);
       subscriptions.delete(name);
@@ -87,8 +66,8 @@ function administration(broker: Broker): Readonly<Record<string, Method>> {
 function delivery(broker: Broker): Readonly<Record<string, Method>> {
   const pullable = (name: string) => {
     const queue = broker.queue(name);
-    if (isPush(queue.subscription.config)) throw pushed(name);
-    return queue;
+    if (!queue.subscription.config.pushConfig?.pushEndpoint) return queue;
+    throw new RpcError(status.FAILED_PRECONDITION, `${name} has a push endpoint, so it cannot be pulled.`);
   };
   return {
     pull: async (request: PullRequest, call?: ServerUnaryCall<never, object>) => {
@@ -119,12 +98,4 @@ function delivery(broker: Broker): Readonly<Record<string, Method>> {
       return {};
     },
   };
-}
-
-function isPush({ pushConfig }: SubscriptionConfig): boolean {
-  return Boolean(pushConfig?.pushEndpoint);
-}
-
-function pushed(name: string): RpcError {
-  return new RpcError(status.FAILED_PRECONDITION, `${name} has a push endpoint, so it cannot be pulled.`);
 }

@@ -19,19 +19,6 @@ const UNSUPPORTED = [
   'enableExactlyOnceDelivery',
 ] as const;
 
-/** Fields that can be updated; name, topic, filter and enable_message_ordering are fixed at creation. */
-const UPDATABLE: ReadonlySet<string> = new Set([
-  'ack_deadline_seconds',
-  'dead_letter_policy',
-  'enable_exactly_once_delivery',
-  'expiration_policy',
-  'labels',
-  'message_retention_duration',
-  'push_config',
-  'retain_acked_messages',
-  'retry_policy',
-]);
-
 /**
  * Fills in the service's defaults.
  *
@@ -53,19 +40,6 @@ export function completeConfig(given: SubscriptionConfig): SubscriptionConfig {
   };
   checkConfig(config);
   return config;
-}
-
-/** @throws RpcError INVALID_ARGUMENT for a field that is unknown or fixed. */
-export function updateConfig(
-  config: SubscriptionConfig,
-  change: Partial<SubscriptionConfig>,
-  paths: readonly string[],
-): SubscriptionConfig {
-  if (paths.length === 0) throw invalid('The update mask is empty.');
-  const fixed = paths.find((path) => !UPDATABLE.has(path));
-  if (fixed !== undefined) throw invalid(`Invalid update mask: ${fixed} cannot be updated.`);
-  const fields = paths.map((path) => path.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase()));
-  return completeConfig({ ...config, ...Object.fromEntries(fields.map((field) => [field, change[field]])) });
 }
 
 /** @throws RpcError UNIMPLEMENTED for a field that is set. */
