@@ -1,4 +1,4 @@
-/** The served part of google.firestore.v1, as `loadService` decodes it. */
+/** The served part of google.firestore.v1, as `loadServices` decodes it. */
 
 export interface ProtoTimestamp {
   readonly seconds: string | number;

@@ -1,5 +1,6 @@
 import { status } from '@grpc/grpc-js';
-import { loadService, type LocalServer, serve } from '../grpc.ts';
+import { type LocalServer, serve } from '../grpc.ts';
+import { loadServices } from '../protos.ts';
 import { implement, RpcError } from '../rpc.ts';
 import { Broker } from './broker.ts';
 import { publisherMethods } from './publisher.ts';
@@ -21,10 +22,9 @@ const MAX_REQUEST_BYTES = -1;
  */
 export async function startPubsub({ port = 0, store = new Store() } = {}): Promise<LocalServer> {
   const broker = new Broker(store);
-  const services = [
-    implement(loadService(PROTOS, 'google.pubsub.v1.Publisher'), publisherMethods(broker)),
-    implement(loadService(PROTOS, 'google.pubsub.v1.Subscriber'), subscriberMethods(broker)),
-  ];
+  const methods = { ...publisherMethods(broker), ...subscriberMethods(broker) };
+  const definitions = loadServices(PROTOS, 'google.pubsub.v1.Publisher', 'google.pubsub.v1.Subscriber');
+  const services = definitions.map((definition) => implement(definition, methods));
   const server = await serve(services, { port, maxRequestBytes: MAX_REQUEST_BYTES });
   broker.start();
   const stop = async () => {

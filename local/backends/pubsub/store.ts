@@ -1,7 +1,7 @@
 import type { Filter } from './filter.ts';
 import type { Duration, Timestamp } from './time.ts';
 
-/** The served part of google.pubsub.v1, as `loadService` decodes it. */
+/** The served part of google.pubsub.v1, as `loadServices` decodes it. */
 export interface Message {
   readonly data: Buffer;
   readonly attributes: Readonly<Record<string, string>>;
