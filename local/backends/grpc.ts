@@ -1,8 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import { Server, ServerCredentials, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
-import { fromJSON } from '@grpc/proto-loader';
 
 /** A gRPC server on the loopback interface. */
 export interface LocalServer {
@@ -14,26 +10,6 @@ export interface LocalServer {
 
 /** A service and the methods that it implements. grpc-js answers all others UNIMPLEMENTED with the method's name. */
 export type ServedService = readonly [definition: ServiceDefinition, methods: UntypedServiceImplementation];
-
-/**
- * Loads a service from the protocol definitions that a client library ships.
- *
- * Messages are plain objects: absent fields are missing, repeated fields and maps always present, 64-bit integers and
- * enum values strings, bytes a `Buffer`. A oneof's own property names the field that is set.
- *
- * @param path the JSON file's path from its package, such as `@google-cloud/firestore/build/protos/v1.json`.
- * @param service the full name, such as `google.firestore.v1.Firestore`.
- */
-export function loadService(path: string, service: string): ServiceDefinition {
-  const [scope, name, ...file] = path.split('/');
-  // A package's `exports` need not name the file, but these packages' name package.json.
-  const root = dirname(createRequire(import.meta.url).resolve(`${scope}/${name}/package.json`));
-  const json = readFileSync(join(root, ...file), 'utf8');
-  const options = { longs: String, enums: String, bytes: Buffer, arrays: true, objects: true, oneofs: true };
-  const definition = fromJSON(JSON.parse(json) as Parameters<typeof fromJSON>[0], options)[service];
-  if (definition === undefined) throw new Error(`${path} defines no service ${service}.`);
-  return definition as ServiceDefinition;
-}
 
 /**
  * Serves on 127.0.0.1 only.

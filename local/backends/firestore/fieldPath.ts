@@ -1,5 +1,5 @@
+import { invalid } from '../rpc.ts';
 import type { Fields, Value } from './messages.ts';
-import { invalid } from './status.ts';
 
 const SEGMENT = /(?:([a-zA-Z_][a-zA-Z_0-9]*)|`((?:[^`\\]|\\.)+)`)(\.|$)/y;
 
@@ -13,9 +13,7 @@ export function parseFieldPath(path: string): readonly string[] {
   for (;;) {
     const match = SEGMENT.exec(path);
     if (match === null) {
-      throw invalid(
-        `Invalid property path "${path}". Unquoted property paths must match regex ([a-zA-Z_][a-zA-Z_0-9]*), and quoted property paths must match regex (\`(?:[^\`\\\\]|(?:\\\\.))+\`)`,
-      );
+      throw invalid(`Invalid property path "${path}". Segments that are not identifiers must be in backticks.`);
     }
     segments.push(match[1] ?? (match[2] ?? '').replaceAll(/\\(.)/g, '$1'));
     if (match[3] === '') return segments;

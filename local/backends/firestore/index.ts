@@ -1,4 +1,6 @@
-import { loadService, type LocalServer, serve } from '../grpc.ts';
+import { type LocalServer, serve } from '../grpc.ts';
+import { loadServices } from '../protos.ts';
+import { implement } from '../rpc.ts';
 import { Indexes } from './indexes.ts';
 import { firestoreMethods } from './service.ts';
 import { Store } from './store.ts';
@@ -20,7 +22,8 @@ export async function startFirestore({
   indexes,
   store = new Store(),
 }: { port?: number; indexes?: string; store?: Store } = {}): Promise<LocalServer> {
-  const definition = loadService('@google-cloud/firestore/build/protos/v1.json', 'google.firestore.v1.Firestore');
+  const definitions = loadServices('@google-cloud/firestore/build/protos/v1.json', 'google.firestore.v1.Firestore');
   const methods = firestoreMethods(store, indexes === undefined ? undefined : Indexes.read(indexes));
-  return await serve([[definition, methods]], { port, maxRequestBytes: MAX_REQUEST_BYTES });
+  const services = definitions.map((definition) => implement(definition, methods));
+  return await serve(services, { port, maxRequestBytes: MAX_REQUEST_BYTES });
 }

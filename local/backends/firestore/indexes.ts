@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import { status } from '@grpc/grpc-js';
+import { RpcError } from '../rpc.ts';
 import { NAME } from './fieldPath.ts';
 import type { Conjunction } from './filters.ts';
+import { splitPath } from './names.ts';
 import type { Order, Query } from './query.ts';
-import { StatusError } from './status.ts';
-
-type Scope = 'COLLECTION' | 'COLLECTION_GROUP';
 
 interface IndexedField {
   readonly fieldPath: string;
@@ -13,31 +13,26 @@ interface IndexedField {
   readonly arrayConfig?: 'CONTAINS';
 }
 
-interface Index {
-  readonly collectionGroup: string;
-  readonly queryScope: Scope;
-  readonly fields: readonly IndexedField[];
-}
-
-interface FieldOverride {
-  readonly collectionGroup: string;
-  readonly fieldPath: string;
-  readonly indexes: readonly (Omit<IndexedField, 'fieldPath'> & { readonly queryScope: Scope })[];
-}
+type Scope = { readonly queryScope: 'COLLECTION' | 'COLLECTION_GROUP' };
 
 /** The content of firestore.indexes.json. */
 export interface IndexFile {
-  readonly indexes: readonly Index[];
-  readonly fieldOverrides: readonly FieldOverride[];
+  readonly indexes: readonly (Scope & { readonly collectionGroup: string; readonly fields: readonly IndexedField[] })[];
+  readonly fieldOverrides: readonly {
+    readonly collectionGroup: string;
+    readonly fieldPath: string;
+    readonly indexes: readonly (Scope & Omit<IndexedField, 'fieldPath'>)[];
+  }[];
 }
 
-const AUTOMATIC: FieldOverride['indexes'] = [
+/** The indexes of each field that has no override. */
+const AUTOMATIC: IndexFile['fieldOverrides'][number]['indexes'] = [
   { order: 'ASCENDING', queryScope: 'COLLECTION' },
   { order: 'DESCENDING', queryScope: 'COLLECTION' },
   { arrayConfig: 'CONTAINS', queryScope: 'COLLECTION' },
 ];
 
-/** The indexes of a database, which decide the queries that Firestore runs. */
+/** The indexes of collections, which decide the queries that Firestore runs. */
 export class Indexes {
   readonly #file: IndexFile;
 
@@ -49,17 +44,20 @@ export class Indexes {
     return new Indexes(JSON.parse(readFileSync(path, 'utf8')) as IndexFile);
   }
 
-  /** @throws StatusError FAILED_PRECONDITION, with the index to add, where a query needs one that is missing. */
-  require(query: Query): void {
-    for (const conjunction of query.alternatives) {
-      const need = neededIndex(query, conjunction);
-      if (need && !this.#serves(need)) {
-        const index = { ...need.index, fields: [...need.equal, ...need.index.fields] };
-        throw new StatusError(
-          status.FAILED_PRECONDITION,
-          `The query requires an index. Add it to firestore.indexes.json: ${JSON.stringify(index)}`,
-        );
-      }
+  /** @throws RpcError FAILED_PRECONDITION, with the index to add, where a query needs one that is missing. */
+  require({ collection, orders, alternatives }: Query): void {
+    const [, collectionGroup] = splitPath(collection);
+    for (const conjunction of alternatives) {
+      const equal = equalFields(conjunction);
+      const ordered = orders
+        .filter(({ field }) => field !== NAME && !isCompared(field, conjunction))
+        .map(toIndexedField);
+      const fields = [...equal, ...ordered];
+      // Documents are found by their names without an index.
+      if (fields.length === 0 || this.#serves(collectionGroup, equal, ordered)) continue;
+      const missing = JSON.stringify({ collectionGroup, queryScope: 'COLLECTION', fields });
+      const message = `The query requires an index. Add it to firestore.indexes.json: ${missing}`;
+      throw new RpcError(status.FAILED_PRECONDITION, message);
     }
   }
 
@@ -67,65 +65,47 @@ export class Indexes {
    * Decides as Firestore merges indexes (https://firebase.google.com/docs/firestore/query-data/index-overview): each index
    * has some of the fields compared for equality, in any order, and then exactly the fields of the order.
    */
-  #serves({ index: { collectionGroup, queryScope, fields }, equal }: Need): boolean {
-    const ofQuery = this.#file.indexes.filter(
-      (index) => index.collectionGroup === collectionGroup && index.queryScope === queryScope,
+  #serves(collectionGroup: string, equal: readonly IndexedField[], ordered: readonly IndexedField[]): boolean {
+    const composite = this.#file.indexes.filter(
+      (index) => index.collectionGroup === collectionGroup && index.queryScope === 'COLLECTION',
     );
-    const single = [...equal, ...fields].filter((field) => this.#hasSingle(collectionGroup, queryScope, field));
-    const usable = [...ofQuery.map((index) => index.fields), ...single.map((field) => [field])].filter((indexed) => {
-      const prefix = indexed.slice(0, indexed.length - fields.length);
-      const suffix = indexed.slice(prefix.length).filter(({ fieldPath }) => fieldPath !== NAME);
-      return prefix.every((field) => equal.some(isServedBy(field))) && isSameList(suffix, fields);
+    const single = [...equal, ...ordered].filter((field) => this.#hasSingle(collectionGroup, field));
+    const usable = [...composite.map(({ fields }) => fields), ...single.map((field) => [field])].filter((fields) => {
+      const prefix = fields.slice(0, fields.length - ordered.length);
+      const suffix = fields.slice(prefix.length);
+      return prefix.every((field) => isServing(field, equal)) && isDeepStrictEqual(suffix, ordered);
     });
-    const isCovered = (wanted: IndexedField) =>
-      usable.some((indexed) => indexed.some((field) => isServedBy(field)(wanted)));
-    return usable.length > 0 && equal.every(isCovered);
+    return usable.length > 0 && equal.every((field) => isServing(field, usable.flat()));
   }
 
-  #hasSingle(collectionGroup: string, queryScope: Scope, { fieldPath, order, arrayConfig }: IndexedField): boolean {
-    const indexes = this.#overrideOf(collectionGroup, fieldPath)?.indexes ?? AUTOMATIC;
-    return indexes.some(
-      (index) => index.queryScope === queryScope && index.order === order && index.arrayConfig === arrayConfig,
+  /** Checks for a field's own index, by its override, or that of the nearest map around it. */
+  #hasSingle(collectionGroup: string, { fieldPath, order, arrayConfig }: IndexedField): boolean {
+    const [override] = this.#file.fieldOverrides
+      .filter((one) => one.collectionGroup === collectionGroup && `${fieldPath}.`.startsWith(`${one.fieldPath}.`))
+      .toSorted((a, b) => b.fieldPath.length - a.fieldPath.length);
+    return (override?.indexes ?? AUTOMATIC).some(
+      (index) => index.queryScope === 'COLLECTION' && index.order === order && index.arrayConfig === arrayConfig,
     );
   }
-
-  /** The override of the field itself, or of the nearest map around it. */
-  #overrideOf(collectionGroup: string, fieldPath: string): FieldOverride | undefined {
-    return this.#file.fieldOverrides
-      .filter((override) => override.collectionGroup === collectionGroup)
-      .filter((override) => fieldPath === override.fieldPath || fieldPath.startsWith(`${override.fieldPath}.`))
-      .toSorted((a, b) => b.fieldPath.length - a.fieldPath.length)[0];
-  }
 }
 
-/** The index whose fields are those of the order, to be preceded by the fields compared for equality. */
-interface Need {
-  readonly index: Index;
-  readonly equal: readonly IndexedField[];
+function equalFields(conjunction: Conjunction): readonly IndexedField[] {
+  return conjunction
+    .filter(({ field, kind }) => field !== NAME && kind !== 'inequality')
+    .map(({ field: fieldPath, kind }) =>
+      kind === 'contains' ? { fieldPath, arrayConfig: 'CONTAINS' } : { fieldPath, order: 'ASCENDING' },
+    );
 }
 
-/** Documents are found by their names without an index. */
-function neededIndex({ collectionId, isGroup, orders }: Query, conjunction: Conjunction): Need | undefined {
-  if (collectionId === undefined) return undefined;
-  const conditions = conjunction.filter(({ field, kind }) => field !== NAME && kind !== 'inequality');
-  const equal = conditions.map(({ field, kind }): IndexedField =>
-    kind === 'contains' ? { fieldPath: field, arrayConfig: 'CONTAINS' } : { fieldPath: field, order: 'ASCENDING' },
-  );
-  const fields = orders
-    .filter(({ field }) => field !== NAME && !conditions.some((one) => one.field === field && one.kind === 'equality'))
-    .map(({ field, direction }): IndexedField => ({ fieldPath: field, order: direction }));
-  if (equal.length + fields.length === 0) return undefined;
-  const queryScope = isGroup ? 'COLLECTION_GROUP' : 'COLLECTION';
-  return { index: { collectionGroup: collectionId, queryScope, fields }, equal };
+function isCompared(name: string, conjunction: Conjunction): boolean {
+  return conjunction.some(({ field, kind }) => field === name && kind === 'equality');
+}
+
+function toIndexedField({ field, direction }: Order): IndexedField {
+  return { fieldPath: field, order: direction };
 }
 
 /** A field compared for equality is served in either direction. */
-function isServedBy(indexed: IndexedField): (wanted: IndexedField) => boolean {
-  return (wanted) => indexed.fieldPath === wanted.fieldPath && indexed.arrayConfig === wanted.arrayConfig;
-}
-
-function isSameList(a: readonly IndexedField[], b: readonly IndexedField[]): boolean {
-  return (
-    a.length === b.length && a.every((field, at) => isServedBy(field)(b[at] ?? field) && field.order === b[at]?.order)
-  );
+function isServing({ fieldPath, arrayConfig }: IndexedField, fields: readonly IndexedField[]): boolean {
+  return fields.some((field) => field.fieldPath === fieldPath && field.arrayConfig === arrayConfig);
 }

@@ -1,5 +1,7 @@
+import { invalid, unimplemented } from '../rpc.ts';
 import type { Fields, Value, Write } from './messages.ts';
-import { invalid, unimplemented } from './status.ts';
+import { nameSize } from './names.ts';
+import { fieldsSize, sizeOf } from './values.ts';
 
 /** Limits of the service: https://firebase.google.com/docs/firestore/quotas#limits. */
 const MAX_REQUEST_BYTES = 10_485_760;
@@ -8,22 +10,22 @@ const MAX_VALUE_BYTES = 1_048_487;
 const MAX_FIELD_NAME_BYTES = 1_500;
 const MAX_DEPTH = 20;
 
-/** Where a value stands: its top-level field, the maps and arrays around it, and whether the innermost is an array. */
+/** The maps and arrays around a value, and its top-level field. */
 interface Place {
   readonly field: string;
   readonly depth: number;
-  readonly inArray: boolean;
+  readonly isInArray: boolean;
 }
 
 /**
  * Checks fields that a client writes and cuts their timestamps to microseconds.
  *
- * @throws StatusError INVALID_ARGUMENT
+ * @throws RpcError INVALID_ARGUMENT
  */
 export function normalizeFields(fields: Fields, place?: Place): Fields {
   const entries = Object.entries(fields).map(([name, value]) => {
     checkFieldName(name);
-    return [name, normalize(value, place ?? { field: name, depth: 0, inArray: false })] as const;
+    return [name, normalize(value, place ?? { field: name, depth: 0, isInArray: false })] as const;
   });
   return Object.fromEntries(entries);
 }
@@ -38,32 +40,30 @@ function checkFieldName(name: string): void {
 }
 
 function normalize(value: Value, place: Place): Value {
+  const inside = (isInArray: boolean): Place => {
+    if (place.depth >= MAX_DEPTH) throw invalid(`Property ${place.field} contains an invalid nested entity.`);
+    return { ...place, depth: place.depth + 1, isInArray };
+  };
   if (value.valueType === 'timestampValue') {
-    const { seconds = 0, nanos = 0 } = value.timestampValue;
-    return { ...value, timestampValue: { seconds, nanos: nanos - (nanos % 1_000) } };
+    const { seconds, nanos } = value.timestampValue;
+    return { ...value, timestampValue: { seconds: Number(seconds), nanos: nanos - (nanos % 1_000) } };
   }
   if (value.valueType === 'arrayValue') {
-    if (place.inArray) throw invalid('Cannot convert an array value in an array value.');
-    const inside = deeper(place, true);
-    return { ...value, arrayValue: { values: value.arrayValue.values.map((item) => normalize(item, inside)) } };
+    if (place.isInArray) throw invalid('Cannot convert an array value in an array value.');
+    return { ...value, arrayValue: { values: value.arrayValue.values.map((item) => normalize(item, inside(true))) } };
   }
   if (value.valueType === 'mapValue') {
-    return { ...value, mapValue: { fields: normalizeFields(value.mapValue.fields, deeper(place, false)) } };
+    return { ...value, mapValue: { fields: normalizeFields(value.mapValue.fields, inside(false)) } };
   }
-  if (contentSize(value) > MAX_VALUE_BYTES) {
+  if (sizeOf(value) - Number(value.valueType === 'stringValue') > MAX_VALUE_BYTES) {
     throw invalid(`The value of property "${place.field}" is longer than ${MAX_VALUE_BYTES} bytes.`);
   }
   return value;
 }
 
-function deeper({ field, depth }: Place, inArray: boolean): Place {
-  if (depth >= MAX_DEPTH) throw invalid(`Property ${field} contains an invalid nested entity.`);
-  return { field, depth: depth + 1, inArray };
-}
-
-/** @throws StatusError INVALID_ARGUMENT for a document over 1 MiB. */
+/** @throws RpcError INVALID_ARGUMENT for a document over 1 MiB. */
 export function checkDocumentSize(path: string, fields: Fields): void {
-  const bytes = nameSize(path) + mapSize(fields) + 32;
+  const bytes = nameSize(path) + fieldsSize(fields) + 32;
   if (bytes > MAX_DOCUMENT_BYTES) {
     throw invalid(
       `The size of document "${path}" is ${bytes} bytes: maximum entity size is ${MAX_DOCUMENT_BYTES} bytes`,
@@ -71,45 +71,8 @@ export function checkDocumentSize(path: string, fields: Fields): void {
   }
 }
 
-/** @throws StatusError INVALID_ARGUMENT for writes whose documents are over 10 MiB together. */
+/** @throws RpcError INVALID_ARGUMENT for writes whose documents are over 10 MiB together. */
 export function checkRequestSize(writes: readonly Write[]): void {
-  const bytes = writes.reduce((sum, { update }) => sum + (update ? mapSize(update.fields) : 0), 0);
+  const bytes = writes.reduce((sum, { update }) => sum + (update ? fieldsSize(update.fields) : 0), 0);
   if (bytes > MAX_REQUEST_BYTES) throw invalid(`Request payload size exceeds the limit: ${MAX_REQUEST_BYTES} bytes.`);
-}
-
-/** https://firebase.google.com/docs/firestore/storage-size. */
-function sizeOf(value: Value): number {
-  switch (value.valueType) {
-    case 'nullValue':
-    case 'booleanValue':
-      return 1;
-    case 'integerValue':
-    case 'doubleValue':
-    case 'timestampValue':
-      return 8;
-    case 'geoPointValue':
-      return 16;
-    case 'stringValue':
-      return Buffer.byteLength(value.stringValue) + 1;
-    case 'bytesValue':
-      return value.bytesValue.length;
-    case 'referenceValue':
-      return nameSize(value.referenceValue.replace(/^.*?\/documents\//, ''));
-    case 'arrayValue':
-      return value.arrayValue.values.reduce((sum, item) => sum + sizeOf(item), 0);
-    case 'mapValue':
-      return mapSize(value.mapValue.fields);
-  }
-}
-
-function contentSize(value: Value): number {
-  return value.valueType === 'stringValue' ? Buffer.byteLength(value.stringValue) : sizeOf(value);
-}
-
-function nameSize(path: string): number {
-  return path.split('/').reduce((sum, id) => sum + Buffer.byteLength(id) + 1, 16);
-}
-
-function mapSize(fields: Fields): number {
-  return Object.entries(fields).reduce((sum, [name, value]) => sum + Buffer.byteLength(name) + 1 + sizeOf(value), 0);
 }

@@ -1,110 +1,112 @@
-import type { Fields, ProtoTimestamp, Target } from './messages.ts';
-import { parseDocumentName, parseName, splitPath } from './names.ts';
-import { compileQuery, isInScope, type Query, runQuery } from './query.ts';
-import { unimplemented } from './status.ts';
-import type { Changes, Database, StoredDocument } from './store.ts';
-import { fromMicros } from './time.ts';
+import type { ServerDuplexStream } from '@grpc/grpc-js';
+import { invalid, toRpcError } from '../rpc.ts';
+import type { StructuredQuery, Target } from './messages.ts';
+import { parseName } from './names.ts';
+import { type Query, runQuery } from './query.ts';
 import { toMessage } from './reads.ts';
+import type { Database, Store, StoredDocument } from './store.ts';
+import { fromMicros } from './time.ts';
 
-export type ListenResponse =
-  | { readonly targetChange: object }
-  | {
-      readonly documentChange: {
-        readonly document: { readonly name: string; readonly fields: Fields };
-        readonly targetIds: readonly number[];
-      };
-    }
-  | { readonly documentDelete: Removal }
-  | { readonly documentRemove: Removal };
+/** The client ends a stream that is silent for two minutes. */
+const HEARTBEAT_MILLIS = 30_000;
 
-interface Removal {
-  readonly document: string;
-  readonly removedTargetIds: readonly number[];
-  readonly readTime: ProtoTimestamp;
+interface ListenRequest {
+  readonly database: string;
+  readonly addTarget?: Target;
+  readonly removeTarget?: number;
 }
 
-/** One target of a Listen stream: documents, or what a query finds. */
-export class ListenTarget {
-  readonly #id: number;
-  readonly #database: Database;
-  readonly #send: (response: ListenResponse) => void;
-  readonly #source: { find(atMicros: number): readonly StoredDocument[]; isAffectedBy(path: string): boolean };
-  /** Names of documents that are named and missing, which the client is told once. */
-  readonly #named: readonly string[];
-  #sent = new Map<string, StoredDocument>();
+type Compile = (path: string, structuredQuery: StructuredQuery | undefined) => Query;
 
-  constructor(
-    database: Database,
-    { targetId, query, documents }: Target,
-    checkQuery: (query: Query) => void,
-    send: (response: ListenResponse) => void,
-  ) {
-    this.#id = targetId;
-    this.#database = database;
-    this.#send = send;
-    this.#named = documents?.documents ?? [];
-    if (query) {
-      const compiled = compileQuery(parseName(query.parent).path, query.structuredQuery);
-      checkQuery(compiled);
-      this.#source = {
-        find: (atMicros) => runQuery(database, compiled, atMicros),
-        isAffectedBy: (path) => isInScope(compiled, splitPath(path)[0]),
-      };
-    } else if (documents) {
-      const paths = this.#named.map((name) => parseDocumentName(name).path);
-      this.#source = {
-        find: (atMicros) => paths.flatMap((path) => database.get(path, atMicros) ?? []),
-        isAffectedBy: (path) => paths.includes(path),
-      };
-    } else throw unimplemented('this kind of Listen target');
-  }
+export type ListenCall = ServerDuplexStream<ListenRequest, object>;
 
-  /** Sends all documents. A client that resumes begins anew, because removed documents are not kept. */
-  start({ isResumed }: { readonly isResumed: boolean }): void {
-    const readMicros = this.#database.now();
-    this.#sendTargetChange('ADD', readMicros);
-    if (isResumed) this.#sendTargetChange('RESET', readMicros);
-    this.#sendChanges(readMicros);
-    for (const name of this.#named) if (!this.#sent.has(name)) this.#sendRemoval(name, readMicros);
-    this.#sendTargetChange('CURRENT', readMicros);
-    this.sendConsistent(readMicros);
-  }
+/** Serves a Listen stream: adds and removes targets until the client ends it. */
+export function listen(store: Store, compile: Compile, call: ListenCall): void {
+  const targets = new Map<number, () => void>();
+  const remove = (targetId: number) => {
+    targets.get(targetId)?.();
+    targets.delete(targetId);
+  };
+  const end = () => [...targets.keys()].forEach(remove);
+  call.on('data', ({ database, addTarget, removeTarget }: ListenRequest) => {
+    remove(removeTarget ?? addTarget?.targetId ?? 0);
+    if (!addTarget) return;
+    try {
+      targets.set(addTarget.targetId, watch(store.database(database), compile, addTarget, call));
+    } catch (error) {
+      const { code, message } = toRpcError(error);
+      const targetIds = [addTarget.targetId];
+      call.write({ targetChange: { targetChangeType: 'REMOVE', targetIds, cause: { code, message } } });
+    }
+  });
+  call.on('cancelled', end).on('error', end);
+  call.on('end', () => {
+    end();
+    call.end();
+  });
+}
 
-  /** Sends the differences that a commit has made. */
-  update(changes: Changes): void {
-    if (![...changes.keys()].some((path) => this.#source.isAffectedBy(path))) return;
-    const readMicros = this.#database.now();
-    if (this.#sendChanges(readMicros)) this.sendConsistent(readMicros);
-  }
+/**
+ * Sends a target's documents, and after each commit the differences. A client that resumes begins anew.
+ *
+ * @returns a function that ends it.
+ */
+function watch(database: Database, compile: Compile, target: Target, call: ListenCall): () => void {
+  const { targetId, resumeType, documents: named } = target;
+  const find = finderOf(database, compile, target);
+  let sent = new Map<string, StoredDocument>();
 
+  const sendChange = (targetChangeType: string, targetIds: readonly number[], micros: number) => {
+    const resumeToken = Buffer.from(String(micros));
+    call.write({ targetChange: { targetChangeType, targetIds, readTime: fromMicros(micros), resumeToken } });
+  };
   /** Marks that all changes until a time were sent: the client raises a snapshot. */
-  sendConsistent(readMicros: number): void {
-    this.#send({ targetChange: { ...times(readMicros), targetIds: [] } });
-  }
-
-  #sendChanges(readMicros: number): boolean {
-    const found = new Map(this.#source.find(readMicros).map((document) => [document.name, document]));
-    const changed = [...found.values()].filter((document) => this.#sent.get(document.name) !== document);
-    const removed = [...this.#sent.keys()].filter((name) => !found.has(name));
-    this.#sent = found;
-    for (const name of removed) this.#sendRemoval(name, readMicros);
+  const sendConsistent = (micros = database.now()) => sendChange('NO_CHANGE', [], micros);
+  const sendRemoval = (name: string, micros: number) => {
+    const removal = { document: name, removedTargetIds: [targetId], readTime: fromMicros(micros) };
+    const exists = database.get(database.pathOf(name), micros) !== undefined;
+    call.write(exists ? { documentRemove: removal } : { documentDelete: removal });
+  };
+  const sendDifferences = (micros: number): boolean => {
+    const found = new Map(find(micros).map((document) => [document.name, document]));
+    const removed = [...sent.keys()].filter((name) => !found.has(name));
+    const changed = [...found.values()].filter((document) => sent.get(document.name) !== document);
+    sent = found;
+    for (const name of removed) sendRemoval(name, micros);
     for (const document of changed) {
-      this.#send({ documentChange: { document: toMessage(document), targetIds: [this.#id] } });
+      call.write({ documentChange: { document: toMessage(document), targetIds: [targetId] } });
     }
     return removed.length + changed.length > 0;
-  }
+  };
 
-  #sendRemoval(name: string, readMicros: number): void {
-    const removal = { document: name, removedTargetIds: [this.#id], readTime: fromMicros(readMicros) };
-    const exists = this.#database.get(parseDocumentName(name).path, readMicros) !== undefined;
-    this.#send(exists ? { documentRemove: removal } : { documentDelete: removal });
-  }
-
-  #sendTargetChange(targetChangeType: string, readMicros: number): void {
-    this.#send({ targetChange: { targetChangeType, targetIds: [this.#id], ...times(readMicros) } });
-  }
+  const micros = database.now();
+  sendChange('ADD', [targetId], micros);
+  if (resumeType) sendChange('RESET', [targetId], micros);
+  sendDifferences(micros);
+  for (const name of named?.documents ?? []) if (!sent.has(name)) sendRemoval(name, micros);
+  sendChange('CURRENT', [targetId], micros);
+  sendConsistent(micros);
+  const unsubscribe = database.subscribe(() => {
+    const now = database.now();
+    if (sendDifferences(now)) sendConsistent(now);
+  });
+  const heartbeat = setInterval(sendConsistent, HEARTBEAT_MILLIS).unref();
+  return () => {
+    unsubscribe();
+    clearInterval(heartbeat);
+  };
 }
 
-function times(readMicros: number): object {
-  return { readTime: fromMicros(readMicros), resumeToken: Buffer.from(String(readMicros)) };
+function finderOf(
+  database: Database,
+  compile: Compile,
+  { query, documents }: Target,
+): (atMicros: number) => readonly StoredDocument[] {
+  if (query) {
+    const compiled = compile(parseName(query.parent).path, query.structuredQuery);
+    return (atMicros) => runQuery(database, compiled, atMicros);
+  }
+  if (!documents) throw invalid('A Listen target needs a query or documents.');
+  const paths = documents.documents.map((name) => database.pathOf(name));
+  return (atMicros) => paths.flatMap((path) => database.get(path, atMicros) ?? []);
 }

@@ -1,66 +1,59 @@
-/** The served part of google.firestore.v1, as decoded by `loadService`: scalars that have their default value are absent. */
+/** The served part of google.firestore.v1, as `loadServices` decodes it. */
 
 export interface ProtoTimestamp {
-  readonly seconds?: string | number;
-  readonly nanos?: number;
+  readonly seconds: string | number;
+  readonly nanos: number;
 }
 
-export type Value =
-  | { readonly valueType: 'nullValue'; readonly nullValue: 'NULL_VALUE' }
-  | { readonly valueType: 'booleanValue'; readonly booleanValue: boolean }
-  | { readonly valueType: 'integerValue'; readonly integerValue: string }
-  | { readonly valueType: 'doubleValue'; readonly doubleValue: number }
-  | { readonly valueType: 'timestampValue'; readonly timestampValue: ProtoTimestamp }
-  | { readonly valueType: 'stringValue'; readonly stringValue: string }
-  | { readonly valueType: 'bytesValue'; readonly bytesValue: Buffer }
-  | { readonly valueType: 'referenceValue'; readonly referenceValue: string }
-  | { readonly valueType: 'geoPointValue'; readonly geoPointValue: { latitude?: number; longitude?: number } }
-  | { readonly valueType: 'arrayValue'; readonly arrayValue: { readonly values: readonly Value[] } }
-  | { readonly valueType: 'mapValue'; readonly mapValue: { readonly fields: Fields } };
+/** The content of a value by its type. */
+export interface Contents {
+  readonly nullValue: 'NULL_VALUE';
+  readonly booleanValue: boolean;
+  readonly integerValue: string;
+  readonly doubleValue: number;
+  readonly timestampValue: ProtoTimestamp;
+  readonly stringValue: string;
+  readonly bytesValue: Buffer;
+  readonly referenceValue: string;
+  readonly geoPointValue: { readonly latitude: number; readonly longitude: number };
+  readonly arrayValue: { readonly values: readonly Value[] };
+  readonly mapValue: { readonly fields: Fields };
+}
+
+export type Value = { [Type in keyof Contents]: { readonly valueType: Type } & Pick<Contents, Type> }[keyof Contents];
 
 export type Fields = Readonly<Record<string, Value>>;
-
-export interface DocumentMessage {
-  readonly name: string;
-  readonly fields: Fields;
-  readonly createTime?: ProtoTimestamp;
-  readonly updateTime?: ProtoTimestamp;
-}
 
 export interface FieldMask {
   readonly fieldPaths: readonly string[];
 }
 
-export interface FieldTransform {
-  readonly fieldPath: string;
-  readonly transformType: string;
-  readonly setToServerValue?: string;
-  readonly increment?: Value;
-  readonly maximum?: Value;
-  readonly minimum?: Value;
-  readonly appendMissingElements?: { readonly values: readonly Value[] };
-  readonly removeAllFromArray?: { readonly values: readonly Value[] };
+/** The operand of a transform by its type. */
+export interface Operands {
+  readonly setToServerValue: string;
+  readonly increment: Value;
+  readonly appendMissingElements: Contents['arrayValue'];
 }
 
-export interface Precondition {
-  readonly exists?: boolean;
-  readonly updateTime?: ProtoTimestamp;
+export interface FieldTransform extends Partial<Operands> {
+  readonly fieldPath: string;
+  readonly transformType?: string;
 }
 
 export interface Write {
   readonly operation?: string;
-  readonly update?: DocumentMessage;
+  readonly update?: { readonly name: string; readonly fields: Fields };
   readonly delete?: string;
-  readonly updateMask?: FieldMask;
-  readonly updateTransforms?: readonly FieldTransform[];
-  readonly currentDocument?: Precondition;
+  readonly updateMask: FieldMask | null;
+  readonly updateTransforms: readonly FieldTransform[];
+  readonly currentDocument: { readonly exists?: boolean; readonly updateTime?: ProtoTimestamp } | null;
 }
 
 export interface TransactionOptions {
   readonly readOnly?: { readonly readTime?: ProtoTimestamp };
 }
 
-/** The consistency that a read asks for: at most one of the three. */
+/** The consistency of a read: at most one of the three. */
 export interface ReadOptions {
   readonly transaction?: Buffer;
   readonly newTransaction?: TransactionOptions;
@@ -68,9 +61,9 @@ export interface ReadOptions {
 }
 
 export interface FieldFilter {
-  readonly field: { readonly fieldPath: string };
+  readonly field: FieldReference | null;
   readonly op: string;
-  readonly value?: Value;
+  readonly value?: Value | null;
 }
 
 export interface Filter {
@@ -79,27 +72,30 @@ export interface Filter {
   readonly unaryFilter?: FieldFilter;
 }
 
+export interface FieldReference {
+  readonly fieldPath: string;
+}
+
 export interface Cursor {
   readonly values: readonly Value[];
-  readonly before?: boolean;
+  readonly before: boolean;
 }
 
 export interface StructuredQuery {
-  readonly select?: { readonly fields: readonly { readonly fieldPath: string }[] };
-  readonly from: readonly { readonly collectionId?: string; readonly allDescendants?: boolean }[];
-  readonly where?: Filter;
-  readonly orderBy: readonly { readonly field: { readonly fieldPath: string }; readonly direction?: string }[];
-  readonly startAt?: Cursor;
-  readonly endAt?: Cursor;
-  readonly offset?: number;
-  readonly limit?: { readonly value?: number };
-  readonly findNearest?: object;
+  readonly select: { readonly fields: readonly FieldReference[] } | null;
+  readonly from: readonly { readonly collectionId: string; readonly allDescendants: boolean }[];
+  readonly where: Filter | null;
+  readonly orderBy: readonly { readonly field: FieldReference | null; readonly direction: string }[];
+  readonly startAt: Cursor | null;
+  readonly endAt: Cursor | null;
+  readonly offset: number;
+  readonly limit: { readonly value: number } | null;
+  readonly findNearest: object | null;
 }
 
 export interface Target {
   readonly targetId: number;
-  readonly query?: { readonly parent: string; readonly structuredQuery: StructuredQuery };
+  readonly query?: { readonly parent: string; readonly structuredQuery?: StructuredQuery };
   readonly documents?: { readonly documents: readonly string[] };
-  readonly resumeToken?: Buffer;
-  readonly readTime?: ProtoTimestamp;
+  readonly resumeType?: string;
 }

@@ -1,6 +1,7 @@
-import { invalid } from './status.ts';
+import { invalid } from '../rpc.ts';
 
 const MAX_ID_BYTES = 1_500;
+const DATABASE = /^projects\/[^/]+\/databases\/[^/]+$/;
 
 /** A document, or the root of a database, whose path is empty. */
 interface ResourceName {
@@ -10,17 +11,21 @@ interface ResourceName {
   readonly path: string;
 }
 
-/** @throws StatusError INVALID_ARGUMENT for a name that is not a document's. */
-export function parseDocumentName(name: string): ResourceName {
-  const parsed = parseName(name);
-  if (parsed.path === '') throw invalid(`Document name "${name}" lacks "/" at index ${name.length}.`);
-  return parsed;
+/** @throws RpcError INVALID_ARGUMENT */
+export function checkDatabaseName(name: string): void {
+  if (!DATABASE.test(name)) throw invalid(`Database name "${name}" is not projects/PROJECT/databases/DATABASE.`);
 }
 
-/** Parses a document's name or a database's root, which queries and lists start from. */
+/**
+ * Parses a document's name or the root of a database, which queries and lists start from.
+ *
+ * @throws RpcError INVALID_ARGUMENT
+ */
 export function parseName(name: string): ResourceName {
-  const [, database, path = ''] = /^(projects\/[^/]+\/databases\/[^/]+)\/documents(?:\/(.*))?$/s.exec(name) ?? [];
-  if (database === undefined) throw invalid(`Document name "${name}" lacks "projects" at index 0.`);
+  const [database = '', path = ''] = name.split(/\/documents(?:\/|$)(.*)/s);
+  if (!DATABASE.test(database) || !name.startsWith(`${database}/documents`)) {
+    throw invalid(`Document name "${name}" lacks "projects" at index 0.`);
+  }
   if (path === '') return { database, path };
   const ids = path.split('/');
   if (ids.length % 2 === 1) throw invalid(`Document name "${name}" lacks "/" at index ${name.length}.`);
@@ -45,6 +50,11 @@ export function splitPath(path: string): readonly [collection: string, id: strin
   return [path.slice(0, slash), path.slice(slash + 1)];
 }
 
-export function joinPath(...parts: readonly string[]): string {
-  return parts.filter((part) => part !== '').join('/');
+export function joinPath(parent: string, collectionId: string): string {
+  return parent === '' ? collectionId : `${parent}/${collectionId}`;
+}
+
+/** The bytes that a document's name takes: https://firebase.google.com/docs/firestore/storage-size. */
+export function nameSize(path: string): number {
+  return path.split('/').reduce((sum, id) => sum + Buffer.byteLength(id) + 1, 16);
 }

@@ -1,5 +1,6 @@
+import { invalid } from '../rpc.ts';
 import type { Fields } from './messages.ts';
-import { splitPath } from './names.ts';
+import { checkDatabaseName, parseName, splitPath } from './names.ts';
 
 export interface StoredDocument {
   readonly name: string;
@@ -15,13 +16,10 @@ interface Version {
   readonly document: StoredDocument | undefined;
 }
 
-/** A document's versions, the oldest first. */
-type History = Version[];
-
 /** Changed documents by their paths; deleted ones are `undefined`. */
 export type Changes = ReadonlyMap<string, StoredDocument | undefined>;
 
-/** Replaced versions are readable for this long, which bounds transactions and read times. */
+/** Replaced versions are kept for this long, which bounds transactions. */
 export const HISTORY_MICROS = 60_000_000;
 
 /** All databases of all projects, in memory. */
@@ -30,9 +28,8 @@ export class Store {
 
   /** @param name `projects/P/databases/D`; a database comes into being when it is first named. */
   database(name: string): Database {
-    const known = this.#databases.get(name);
-    if (known) return known;
-    const database = new Database(name);
+    checkDatabaseName(name);
+    const database = this.#databases.get(name) ?? new Database(name);
     this.#databases.set(name, database);
     return database;
   }
@@ -40,9 +37,9 @@ export class Store {
 
 export class Database {
   readonly name: string;
-  /** Histories by the id of the document, by the path of the collection. */
-  readonly #collections = new Map<string, Map<string, History>>();
-  readonly #listeners = new Set<(changes: Changes) => void>();
+  /** Versions, the oldest first, by the id of the document, by the path of the collection. */
+  readonly #collections = new Map<string, Map<string, Version[]>>();
+  readonly #listeners = new Set<() => void>();
   #lastMicros = 0;
 
   constructor(name: string) {
@@ -55,50 +52,55 @@ export class Database {
     return this.#lastMicros;
   }
 
-  get(path: string, atMicros: number): StoredDocument | undefined {
-    return versionAt(this.#history(path), atMicros);
+  /** @throws RpcError INVALID_ARGUMENT for a name that is not of a document of this database. */
+  pathOf(name: string): string {
+    const { database, path } = parseName(name);
+    if (path === '') throw invalid(`Document name "${name}" lacks "/" at index ${name.length}.`);
+    if (database !== this.name) throw invalid(`Document name "${name}" is not in the database ${this.name}.`);
+    return path;
   }
 
-  isChangedSince(path: string, micros: number): boolean {
-    return (this.#history(path)?.at(-1)?.micros ?? 0) > micros;
+  get(path: string, atMicros = Infinity): StoredDocument | undefined {
+    return versionAt(this.#versions(path), atMicros);
   }
 
   collectionPaths(): readonly string[] {
     return [...this.#collections.keys()];
   }
 
-  documents(collection: string, atMicros: number): readonly StoredDocument[] {
-    const histories = this.#collections.get(collection)?.values() ?? [];
-    return [...histories].flatMap((history) => versionAt(history, atMicros) ?? []);
+  documents(collection: string, atMicros = Infinity): readonly StoredDocument[] {
+    const documents = this.#collections.get(collection)?.values() ?? [];
+    return [...documents].flatMap((versions) => versionAt(versions, atMicros) ?? []);
   }
 
   /** Applies all changes at once. */
   apply(changes: Changes, micros: number): void {
-    for (const [path, document] of changes) this.#append(path, { micros, document });
-    for (const listener of this.#listeners) listener(changes);
+    for (const [path, document] of changes) {
+      const [collection, id] = splitPath(path);
+      const recent = this.#versions(path).filter((_, index, all) => !isExpired(all[index + 1], micros));
+      const documents = this.#collections.get(collection) ?? new Map<string, Version[]>();
+      this.#collections.set(collection, documents.set(id, [...recent, { micros, document }]));
+    }
+    for (const listener of this.#listeners) listener();
   }
 
   /** @returns a function that ends the subscription. */
-  subscribe(listener: (changes: Changes) => void): () => void {
+  subscribe(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  #history(path: string): History | undefined {
+  #versions(path: string): readonly Version[] {
     const [collection, id] = splitPath(path);
-    return this.#collections.get(collection)?.get(id);
-  }
-
-  #append(path: string, version: Version): void {
-    const [collection, id] = splitPath(path);
-    const histories = this.#collections.get(collection) ?? new Map<string, History>();
-    const history = histories.get(id) ?? [];
-    this.#collections.set(collection, histories.set(id, history));
-    history.push(version);
-    while ((history[1]?.micros ?? Infinity) <= version.micros - HISTORY_MICROS) history.shift();
+    return this.#collections.get(collection)?.get(id) ?? [];
   }
 }
 
-function versionAt(history: History | undefined, micros: number): StoredDocument | undefined {
-  return history?.findLast((version) => version.micros <= micros)?.document;
+/** A version is not read any more when the next one is older than the history. */
+function isExpired(next: Version | undefined, micros: number): boolean {
+  return next !== undefined && next.micros <= micros - HISTORY_MICROS;
+}
+
+function versionAt(versions: readonly Version[], micros: number): StoredDocument | undefined {
+  return versions.findLast((version) => version.micros <= micros)?.document;
 }

@@ -1,7 +1,7 @@
 import type { ProtoTimestamp } from './messages.ts';
 
 /** Converts to microseconds since 1970, Firestore's precision. Exact until the year 2255. */
-export function toMicros({ seconds = 0, nanos = 0 }: ProtoTimestamp): number {
+export function toMicros({ seconds, nanos }: ProtoTimestamp): number {
   return Number(seconds) * 1_000_000 + Math.floor(nanos / 1_000);
 }
 

@@ -1,57 +1,82 @@
-import type { Fields, ProtoTimestamp, Value } from './messages.ts';
+import { invalid } from '../rpc.ts';
+import type { Contents, Fields, Value } from './messages.ts';
+import { nameSize } from './names.ts';
 
-/** The order of types: https://firebase.google.com/docs/firestore/manage-data/data-types#value_type_ordering. */
-const RANKS: Readonly<Record<Value['valueType'], number>> = {
-  nullValue: 0,
-  booleanValue: 1,
-  integerValue: 2,
-  doubleValue: 2,
-  timestampValue: 3,
-  stringValue: 4,
-  bytesValue: 5,
-  referenceValue: 6,
-  geoPointValue: 7,
-  arrayValue: 8,
-  mapValue: 9,
+/** How values of a type are ordered, and their size in bytes. */
+interface ValueType<Content> {
+  /** Types are ordered by their rank; integers and doubles are ordered together. */
+  readonly rank: number;
+  readonly compare: (a: Content, b: Content) => number;
+  readonly size: (content: Content) => number;
+}
+
+/**
+ * https://firebase.google.com/docs/firestore/manage-data/data-types#value_type_ordering and
+ * https://firebase.google.com/docs/firestore/storage-size.
+ */
+const TYPES: { readonly [Type in keyof Contents]: ValueType<Contents[Type]> } = {
+  nullValue: { rank: 0, compare: () => 0, size: () => 1 },
+  booleanValue: { rank: 1, compare: (a, b) => Number(a) - Number(b), size: () => 1 },
+  integerValue: { rank: 2, compare: compareNumbers, size: () => 8 },
+  doubleValue: { rank: 2, compare: compareNumbers, size: () => 8 },
+  timestampValue: {
+    rank: 3,
+    compare: (a, b) => Number(a.seconds) - Number(b.seconds) || a.nanos - b.nanos,
+    size: () => 8,
+  },
+  stringValue: { rank: 4, compare: compareStrings, size: (text) => Buffer.byteLength(text) + 1 },
+  bytesValue: { rank: 5, compare: (a, b) => Buffer.compare(a, b), size: ({ length }) => length },
+  referenceValue: {
+    rank: 6,
+    compare: (a, b) => compareLists(a.split('/'), b.split('/'), compareStrings),
+    size: (name) => nameSize(name.replace(/^.*?\/documents\//, '')),
+  },
+  geoPointValue: {
+    rank: 7,
+    compare: (a, b) => a.latitude - b.latitude || a.longitude - b.longitude,
+    size: () => 16,
+  },
+  arrayValue: {
+    rank: 8,
+    compare: (a, b) => compareLists(a.values, b.values, compareValues),
+    size: ({ values }) => values.reduce((sum, value) => sum + sizeOf(value), 0),
+  },
+  mapValue: {
+    rank: 9,
+    compare: (a, b) => compareLists(entriesOf(a), entriesOf(b), compareEntries),
+    size: ({ fields }) => fieldsSize(fields),
+  },
 };
 
 export const isNull = (value: Value): boolean => value.valueType === 'nullValue';
-export const isNaN = (value: Value): boolean => Number.isNaN(numberOf(value));
-export const areComparable = (a: Value, b: Value): boolean => RANKS[a.valueType] === RANKS[b.valueType];
+export const isNaN = (value: Value): boolean => value.valueType === 'doubleValue' && Number.isNaN(value.doubleValue);
+export const areComparable = (a: Value, b: Value): boolean => typeOf(a).rank === typeOf(b).rank;
 /** Equality of queries and array transforms: the integer 1 equals the double 1. */
 export const areEqual = (a: Value, b: Value): boolean => compareValues(a, b) === 0;
 
 /** Compares as Firestore orders: negative, 0 or positive. */
 export function compareValues(a: Value, b: Value): number {
-  const ranks = RANKS[a.valueType] - RANKS[b.valueType];
-  if (ranks !== 0) return ranks;
-  if (a.valueType === 'booleanValue' && b.valueType === a.valueType) {
-    return Number(a.booleanValue) - Number(b.booleanValue);
-  }
-  if (a.valueType === 'timestampValue' && b.valueType === a.valueType) {
-    return compareTimestamps(a.timestampValue, b.timestampValue);
-  }
-  if (a.valueType === 'stringValue' && b.valueType === a.valueType) return compareStrings(a.stringValue, b.stringValue);
-  if (a.valueType === 'bytesValue' && b.valueType === a.valueType) return Buffer.compare(a.bytesValue, b.bytesValue);
-  if (a.valueType === 'referenceValue' && b.valueType === a.valueType) {
-    return comparePaths(a.referenceValue, b.referenceValue);
-  }
-  if (a.valueType === 'geoPointValue' && b.valueType === a.valueType) {
-    const { latitude = 0, longitude = 0 } = a.geoPointValue;
-    return latitude - (b.geoPointValue.latitude ?? 0) || longitude - (b.geoPointValue.longitude ?? 0);
-  }
-  if (a.valueType === 'arrayValue' && b.valueType === a.valueType) {
-    return compareLists(a.arrayValue.values, b.arrayValue.values, compareValues);
-  }
-  if (a.valueType === 'mapValue' && b.valueType === a.valueType) {
-    return compareLists(entriesOf(a.mapValue.fields), entriesOf(b.mapValue.fields), compareEntries);
-  }
-  return compareNumbers(numberOf(a), numberOf(b));
+  const [typeOfA, typeOfB] = [typeOf(a), typeOf(b)];
+  return typeOfA.rank - typeOfB.rank || typeOfA.compare(contentOf(a), contentOf(b));
 }
 
-/** Compares names of documents segment by segment. */
-function comparePaths(a: string, b: string): number {
-  return a === b ? 0 : compareLists(a.split('/'), b.split('/'), compareStrings);
+export function sizeOf(value: Value): number {
+  return typeOf(value).size(contentOf(value));
+}
+
+export function fieldsSize(fields: Fields): number {
+  return Object.entries(fields).reduce((sum, [name, value]) => sum + Buffer.byteLength(name) + 1 + sizeOf(value), 0);
+}
+
+/** @throws RpcError INVALID_ARGUMENT for a value in which nothing is set. */
+function typeOf(value: Value): ValueType<never> {
+  if (!Object.hasOwn(TYPES, value.valueType)) throw invalid('A value has no type.');
+  return TYPES[value.valueType];
+}
+
+/** The content that the value's own entry in `TYPES` expects. */
+function contentOf(value: Value): never {
+  return (value as Partial<Contents>)[value.valueType] as never;
 }
 
 /** Compares by UTF-8 bytes, which differs from JavaScript's order beyond the basic plane. */
@@ -59,24 +84,15 @@ function compareStrings(a: string, b: string): number {
   return a === b ? 0 : Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
-function compareTimestamps(a: ProtoTimestamp, b: ProtoTimestamp): number {
-  return Number(a.seconds ?? 0) - Number(b.seconds ?? 0) || (a.nanos ?? 0) - (b.nanos ?? 0);
-}
-
 /** JavaScript compares bigint with number exactly, so that large integers and doubles order without rounding. */
-function numberOf(value: Value): number | bigint {
-  if (value.valueType === 'integerValue') return BigInt(value.integerValue);
-  return value.valueType === 'doubleValue' ? value.doubleValue : 0;
-}
-
-function compareNumbers(a: number | bigint, b: number | bigint): number {
+function compareNumbers(a: string | number, b: string | number): number {
   if (Number.isNaN(a) || Number.isNaN(b)) return Number(Number.isNaN(b)) - Number(Number.isNaN(a));
-  return a < b ? -1 : Number(a > b);
+  const [left, right] = [a, b].map((number) => (typeof number === 'string' ? BigInt(number) : number));
+  return left === right || left === undefined || right === undefined ? 0 : left < right ? -1 : Number(left > right);
 }
 
 function compareLists<T>(a: readonly T[], b: readonly T[], compare: (a: T, b: T) => number): number {
-  for (const [index, item] of a.entries()) {
-    if (index >= b.length) return 1;
+  for (const [index, item] of a.slice(0, b.length).entries()) {
     const order = compare(item, b[index] as T);
     if (order !== 0) return order;
   }
@@ -85,7 +101,7 @@ function compareLists<T>(a: readonly T[], b: readonly T[], compare: (a: T, b: T)
 
 type Entry = readonly [key: string, value: Value];
 
-function entriesOf(fields: Fields): readonly Entry[] {
+function entriesOf({ fields }: Contents['mapValue']): readonly Entry[] {
   return Object.entries(fields).toSorted(([a], [b]) => compareStrings(a, b));
 }
 

@@ -1,12 +1,11 @@
-import { isoTime, timestamp } from './durations.ts';
-import { type RpcError, notFound } from './errors.ts';
-import { checkMessages } from './messages.ts';
-import { projectOf } from './names.ts';
+import type { RpcError } from '../rpc.ts';
+import { find, parseName } from './names.ts';
 import { PushEndpoint } from './push.ts';
 import { Queue } from './queue.ts';
 import type { Entry, Message, Store, Subscription } from './store.ts';
+import { fromMillis, isoTime } from './time.ts';
 
-/** A running server's part of the state: each subscription's queue and what pushes from it. */
+/** A running server's part of the state: each subscription's queue and the push endpoints. */
 export class Broker {
   readonly store: Store;
   readonly #queues = new Map<string, Queue>();
@@ -14,49 +13,36 @@ export class Broker {
 
   constructor(store: Store) {
     this.store = store;
-    for (const subscription of store.subscriptions.values()) this.open(subscription);
   }
 
-  /**
-   * Adds messages to every subscription of a topic whose filter they match.
-   *
-   * @returns the messages' ids.
-   * @throws {RpcError} NOT_FOUND, or INVALID_ARGUMENT for messages over the limits; then no message is published.
-   */
-  publish(topic: string, messages: readonly Message[]): string[] {
-    if (!this.store.topics.has(topic)) throw notFound(topic);
-    checkMessages(messages);
-    const publishTime = timestamp();
+  /** Starts the delivery of a stored state's messages. */
+  start(): void {
+    for (const subscription of this.store.subscriptions.values()) this.open(subscription);
+  }
+
+  /** Adds messages to every subscription of a topic whose filter they match, and returns their ids. */
+  publish(topic: string, messages: readonly Message[]): readonly string[] {
+    const publishTime = fromMillis(Date.now());
     const published = messages.map((message) => ({ ...message, messageId: this.store.nextMessageId(), publishTime }));
-    for (const { subscription, queue } of this.#subscribers(topic)) {
-      for (const message of published) {
-        if (subscription.filter(message.attributes ?? {})) queue.add({ message, failures: 0 });
-      }
+    for (const queue of this.#queues.values()) {
+      const { config, filter } = queue.subscription;
+      if (config.topic !== topic) continue;
+      for (const message of published) if (filter(message.attributes)) queue.add({ message, failures: 0 });
     }
     return published.map(({ messageId }) => messageId);
   }
 
-  /** @throws {RpcError} NOT_FOUND */
+  /** @throws RpcError NOT_FOUND */
   queue(name: string): Queue {
-    const queue = this.#queues.get(name);
-    if (!queue) throw notFound(name);
-    return queue;
+    return find(this.#queues, name);
   }
 
   open(subscription: Subscription): void {
+    const { name, config } = subscription;
     const queue = new Queue(subscription, (entry) => this.#deadLetter(entry, subscription));
-    this.#queues.set(subscription.name, queue);
-    this.connect(subscription);
-  }
-
-  /** Pushes to the subscription's endpoint, where it has one, and no longer to a former one. */
-  connect({ name, config }: Subscription): void {
-    const url = config.pushConfig?.pushEndpoint ?? '';
-    const current = this.#endpoints.get(name);
-    if (current?.url === url) return;
-    current?.stop();
-    this.#endpoints.delete(name);
-    if (url) this.#endpoints.set(name, new PushEndpoint(this.queue(name), url));
+    this.#queues.set(name, queue);
+    const url = config.pushConfig?.pushEndpoint;
+    if (url) this.#endpoints.set(name, new PushEndpoint(queue, url));
   }
 
   close(name: string, reason: RpcError): void {
@@ -70,21 +56,15 @@ export class Broker {
     for (const name of this.#queues.keys()) this.close(name, reason);
   }
 
-  *#subscribers(topic: string): Generator<{ subscription: Subscription; queue: Queue }> {
-    for (const queue of this.#queues.values()) {
-      if (queue.subscription.config.topic === topic) yield { subscription: queue.subscription, queue };
-    }
-  }
-
   /** Publishes a message to the dead-letter topic, with the attributes that the service adds. */
   #deadLetter({ message, failures }: Entry, { name, config }: Subscription): boolean {
     const topic = config.deadLetterPolicy?.deadLetterTopic ?? '';
     if (!this.store.topics.has(topic)) return false;
-    const [, project = ''] = projectOf(name).split('/');
+    const { project, id } = parseName(name);
     const attributes = {
       ...message.attributes,
       CloudPubSubDeadLetterSourceDeliveryCount: String(failures),
-      CloudPubSubDeadLetterSourceSubscription: name.split('/').at(-1) ?? '',
+      CloudPubSubDeadLetterSourceSubscription: id,
       CloudPubSubDeadLetterSourceSubscriptionProject: project,
       CloudPubSubDeadLetterSourceTopicPublishTime: isoTime(message.publishTime),
     };

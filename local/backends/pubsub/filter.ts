@@ -1,4 +1,4 @@
-import { invalidArgument } from './errors.ts';
+import { invalid } from '../rpc.ts';
 
 /** Decides by its attributes if a subscription receives a message. */
 export type Filter = (attributes: Readonly<Record<string, string>>) => boolean;
@@ -9,10 +9,10 @@ const MAX_BYTES = 256;
  * Compiles a subscription's filter, by the syntax of https://cloud.google.com/pubsub/docs/subscription-message-filter.
  *
  * @param text an empty one matches every message.
- * @throws {RpcError} INVALID_ARGUMENT, with the position where the syntax ends to be valid.
+ * @throws RpcError INVALID_ARGUMENT, with the position where the syntax ends to be valid.
  */
 export function parseFilter(text: string): Filter {
-  if (Buffer.byteLength(text) > MAX_BYTES) throw invalidArgument(`The filter is longer than ${MAX_BYTES} bytes.`);
+  if (Buffer.byteLength(text) > MAX_BYTES) throw invalid(`The filter is longer than ${MAX_BYTES} bytes.`);
   return text.trim() === '' ? () => true : new Parser(text).parse();
 }
 
@@ -33,59 +33,59 @@ class Parser {
   /** AND and OR have no precedence over each other: together they need parentheses. */
   #expression(): Filter {
     const first = this.#operand();
-    const operator = this.#take(/(AND|OR)(?![\w-])/y);
+    const operator = this.#take(/AND\b|OR\b/);
     if (operator === undefined) return first;
     const operands = [first];
+    const same = operator === 'AND' ? /AND\b/ : /OR\b/;
     do operands.push(this.#operand());
-    while (this.#take(operator === 'AND' ? /(AND)(?![\w-])/y : /(OR)(?![\w-])/y));
-    if (this.#take(/(AND|OR)(?![\w-])/y)) throw this.#error('parentheses, because the filter mixes AND and OR, as');
+    while (this.#take(same));
+    if (this.#take(/AND\b|OR\b/)) throw this.#error('parentheses, because the filter mixes AND and OR, as');
     return operator === 'AND'
       ? (attributes) => operands.every((operand) => operand(attributes))
       : (attributes) => operands.some((operand) => operand(attributes));
   }
 
   #operand(): Filter {
-    if (this.#take(/(NOT(?![\w-])|-)/y)) {
+    if (this.#take(/NOT\b|-/)) {
       const operand = this.#operand();
       return (attributes) => !operand(attributes);
     }
-    if (!this.#take(/(\()/y)) return this.#comparison();
+    if (!this.#take(/\(/)) return this.#comparison();
     const inner = this.#expression();
-    this.#require(/(\))/y, '")"');
+    this.#require(/\)/, '")"');
     return inner;
   }
 
   #comparison(): Filter {
-    if (this.#take(/(hasPrefix)\s*\(/y)) return this.#hasPrefix();
-    this.#require(/(attributes)(?![\w-])/y, 'attributes, hasPrefix, NOT or "("');
-    if (this.#take(/(:)/y)) {
+    if (this.#take(/hasPrefix\s*\(/)) return this.#hasPrefix();
+    this.#require(/attributes\b/, 'attributes, hasPrefix, NOT or "("');
+    if (this.#take(/:/)) {
       const key = this.#key();
       return (attributes) => Object.hasOwn(attributes, key);
     }
-    this.#require(/(\.)/y, '":" or "."');
+    this.#require(/\./, '":" or "."');
     const key = this.#key();
-    const operator = this.#require(/(!?=)/y, '"=" or "!="');
+    const operator = this.#require(/!?=/, '"=" or "!="');
     const value = this.#string();
     return (attributes) => (Object.hasOwn(attributes, key) && attributes[key] === value) === (operator === '=');
   }
 
   #hasPrefix(): Filter {
-    this.#require(/(attributes)(?![\w-])/y, 'attributes');
-    this.#require(/(\.)/y, '"."');
+    this.#require(/attributes\s*\./, 'attributes and "."');
     const key = this.#key();
-    this.#require(/(,)/y, '","');
+    this.#require(/,/, '","');
     const prefix = this.#string();
-    this.#require(/(\))/y, '")"');
+    this.#require(/\)/, '")"');
     return (attributes) => Object.hasOwn(attributes, key) && (attributes[key] ?? '').startsWith(prefix);
   }
 
   #key(): string {
-    return this.#take(/([\w-]+)/y) ?? this.#string();
+    return this.#take(/[\w-]+/) ?? this.#string();
   }
 
   #string(): string {
-    const literal = this.#require(/"((?:[^"\\]|\\[^])*)"/y, 'a string in double quotes');
-    return literal.replace(ESCAPE, (escape) => {
+    const literal = this.#require(/"(?:[^"\\]|\\[^])*"/, 'a string in double quotes');
+    return literal.slice(1, -1).replace(ESCAPE, (escape) => {
       const character = unescape(escape.slice(1));
       if (character === undefined) throw this.#error(`a known escape sequence instead of ${escape}`);
       return character;
@@ -98,22 +98,17 @@ class Parser {
     return found;
   }
 
-  /** Skips spaces and, where the pattern follows, the pattern. */
+  /** Takes the text that matches here, and the spaces around it. */
   #take(pattern: RegExp): string | undefined {
-    pattern.lastIndex = this.#skip(/\s*/y);
-    const match = pattern.exec(this.#text);
-    if (match) this.#position = this.#skip(/\s*/y, pattern.lastIndex);
+    const token = new RegExp(`\\s*(${pattern.source})\\s*`, 'y');
+    token.lastIndex = this.#position;
+    const match = token.exec(this.#text);
+    if (match) this.#position = token.lastIndex;
     return match?.[1];
   }
 
-  #skip(spaces: RegExp, from = this.#position): number {
-    spaces.lastIndex = from;
-    spaces.test(this.#text);
-    return spaces.lastIndex;
-  }
-
   #error(expected: string) {
-    return invalidArgument(`Invalid filter: expected ${expected} at character ${this.#position + 1}.`);
+    return invalid(`Invalid filter: expected ${expected} at character ${this.#position + 1}.`);
   }
 }
 

@@ -1,69 +1,54 @@
-import type { google } from '@google-cloud/pubsub-api/build/protos/protos.js';
-import type { UntypedServiceImplementation } from '@grpc/grpc-js';
+import { pageOf } from '../page.ts';
+import type { Method } from '../rpc.ts';
 import type { Broker } from './broker.ts';
-import { alreadyExists, notFound, unimplemented } from './errors.ts';
-import { checkName, projectOf } from './names.ts';
-import { page, unary } from './rpc.ts';
-import type { TopicConfig } from './store.ts';
+import { checkMessages } from './limits.ts';
+import { alreadyExists, checkName, find, listOf, type ListRequest } from './names.ts';
+import type { Message, TopicConfig } from './store.ts';
+import { checkSupported } from './subscriptionConfig.ts';
 
-type Empty = google.protobuf.IEmpty;
-
-/** Topics of subscriptions whose topic has been deleted, as the service names them. */
+/** The topic of subscriptions whose topic has been deleted, as the service names it. */
 const DELETED_TOPIC = '_deleted-topic_';
 
 /** Fields that a stand-in must not accept without doing what they say. */
 const UNSUPPORTED = ['schemaSettings', 'ingestionDataSourceSettings', 'messageTransforms', 'kmsKeyName'] as const;
 
+interface TopicRequest {
+  readonly topic: string;
+}
+
 /** Methods of google.pubsub.v1.Publisher. */
-export function publisherMethods(broker: Broker): UntypedServiceImplementation {
+export function publisherMethods(broker: Broker): Readonly<Record<string, Method>> {
   const { topics, subscriptions } = broker.store;
-  const find = (name: string): TopicConfig => {
-    const topic = topics.get(name);
-    if (!topic) throw notFound(name);
-    return topic;
-  };
+  const subscriptionsOf = (topic: string) => [...subscriptions.values()].filter(({ config }) => config.topic === topic);
   return {
-    createTopic: unary((given: TopicConfig): TopicConfig => {
-      const name = given.name ?? '';
-      checkName(name, 'topics');
-      for (const field of UNSUPPORTED) {
-        const value = given[field];
-        if (Array.isArray(value) ? value.length > 0 : value) throw unimplemented(`topics with ${field}`);
-      }
-      if (topics.has(name)) throw alreadyExists(name);
-      const topic: TopicConfig = { ...given, state: 'ACTIVE' };
-      topics.set(name, topic);
+    createTopic: (given: TopicConfig) => {
+      checkName(given.name, 'topics');
+      checkSupported('topics', given, UNSUPPORTED);
+      if (topics.has(given.name)) throw alreadyExists(given.name);
+      const topic = { ...given, state: 'ACTIVE' };
+      topics.set(given.name, topic);
       return topic;
-    }),
-
-    getTopic: unary(({ topic }: google.pubsub.v1.IGetTopicRequest): TopicConfig => find(topic ?? '')),
-
-    listTopics: unary((request: google.pubsub.v1.IListTopicsRequest): google.pubsub.v1.IListTopicsResponse => {
-      const found = [...topics.values()].filter(({ name }) => projectOf(name ?? '') === request.project);
-      const { items, nextPageToken } = page(found, request);
+    },
+    getTopic: ({ topic }: TopicRequest) => find(topics, topic),
+    listTopics: (request: ListRequest) => {
+      const { items, nextPageToken } = listOf(topics.values(), request);
       return { topics: items, nextPageToken };
-    }),
-
-    listTopicSubscriptions: unary(
-      (request: google.pubsub.v1.IListTopicSubscriptionsRequest): google.pubsub.v1.IListTopicSubscriptionsResponse => {
-        const topic = find(request.topic ?? '').name;
-        const found = [...subscriptions.values()].filter(({ config }) => config.topic === topic);
-        const { items, nextPageToken } = page(found, request);
-        return { subscriptions: items.map(({ name }) => name), nextPageToken };
-      },
-    ),
-
-    deleteTopic: unary(({ topic }: google.pubsub.v1.IDeleteTopicRequest): Empty => {
-      const { name } = find(topic ?? '');
-      topics.delete(name ?? '');
-      for (const subscription of subscriptions.values()) {
-        if (subscription.config.topic === name) subscription.config = { ...subscription.config, topic: DELETED_TOPIC };
+    },
+    listTopicSubscriptions: (request: ListRequest & TopicRequest) => {
+      const { items, nextPageToken } = pageOf(subscriptionsOf(find(topics, request.topic).name), request);
+      return { subscriptions: items.map(({ name }) => name), nextPageToken };
+    },
+    deleteTopic: ({ topic }: TopicRequest) => {
+      topics.delete(find(topics, topic).name);
+      for (const subscription of subscriptionsOf(topic)) {
+        subscription.config = { ...subscription.config, topic: DELETED_TOPIC };
       }
       return {};
-    }),
-
-    publish: unary(({ topic, messages }: google.pubsub.v1.IPublishRequest): google.pubsub.v1.IPublishResponse => ({
-      messageIds: broker.publish(topic ?? '', messages ?? []),
-    })),
+    },
+    publish: ({ topic, messages }: TopicRequest & { readonly messages: readonly Message[] }) => {
+      find(topics, topic);
+      checkMessages(messages);
+      return { messageIds: broker.publish(topic, messages) };
+    },
   };
 }

@@ -1,6 +1,7 @@
-import { isoTime } from './durations.ts';
-import type { Consumer, Lease, Queue } from './queue.ts';
+import type { Consumer, Lease } from './lease.ts';
+import type { Queue } from './queue.ts';
 import type { Message } from './store.ts';
+import { isoTime } from './time.ts';
 
 /** Requests to one endpoint at the same time. */
 const MAX_REQUESTS = 100;
@@ -51,7 +52,7 @@ export class PushEndpoint implements Consumer {
 
   async #post(lease: Lease): Promise<boolean> {
     const { name, config } = this.#queue.subscription;
-    const deadline = AbortSignal.timeout((config.ackDeadlineSeconds ?? 0) * 1_000);
+    const deadline = AbortSignal.timeout(config.ackDeadlineSeconds * 1_000);
     try {
       const response = await fetch(this.url, {
         method: 'POST',
@@ -76,8 +77,8 @@ function wrapped({ entry, deliveryAttempt }: Lease, subscription: string): objec
 function pushedMessage({ data, attributes, messageId, publishTime, orderingKey }: Message): object {
   const time = isoTime(publishTime);
   return {
-    ...(data?.length && { data: Buffer.from(data as Uint8Array).toString('base64') }),
-    ...(Object.keys(attributes ?? {}).length > 0 && { attributes }),
+    ...(data.length > 0 && { data: data.toString('base64') }),
+    ...(Object.keys(attributes).length > 0 && { attributes }),
     messageId,
     message_id: messageId,
     publishTime: time,

@@ -1,33 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { durationMillis } from './durations.ts';
-import type { RpcError } from './errors.ts';
-import { messageBytes } from './messages.ts';
+import type { RpcError } from '../rpc.ts';
+import type { Consumer, Demand, Lease } from './lease.ts';
+import { messageBytes } from './limits.ts';
 import type { Entry, Subscription } from './store.ts';
-
-/** One delivery of a message, until it is acknowledged, refused or not acknowledged in time. */
-export interface Lease {
-  readonly ackId: string;
-  readonly entry: Entry;
-  readonly bytes: number;
-  /** Counts from 1; 0 without a dead-letter policy. */
-  readonly deliveryAttempt: number;
-}
-
-/** A pull, a stream or a push endpoint that takes messages from a queue. */
-export interface Consumer {
-  /** Takes what it has room for. */
-  deliver(): void;
-  /** The subscription is deleted or has changed its kind. */
-  close(reason: RpcError): void;
-}
-
-export interface Demand {
-  readonly messages: number;
-  readonly bytes: number;
-  readonly deadlineSeconds?: number | undefined;
-  /** Called when the lease ends, however it ends. */
-  readonly onEnd?: (lease: Lease) => void;
-}
+import { toMillis } from './time.ts';
 
 interface Held extends Lease {
   readonly lane: Lane;
@@ -86,6 +62,15 @@ export class Queue {
     this.#consumers = this.#consumers.filter((each) => each !== consumer);
   }
 
+  /** Waits until messages are ready, or until the signal aborts. */
+  async ready(signal: AbortSignal): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const waiting: Consumer = { deliver: resolve, close: reject };
+    signal.addEventListener('abort', () => resolve(), { once: true });
+    this.attach(waiting);
+    await promise.finally(() => this.detach(waiting));
+  }
+
   /** Leases what is ready, at least one message however large. */
   take(demand: Demand): readonly Lease[] {
     const leases: Held[] = [];
@@ -120,15 +105,12 @@ export class Queue {
     else lease.timer = setTimeout(() => this.#fail(lease), seconds * 1_000);
   }
 
+  /** The subscription is deleted, or the server stops. */
   close(reason: RpcError): void {
     for (const { timer } of this.#leases.values()) clearTimeout(timer);
     for (const { delay } of this.#lanes.values()) clearTimeout(delay);
     this.#leases.clear();
     this.#ready.clear();
-    this.disconnect(reason);
-  }
-
-  disconnect(reason: RpcError): void {
     for (const consumer of this.#consumers) consumer.close(reason);
     this.#consumers = [];
   }
@@ -152,7 +134,7 @@ export class Queue {
   #lease(lane: Lane, entry: Entry, bytes: number, { deadlineSeconds, onEnd }: Demand): Held {
     const { ackDeadlineSeconds, deadLetterPolicy } = this.subscription.config;
     const ackId = `${this.#run}-${(this.#leaseCount += 1)}`;
-    const seconds = deadlineSeconds || ackDeadlineSeconds || 0;
+    const seconds = deadlineSeconds || ackDeadlineSeconds;
     const deliveryAttempt = deadLetterPolicy ? entry.failures + 1 : 0;
     const timer = setTimeout(() => this.#fail(lease), seconds * 1_000);
     const lease: Held = { ackId, entry, bytes, deliveryAttempt, lane, onEnd, timer };
@@ -243,7 +225,8 @@ function retryDelayMillis({ config }: Subscription, failures: number): number {
   const { retryPolicy, pushConfig } = config;
   if (!retryPolicy && !pushConfig?.pushEndpoint) return 0;
   const { minimum, maximum } = retryPolicy ? POLICY_BACKOFF : PUSH_BACKOFF;
-  const minimumMillis = durationMillis(retryPolicy?.minimumBackoff) ?? minimum * 1_000;
-  const maximumMillis = durationMillis(retryPolicy?.maximumBackoff) ?? maximum * 1_000;
+  const { minimumBackoff, maximumBackoff } = retryPolicy ?? {};
+  const minimumMillis = minimumBackoff ? toMillis(minimumBackoff) : minimum * 1_000;
+  const maximumMillis = maximumBackoff ? toMillis(maximumBackoff) : maximum * 1_000;
   return Math.min(minimumMillis * 2 ** (failures - 1), maximumMillis);
 }

@@ -1,9 +1,31 @@
-import type { google } from '@google-cloud/pubsub-api/build/protos/protos.js';
 import type { Filter } from './filter.ts';
+import type { Duration, Timestamp } from './time.ts';
 
-export type Message = google.pubsub.v1.IPubsubMessage;
-export type TopicConfig = google.pubsub.v1.ITopic;
-export type SubscriptionConfig = google.pubsub.v1.ISubscription;
+/** The served part of google.pubsub.v1, as `loadServices` decodes it. */
+export interface Message {
+  readonly data: Buffer;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly messageId: string;
+  readonly publishTime: Timestamp | null;
+  readonly orderingKey: string;
+}
+
+export interface TopicConfig {
+  readonly name: string;
+  readonly [field: string]: unknown;
+}
+
+export interface SubscriptionConfig {
+  readonly name: string;
+  readonly topic: string;
+  readonly filter: string;
+  readonly ackDeadlineSeconds: number;
+  readonly enableMessageOrdering: boolean;
+  readonly pushConfig: { readonly pushEndpoint: string; readonly noWrapper?: object } | null;
+  readonly deadLetterPolicy: { readonly deadLetterTopic: string; readonly maxDeliveryAttempts: number } | null;
+  readonly retryPolicy: { readonly minimumBackoff: Duration | null; readonly maximumBackoff: Duration | null } | null;
+  readonly [field: string]: unknown;
+}
 
 /** A message that a subscription has not acknowledged. */
 export interface Entry {
@@ -20,11 +42,9 @@ export interface Subscription {
   readonly backlog: Set<Entry>;
 }
 
-/** The state that outlives a server, all projects together: a server that starts with it continues where the last one stopped. */
+/** The state that outlives a server, all projects together. Topics and subscriptions are found by their whole name. */
 export class Store {
-  /** By their whole name. */
   readonly topics = new Map<string, TopicConfig>();
-  /** By their whole name. */
   readonly subscriptions = new Map<string, Subscription>();
   /** Starts from the time, so that a new store does not repeat the ids of an earlier one. */
   #lastMessageId = Date.now() * 1_000;

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect as connectSocket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
-import { type DocumentSnapshot, FieldPath, Filter, Timestamp } from '@google-cloud/firestore';
+import { type DocumentSnapshot, FieldPath, Filter } from '@google-cloud/firestore';
 import { expect, onTestFinished, test } from 'vitest';
 import { startFirestore, Store } from '../../../../local/backends/firestore/index.ts';
 import { newestOf, NEWEST, QUERIES, queryOf } from '../../../../functions/store/queries.ts';
@@ -75,16 +75,6 @@ test('a restart keeps all documents with their versions, and a listener continue
   expect((await kept.get()).data()).toEqual({ n: 2 });
 });
 
-test('a read before the kept history is refused', async () => {
-  const { host } = await start();
-  const firestore = connect(host);
-  const read = firestore.runTransaction(async (transaction) => await transaction.get(firestore.doc('a/b')), {
-    readOnly: true,
-    readTime: new Timestamp(1, 0),
-  });
-  expect(await statusOf(read)).toBe('FAILED_PRECONDITION');
-});
-
 test('listens on the loopback interface only', async () => {
   const { port, host } = await start();
   expect(host).toBe(`127.0.0.1:${port}`);
@@ -105,31 +95,31 @@ test('a port in use is an error', async () => {
   await expect(startFirestore({ port })).rejects.toThrow(/EADDRINUSE/);
 });
 
-test.each([
-  [
-    'the method',
-    (raw: ReturnType<typeof connectRaw>) => raw.client.getDocument({ name: `${raw.documents}/a/b` }),
-    'GetDocument',
-  ],
-  [
-    'the write',
-    (raw: ReturnType<typeof connectRaw>) => commit(raw, { transform: { document: `${raw.documents}/a/b` } }),
-    'transform',
-  ],
-  [
-    'the value',
-    async (raw: ReturnType<typeof connectRaw>) => {
-      const vector = { mapValue: { fields: { __type__: { stringValue: '__vector__' } } } };
-      return await commit(raw, { update: { name: `${raw.documents}/a/b`, fields: { v: vector } } });
-    },
-    'vector',
-  ],
-])('names %s that it does not implement', async (_name, call, named) => {
+type Raw = ReturnType<typeof connectRaw>;
+
+test.each<[string, (raw: Raw) => Promise<unknown>, string]>([
+  ['method', ({ client, documents }) => client.getDocument({ name: `${documents}/a/b` }), 'Firestore/GetDocument'],
+  ['write', (raw) => commit(raw, { transform: { document: `${raw.documents}/a/b` } }), 'transform'],
+  ['vector', (raw) => commit(raw, updateOf(raw, { v: VECTOR })), 'vector values'],
+  ['transform', (raw) => commit(raw, { ...updateOf(raw), updateTransforms: [REMOVAL] }), 'removeAllFromArray of tags'],
+  ['past read', ({ client, database }) => begin(client, database), 'reads at a past time'],
+])('names the %s that it does not implement', async (_name, call, named) => {
   const { host } = await start();
   await expect(call(connectRaw(host))).rejects.toMatchObject({ code: 12, details: expect.stringContaining(named) });
 });
 
-async function commit({ client, database }: ReturnType<typeof connectRaw>, write: object): Promise<unknown> {
+const VECTOR = { mapValue: { fields: { __type__: { stringValue: '__vector__' } } } };
+const REMOVAL = { fieldPath: 'tags', removeAllFromArray: { values: [] } };
+
+function updateOf({ documents }: Raw, fields: object = {}): object {
+  return { update: { name: `${documents}/a/b`, fields } };
+}
+
+async function begin(client: Raw['client'], database: string): Promise<unknown> {
+  return await client.beginTransaction({ database, options: { readOnly: { readTime: { seconds: 1 } } } });
+}
+
+async function commit({ client, database }: Raw, write: object): Promise<unknown> {
   return await client.commit({ database, writes: [write] });
 }
 

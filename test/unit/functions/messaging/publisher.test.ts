@@ -4,7 +4,8 @@ import { afterEach, expect, test, vi } from 'vitest';
 import { PublisherClient } from '../../../../functions/messaging/publisherClient.ts';
 import { Publisher } from '../../../../functions/messaging/publisher.ts';
 import { Deadline } from '../../../../functions/runtime/deadline.ts';
-import { loadService, type LocalServer, serve } from '../../../../local/backends/grpc.ts';
+import { type LocalServer, serve } from '../../../../local/backends/grpc.ts';
+import { loadServices } from '../../../../local/backends/protos.ts';
 
 interface PublishRequest {
   readonly topic: string;
@@ -13,7 +14,8 @@ interface PublishRequest {
 
 type Answer = { readonly messageIds: readonly string[] } | { readonly code: status } | 'never';
 
-const PUBLISHER = loadService('@google-cloud/pubsub-api/build/protos/protos.json', 'google.pubsub.v1.Publisher');
+const PROTOS = '@google-cloud/pubsub-api/build/protos/protos.json';
+const [PUBLISHER = {}] = loadServices(PROTOS, 'google.pubsub.v1.Publisher');
 const accepted = ({ messages }: PublishRequest): Answer => ({ messageIds: messages.map((_, index) => `m${index}`) });
 const failing = (code: status) => (): Answer => ({ code });
 

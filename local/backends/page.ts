@@ -1,0 +1,18 @@
+const DEFAULT_PAGE_SIZE = 100;
+
+/** The part of a request that asks for one page of a list. */
+export interface PageRequest {
+  readonly pageSize: number;
+  /** The last name of the page before. */
+  readonly pageToken: string;
+}
+
+/** Returns one page of named items, in the order of their names. */
+export function pageOf<Item extends { readonly name: string }>(
+  items: readonly Item[],
+  { pageSize, pageToken }: PageRequest,
+): { readonly items: readonly Item[]; readonly nextPageToken: string } {
+  const rest = items.filter(({ name }) => name > pageToken).toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  const page = rest.slice(0, pageSize || DEFAULT_PAGE_SIZE);
+  return { items: page, nextPageToken: page.length < rest.length ? (page.at(-1)?.name ?? '') : '' };
+}
