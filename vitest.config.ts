@@ -3,47 +3,35 @@ import { defineConfig } from 'vitest/config';
 /** The backends are started once for all tiers that need them; there, messages and records are held to their schemas. */
 const withBackends = { globalSetup: ['test/support/global-setup.ts'], setupFiles: ['test/support/setup.ts'] };
 
-/** One project for each tier, which is a folder of `test/`; tiers of one `groupOrder` run at the same time. */
+/** A tier of tests whose files run `maxWorkers` at a time; tiers of one `groupOrder` run at the same time. */
+const tier = (name: string, groupOrder: number, maxWorkers: number, folders = name) => ({
+  extends: true as const,
+  test: {
+    name,
+    include: [`test/${folders}/**/*.test.ts`],
+    ...(name !== 'unit' && withBackends),
+    maxWorkers,
+    sequence: { groupOrder },
+  },
+});
+
+/** Two cores serve more workers than two: most files wait half of their time, for a process, a deadline or a recovery. */
+const WORKERS = 5;
+
 export default defineConfig({
   test: {
+    // A worker that loads its modules anew for each file takes half of the unit tests' processor time.
+    isolate: false,
     testTimeout: 30_000,
     hookTimeout: 60_000,
     reporters: ['default', './test/support/skippedReporter.ts'],
     expect: { poll: { timeout: 10_000 } },
     projects: [
-      { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'], maxWorkers: 2 } },
-      {
-        extends: true,
-        test: {
-          name: 'contract',
-          include: ['test/{contract,protocol}/**/*.test.ts'],
-          ...withBackends,
-          maxWorkers: 2,
-          sequence: { groupOrder: 1 },
-        },
-      },
-      // These mostly wait for a deadline or a recovery.
-      {
-        extends: true,
-        test: {
-          name: 'faults',
-          include: ['test/faults/**/*.test.ts'],
-          ...withBackends,
-          maxWorkers: 3,
-          sequence: { groupOrder: 2 },
-        },
-      },
+      tier('unit', 0, WORKERS),
+      tier('faults', 1, WORKERS),
+      tier('contract', 1, WORKERS, '{contract,protocol,attacks}'),
       // These load a function with all that two cores give, or measure time.
-      {
-        extends: true,
-        test: {
-          name: 'load',
-          include: ['test/{attacks,load,prove}/**/*.test.ts'],
-          ...withBackends,
-          maxWorkers: 1,
-          sequence: { groupOrder: 3 },
-        },
-      },
+      tier('load', 2, 1, '{load,prove}'),
     ],
   },
 });

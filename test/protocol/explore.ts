@@ -57,32 +57,43 @@ function isAtItsEnd({ record, acknowledged }: World): boolean {
   return record?.state === 'published' && acknowledged[record.content];
 }
 
-/** Owners and versions matter only as far as they differ: worlds that are equal except for their numbers are one. */
+/**
+ * Owners and versions matter only as far as they differ, and the two instances are interchangeable: worlds that are equal
+ * except for these are one.
+ */
 function keyOf(world: World): string {
   const names = new Map<string, number>();
-  const short = (text: string) => {
-    if (!names.has(text)) names.set(text, names.size);
-    return names.get(text);
-  };
   const versions = new Map<number, number>();
   const record = (stored: World['record']) =>
-    stored && [
-      stored.state,
-      stored.content,
-      short(stored.owner),
-      stored.lease,
-      versions.get(stored.version) ?? versions.set(stored.version, versions.size).get(stored.version),
-    ];
-  const actors = Object.entries(world.actors).map(([name, { step, content, age, life, read, hasPublished }]) => [
-    step,
-    step === 'idle' ? 0 : content,
-    age,
-    step === 'idle' ? 0 : short(`${name}${life}`),
-    step === 'commit' || step === 'confirm' ? (record(read) ?? null) : 0,
-    hasPublished,
-  ]);
+    stored &&
+    `${stored.state}${stored.content}${numberIn(names, stored.owner)} ${stored.lease}v${numberIn(versions, stored.version)}`;
+  const { A, B, reconciler } = world.actors;
+  const instances = [
+    ['A', A],
+    ['B', B],
+  ] as const;
+  const rank = ([name, { step, content, age, life, hasPublished }]: (typeof instances)[number]) =>
+    `${step}${content}${age}${hasPublished}${world.record?.owner === `${name}${life}`}`;
+  const [first, second] = rank(instances[0]) > rank(instances[1]) ? instances.toReversed() : instances;
+  const stored = record(world.record);
+  const actors = [first, second, ['reconciler', reconciler] as const].map((each) => {
+    if (each === undefined) return '';
+    const [name, { step, content, age, life, read, hasPublished }] = each;
+    if (step === 'idle') return 'idle';
+    const known = step === 'commit' || step === 'confirm' ? record(read) : '';
+    return `${step}${content}${age}o${numberIn(names, `${name}${life}`)}${known}${hasPublished}`;
+  });
   const { messages, explained, acknowledged, copies, faults } = world;
-  return JSON.stringify([record(world.record), messages, explained, acknowledged, copies, faults, actors]);
+  const counts = [messages.same, messages.other, explained, copies.same, copies.other, copies.late, faults];
+  return `${stored}|${actors.join('|')}|${counts.join()}|${acknowledged.same}${acknowledged.other}`;
+}
+
+/** Returns the place at which a value was first asked for. */
+function numberIn<T>(seen: Map<T, number>, value: T): number {
+  const known = seen.get(value);
+  if (known !== undefined) return known;
+  seen.set(value, seen.size);
+  return seen.size - 1;
 }
 
 function wayTo(seen: ReadonlyMap<string, Seen>, key: string): readonly string[] {

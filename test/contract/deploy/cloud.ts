@@ -1,8 +1,5 @@
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server } from 'node:net';
-import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
 import type { GcloudCommand } from '../../support/gcloud.ts';
 import { type CloudService, deployService, describeService, type Flags, moveTraffic, pairsOf } from './cloudRun.ts';
 
@@ -18,10 +15,11 @@ const VERBS =
   /^(create|create-oidc|describe|delete|update|update-traffic|set-cleanup-policies|list|deploy|enable|resume|access|add|rm|version|print-access-token|list-files-for-upload|(get|add|remove)-iam-policy(-binding)?)$/;
 
 /**
- * A gcloud that forwards its words, each followed by a NUL, and its standard input. It uses bash alone, because a
+ * A gcloud that forwards its words, each followed by a NUL, and its standard input: a function of bash, because a
  * deployment calls it hundreds of times.
  */
-const GCLOUD = `#!/usr/bin/env bash
+const GCLOUD = `() { (
+set +eu
 exec 3<>"/dev/tcp/127.0.0.1/$GCLOUD_STAND_IN"
 printf '%s\\0' "$@" >&3
 printf '\\0' >&3
@@ -31,7 +29,7 @@ IFS= read -r -d '' answer <&3
 code=\${answer%%$'\\n'*}; output=\${answer#*$'\\n'}
 if [ "$code" = 0 ]; then printf '%s\\n' "$output"; else printf '%s\\n' "$output" >&2; fi
 exit "$code"
-`;
+) }`;
 
 const OK = (value: unknown = ''): Answer => ({
   exitCode: 0,
@@ -62,7 +60,6 @@ export class Cloud {
   builds = 0;
   readonly #secrets: Map<string, string[]>;
   readonly #server: Server;
-  readonly #bin = mkdtempSync(join(tmpdir(), 'gcloud-stand-in-'));
 
   private constructor(secrets: Map<string, string[]>) {
     this.#secrets = secrets;
@@ -76,8 +73,6 @@ export class Cloud {
         socket.end(`${exitCode}\n${output}\0`);
       });
     });
-    writeFileSync(join(this.#bin, 'gcloud'), GCLOUD);
-    chmodSync(join(this.#bin, 'gcloud'), 0o755);
   }
 
   /** @param secrets the versions of each secret by its whole name, which others may show as well. */
@@ -87,11 +82,11 @@ export class Cloud {
     return cloud;
   }
 
-  /** With which a process finds this `gcloud` before any other. */
+  /** The variables that define this `gcloud` in bash. */
   get env(): NodeJS.ProcessEnv {
     const { port } = this.#server.address() as AddressInfo;
-    const path = `${this.#bin}${delimiter}${process.env['PATH']}`;
-    return { PATH: path, HOME: process.env['HOME'], GCLOUD_STAND_IN: String(port) };
+    const { PATH, HOME } = process.env;
+    return { PATH, HOME, 'BASH_FUNC_gcloud%%': GCLOUD, GCLOUD_STAND_IN: String(port) };
   }
 
   /** Commands since the last call that change something. */
@@ -106,7 +101,6 @@ export class Cloud {
 
   async close(): Promise<void> {
     this.#server.close();
-    rmSync(this.#bin, { recursive: true });
   }
 
   #answer(command: GcloudCommand): Answer {
