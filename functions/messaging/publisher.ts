@@ -1,8 +1,10 @@
 import { grpc } from 'google-gax';
+import { encodePublishRequest, type EncodedMessage } from '../model/encodedMessage.ts';
 import type { Message } from '../model/message.ts';
 import { CHANNEL_OPTIONS } from '../runtime/grpcChannel.ts';
 import type { Deadline } from '../runtime/deadline.ts';
 import { PublisherClient } from './publisherClient.ts';
+import { publishEncoded } from './publishEncoded.ts';
 import { coalesce } from '../runtime/coalesce.ts';
 
 export interface PublisherOptions<Topic extends string> {
@@ -51,9 +53,14 @@ export class Publisher<Topic extends string> {
    *
    * @throws {ServiceError} `PUBLISH_UNAVAILABLE`; they may have been accepted nevertheless.
    */
-  async publishAll(topic: Topic, messages: readonly Message[], deadline: Deadline): Promise<readonly string[]> {
-    const publishing = this.#publish(this.#options.topics[topic], messages, deadline.remainingMillis);
-    return await deadline.wait(publishing, ...NOT_ACCEPTED);
+  async publishAll(topic: Topic, messages: readonly EncodedMessage[], deadline: Deadline): Promise<readonly string[]> {
+    return await deadline.wait(this.#publishEncoded(this.#options.topics[topic], messages, deadline), ...NOT_ACCEPTED);
+  }
+
+  /** Prepares the first call: reads the service's definition and signs in. */
+  async connect(): Promise<void> {
+    const { client } = await this.#connection();
+    await client.initialize();
   }
 
   /** A shared call ends at the earliest deadline of its messages. */
@@ -69,16 +76,24 @@ export class Publisher<Topic extends string> {
   }
 
   async #publish(topicId: string, messages: readonly Message[], millis: number): Promise<readonly string[]> {
+    const { client, projectId } = await this.#connection();
+    const topic = `projects/${projectId}/topics/${topicId}`;
+    const [response] = await client.publish({ topic, messages: [...messages] }, callOptions(millis));
+    return withIds(messages, response.messageIds ?? []);
+  }
+
+  async #publishEncoded(topicId: string, messages: readonly EncodedMessage[], deadline: Deadline) {
+    const { client, projectId } = await this.#connection();
+    const request = encodePublishRequest(`projects/${projectId}/topics/${topicId}`, messages);
+    return withIds(messages, await publishEncoded(await client.initialize(), request, deadline));
+  }
+
+  async #connection() {
     this.#connected ??= this.#connect().catch((error: unknown) => {
       this.#connected = undefined;
       throw error;
     });
-    const { client, projectId } = await this.#connected;
-    const topic = `projects/${projectId}/topics/${topicId}`;
-    const [response] = await client.publish({ topic, messages: [...messages] }, callOptions(millis));
-    const messageIds = response.messageIds ?? [];
-    if (messageIds.length !== messages.length) throw new Error('Pub/Sub answered without an id for every message.');
-    return messageIds;
+    return await this.#connected;
   }
 
   /** The library finds the credentials, and the project where none is configured. */
@@ -91,6 +106,11 @@ export class Publisher<Topic extends string> {
     });
     return { client, projectId: projectId ?? (await client.getProjectId()) };
   }
+}
+
+function withIds(messages: readonly unknown[], messageIds: readonly string[]): readonly string[] {
+  if (messageIds.length !== messages.length) throw new Error('Pub/Sub answered without an id for every message.');
+  return messageIds;
 }
 
 function emulatorOptions(host: string) {

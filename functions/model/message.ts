@@ -79,12 +79,18 @@ export function sourceOf(jobName = ''): string {
 }
 
 /**
- * Returns CloudEvents' `id` of a message about a job, the same whenever it is published again: `<job name>/<part>`, with
- * the name's hash in its place where CloudEvents or Pub/Sub would not allow the id.
+ * Returns a function that returns CloudEvents' `id` of a message about a job, the same whenever it is published again:
+ * `<job name>/<part>`, with the name's hash in its place where CloudEvents or Pub/Sub would not allow the id.
+ *
+ * The name is checked once, because a job can have millions of results.
+ *
+ * @returns a function of the part, which is ASCII.
  */
-export function messageIdOf(jobName: string, part: string): string {
-  const id = `${jobName}/${part}`;
-  return isCloudEventText(id) ? id : `sha256~${sha256(jobName)}/${part}`;
+export function messageIds(jobName: string): (part: string) => string {
+  const prefix = `${jobName}/`;
+  const hashed = `sha256~${sha256(jobName)}/`;
+  const room = isCloudEventText(prefix) ? MAX_VALUE_BYTES - Buffer.byteLength(prefix) : -1;
+  return (part) => (part.length <= room ? prefix : hashed) + part;
 }
 
 /** Returns the ordering key of a job's messages, where the job's name can be one. */

@@ -1,7 +1,7 @@
 import { GeminiError } from '../gemini/errors.ts';
 import type { PushedMessage } from '../http/push.ts';
 import { canHaveOutput } from '../model/eventTypes.ts';
-import type { Message } from '../model/message.ts';
+import type { EncodedMessage } from '../model/encodedMessage.ts';
 import { missingResults, type Progress } from '../model/progress.ts';
 import { type FunctionCall, MAX_MESSAGE_BYTES, ResultMessages } from '../model/result.ts';
 import type { Log } from '../observability/log.ts';
@@ -18,11 +18,11 @@ import { Checkpoints } from './publishing/checkpoints.ts';
 import { placeResult } from './publishing/resultPlacement.ts';
 import { Tally } from './publishing/tally.ts';
 import { openOutput } from './sources/index.ts';
-import type { Output, SourcedResult, SourceItem } from './sources/source.ts';
+import type { Output, SourceItem } from './sources/source.ts';
 import type { VideoSources } from './sources/video.ts';
 
 interface Publisher {
-  publishAll(topic: 'results', messages: readonly Message[], deadline: Deadline): Promise<readonly string[]>;
+  publishAll(topic: 'results', messages: readonly EncodedMessage[], deadline: Deadline): Promise<readonly string[]>;
 }
 
 export interface Dependencies extends VideoSources {
@@ -122,7 +122,7 @@ class Attempt {
     if (!held) log.resultsClaimLost(this.#event.job.name);
   }
 
-  async #publishResults(items: AsyncIterable<SourceItem>): Promise<void> {
+  async #publishResults(items: AsyncIterable<readonly SourceItem[]>): Promise<void> {
     const tally = new Tally(this.#from);
     const batches = new BatchPublisher<Progress>({
       publish: async (messages, { order }) => {
@@ -131,23 +131,20 @@ class Attempt {
       },
       onPublished: async (progress) => await this.#checkpoints.reached(progress),
     });
-    for await (const item of items) {
+    for await (const some of items) {
       this.#signal.throwIfAborted();
-      if ('expected' in item) tally.expect(item.expected);
-      else await this.#publishResult(item, tally, batches);
+      for (const item of some) {
+        if ('expected' in item) tally.expect(item.expected);
+        else {
+          const placing = placeResult(item.result, this.#messages, this.#event.job.name, this.#dependencies.bucket);
+          const placed = placing instanceof Promise ? await placing : placing;
+          const adding = batches.add(placed.message, tally.add(item, placed.failed));
+          if (adding) await adding;
+        }
+      }
     }
     await batches.end();
     await this.#checkpoints.reached(tally.end());
-  }
-
-  async #publishResult(
-    { result, position, total, order }: SourcedResult,
-    tally: Tally,
-    batches: BatchPublisher<Progress>,
-  ): Promise<void> {
-    const placed = await placeResult(result, this.#messages, this.#event.job.name, this.#dependencies.bucket);
-    const { index, usage } = result;
-    await batches.add(placed, tally.add({ index, failed: placed.failed, usage, position, total, order }));
   }
 
   async #publishCompletion(): Promise<void> {
@@ -158,7 +155,7 @@ class Attempt {
   }
 
   /** Retries as long as the attempt has time: Pub/Sub would only deliver the event again. */
-  async #publish(messages: readonly Message[]): Promise<void> {
+  async #publish(messages: readonly EncodedMessage[]): Promise<void> {
     const { publisher } = this.#dependencies;
     await retrying(async () => await publisher.publishAll('results', messages, Deadline.inMillis(PUBLISH_MILLIS)), {
       transienceOf: transienceOfPublishing,
@@ -167,9 +164,9 @@ class Attempt {
   }
 
   /** Function calls are never placed in the bucket: an agent needs them in the message. */
-  #callsMessage(calls: readonly FunctionCall[], said: string): Message {
-    const { message, bytes } = this.#messages.actionRequired(calls, said);
-    if (bytes <= MAX_MESSAGE_BYTES) return message;
+  #callsMessage(calls: readonly FunctionCall[], said: string): EncodedMessage {
+    const message = this.#messages.actionRequired(calls, said);
+    if (message.length <= MAX_MESSAGE_BYTES) return message;
     const text = 'The function calls do not fit into a message of 10 MB. Read them from Gemini: interactions.get.';
     throw GeminiError.final('RESULT_TOO_LARGE', text);
   }

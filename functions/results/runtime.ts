@@ -14,10 +14,13 @@ export function connectResults(config: ResultsConfig): EventHandler {
   const { projectId, bucket, budgetMillis } = config;
   const log = new Log(projectId);
   const gemini = geminiByKey(config.gemini, log);
+  const firestore = connectFirestore(config);
+  const publisher = new Publisher(config);
+  void Promise.allSettled([publisher.connect(), firestore.doc('jobs/~').get()]);
   const dependencies = {
     bucket: bucket === undefined ? undefined : Bucket.open(bucket, projectId),
-    store: new JobResults(connectFirestore(config)),
-    publisher: new Publisher(config),
+    store: new JobResults(firestore),
+    publisher,
     log,
     budgetMillis,
     stopping,

@@ -1,5 +1,4 @@
-import type { Message } from '../../model/message.ts';
-import type { SizedMessage } from '../../model/result.ts';
+import type { EncodedMessage } from '../../model/encodedMessage.ts';
 
 /** Pub/Sub takes 1,000 messages and 10 MB in a request; fewer bytes keep the memory small. */
 const MAX_MESSAGES = 1_000;
@@ -7,7 +6,7 @@ const MAX_BYTES = 1_000_000;
 
 export interface BatchPublisherOptions<Mark> {
   /** Publishes messages in their order, the last of which has this mark, or throws. */
-  readonly publish: (messages: readonly Message[], mark: Mark) => Promise<void>;
+  readonly publish: (messages: readonly EncodedMessage[], mark: Mark) => Promise<void>;
   /** Called when all messages up to this mark are published; the next ones wait for it. */
   readonly onPublished: (mark: Mark) => Promise<void>;
 }
@@ -18,7 +17,7 @@ export interface BatchPublisherOptions<Mark> {
  */
 export class BatchPublisher<Mark> {
   readonly #options: BatchPublisherOptions<Mark>;
-  #gathered: Message[] = [];
+  #gathered: EncodedMessage[] = [];
   #bytes = 0;
   #mark: Mark | undefined;
   #sending: Promise<void> | undefined;
@@ -30,21 +29,30 @@ export class BatchPublisher<Mark> {
   }
 
   /**
-   * Adds a message, and waits until there is room for it.
+   * Adds a message.
    *
-   * @throws the error of `publish`, for this message or an earlier one.
+   * @returns a promise where there is no room for it yet: it must be awaited before the next message is added.
+   * @throws the error of `publish`, for an earlier message; so does the promise.
    */
-  async add({ message, bytes }: SizedMessage, mark: Mark): Promise<void> {
+  add(message: EncodedMessage, mark: Mark): Promise<void> | undefined {
     this.#requireHealth();
-    while (this.#gathered.length > 0 && (this.#gathered.length >= MAX_MESSAGES || this.#bytes + bytes > MAX_BYTES)) {
-      this.#room ??= Promise.withResolvers();
-      await this.#room.promise;
-      this.#requireHealth();
-    }
+    if (!this.#hasRoom(message)) return this.#addLater(message, mark);
     this.#gathered.push(message);
-    this.#bytes += bytes;
+    this.#bytes += message.length;
     this.#mark = mark;
     this.#sending ??= this.#send();
+    return undefined;
+  }
+
+  async #addLater(message: EncodedMessage, mark: Mark): Promise<void> {
+    this.#room ??= Promise.withResolvers();
+    await this.#room.promise;
+    await this.add(message, mark);
+  }
+
+  #hasRoom(message: EncodedMessage): boolean {
+    const { length } = this.#gathered;
+    return length === 0 || (length < MAX_MESSAGES && this.#bytes + message.length <= MAX_BYTES);
   }
 
   /** Waits until every message is published. */
