@@ -1,5 +1,5 @@
 import { grpc } from 'google-gax';
-import { encodePublishRequest, type EncodedMessage } from '../model/encodedMessage.ts';
+import type { PublishRequest } from '../model/publishRequest.ts';
 import type { Message } from '../model/message.ts';
 import { CHANNEL_OPTIONS } from '../runtime/grpcChannel.ts';
 import type { Deadline } from '../runtime/deadline.ts';
@@ -17,6 +17,13 @@ export interface PublisherOptions<Topic extends string> {
 
 const NOT_ACCEPTED = ['PUBLISH_UNAVAILABLE', 'Pub/Sub did not accept the message in time. Send it again.'] as const;
 
+interface Connection {
+  readonly client: PublisherClient;
+  /** The client's gRPC stub. */
+  readonly stub: object;
+  readonly projectId: string;
+}
+
 interface Single {
   readonly message: Message;
   readonly deadline: Deadline;
@@ -32,7 +39,7 @@ export class Publisher<Topic extends string> {
   readonly #options: PublisherOptions<Topic>;
   /** By the id of the topic. */
   readonly #singles = new Map<string, (single: Single) => Promise<string>>();
-  #connected: Promise<{ client: PublisherClient; projectId: string }> | undefined;
+  #connected: Promise<Connection> | undefined;
 
   constructor(options: PublisherOptions<Topic>) {
     this.#options = options;
@@ -53,14 +60,13 @@ export class Publisher<Topic extends string> {
    *
    * @throws {ServiceError} `PUBLISH_UNAVAILABLE`; they may have been accepted nevertheless.
    */
-  async publishAll(topic: Topic, messages: readonly EncodedMessage[], deadline: Deadline): Promise<readonly string[]> {
-    return await deadline.wait(this.#publishEncoded(this.#options.topics[topic], messages, deadline), ...NOT_ACCEPTED);
+  async publishAll(topic: Topic, request: PublishRequest, deadline: Deadline): Promise<readonly string[]> {
+    return await deadline.wait(this.#publishEncoded(this.#options.topics[topic], request, deadline), ...NOT_ACCEPTED);
   }
 
-  /** Prepares the first call: reads the service's definition and signs in. */
+  /** Prepares the first call: loads the service's definition and finds the credentials. */
   async connect(): Promise<void> {
-    const { client } = await this.#connection();
-    await client.initialize();
+    await this.#connection();
   }
 
   /** A shared call ends at the earliest deadline of its messages. */
@@ -79,16 +85,16 @@ export class Publisher<Topic extends string> {
     const { client, projectId } = await this.#connection();
     const topic = `projects/${projectId}/topics/${topicId}`;
     const [response] = await client.publish({ topic, messages: [...messages] }, callOptions(millis));
-    return withIds(messages, response.messageIds ?? []);
+    return withIds(messages.length, response.messageIds ?? []);
   }
 
-  async #publishEncoded(topicId: string, messages: readonly EncodedMessage[], deadline: Deadline) {
-    const { client, projectId } = await this.#connection();
-    const request = encodePublishRequest(`projects/${projectId}/topics/${topicId}`, messages);
-    return withIds(messages, await publishEncoded(await client.initialize(), request, deadline));
+  async #publishEncoded(topicId: string, request: PublishRequest, deadline: Deadline) {
+    const { stub, projectId } = await this.#connection();
+    const bytes = request.to(`projects/${projectId}/topics/${topicId}`);
+    return withIds(request.count, await publishEncoded(stub, bytes, deadline));
   }
 
-  async #connection() {
+  async #connection(): Promise<Connection> {
     this.#connected ??= this.#connect().catch((error: unknown) => {
       this.#connected = undefined;
       throw error;
@@ -97,19 +103,20 @@ export class Publisher<Topic extends string> {
   }
 
   /** The library finds the credentials, and the project where none is configured. */
-  async #connect(): Promise<{ client: PublisherClient; projectId: string }> {
+  async #connect(): Promise<Connection> {
     const { projectId, pubsubEmulator } = this.#options;
     const client = new PublisherClient({
       ...CHANNEL_OPTIONS,
       ...(projectId === undefined ? {} : { projectId }),
       ...(pubsubEmulator === undefined ? {} : emulatorOptions(pubsubEmulator)),
     });
-    return { client, projectId: projectId ?? (await client.getProjectId()) };
+    // A client whose initialization has failed fails for good, so it is made anew at the next call.
+    return { client, stub: await client.initialize(), projectId: projectId ?? (await client.getProjectId()) };
   }
 }
 
-function withIds(messages: readonly unknown[], messageIds: readonly string[]): readonly string[] {
-  if (messageIds.length !== messages.length) throw new Error('Pub/Sub answered without an id for every message.');
+function withIds(count: number, messageIds: readonly string[]): readonly string[] {
+  if (messageIds.length !== count) throw new Error('Pub/Sub answered without an id for every message.');
   return messageIds;
 }
 

@@ -1,6 +1,6 @@
 import type { JobKind } from './jobName.ts';
 import type { JsonObject } from './json.ts';
-import { CommonFields, type EncodedMessage } from './encodedMessage.ts';
+import { CommonFields, EncodableMessage } from './publishRequest.ts';
 import { type Attribute, type Message, messageIds, orderingBy, sourceOf, withinLimits } from './message.ts';
 import { missingResults, type Progress } from './progress.ts';
 import type { TokenUsage } from './tokenUsage.ts';
@@ -91,31 +91,35 @@ export class ResultMessages {
     this.#ofResults = this.#commonOf('job.result');
   }
 
-  result(result: JobResult): EncodedMessage {
+  result(result: JobResult): EncodableMessage {
     const { key, status } = result;
     const index = String(result.index);
     const own = { 'ce-id': this.#idOf(index), result_index: index, result_status: status, ...keyAttribute(key) };
-    return this.#ofResults.encode(own, [Buffer.from(this.#head + index), ...contentsOf(result, true), END]);
+    return new EncodableMessage(this.#ofResults, own, [
+      Buffer.from(this.#head + index),
+      ...contentsOf(result, true),
+      END,
+    ]);
   }
 
   /** @param text all text of the interaction, in order. */
-  actionRequired(calls: readonly FunctionCall[], text: string): EncodedMessage {
+  actionRequired(calls: readonly FunctionCall[], text: string): EncodableMessage {
     return this.#announcement('job.action_required', { calls, ...(text === '' ? {} : { text }) });
   }
 
-  completed(progress: Progress): EncodedMessage {
+  completed(progress: Progress): EncodableMessage {
     const { published: total, failed: error, expected, usage } = progress;
     const counts = { total, ok: total - error, error, expected, missing: missingResults(progress), usage };
     return this.#announcement('job.results.completed', counts);
   }
 
-  failed(error: { readonly code: string; readonly message: string }): EncodedMessage {
+  failed(error: { readonly code: string; readonly message: string }): EncodableMessage {
     return this.#announcement('job.results.failed', { error });
   }
 
-  #announcement(type: string, fields: JsonObject): EncodedMessage {
+  #announcement(type: string, fields: JsonObject): EncodableMessage {
     const data = Buffer.from(JSON.stringify({ jobId: this.#name, ...fields }));
-    return this.#commonOf(type).encode({ 'ce-id': this.#idOf(type) }, [data]);
+    return new EncodableMessage(this.#commonOf(type), { 'ce-id': this.#idOf(type) }, [data]);
   }
 
   #commonOf(type: string): CommonFields {

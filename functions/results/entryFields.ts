@@ -40,10 +40,7 @@ const PATTERNS = compilePatterns(['*', 'metadata.key', 'response.usageMetadata']
  * @param known names of members that are found among any number of others.
  * @returns `undefined` where the bytes are no JSON object.
  */
-export async function readEntryFields(
-  json: Buffer,
-  known: ReadonlySet<string>,
-): Promise<EntryFields | undefined> {
+export async function readEntryFields(json: Buffer, known: ReadonlySet<string>): Promise<EntryFields | undefined> {
   if (!isUtf8(json)) return undefined;
   const fields = new Map<string, EntryField>();
   let [inMember, metadataKey, usageMetadata]: (Buffer | undefined)[] = [];

@@ -1,7 +1,7 @@
 import { GeminiError } from '../gemini/errors.ts';
 import type { PushedMessage } from '../http/push.ts';
 import { canHaveOutput } from '../model/eventTypes.ts';
-import type { EncodedMessage } from '../model/encodedMessage.ts';
+import { type EncodableMessage, PublishRequest } from '../model/publishRequest.ts';
 import { missingResults, type Progress } from '../model/progress.ts';
 import { type FunctionCall, MAX_MESSAGE_BYTES, ResultMessages } from '../model/result.ts';
 import type { Log } from '../observability/log.ts';
@@ -22,7 +22,7 @@ import type { Output, SourceItem } from './sources/source.ts';
 import type { VideoSources } from './sources/video.ts';
 
 interface Publisher {
-  publishAll(topic: 'results', messages: readonly EncodedMessage[], deadline: Deadline): Promise<readonly string[]>;
+  publishAll(topic: 'results', request: PublishRequest, deadline: Deadline): Promise<readonly string[]>;
 }
 
 export interface Dependencies extends VideoSources {
@@ -115,7 +115,7 @@ class Attempt {
       await this.#publishResults(output.results);
       await this.#publishCompletion();
     }
-    if (output.kind === 'calls') await this.#publish([this.#callsMessage(output.calls, output.text)]);
+    if (output.kind === 'calls') await this.#publish(PublishRequest.of(this.#callsMessage(output.calls, output.text)));
     await this.#checkpoints.stop();
     const { store, log } = this.#dependencies;
     const held = await store.complete(this.#claim, this.#checkpoints.latest, Deadline.inMillis(STORE_MILLIS));
@@ -125,9 +125,9 @@ class Attempt {
   async #publishResults(items: AsyncIterable<readonly SourceItem[]>): Promise<void> {
     const tally = new Tally(this.#from);
     const batches = new BatchPublisher<Progress>({
-      publish: async (messages, { order }) => {
+      publish: async (request, { order }) => {
         if (order) await this.#checkpoints.recordOrder(order);
-        await this.#publish(messages);
+        await this.#publish(request);
       },
       onPublished: async (progress) => await this.#checkpoints.reached(progress),
     });
@@ -151,20 +151,20 @@ class Attempt {
     const progress = this.#checkpoints.latest;
     const missing = missingResults(progress);
     if (missing !== undefined) this.#dependencies.log.resultsMissing(this.#facts, progress, missing);
-    await this.#publish([this.#messages.completed(progress)]);
+    await this.#publish(PublishRequest.of(this.#messages.completed(progress)));
   }
 
   /** Retries as long as the attempt has time: Pub/Sub would only deliver the event again. */
-  async #publish(messages: readonly EncodedMessage[]): Promise<void> {
+  async #publish(request: PublishRequest): Promise<void> {
     const { publisher } = this.#dependencies;
-    await retrying(async () => await publisher.publishAll('results', messages, Deadline.inMillis(PUBLISH_MILLIS)), {
+    await retrying(async () => await publisher.publishAll('results', request, Deadline.inMillis(PUBLISH_MILLIS)), {
       transienceOf: transienceOfPublishing,
       signal: this.#signal,
     });
   }
 
   /** Function calls are never placed in the bucket: an agent needs them in the message. */
-  #callsMessage(calls: readonly FunctionCall[], said: string): EncodedMessage {
+  #callsMessage(calls: readonly FunctionCall[], said: string): EncodableMessage {
     const message = this.#messages.actionRequired(calls, said);
     if (message.length <= MAX_MESSAGE_BYTES) return message;
     const text = 'The function calls do not fit into a message of 10 MB. Read them from Gemini: interactions.get.';
@@ -205,7 +205,11 @@ class Attempt {
 
   async #fail(error: CodedError): Promise<void> {
     const { publisher, store } = this.#dependencies;
-    await publisher.publishAll('results', [this.#messages.failed(error)], Deadline.inMillis(PUBLISH_MILLIS));
+    await publisher.publishAll(
+      'results',
+      PublishRequest.of(this.#messages.failed(error)),
+      Deadline.inMillis(PUBLISH_MILLIS),
+    );
     await store.fail(this.#claim, this.#checkpoints.latest, error, Deadline.inMillis(STORE_MILLIS));
   }
 }

@@ -14,17 +14,18 @@ export function connectResults(config: ResultsConfig): EventHandler {
   const { projectId, bucket, budgetMillis } = config;
   const log = new Log(projectId);
   const gemini = geminiByKey(config.gemini, log);
-  const firestore = connectFirestore(config);
+  const store = new JobResults(connectFirestore(config));
   const publisher = new Publisher(config);
-  void Promise.allSettled([publisher.connect(), firestore.doc('jobs/~').get()]);
   const dependencies = {
     bucket: bucket === undefined ? undefined : Bucket.open(bucket, projectId),
-    store: new JobResults(firestore),
+    store,
     publisher,
     log,
     budgetMillis,
     stopping,
   };
+  // A failure shows itself at the first event, whose calls connect again.
+  void Promise.allSettled([store.connect(), publisher.connect()]);
   return async (message) => {
     await fetchResults(message, { ...dependencies, ...(await gemini()) });
   };

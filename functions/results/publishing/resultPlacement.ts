@@ -1,17 +1,12 @@
-import type { EncodedMessage } from '../../model/encodedMessage.ts';
+import type { EncodableMessage } from '../../model/publishRequest.ts';
 import { jobDocumentId } from '../../model/jobName.ts';
-import {
-  errorResult,
-  type JobResult,
-  MAX_MESSAGE_BYTES,
-  type ResultMessages,
-} from '../../model/result.ts';
+import { errorResult, type JobResult, MAX_MESSAGE_BYTES, type ResultMessages } from '../../model/result.ts';
 import { keyMember, splitResult } from '../entry.ts';
 import type { Bucket } from './bucket.ts';
 
 /** A result's message. */
 export interface PlacedResult {
-  readonly message: EncodedMessage;
+  readonly message: EncodableMessage;
   /** `true` where it counts as an error. */
   readonly failed: boolean;
 }
