@@ -7,7 +7,7 @@ const MAX_BYTES = 1_000_000;
 /** Holds a full request with its topic. */
 const MAX_CAPACITY = 1_048_576;
 
-export interface BatchPublisherOptions<Mark> {
+interface BatchPublisherOptions<Mark> {
   /** Publishes messages in their order, the last of which has this mark, or throws. */
   readonly publish: (request: PublishRequest, mark: Mark) => Promise<void>;
   /** Called when all messages up to this mark are published; the next ones wait for it. */

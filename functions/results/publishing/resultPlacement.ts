@@ -5,7 +5,7 @@ import { keyMember, splitResult } from '../entry.ts';
 import type { Bucket } from './bucket.ts';
 
 /** A result's message. */
-export interface PlacedResult {
+interface PlacedResult {
   readonly message: EncodableMessage;
   /** `true` where it counts as an error. */
   readonly failed: boolean;
