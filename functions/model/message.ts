@@ -113,9 +113,14 @@ function isRounded(value: unknown): boolean {
 export function withinLimits(attributes: readonly Attribute[], reserved = 0): Record<string, string> {
   const fitting = attributes.filter(
     (attribute): attribute is readonly [string, string] =>
-      attribute[1] !== undefined && fits(attribute[0], MAX_KEY_BYTES) && fits(attribute[1], MAX_VALUE_BYTES),
+      attribute[1] !== undefined && fits(attribute[0], MAX_KEY_BYTES) && fitsAttribute(attribute[1]),
   );
   return Object.fromEntries(fitting.slice(0, MAX_ATTRIBUTES - reserved));
+}
+
+/** Returns `true` where Pub/Sub accepts the text as an attribute's value. */
+export function fitsAttribute(value: string): boolean {
+  return fits(value, MAX_VALUE_BYTES);
 }
 
 /** Returns `true` for a CloudEvents string, which has no control or non-characters, within Pub/Sub's limit. */

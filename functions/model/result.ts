@@ -1,7 +1,15 @@
 import type { JobKind } from './jobName.ts';
 import type { JsonObject } from './json.ts';
 import { CommonFields, EncodableMessage } from './publishRequest.ts';
-import { type Attribute, type Message, messageIds, orderingBy, sourceOf, withinLimits } from './message.ts';
+import {
+  type Attribute,
+  fitsAttribute,
+  type Message,
+  messageIds,
+  orderingBy,
+  sourceOf,
+  withinLimits,
+} from './message.ts';
 import { missingResults, type Progress } from './progress.ts';
 import type { TokenUsage } from './tokenUsage.ts';
 
@@ -92,14 +100,15 @@ export class ResultMessages {
   }
 
   result(result: JobResult): EncodableMessage {
-    const { key, status } = result;
     const index = String(result.index);
-    const own = { 'ce-id': this.#idOf(index), result_index: index, result_status: status, ...keyAttribute(key) };
-    return new EncodableMessage(this.#ofResults, own, [
-      Buffer.from(this.#head + index),
-      ...contentsOf(result, true),
-      END,
-    ]);
+    const own: Record<string, string> = {
+      'ce-id': this.#idOf(index),
+      result_index: index,
+      result_status: result.status,
+    };
+    const key = typeof result.key === 'string' ? result.key : keyText(result.key);
+    if (key !== undefined && key !== '' && fitsAttribute(key)) own['result_key'] = key;
+    return new EncodableMessage(this.#ofResults, own, [Buffer.from(this.#head + index), ...contentsOf(result), END]);
   }
 
   /** @param text all text of the interaction, in order. */
@@ -129,24 +138,22 @@ export class ResultMessages {
 
 /** Returns the members of a result's message, apart from `jobId` and `index`, as a JSON object. */
 export function resultJson(result: JobResult): Buffer {
-  return Buffer.concat([START, ...contentsOf(result, false), END]);
+  return Buffer.concat([START, ...contentsOf(result).slice(1), END]);
 }
 
-function contentsOf({ fields, members = [] }: JobResult, hasMore: boolean): readonly Buffer[] {
-  const own = Buffer.from(JSON.stringify(fields).slice(1, -1));
-  const all = own.length === 0 ? members : [own, ...members];
-  return all.flatMap((member, place) => (hasMore || place > 0 ? [SEPARATOR, member] : [member]));
-}
-
-function keyAttribute(key: Buffer | string | undefined): Record<string, string> {
-  const attributes: readonly Attribute[] = [['result_key', typeof key === 'string' ? key || undefined : keyText(key)]];
-  return key === undefined ? {} : withinLimits(attributes);
+/** Returns the members, a comma before each. */
+function contentsOf({ fields, members = [] }: JobResult): readonly Buffer[] {
+  const contents: Buffer[] = [];
+  const own = JSON.stringify(fields).slice(1, -1);
+  if (own !== '') contents.push(SEPARATOR, Buffer.from(own));
+  for (const member of members) contents.push(SEPARATOR, member);
+  return contents;
 }
 
 /** Returns a key as an attribute's text: the string itself, or the digits of a number. */
 function keyText(key: Buffer | undefined): string | undefined {
   if (key === undefined || key.length > MAX_KEY_BYTES) return undefined;
   const text = key.toString();
-  if (text.startsWith('"')) return String(JSON.parse(text)) || undefined;
+  if (text.startsWith('"')) return String(JSON.parse(text));
   return /^[-\d]/.test(text) ? text : undefined;
 }
