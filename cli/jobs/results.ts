@@ -73,13 +73,15 @@ async function print(
   const sink = sinkOf(path, terminal);
   const progress = new ResultProgress(terminal, record.results?.total ?? record.results?.expected);
   let count = 0;
-  for await (const item of output.results) {
+  for await (const items of output.results) {
     limit.signal.throwIfAborted();
     limit.postpone();
-    if (!('result' in item)) continue;
-    await sink.write(item.result);
-    count += 1;
-    progress.advance(count, item.total);
+    for (const item of items) {
+      if (!('result' in item)) continue;
+      await sink.write(item.result);
+      count += 1;
+      progress.advance(count, item.total);
+    }
   }
   progress.end();
   await sink.end(count);

@@ -51,8 +51,8 @@ async function* resultsOf({ jobId, kind }: Finished, settings: GeminiSettings): 
   }
   const batch = { name: jobId, pointer: undefined, hasSucceeded: true, eventTime: new Date() };
   const start = { position: 0, published: 0 };
-  for await (const item of batchResults(gemini, batch, start, signal)) {
-    if ('result' in item) yield messageOf(item.result);
+  for await (const items of batchResults(gemini, batch, start, signal)) {
+    for (const item of items) if ('result' in item) yield messageOf(item.result);
   }
 }
 

@@ -1,8 +1,10 @@
 import { grpc } from 'google-gax';
+import type { PublishRequest } from '../model/publishRequest.ts';
 import type { Message } from '../model/message.ts';
 import { CHANNEL_OPTIONS } from '../runtime/grpcChannel.ts';
 import type { Deadline } from '../runtime/deadline.ts';
 import { PublisherClient } from './publisherClient.ts';
+import { publishEncoded } from './publishEncoded.ts';
 import { coalesce } from '../runtime/coalesce.ts';
 
 interface PublisherOptions<Topic extends string> {
@@ -14,6 +16,13 @@ interface PublisherOptions<Topic extends string> {
 }
 
 const NOT_ACCEPTED = ['PUBLISH_UNAVAILABLE', 'Pub/Sub did not accept the message in time. Send it again.'] as const;
+
+interface Connection {
+  readonly client: PublisherClient;
+  /** The client's gRPC stub. */
+  readonly stub: object;
+  readonly projectId: string;
+}
 
 interface Single {
   readonly message: Message;
@@ -30,7 +39,7 @@ export class Publisher<Topic extends string> {
   readonly #options: PublisherOptions<Topic>;
   /** By the id of the topic. */
   readonly #singles = new Map<string, (single: Single) => Promise<string>>();
-  #connected: Promise<{ client: PublisherClient; projectId: string }> | undefined;
+  #connected: Promise<Connection> | undefined;
 
   constructor(options: PublisherOptions<Topic>) {
     this.#options = options;
@@ -51,9 +60,13 @@ export class Publisher<Topic extends string> {
    *
    * @throws {ServiceError} `PUBLISH_UNAVAILABLE`; they may have been accepted nevertheless.
    */
-  async publishAll(topic: Topic, messages: readonly Message[], deadline: Deadline): Promise<readonly string[]> {
-    const publishing = this.#publish(this.#options.topics[topic], messages, deadline.remainingMillis);
-    return await deadline.wait(publishing, ...NOT_ACCEPTED);
+  async publishAll(topic: Topic, request: PublishRequest, deadline: Deadline): Promise<readonly string[]> {
+    return await deadline.wait(this.#publishEncoded(this.#options.topics[topic], request, deadline), ...NOT_ACCEPTED);
+  }
+
+  /** Prepares the first call: loads the service's definition and finds the credentials. */
+  async connect(): Promise<void> {
+    await this.#connection();
   }
 
   /** A shared call ends at the earliest deadline of its messages. */
@@ -69,28 +82,42 @@ export class Publisher<Topic extends string> {
   }
 
   async #publish(topicId: string, messages: readonly Message[], millis: number): Promise<readonly string[]> {
+    const { client, projectId } = await this.#connection();
+    const topic = `projects/${projectId}/topics/${topicId}`;
+    const [response] = await client.publish({ topic, messages: [...messages] }, callOptions(millis));
+    return withIds(messages.length, response.messageIds ?? []);
+  }
+
+  async #publishEncoded(topicId: string, request: PublishRequest, deadline: Deadline) {
+    const { stub, projectId } = await this.#connection();
+    const bytes = request.to(`projects/${projectId}/topics/${topicId}`);
+    return withIds(request.count, await publishEncoded(stub, bytes, deadline));
+  }
+
+  async #connection(): Promise<Connection> {
     this.#connected ??= this.#connect().catch((error: unknown) => {
       this.#connected = undefined;
       throw error;
     });
-    const { client, projectId } = await this.#connected;
-    const topic = `projects/${projectId}/topics/${topicId}`;
-    const [response] = await client.publish({ topic, messages: [...messages] }, callOptions(millis));
-    const messageIds = response.messageIds ?? [];
-    if (messageIds.length !== messages.length) throw new Error('Pub/Sub answered without an id for every message.');
-    return messageIds;
+    return await this.#connected;
   }
 
   /** The library finds the credentials, and the project where none is configured. */
-  async #connect(): Promise<{ client: PublisherClient; projectId: string }> {
+  async #connect(): Promise<Connection> {
     const { projectId, pubsubEmulator } = this.#options;
     const client = new PublisherClient({
       ...CHANNEL_OPTIONS,
       ...(projectId === undefined ? {} : { projectId }),
       ...(pubsubEmulator === undefined ? {} : emulatorOptions(pubsubEmulator)),
     });
-    return { client, projectId: projectId ?? (await client.getProjectId()) };
+    // A client whose initialization has failed fails for good, so it is made anew at the next call.
+    return { client, stub: await client.initialize(), projectId: projectId ?? (await client.getProjectId()) };
   }
+}
+
+function withIds(count: number, messageIds: readonly string[]): readonly string[] {
+  if (messageIds.length !== count) throw new Error('Pub/Sub answered without an id for every message.');
+  return messageIds;
 }
 
 function emulatorOptions(host: string) {

@@ -79,12 +79,18 @@ export function sourceOf(jobName = ''): string {
 }
 
 /**
- * Returns CloudEvents' `id` of a message about a job, the same whenever it is published again: `<job name>/<part>`, with
- * the name's hash in its place where CloudEvents or Pub/Sub would not allow the id.
+ * Returns a function that returns CloudEvents' `id` of a message about a job, the same whenever it is published again:
+ * `<job name>/<part>`, with the name's hash in its place where CloudEvents or Pub/Sub would not allow the id.
+ *
+ * The name is checked once, because a job can have millions of results.
+ *
+ * @returns a function of the part, which is ASCII.
  */
-export function messageIdOf(jobName: string, part: string): string {
-  const id = `${jobName}/${part}`;
-  return isCloudEventText(id) ? id : `sha256~${sha256(jobName)}/${part}`;
+export function messageIds(jobName: string): (part: string) => string {
+  const prefix = `${jobName}/`;
+  const hashed = `sha256~${sha256(jobName)}/`;
+  const room = isCloudEventText(prefix) ? MAX_VALUE_BYTES - Buffer.byteLength(prefix) : -1;
+  return (part) => (part.length <= room ? prefix : hashed) + part;
 }
 
 /** Returns the ordering key of a job's messages, where the job's name can be one. */
@@ -107,9 +113,14 @@ function isRounded(value: unknown): boolean {
 export function withinLimits(attributes: readonly Attribute[], reserved = 0): Record<string, string> {
   const fitting = attributes.filter(
     (attribute): attribute is readonly [string, string] =>
-      attribute[1] !== undefined && fits(attribute[0], MAX_KEY_BYTES) && fits(attribute[1], MAX_VALUE_BYTES),
+      attribute[1] !== undefined && fits(attribute[0], MAX_KEY_BYTES) && fitsAttribute(attribute[1]),
   );
   return Object.fromEntries(fitting.slice(0, MAX_ATTRIBUTES - reserved));
+}
+
+/** Returns `true` where Pub/Sub accepts the text as an attribute's value. */
+export function fitsAttribute(value: string): boolean {
+  return fits(value, MAX_VALUE_BYTES);
 }
 
 /** Returns `true` for a CloudEvents string, which has no control or non-characters, within Pub/Sub's limit. */

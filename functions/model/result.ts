@@ -1,14 +1,23 @@
 import type { JobKind } from './jobName.ts';
 import type { JsonObject } from './json.ts';
-import { type Attribute, type Message, messageIdOf, orderingBy, sourceOf, withinLimits } from './message.ts';
+import { CommonFields, EncodableMessage } from './publishRequest.ts';
+import {
+  type Attribute,
+  fitsAttribute,
+  type Message,
+  messageIds,
+  orderingBy,
+  sourceOf,
+  withinLimits,
+} from './message.ts';
 import { missingResults, type Progress } from './progress.ts';
 import type { TokenUsage } from './tokenUsage.ts';
 
 /** One result of a job: a line of a batch's output, an inline response, an interaction, a video. */
 export interface JobResult {
   readonly index: number;
-  /** The user's name for the request as JSON text, usually a string. */
-  readonly key?: Buffer | undefined;
+  /** The user's name for the request: JSON text, usually of a string, or the string itself. */
+  readonly key?: Buffer | string | undefined;
   readonly status: 'ok' | 'error';
   /** Members of the message beside `jobId` and `index` that the product makes: an error, or `uri` and `bytes`. */
   readonly fields: JsonObject;
@@ -40,9 +49,8 @@ export interface FunctionCall {
   readonly arguments: unknown;
 }
 
-/** Pub/Sub's limit for a publish request is 10 MB; the rest is room for field names and the topic. */
+/** The size of a message in a request, for which Pub/Sub's limit is 10 MB; the rest is room for the topic. */
 export const MAX_MESSAGE_BYTES = 9_990_000;
-const ATTRIBUTE_OVERHEAD_BYTES = 16;
 
 /** `ce-id`, `ce-type` and the three attributes of a result. */
 const OWN_ATTRIBUTES = 5;
@@ -59,23 +67,19 @@ export function errorResult(index: number, code: string, message: string, fields
   return { index, status: 'error', fields: { ...fields, error: { code, message } } };
 }
 
-/** A message and its size as Pub/Sub's limits count it. */
-export interface SizedMessage {
-  readonly message: Message;
-  readonly bytes: number;
-}
-
 /** Builds the messages about a job's results. A result has the same `ce-id` whenever it is published again. */
 export class ResultMessages {
   readonly #name: string;
   readonly #head: string;
+  readonly #idOf: (part: string) => string;
   readonly #shared: Readonly<Record<string, string>>;
-  readonly #sharedBytes: number;
   readonly #ordering: Pick<Message, 'orderingKey'>;
+  readonly #ofResults: CommonFields;
 
   constructor({ job, timestamp, webhookId, route, traceparent, metadata }: ResultContext) {
     this.#name = job.name;
     this.#head = `{"jobId":${JSON.stringify(job.name)},"index":`;
+    this.#idOf = messageIds(job.name);
     this.#ordering = orderingBy(job.name);
     this.#shared = withinLimits(
       [
@@ -92,72 +96,64 @@ export class ResultMessages {
       ],
       OWN_ATTRIBUTES,
     );
-    this.#sharedBytes = sizeOfAttributes(this.#shared) + 2 * Buffer.byteLength(job.name);
+    this.#ofResults = this.#commonOf('job.result');
   }
 
-  result(result: JobResult): SizedMessage {
-    const { index, key, status } = result;
-    return this.#message('job.result', messageIdOf(this.#name, String(index)), this.#dataOf(result), [
-      ['result_index', String(index)],
-      ['result_key', keyText(key)],
-      ['result_status', status],
-    ]);
+  result(result: JobResult): EncodableMessage {
+    const index = String(result.index);
+    const own: Record<string, string> = {
+      'ce-id': this.#idOf(index),
+      result_index: index,
+      result_status: result.status,
+    };
+    const key = typeof result.key === 'string' ? result.key : keyText(result.key);
+    if (key !== undefined && key !== '' && fitsAttribute(key)) own['result_key'] = key;
+    return new EncodableMessage(this.#ofResults, own, [Buffer.from(this.#head + index), ...contentsOf(result), END]);
   }
 
   /** @param text all text of the interaction, in order. */
-  actionRequired(calls: readonly FunctionCall[], text: string): SizedMessage {
+  actionRequired(calls: readonly FunctionCall[], text: string): EncodableMessage {
     return this.#announcement('job.action_required', { calls, ...(text === '' ? {} : { text }) });
   }
 
-  completed(progress: Progress): Message {
+  completed(progress: Progress): EncodableMessage {
     const { published: total, failed: error, expected, usage } = progress;
     const counts = { total, ok: total - error, error, expected, missing: missingResults(progress), usage };
-    return this.#announcement('job.results.completed', counts).message;
+    return this.#announcement('job.results.completed', counts);
   }
 
-  failed(error: { readonly code: string; readonly message: string }): Message {
-    return this.#announcement('job.results.failed', { error }).message;
+  failed(error: { readonly code: string; readonly message: string }): EncodableMessage {
+    return this.#announcement('job.results.failed', { error });
   }
 
-  #announcement(type: string, fields: JsonObject): SizedMessage {
+  #announcement(type: string, fields: JsonObject): EncodableMessage {
     const data = Buffer.from(JSON.stringify({ jobId: this.#name, ...fields }));
-    return this.#message(type, messageIdOf(this.#name, type), data, []);
+    return new EncodableMessage(this.#commonOf(type), { 'ce-id': this.#idOf(type) }, [data]);
   }
 
-  #dataOf(result: JobResult): Buffer {
-    return Buffer.concat([Buffer.from(`${this.#head}${result.index}`), ...contentsOf(result, true), END]);
-  }
-
-  #message(type: string, id: string, data: Buffer, more: readonly Attribute[]): SizedMessage {
-    const own = withinLimits([['ce-id', id], ['ce-type', type], ...more]);
-    const message = { data, attributes: { ...this.#shared, ...own }, ...this.#ordering };
-    return { message, bytes: data.length + this.#sharedBytes + sizeOfAttributes(own) };
+  #commonOf(type: string): CommonFields {
+    return new CommonFields({ attributes: { 'ce-type': type, ...this.#shared }, ...this.#ordering });
   }
 }
 
 /** Returns the members of a result's message, apart from `jobId` and `index`, as a JSON object. */
 export function resultJson(result: JobResult): Buffer {
-  return Buffer.concat([START, ...contentsOf(result, false), END]);
+  return Buffer.concat([START, ...contentsOf(result).slice(1), END]);
 }
 
-function contentsOf({ fields, members = [] }: JobResult, hasMore: boolean): readonly Buffer[] {
-  const own = Buffer.from(JSON.stringify(fields).slice(1, -1));
-  const all = own.length === 0 ? members : [own, ...members];
-  return all.flatMap((member, place) => (hasMore || place > 0 ? [SEPARATOR, member] : [member]));
+/** Returns the members, a comma before each. */
+function contentsOf({ fields, members = [] }: JobResult): readonly Buffer[] {
+  const contents: Buffer[] = [];
+  const own = JSON.stringify(fields).slice(1, -1);
+  if (own !== '') contents.push(SEPARATOR, Buffer.from(own));
+  for (const member of members) contents.push(SEPARATOR, member);
+  return contents;
 }
 
 /** Returns a key as an attribute's text: the string itself, or the digits of a number. */
 function keyText(key: Buffer | undefined): string | undefined {
   if (key === undefined || key.length > MAX_KEY_BYTES) return undefined;
   const text = key.toString();
-  if (text.startsWith('"')) return String(JSON.parse(text)) || undefined;
+  if (text.startsWith('"')) return String(JSON.parse(text));
   return /^[-\d]/.test(text) ? text : undefined;
-}
-
-function sizeOfAttributes(attributes: Readonly<Record<string, string>>): number {
-  let bytes = 0;
-  for (const [key, value] of Object.entries(attributes)) {
-    bytes += Buffer.byteLength(key) + Buffer.byteLength(value) + ATTRIBUTE_OVERHEAD_BYTES;
-  }
-  return bytes;
 }

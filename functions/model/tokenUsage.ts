@@ -1,3 +1,5 @@
+import { isJsonObject } from './json.ts';
+
 /** Tokens summed over results. */
 export interface TokenUsage {
   readonly inputTokens: number;
@@ -34,22 +36,30 @@ const NO_TOKENS: TokenUsage = {
   results: 0,
 };
 
-/** Collects the tokens of one result by Gemini's names. */
-export class ResultTokens {
-  #usage: Record<keyof TokenUsage, number> | undefined;
+const INT64 = /^\d{1,19}$/;
 
-  /** Other names, and a count that is no whole number, are ignored. */
-  set(name: string, count: number): void {
+/**
+ * Reads the tokens of one result.
+ *
+ * @param counts Gemini's object of counts: numbers, or int64 as strings. All else in it is ignored.
+ * @returns `undefined` where it names none.
+ */
+export function tokenUsageIn(counts: unknown): TokenUsage | undefined {
+  if (!isJsonObject(counts)) return undefined;
+  let usage: Record<keyof TokenUsage, number> | undefined;
+  for (const name in counts) {
     const field = COUNTS.get(name);
-    if (field === undefined || !Number.isSafeInteger(count)) return;
-    this.#usage ??= { ...NO_TOKENS, results: 1 };
-    this.#usage[field] = count;
+    const value = field && countOf(counts[name]);
+    if (field === undefined || value === undefined) continue;
+    usage ??= { ...NO_TOKENS, results: 1 };
+    usage[field] = value;
   }
+  return usage;
+}
 
-  /** `undefined` where the result names none. */
-  get usage(): TokenUsage | undefined {
-    return this.#usage;
-  }
+function countOf(value: unknown): number | undefined {
+  const count = typeof value === 'string' && INT64.test(value) ? Number(value) : value;
+  return typeof count === 'number' && Number.isSafeInteger(count) && count >= 0 ? count : undefined;
 }
 
 export function addTokenUsage(sum: TokenUsage | undefined, more: TokenUsage | undefined): TokenUsage | undefined {

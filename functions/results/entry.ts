@@ -1,18 +1,22 @@
 import { type Entry, MAX_ENTRY_BYTES } from '../model/entry.ts';
 import { errorResult, type JobResult, MAX_MESSAGE_BYTES, resultJson } from '../model/result.ts';
+import { type TokenUsage, tokenUsageIn } from '../model/tokenUsage.ts';
 import { type EntryFields, readEntryFields } from './entryFields.ts';
 
 /** Deeper JSON exhausts the stack of many consumers' parsers: Python's allows 1,000 calls. */
-const MAX_DEPTH = 512;
+export const MAX_DEPTH = 512;
 
 /** Base64 adds a third, which a message just holds. */
 const MAX_RAW_BYTES = 7_000_000;
+
+/** Gemini's counts are a few hundred bytes. */
+const MAX_USAGE_BYTES = 65_536;
 
 /** The limit for the members that stay in a message whose response is in the bucket. */
 const MAX_BESIDE_BYTES = 1_000_000;
 
 /** Names in a message that only the product may write: an entry's own members of these names are left out. */
-const RESERVED_NAMES = ['jobId', 'index', 'uri', 'bytes', 'crc32c', 'rawBase64'];
+export const RESERVED_NAMES = ['jobId', 'index', 'uri', 'bytes', 'crc32c', 'rawBase64'];
 const RESERVED: ReadonlySet<string> = new Set(RESERVED_NAMES);
 const KNOWN: ReadonlySet<string> = new Set([...RESERVED, 'key', 'response', 'error']);
 
@@ -47,7 +51,7 @@ export async function entryResult(
 ): Promise<JobResult> {
   if (bytes === undefined)
     return errorResult(index, 'LINE_TOO_LONG', `The entry is longer than ${MAX_ENTRY_BYTES} bytes.`, { bytes: length });
-  const entry = await readEntryFields(bytes, 'batch', KNOWN);
+  const entry = await readEntryFields(bytes, KNOWN);
   if (entry === undefined) return rawResult(bytes, index, { code: invalidCode, message: `No JSON object; ${RAW}` });
   if (isTooDeep(entry)) return rawResult(bytes, index, TOO_DEEP, entry);
   return length > MAX_MESSAGE_BYTES ? largeResult(entry, bytes, index) : smallResult(entry, bytes, index);
@@ -56,7 +60,7 @@ export async function entryResult(
 /** Makes the result anew for a message with the address of its response, because the message cannot hold both. */
 export async function splitResult(result: JobResult): Promise<JobResult> {
   const json = resultJson(result);
-  const entry = await readEntryFields(json, 'batch', KNOWN);
+  const entry = await readEntryFields(json, KNOWN);
   if (entry === undefined) throw new TypeError('A result is always a JSON object.');
   return { ...largeResult(entry, json, result.index), usage: result.usage };
 }
@@ -71,7 +75,7 @@ export function isTooDeep({ depth }: EntryFields): boolean {
 }
 
 function smallResult(entry: EntryFields, json: Buffer, index: number): JobResult {
-  const { usage } = entry;
+  const usage = usageOf(entry);
   const hasError = isGiven(entry.fields.get('error')?.value);
   const hasResult = hasError || isGiven(entry.fields.get('response')?.value);
   const common = { index, key: keyOf(entry), usage, status: hasError || !hasResult ? 'error' : 'ok' } as const;
@@ -84,7 +88,8 @@ function smallResult(entry: EntryFields, json: Buffer, index: number): JobResult
 
 /** The content is the response or the error where that alone is too large, otherwise the whole entry. */
 function largeResult(entry: EntryFields, json: Buffer, index: number): JobResult {
-  const { fields, usage } = entry;
+  const { fields } = entry;
+  const usage = usageOf(entry);
   const key = keyOf(entry);
   const error = fields.get('error');
   const given = [...fields].filter(([name, field]) => isResult(name) && isGiven(field.value));
@@ -120,12 +125,17 @@ function rawResult(
   const common = {
     index,
     status: 'error',
-    usage: entry?.usage,
+    usage: entry && usageOf(entry),
     ...(isSmallKey ? { key, members: keyMember(key) } : {}),
   } as const;
   if (bytes.length > MAX_RAW_BYTES)
     return { ...common, fields: { error }, content: bytes, contentType: 'application/octet-stream' };
   return { ...common, fields: { bytes: bytes.length, rawBase64: bytes.toString('base64'), error } };
+}
+
+function usageOf({ usageMetadata }: EntryFields): TokenUsage | undefined {
+  if (usageMetadata === undefined || usageMetadata.length > MAX_USAGE_BYTES) return undefined;
+  return tokenUsageIn(JSON.parse(usageMetadata.toString()));
 }
 
 /** Returns the key of a line; of an inline response, the one in its metadata. */
@@ -135,8 +145,9 @@ function keyOf({ fields, metadataKey }: EntryFields): Buffer | undefined {
 }
 
 /** Returns the member `key` of a message; none where there is no key. */
-export function keyMember(key: Buffer | undefined): readonly Buffer[] {
-  return key === undefined ? [] : [Buffer.concat([KEY_NAME, key])];
+export function keyMember(key: JobResult['key']): readonly Buffer[] {
+  if (key === undefined) return [];
+  return [Buffer.concat([KEY_NAME, typeof key === 'string' ? Buffer.from(JSON.stringify(key)) : key])];
 }
 
 /** The members that a message holds as they are, and the key. */
@@ -152,7 +163,8 @@ function isUnambiguous({ fields, metadataKey }: EntryFields): boolean {
   );
 }
 
-function contentsOf(json: Buffer): Buffer {
+/** Returns the bytes between the braces of a JSON object. */
+export function contentsOf(json: Buffer): Buffer {
   return json.subarray(json.indexOf('{') + 1, json.lastIndexOf('}'));
 }
 

@@ -1,7 +1,7 @@
 import { GeminiError } from '../gemini/errors.ts';
 import type { PushedMessage } from '../http/push.ts';
 import { canHaveOutput } from '../model/eventTypes.ts';
-import type { Message } from '../model/message.ts';
+import { type EncodableMessage, PublishRequest } from '../model/publishRequest.ts';
 import { missingResults, type Progress } from '../model/progress.ts';
 import { type FunctionCall, MAX_MESSAGE_BYTES, ResultMessages } from '../model/result.ts';
 import type { Log } from '../observability/log.ts';
@@ -18,11 +18,11 @@ import { Checkpoints } from './publishing/checkpoints.ts';
 import { placeResult } from './publishing/resultPlacement.ts';
 import { Tally } from './publishing/tally.ts';
 import { openOutput } from './sources/index.ts';
-import type { Output, SourcedResult, SourceItem } from './sources/source.ts';
+import type { Output, SourceItem } from './sources/source.ts';
 import type { VideoSources } from './sources/video.ts';
 
 interface Publisher {
-  publishAll(topic: 'results', messages: readonly Message[], deadline: Deadline): Promise<readonly string[]>;
+  publishAll(topic: 'results', request: PublishRequest, deadline: Deadline): Promise<readonly string[]>;
 }
 
 interface Dependencies extends VideoSources {
@@ -115,61 +115,58 @@ class Attempt {
       await this.#publishResults(output.results);
       await this.#publishCompletion();
     }
-    if (output.kind === 'calls') await this.#publish([this.#callsMessage(output.calls, output.text)]);
+    if (output.kind === 'calls') await this.#publish(PublishRequest.of(this.#callsMessage(output.calls, output.text)));
     await this.#checkpoints.stop();
     const { store, log } = this.#dependencies;
     const held = await store.complete(this.#claim, this.#checkpoints.latest, Deadline.inMillis(STORE_MILLIS));
     if (!held) log.resultsClaimLost(this.#event.job.name);
   }
 
-  async #publishResults(items: AsyncIterable<SourceItem>): Promise<void> {
+  async #publishResults(items: AsyncIterable<readonly SourceItem[]>): Promise<void> {
     const tally = new Tally(this.#from);
     const batches = new BatchPublisher<Progress>({
-      publish: async (messages, { order }) => {
+      publish: async (request, { order }) => {
         if (order) await this.#checkpoints.recordOrder(order);
-        await this.#publish(messages);
+        await this.#publish(request);
       },
       onPublished: async (progress) => await this.#checkpoints.reached(progress),
     });
-    for await (const item of items) {
+    for await (const some of items) {
       this.#signal.throwIfAborted();
-      if ('expected' in item) tally.expect(item.expected);
-      else await this.#publishResult(item, tally, batches);
+      for (const item of some) {
+        if ('expected' in item) tally.expect(item.expected);
+        else {
+          const placing = placeResult(item.result, this.#messages, this.#event.job.name, this.#dependencies.bucket);
+          const placed = placing instanceof Promise ? await placing : placing;
+          const adding = batches.add(placed.message, tally.add(item, placed.failed));
+          if (adding) await adding;
+        }
+      }
     }
     await batches.end();
     await this.#checkpoints.reached(tally.end());
-  }
-
-  async #publishResult(
-    { result, position, total, order }: SourcedResult,
-    tally: Tally,
-    batches: BatchPublisher<Progress>,
-  ): Promise<void> {
-    const placed = await placeResult(result, this.#messages, this.#event.job.name, this.#dependencies.bucket);
-    const { index, usage } = result;
-    await batches.add(placed, tally.add({ index, failed: placed.failed, usage, position, total, order }));
   }
 
   async #publishCompletion(): Promise<void> {
     const progress = this.#checkpoints.latest;
     const missing = missingResults(progress);
     if (missing !== undefined) this.#dependencies.log.resultsMissing(this.#facts, progress, missing);
-    await this.#publish([this.#messages.completed(progress)]);
+    await this.#publish(PublishRequest.of(this.#messages.completed(progress)));
   }
 
   /** Retries as long as the attempt has time: Pub/Sub would only deliver the event again. */
-  async #publish(messages: readonly Message[]): Promise<void> {
+  async #publish(request: PublishRequest): Promise<void> {
     const { publisher } = this.#dependencies;
-    await retrying(async () => await publisher.publishAll('results', messages, Deadline.inMillis(PUBLISH_MILLIS)), {
+    await retrying(async () => await publisher.publishAll('results', request, Deadline.inMillis(PUBLISH_MILLIS)), {
       transienceOf: transienceOfPublishing,
       signal: this.#signal,
     });
   }
 
   /** Function calls are never placed in the bucket: an agent needs them in the message. */
-  #callsMessage(calls: readonly FunctionCall[], said: string): Message {
-    const { message, bytes } = this.#messages.actionRequired(calls, said);
-    if (bytes <= MAX_MESSAGE_BYTES) return message;
+  #callsMessage(calls: readonly FunctionCall[], said: string): EncodableMessage {
+    const message = this.#messages.actionRequired(calls, said);
+    if (message.length <= MAX_MESSAGE_BYTES) return message;
     const text = 'The function calls do not fit into a message of 10 MB. Read them from Gemini: interactions.get.';
     throw GeminiError.final('RESULT_TOO_LARGE', text);
   }
@@ -208,7 +205,11 @@ class Attempt {
 
   async #fail(error: CodedError): Promise<void> {
     const { publisher, store } = this.#dependencies;
-    await publisher.publishAll('results', [this.#messages.failed(error)], Deadline.inMillis(PUBLISH_MILLIS));
+    await publisher.publishAll(
+      'results',
+      PublishRequest.of(this.#messages.failed(error)),
+      Deadline.inMillis(PUBLISH_MILLIS),
+    );
     await store.fail(this.#claim, this.#checkpoints.latest, error, Deadline.inMillis(STORE_MILLIS));
   }
 }

@@ -14,14 +14,18 @@ export function connectResults(config: ResultsConfig): EventHandler {
   const { projectId, bucket, budgetMillis } = config;
   const log = new Log(projectId);
   const gemini = geminiByKey(config.gemini, log);
+  const store = new JobResults(connectFirestore(config));
+  const publisher = new Publisher(config);
   const dependencies = {
     bucket: bucket === undefined ? undefined : Bucket.open(bucket, projectId),
-    store: new JobResults(connectFirestore(config)),
-    publisher: new Publisher(config),
+    store,
+    publisher,
     log,
     budgetMillis,
     stopping,
   };
+  // A failure shows itself at the first event, whose calls connect again.
+  void Promise.allSettled([store.connect(), publisher.connect()]);
   return async (message) => {
     await fetchResults(message, { ...dependencies, ...(await gemini()) });
   };

@@ -46,6 +46,11 @@ export class JobResults {
     this.#firestore = firestore;
   }
 
+  /** Connects before the first claim, by reading a record that does not exist. */
+  async connect(): Promise<void> {
+    await jobIn(this.#firestore, 'none').get();
+  }
+
   async claim(
     job: { readonly name: string; readonly kind: JobKind },
     eventType: string,

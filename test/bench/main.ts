@@ -3,8 +3,11 @@ import { availableParallelism, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { startBackends } from '../../local/backends/index.ts';
 import { besideFloor, besideStraightforward, type Lives, liveInTurns } from './callback.ts';
+import { countCallback } from './cost.ts';
+import { benchDemo } from './demo.ts';
 import { lineOf, regressions, type Section } from './measure.ts';
 import { benchColdStarts, benchVerification, countParts } from './parts.ts';
+import { benchRecords } from './records.ts';
 import { readBaseline, writeReport } from './report.ts';
 import { benchResults, benchResultsFloor } from './results.ts';
 
@@ -12,7 +15,7 @@ import { benchResults, benchResultsFloor } from './results.ts';
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '7' },
-    only: { type: 'string', default: 'callback,floor,parts,results' },
+    only: { type: 'string', default: 'callback,floor,parts,results,resultsFloor,records,demo' },
     /** Fails where a figure has doubled since the baseline. */
     check: { type: 'boolean', default: false },
     /** Writes docs/performance.md, its chart and the baseline. */
@@ -40,9 +43,17 @@ const project = (name: string) => `bench-${name}-${randomBytes(4).toString('hex'
 
 const BENCHES: Readonly<Record<string, () => Promise<readonly Section[]>>> = {
   callback: async () => [await besideStraightforward(await allLives())],
-  floor: async () => [besideFloor(await allLives()), await benchResultsFloor(rounds, project('floor'))],
-  parts: async () => [await benchVerification(rounds), await benchColdStarts(rounds), await countParts()],
+  floor: async () => [besideFloor(await allLives())],
+  parts: async () => [
+    await benchVerification(rounds),
+    await benchColdStarts(rounds),
+    await countParts(),
+    await countCallback(),
+  ],
   results: async () => [await benchResults(rounds, project('results'))],
+  resultsFloor: async () => [await benchResultsFloor(rounds, project('floor'))],
+  records: async () => [await benchRecords(rounds)],
+  demo: async () => [await benchDemo(rounds)],
 };
 for (const name of chosen)
   if (!(name in BENCHES)) throw new TypeError(`--only takes ${Object.keys(BENCHES).join(',')}`);

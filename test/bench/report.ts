@@ -2,7 +2,8 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, release, totalmem, type as systemName } from 'node:os';
 import { join } from 'node:path';
 import { format } from 'prettier';
-import { type Baseline, format as rounded, median, type Section, type Summary, summaryOf } from './measure.ts';
+import { costOf } from './cost.ts';
+import { type Baseline, type Section, type Summary, summaryOf } from './measure.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const PAGE = join(ROOT, 'docs/performance.md');
@@ -41,32 +42,6 @@ check and decide nothing: without the Functions Framework, google-gax and the Fi
 
 ![gemini-callbacks relative to the straightforward version (1)](performance.svg)
 ${sections.map(tableOf).join('')}${costOf(sections)}`;
-}
-
-/** Cloud Run's price of a second of one processor with 512 MiB, in dollars (docs/scale.md). */
-const SECOND_DOLLARS = 2.525 / 100_000;
-
-/** Returns what a user pays for 100,000 callbacks, by the processor time of each version. */
-function costOf(sections: readonly Section[]): string {
-  const [, beside] = sections.filter(({ title }) => title.startsWith('geminiCallback'));
-  const rows = (beside?.figures ?? [])
-    .filter(({ name }) => name.startsWith('processor time'))
-    .map(({ name, ours, theirs = [] }) => {
-      const cells = [ours, theirs].map((values) => {
-        const millis = median(values) * 100_000;
-        return `${rounded(millis)} ms, $${rounded((millis / 1_000) * SECOND_DOLLARS)}`;
-      });
-      return `| ${name} | ${cells.join(' | ')} |`;
-    });
-  return `\n## What 100,000 callbacks take
-
-Processor time and its price on Cloud Run, $${SECOND_DOLLARS * 100_000} for 100,000 s of an instance. A callback that meets an idle instance is
-billed for its latency instead, which [Scale](scale.md#cost-of-100000-events) computes with the price of the calls to Firestore and Pub/Sub.
-
-| | gemini-callbacks | floor |
-| --- | --- | --- |
-${rows.join('\n')}
-`;
 }
 
 function tableOf({ title, beside, figures }: Section): string {

@@ -1,13 +1,15 @@
-import type { Message } from '../../model/message.ts';
-import type { SizedMessage } from '../../model/result.ts';
+import { type EncodableMessage, PublishRequest } from '../../model/publishRequest.ts';
 
 /** Pub/Sub takes 1,000 messages and 10 MB in a request; fewer bytes keep the memory small. */
 const MAX_MESSAGES = 1_000;
 const MAX_BYTES = 1_000_000;
 
+/** Holds a full request with its topic. */
+const MAX_CAPACITY = 1_048_576;
+
 interface BatchPublisherOptions<Mark> {
   /** Publishes messages in their order, the last of which has this mark, or throws. */
-  readonly publish: (messages: readonly Message[], mark: Mark) => Promise<void>;
+  readonly publish: (request: PublishRequest, mark: Mark) => Promise<void>;
   /** Called when all messages up to this mark are published; the next ones wait for it. */
   readonly onPublished: (mark: Mark) => Promise<void>;
 }
@@ -18,8 +20,7 @@ interface BatchPublisherOptions<Mark> {
  */
 export class BatchPublisher<Mark> {
   readonly #options: BatchPublisherOptions<Mark>;
-  #gathered: Message[] = [];
-  #bytes = 0;
+  #gathered = new PublishRequest();
   #mark: Mark | undefined;
   #sending: Promise<void> | undefined;
   #room: PromiseWithResolvers<void> | undefined;
@@ -30,21 +31,29 @@ export class BatchPublisher<Mark> {
   }
 
   /**
-   * Adds a message, and waits until there is room for it.
+   * Adds a message.
    *
-   * @throws the error of `publish`, for this message or an earlier one.
+   * @returns a promise where there is no room for it yet: it must be awaited before the next message is added.
+   * @throws the error of `publish`, for an earlier message; so does the promise.
    */
-  async add({ message, bytes }: SizedMessage, mark: Mark): Promise<void> {
+  add(message: EncodableMessage, mark: Mark): Promise<void> | undefined {
     this.#requireHealth();
-    while (this.#gathered.length > 0 && (this.#gathered.length >= MAX_MESSAGES || this.#bytes + bytes > MAX_BYTES)) {
-      this.#room ??= Promise.withResolvers();
-      await this.#room.promise;
-      this.#requireHealth();
-    }
-    this.#gathered.push(message);
-    this.#bytes += bytes;
+    if (!this.#hasRoom(message)) return this.#addLater(message, mark);
+    this.#gathered.add(message);
     this.#mark = mark;
     this.#sending ??= this.#send();
+    return undefined;
+  }
+
+  async #addLater(message: EncodableMessage, mark: Mark): Promise<void> {
+    this.#room ??= Promise.withResolvers();
+    await this.#room.promise;
+    await this.add(message, mark);
+  }
+
+  #hasRoom(message: EncodableMessage): boolean {
+    const { count, length } = this.#gathered;
+    return count === 0 || (count < MAX_MESSAGES && length + message.length <= MAX_BYTES);
   }
 
   /** Waits until every message is published. */
@@ -56,7 +65,7 @@ export class BatchPublisher<Mark> {
   /** Publishes the gathered messages, and then those that gathered meanwhile. */
   async #send(): Promise<void> {
     try {
-      while (this.#gathered.length > 0) await this.#sendGathered();
+      while (this.#gathered.count > 0) await this.#sendGathered();
     } catch (error) {
       this.#failure = { error };
     }
@@ -65,12 +74,11 @@ export class BatchPublisher<Mark> {
   }
 
   async #sendGathered(): Promise<void> {
-    const [messages, mark] = [this.#gathered, this.#mark];
-    this.#gathered = [];
-    this.#bytes = 0;
+    const [request, mark] = [this.#gathered, this.#mark];
+    this.#gathered = new PublishRequest(Math.min(request.capacity, MAX_CAPACITY));
     this.#makeRoom();
     if (mark === undefined) return;
-    await this.#options.publish(messages, mark);
+    await this.#options.publish(request, mark);
     await this.#options.onPublished(mark);
   }
 

@@ -1,14 +1,10 @@
 import type { Progress } from '../../model/progress.ts';
-import { addTokenUsage, type TokenUsage } from '../../model/tokenUsage.ts';
+import { addTokenUsage } from '../../model/tokenUsage.ts';
+import type { SourcedResult } from '../sources/source.ts';
 
-/** A result that is about to be published. */
-export interface TalliedResult {
-  readonly index: number;
+interface TalliedResult {
+  readonly item: SourcedResult;
   readonly failed: boolean;
-  readonly usage: TokenUsage | undefined;
-  readonly position: number;
-  readonly total: number | undefined;
-  readonly order: Buffer | undefined;
 }
 
 /**
@@ -31,10 +27,11 @@ export class Tally {
     this.#progress = { ...this.#progress, expected, total: expected };
   }
 
-  /** Returns the progress with this result. */
-  add(result: TalliedResult): Progress {
-    this.#ahead.set(result.index, result);
-    if (result.order) this.#progress = { ...this.#progress, order: result.order };
+  /** Returns the progress with this result, which is about to be published. */
+  add(item: SourcedResult, failed: boolean): Progress {
+    if (item.order) this.#progress = { ...this.#progress, order: item.order };
+    if (item.result.index === this.#progress.published) this.#count({ item, failed });
+    else this.#ahead.set(item.result.index, { item, failed });
     for (let next = this.#takeNext(); next; next = this.#takeNext()) this.#count(next);
     return this.#progress;
   }
@@ -47,12 +44,13 @@ export class Tally {
   }
 
   #takeNext(): TalliedResult | undefined {
+    if (this.#ahead.size === 0) return undefined;
     const next = this.#ahead.get(this.#progress.published);
     this.#ahead.delete(this.#progress.published);
     return next;
   }
 
-  #count({ failed, usage, position, total }: TalliedResult): void {
+  #count({ item: { result, position, total }, failed }: TalliedResult): void {
     const before = this.#progress;
     this.#progress = {
       ...before,
@@ -60,7 +58,7 @@ export class Tally {
       published: before.published + 1,
       failed: before.failed + Number(failed),
       total: total ?? before.total,
-      usage: addTokenUsage(before.usage, usage),
+      usage: addTokenUsage(before.usage, result.usage),
     };
   }
 }

@@ -8,6 +8,7 @@ import { announcementOf } from '../../model/eventTypes.ts';
 import { type JsonObject, stringAt } from '../../model/json.ts';
 import { Backoff } from '../../runtime/retry.ts';
 import { entryResult } from '../entry.ts';
+import { smallEntryResult } from '../smallEntry.ts';
 import { InlineResults } from './inlineResults.ts';
 import { readLines } from './lines.ts';
 import { NO_OUTPUT, noOutput } from './noOutput.ts';
@@ -45,7 +46,7 @@ export async function* batchResults(
   batch: BatchSource,
   start: ResumePoint,
   signal: AbortSignal,
-): AsyncGenerator<SourceItem> {
+): AsyncGenerator<readonly SourceItem[]> {
   if (!isBatchName(batch.name))
     throw GeminiError.final('INVALID_ARGUMENT', `${batch.name} is not the name of a batch.`);
   const backoff = new Backoff();
@@ -55,8 +56,8 @@ export async function* batchResults(
   for (let isRead = false; !isRead;) {
     try {
       const { body } = await gemini.open(batch.name, signal);
-      for await (const item of operationResults(body, seen, inline)) {
-        yield item;
+      for await (const items of operationResults(body, seen, inline)) {
+        yield items;
         backoff.reset();
       }
       requireEnded(seen);
@@ -83,17 +84,17 @@ async function* operationResults(
   body: AsyncIterable<Uint8Array>,
   seen: SeenOperation,
   inline: InlineResults,
-): AsyncGenerator<SourceItem> {
+): AsyncGenerator<readonly SourceItem[]> {
   inline.restart();
   for await (const part of partsOf(body)) {
     note(part, seen);
-    if (part.kind === 'total') yield { expected: part.total };
+    if (part.kind === 'total') yield [{ expected: part.total }];
     if (part.kind === 'inlineEnd') inline.restart();
     if (part.kind !== 'inline') continue;
     // The second copy of the inline responses follows all that decides.
     if (part.isRepeat && seen.state !== undefined) return;
     const result = await inline.next(part);
-    if (result) yield result;
+    if (result) yield [result];
   }
 }
 
@@ -128,11 +129,16 @@ async function* fileResults(
   name: string,
   start: ResumePoint,
   signal: AbortSignal,
-): AsyncGenerator<SourceItem> {
+): AsyncGenerator<readonly SourceItem[]> {
   let index = start.published;
-  for await (const line of readLines(download(gemini, name, start.position, signal), start.position)) {
-    yield { result: await entryResult(line, index, 'INVALID_LINE'), position: line.end };
-    index += 1;
+  for await (const lines of readLines(download(gemini, name, start.position, signal), start.position)) {
+    const items: SourceItem[] = [];
+    for (const line of lines) {
+      const result = smallEntryResult(line, index) ?? (await entryResult(line, index, 'INVALID_LINE'));
+      items.push({ result, position: line.end });
+      index += 1;
+    }
+    yield items;
   }
 }
 

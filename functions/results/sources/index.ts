@@ -11,7 +11,7 @@ import {
 } from './interaction.ts';
 import type { JobEvent } from '../jobEvent.ts';
 import { noOutput } from './noOutput.ts';
-import type { Output, ResumePoint, SourcedResult, SourceItem } from './source.ts';
+import type { Output, ResumePoint, SourceItem, SourceItems } from './source.ts';
 import { allText } from './steps.ts';
 import { type Video, type VideoSources, videoResult, videosOfJob } from './video.ts';
 
@@ -52,17 +52,17 @@ export async function openOutput(
 }
 
 /** A failed or cancelled batch may have results. Where it has none, its event has said all. */
-async function orNone(items: AsyncGenerator<SourceItem>): Promise<Output> {
+async function orNone(items: AsyncGenerator<readonly SourceItem[]>): Promise<Output> {
   const first: SourceItem[] = [];
   for (let next = await items.next(); !next.done; next = await items.next()) {
-    first.push(next.value);
-    if ('result' in next.value) return { kind: 'results', results: concat(first, items) };
+    first.push(...next.value);
+    if (next.value.some((item) => 'result' in item)) return { kind: 'results', results: concat(first, items) };
   }
   return { kind: 'none' };
 }
 
-async function* concat(first: readonly SourceItem[], rest: AsyncIterable<SourceItem>): AsyncGenerator<SourceItem> {
-  yield* first;
+async function* concat(first: readonly SourceItem[], rest: SourceItems): SourceItems {
+  yield first;
   yield* rest;
 }
 
@@ -78,9 +78,9 @@ async function* interactionResults(
   start: ResumePoint,
   sources: VideoSources,
   signal: AbortSignal,
-): AsyncGenerator<SourcedResult> {
+): SourceItems {
   const videos = videosOf(interaction);
-  if (start.published === 0) yield { result: interactionResult(interaction), position: 1, total: 1 + videos.length };
+  if (start.published === 0) yield [{ result: interactionResult(interaction), position: 1, total: 1 + videos.length }];
   yield* videoResults(videos, 1, jobName, start, sources, signal);
 }
 
@@ -91,11 +91,11 @@ async function* videoResults(
   start: ResumePoint,
   sources: VideoSources,
   signal: AbortSignal,
-): AsyncGenerator<SourcedResult> {
+): SourceItems {
   for (const [number, video] of videos.entries()) {
     const index = firstIndex + number;
     if (index < start.published) continue;
     const result = await videoResult(sources, jobName, video, index, signal);
-    yield { result, position: index + 1, total: firstIndex + videos.length };
+    yield [{ result, position: index + 1, total: firstIndex + videos.length }];
   }
 }

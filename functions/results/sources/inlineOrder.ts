@@ -32,7 +32,7 @@ export class InlineOrder {
   }
 
   /** Returns the index of the next response of the list, a new one where it was in no earlier list. */
-  indexOf(identity: Buffer): number {
+  indexOf(identity: Buffer | string): number {
     const digest = createHash('sha256').update(identity).digest().subarray(0, DIGEST_BYTES);
     const name = digest.toString('latin1');
     const alike = this.#seen.get(name) ?? 0;

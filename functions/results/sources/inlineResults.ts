@@ -22,7 +22,7 @@ export class InlineResults {
   /** Returns the result of the next response in the list; `undefined` where it has been published or sourced. */
   async next(entry: Entry): Promise<SourcedResult | undefined> {
     const result = await entryResult(entry, 0, 'INVALID_RESPONSE');
-    const index = this.#order.indexOf(result.key ?? entry.bytes ?? Buffer.from(String(entry.length)));
+    const index = this.#order.indexOf(result.key ?? entry.bytes ?? String(entry.length));
     if (index < this.#published || this.#sourced.has(index)) return undefined;
     this.#sourced.add(index);
     return { result: { ...result, index }, position: index + 1, order: this.#order.recorded };

@@ -5,6 +5,7 @@ import type { GeminiHttp } from '../../gemini/http.ts';
 import { isInteractionName } from '../../gemini/names.ts';
 import { isJsonObject, type JsonObject, parseExact, stringAt } from '../../model/json.ts';
 import type { FunctionCall, JobResult } from '../../model/result.ts';
+import { tokenUsageIn } from '../../model/tokenUsage.ts';
 import { isTooDeep, tooDeepResult } from '../entry.ts';
 import { type EntryFields, readEntryFields } from '../entryFields.ts';
 import { outputText } from './steps.ts';
@@ -58,7 +59,7 @@ export async function readInteraction(gemini: GeminiHttp, jobName: string, signa
 }
 
 async function toInteraction(json: Buffer): Promise<Interaction> {
-  const resource = await readEntryFields(json, 'interaction', KNOWN);
+  const resource = await readEntryFields(json, KNOWN);
   if (resource === undefined) throw new GeminiError('Gemini answered with something that is no JSON object.');
   const status = parsedField(resource, 'status');
   const steps = isTooDeep(resource) ? [] : parsedField(resource, 'steps');
@@ -120,7 +121,8 @@ export function videosOf({ steps }: Interaction): readonly VideoPart[] {
 /** Returns the result of an interaction without its videos. Any status but `completed` is an error, also with output. */
 export function interactionResult(interaction: Interaction): JobResult {
   const { status, json, resource } = interaction;
-  const { usage } = resource;
+  const counts = resource.fields.get('usage')?.value;
+  const usage = counts && tokenUsageIn(JSON.parse(counts.toString()));
   if (isTooDeep(resource)) return { ...tooDeepResult(json, 0), usage };
   const members = [Buffer.concat([Buffer.from('"response":'), responseOf(interaction)])];
   if (status === 'completed') return { index: 0, status: 'ok', fields: {}, members, usage };

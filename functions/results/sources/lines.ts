@@ -8,29 +8,31 @@ export interface Line extends Entry {
 
 const NEWLINE = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
-const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 
 /**
  * Splits bytes into lines, holding one line and one chunk at a time. Empty lines are skipped.
  *
  * @param start the offset of the first byte in the file.
+ * @returns the lines that end in each chunk.
  */
-export async function* readLines(chunks: AsyncIterable<Buffer>, start: number): AsyncGenerator<Line> {
+export async function* readLines(chunks: AsyncIterable<Buffer>, start: number): AsyncGenerator<readonly Line[]> {
   const held = new HeldLine();
   let position = start;
   for await (const chunk of chunks) {
+    const lines: Line[] = [];
     let from = 0;
     for (let newline = chunk.indexOf(NEWLINE); newline !== -1; newline = chunk.indexOf(NEWLINE, from)) {
-      held.add(chunk.subarray(from, newline));
+      const piece = chunk.subarray(from, newline);
       from = newline + 1;
-      const line = held.take(position + from);
-      if (line) yield line;
+      const line = held.complete(piece, position + from);
+      if (line) lines.push(line);
     }
     held.add(chunk.subarray(from));
     position += chunk.length;
+    if (lines.length > 0) yield lines;
   }
-  const last = held.take(position);
-  if (last) yield last;
+  const last = held.complete(Buffer.alloc(0), position);
+  if (last) yield [last];
 }
 
 /** A line whose end has not arrived, in pieces. */
@@ -39,24 +41,29 @@ class HeldLine {
   #length = 0;
 
   add(piece: Buffer): void {
+    if (piece.length === 0) return;
     this.#length += piece.length;
     if (this.#length > MAX_ENTRY_BYTES) this.#pieces = [];
-    else if (piece.length > 0) this.#pieces.push(piece);
+    else this.#pieces.push(piece);
   }
 
-  take(end: number): Line | undefined {
-    const [first] = this.#pieces;
-    const length = this.#length;
-    const whole = this.#pieces.length === 1 ? first : Buffer.concat(this.#pieces);
+  /** Returns the line that the piece completes; `undefined` where it is empty. */
+  complete(piece: Buffer, end: number): Line | undefined {
+    if (this.#length === 0) return lineOf(piece, end);
+    this.add(piece);
+    const [pieces, length] = [this.#pieces, this.#length];
     this.#pieces = [];
     this.#length = 0;
-    if (length > MAX_ENTRY_BYTES || whole === undefined) return { bytes: undefined, length, end };
-    const bytes = trimmed(whole);
-    return bytes.length === 0 ? undefined : { bytes, length: bytes.length, end };
+    if (length > MAX_ENTRY_BYTES) return { bytes: undefined, length, end };
+    return lineOf(Buffer.concat(pieces), end);
   }
 }
 
-function trimmed(line: Buffer): Buffer {
-  const from = line.subarray(0, 3).equals(BYTE_ORDER_MARK) ? 3 : 0;
-  return line.subarray(from, line.at(-1) === CARRIAGE_RETURN ? -1 : undefined);
+/** Drops a byte order mark and the carriage return of a line ending. */
+function lineOf(whole: Buffer, end: number): Line | undefined {
+  const from = whole[0] === 0xef && whole[1] === 0xbb && whole[2] === 0xbf ? 3 : 0;
+  const to = whole.at(-1) === CARRIAGE_RETURN ? whole.length - 1 : whole.length;
+  if (to <= from) return undefined;
+  const bytes = from === 0 && to === whole.length ? whole : whole.subarray(from, to);
+  return { bytes, length: bytes.length, end };
 }

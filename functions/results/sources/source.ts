@@ -14,6 +14,9 @@ export interface SourcedResult {
 /** A result, or the number of the job's requests, as soon as Gemini gives it. */
 export type SourceItem = SourcedResult | { readonly expected: number };
 
+/** Items in lists, those that arrive together: an asynchronous step for each would take as long as reading it. */
+export type SourceItems = AsyncIterable<readonly SourceItem[]>;
+
 /** The place from which a source is read. */
 export interface ResumePoint {
   readonly position: number;
@@ -24,7 +27,7 @@ export interface ResumePoint {
 
 /** The output of a finished job. */
 export type Output =
-  | { readonly kind: 'results'; readonly results: AsyncIterable<SourceItem> }
+  | { readonly kind: 'results'; readonly results: SourceItems }
   | { readonly kind: 'calls'; readonly calls: readonly FunctionCall[]; readonly text: string }
   /** No results; the event has said that the job ended. */
   | { readonly kind: 'none' };

@@ -2,12 +2,13 @@ import { type ServerUnaryCall, status } from '@grpc/grpc-js';
 import { PublisherClient as PublicClient } from '@google-cloud/pubsub-api';
 import { afterEach, expect, test, vi } from 'vitest';
 import { PublisherClient } from '../../../../functions/messaging/publisherClient.ts';
+import { CommonFields, EncodableMessage, PublishRequest } from '../../../../functions/model/publishRequest.ts';
 import { Publisher } from '../../../../functions/messaging/publisher.ts';
 import { Deadline } from '../../../../functions/runtime/deadline.ts';
 import { type LocalServer, serve } from '../../../../local/backends/grpc.ts';
 import { loadServices } from '../../../../local/backends/protos.ts';
 
-interface PublishRequest {
+interface ReceivedRequest {
   readonly topic: string;
   readonly messages: readonly { readonly data: Buffer; readonly attributes: object; readonly orderingKey: string }[];
 }
@@ -16,7 +17,7 @@ type Answer = { readonly messageIds: readonly string[] } | { readonly code: stat
 
 const PROTOS = '@google-cloud/pubsub-api/build/protos/protos.json';
 const [PUBLISHER = {}] = loadServices(PROTOS, 'google.pubsub.v1.Publisher');
-const accepted = ({ messages }: PublishRequest): Answer => ({ messageIds: messages.map((_, index) => `m${index}`) });
+const accepted = ({ messages }: ReceivedRequest): Answer => ({ messageIds: messages.map((_, index) => `m${index}`) });
 const failing = (code: status) => (): Answer => ({ code });
 
 // Without it the client looks for the metadata server of Google Cloud.
@@ -27,10 +28,10 @@ let server: LocalServer | undefined;
 afterEach(async () => await server?.stop());
 
 /** Starts a Pub/Sub whose calls are answered in turn; the last answer repeats. */
-async function pubsubThat(...answers: ((request: PublishRequest) => Answer)[]) {
-  const requests: PublishRequest[] = [];
+async function pubsubThat(...answers: ((request: ReceivedRequest) => Answer)[]) {
+  const requests: ReceivedRequest[] = [];
   const publish = (
-    { request }: ServerUnaryCall<PublishRequest, object>,
+    { request }: ServerUnaryCall<ReceivedRequest, object>,
     reply: (error: object | null, response?: object) => void,
   ) => {
     const answer = answers[Math.min(requests.length, answers.length - 1)]?.(request) ?? 'never';
@@ -45,12 +46,29 @@ async function pubsubThat(...answers: ((request: PublishRequest) => Answer)[]) {
 }
 
 const message = (text: string) => ({ data: Buffer.from(text), attributes: { a: '1' }, orderingKey: 'batches/a' });
+
+function requestOf(...texts: readonly string[]): PublishRequest {
+  const { attributes, orderingKey } = message('');
+  const request = new PublishRequest();
+  for (const text of texts)
+    request.add(new EncodableMessage(new CommonFields({ attributes, orderingKey }), {}, [Buffer.from(text)]));
+  return request;
+}
+
 const inMillis = (millis: number) => Deadline.inMillis(millis);
 
 test('a message arrives as it is, and its id is returned', async () => {
   const { publisher, requests } = await pubsubThat(accepted);
   expect(await publisher.publish('events', message('x'), inMillis(5_000))).toBe('m0');
   expect(requests).toMatchObject([{ topic: 'projects/demo/topics/gemini-events', messages: [message('x')] }]);
+});
+
+test('a request of many messages arrives as it is', async () => {
+  const { publisher, requests } = await pubsubThat(accepted);
+  expect(await publisher.publishAll('events', requestOf('x', 'y'), inMillis(5_000))).toEqual(['m0', 'm1']);
+  expect(requests).toMatchObject([
+    { topic: 'projects/demo/topics/gemini-events', messages: [message('x'), message('y')] },
+  ]);
 });
 
 test('messages of one turn of the event loop share a call, and each gets its own id', async () => {
@@ -63,13 +81,13 @@ test('messages of one turn of the event loop share a call, and each gets its own
 
 test('a call that Pub/Sub cannot serve at the moment is repeated within the deadline', async () => {
   const { publisher, requests } = await pubsubThat(failing(status.UNAVAILABLE), failing(status.ABORTED), accepted);
-  expect(await publisher.publishAll('events', [message('x')], inMillis(5_000))).toEqual(['m0']);
+  expect(await publisher.publishAll('events', requestOf('x'), inMillis(5_000))).toEqual(['m0']);
   expect(requests).toHaveLength(3);
 });
 
 test('a refusal is reported at once, with its cause', async () => {
   const { publisher, requests } = await pubsubThat(failing(status.PERMISSION_DENIED));
-  const publishing = publisher.publishAll('events', [message('x')], inMillis(5_000));
+  const publishing = publisher.publishAll('events', requestOf('x'), inMillis(5_000));
   await expect(publishing).rejects.toMatchObject({
     reason: 'PUBLISH_UNAVAILABLE',
     cause: { code: status.PERMISSION_DENIED },
@@ -87,7 +105,7 @@ test('a Pub/Sub that never answers ends with the deadline', async () => {
 
 test('an answer without an id for every message is a failure', async () => {
   const { publisher } = await pubsubThat(() => ({ messageIds: ['m0'] }));
-  const publishing = publisher.publishAll('events', [message('x'), message('y')], inMillis(2_000));
+  const publishing = publisher.publishAll('events', requestOf('x', 'y'), inMillis(2_000));
   await expect(publishing).rejects.toMatchObject({ reason: 'PUBLISH_UNAVAILABLE' });
 });
 

@@ -5,6 +5,7 @@ import { parseEvent } from '../../../../functions/model/event.ts';
 import { eventMessage, type Message } from '../../../../functions/model/message.ts';
 import { ResultMessages } from '../../../../functions/model/result.ts';
 import { toCloudEvent } from '../../../support/cloudEvent.ts';
+import { decodeMessage } from '../../../support/messages.ts';
 
 const NOW = new Date('2026-05-28T20:26:40Z');
 
@@ -26,9 +27,9 @@ function resultsOf(name: string, timestamp = NOW.toISOString()): readonly Messag
     metadata: [],
   });
   return [
-    messages.result({ index: 0, status: 'ok', fields: { response: {} } }).message,
+    messages.result({ index: 0, status: 'ok', fields: { response: {} } }),
     messages.failed({ code: 'X', message: 'x' }),
-  ];
+  ].map(decodeMessage);
 }
 
 /** Strings as Gemini never sent them: any characters, lone surrogates, and lengths around the limits. */

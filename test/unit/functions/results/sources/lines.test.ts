@@ -15,9 +15,9 @@ async function linesOf(bytes: Buffer, sizes: readonly number[], start = 0): Prom
   return await all(readLines(inPieces(bytes, sizes), start));
 }
 
-async function all(lines: AsyncIterable<Line>): Promise<readonly Line[]> {
+async function all(lines: AsyncIterable<readonly Line[]>): Promise<readonly Line[]> {
   const found: Line[] = [];
-  for await (const line of lines) found.push(line);
+  for await (const some of lines) found.push(...some);
   return found;
 }
 

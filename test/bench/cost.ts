@@ -1,0 +1,122 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { publishClaimed } from '../../functions/messaging/publishClaimed.ts';
+import { Publisher } from '../../functions/messaging/publisher.ts';
+import type { Delivery } from '../../functions/model/delivery.ts';
+import { reconciledDelivery } from '../../functions/model/reconciledDelivery.ts';
+import { Log } from '../../functions/observability/log.ts';
+import { Deadline } from '../../functions/runtime/deadline.ts';
+import { Deliveries } from '../../functions/store/deliveries.ts';
+import { connectFirestore } from '../../functions/store/firestore.ts';
+import { LocalProject } from '../../local/project.ts';
+import { counted } from './counts.ts';
+import { median, type Section } from './measure.ts';
+
+const SCALE = join(import.meta.dirname, '../../docs/scale.md');
+const CALLBACKS = 100_000;
+
+const TITLE = 'Billed for a callback';
+const [READS, WRITES, BYTES] = [
+  'Firestore: documents read',
+  'Firestore: documents written',
+  'Pub/Sub: bytes published',
+];
+
+/** Counts what Google bills for a first event of a static webhook. */
+export async function countCallback(): Promise<Section> {
+  const project = await LocalProject.create();
+  const { projectId } = project;
+  const firestore = connectFirestore({ projectId, database: '(default)' });
+  const topics = { events: 'gemini-events', deadLetter: 'gemini-dead-letter' };
+  const dependencies = {
+    deliveries: new Deliveries(firestore, { ttlDays: 30 }),
+    publisher: new Publisher({ projectId, pubsubEmulator: process.env['PUBSUB_EMULATOR_HOST'], topics }),
+    log: new Log(undefined, () => {}),
+    now: () => new Date(),
+  };
+  const handle = async (name: string) => {
+    const delivery = deliveryOf(name);
+    const claimed = await dependencies.deliveries.claim(delivery, Deadline.inMillis(8_000));
+    if (claimed.status !== 'claimed') throw new Error('The delivery was not claimed.');
+    await publishClaimed(delivery, claimed, dependencies, Deadline.inMillis(8_000));
+  };
+  await handle('first-of-the-instance');
+  const { reads, writes, publishedBytes } = await counted(async () => await handle('next'));
+  await Promise.all([firestore.terminate(), project.close()]);
+  const figures = [
+    { name: READS, unit: '', ours: [reads] },
+    { name: WRITES, unit: '', ours: [writes] },
+    { name: BYTES, unit: 'B', ours: [publishedBytes] },
+  ];
+  return { title: TITLE, beside: '', figures };
+}
+
+function deliveryOf(name: string): Delivery {
+  const job = { name: `batches/${name}`, kind: 'batch' } as const;
+  const status = { name: 'succeeded', data: {} };
+  return { ...reconciledDelivery(job, 'batch.succeeded', status, new Date()), scheme: 'v1' };
+}
+
+/** Returns the table of what a user pays for 100,000 callbacks; an empty text where a section is missing. */
+export function costOf(sections: readonly Section[]): string {
+  const valueOf = (title: string, name: string) => {
+    const figure = sections.find((section) => section.title === title)?.figures.find((each) => each.name === name);
+    return figure && median(figure.ours);
+  };
+  const callback = (name: string) => valueOf('geminiCallback beside the floor', name);
+  const idle = callback('latency, one at a time, p50');
+  const busy = callback('processor time per delivery of them');
+  const [reads, writes, bytes] = [READS, WRITES, BYTES].map((name) => valueOf(TITLE, name));
+  if ([idle, busy, reads, writes, bytes].includes(undefined)) return '';
+  const kilobytes = (bytes ?? 0) / 1_000;
+  const rows = [
+    rowOf('Firestore: documents read', reads ?? 0, 'events: reads'),
+    rowOf('Firestore: documents written', writes ?? 0, 'events: writes'),
+    rowOf('Pub/Sub: kB published', kilobytes, 'kB published'),
+    rowOf('Pub/Sub: kB delivered to one subscription', kilobytes, 'kB published'),
+    rowOf('Cloud Run: requests', 1, 'requests'),
+  ];
+  const instance = 'seconds of geminiCallback, one at a time';
+  const [alone, together] = [rowOf('', (idle ?? 0) / 1_000, instance), rowOf('', (busy ?? 0) / 1_000, instance)];
+  const sum = rows.reduce((total, { dollars }) => total + dollars, 0);
+  const line = (name: string, cells: readonly string[]) => `| ${[name, ...cells].join(' | ')} |`;
+  const millis = (one: number | undefined) =>
+    ((one ?? 0) * CALLBACKS).toLocaleString('en', { maximumFractionDigits: 0 });
+  return `\n## What ${CALLBACKS.toLocaleString('en')} callbacks cost
+
+Each is the first event of its job. Documents and bytes are counted; a message is billed as at least 1,000 bytes. An instance that handles one callback at a
+time is billed for its latency; one that handles 80 is busy all the time, and billed for the processor time. The latency is that of the emulators:
+[Scale](scale.md#cost-of-100000-events) assumes 150 ms on Google Cloud, has the prices of this table, and adds the results. Price lists:
+[Firestore](https://cloud.google.com/firestore/pricing), [Pub/Sub](https://cloud.google.com/pubsub/pricing), [Cloud Run](https://cloud.google.com/run/pricing).
+
+| | count | price of 100,000 | dollars |
+| --- | --- | --- | --- |
+${rows.map(({ name, count, price, dollars }) => line(name, [count, price, dollars.toFixed(4)].map(String))).join('\n')}
+${line('Cloud Run: ms of an instance, one callback at a time', [millis(idle), `${alone.price} (s)`, alone.dollars.toFixed(4)])}
+${line('Cloud Run: ms of an instance, 80 at once', [millis(busy), `${together.price} (s)`, together.dollars.toFixed(4)])}
+${line('sum, one at a time', ['', '', (sum + alone.dollars).toFixed(2)])}
+${line('sum, 80 at once', ['', '', (sum + together.dollars).toFixed(2)])}
+`;
+}
+
+/** @param count for one callback. */
+function rowOf(name: string, count: number, item: string) {
+  const price = priceOf(item);
+  const all = count * CALLBACKS;
+  return {
+    name,
+    count: all.toLocaleString('en', { maximumFractionDigits: 0 }),
+    price,
+    dollars: (all / 100_000) * price,
+  };
+}
+
+/** Reads the price of 100,000 in docs/scale.md, the one place of prices. */
+function priceOf(item: string): number {
+  const row = readFileSync(SCALE, 'utf8')
+    .split('\n')
+    .find((line) => line.startsWith(`| ${item} `));
+  const price = Number(row?.split('|')[3]);
+  if (!(price > 0)) throw new Error(`docs/scale.md has no price of "${item}".`);
+  return price;
+}
