@@ -13,7 +13,10 @@ interface PublisherOptions<Topic extends string> {
   readonly topics: Readonly<Record<Topic, string>>;
 }
 
-const NOT_ACCEPTED = ['PUBLISH_UNAVAILABLE', 'Pub/Sub did not accept the message in time. Send it again.'] as const;
+const NOT_ACCEPTED = [
+  'PUBLISH_UNAVAILABLE',
+  'Pub/Sub did not accept the message in time. Send the request again.',
+] as const;
 
 interface Single {
   readonly message: Message;
