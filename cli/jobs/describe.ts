@@ -2,7 +2,7 @@ import type { JobError } from '../../functions/model/job.ts';
 import type { JsonObject } from '../../functions/model/json.ts';
 import type { TokenUsage } from '../../functions/model/tokenUsage.ts';
 import { fields, table } from '../terminal.ts';
-import type { FoundJob, JobRecord, JobResults, TimelineLine } from './records.ts';
+import type { FoundJob, JobRecord, JobResults } from './records.ts';
 
 export function tableOf(jobs: readonly JobRecord[]): string {
   return table(
@@ -74,7 +74,7 @@ function unknownLines(unknown: JsonObject): Record<string, string | undefined> {
   return Object.fromEntries(Object.entries(unknown).map(([name, value]) => [name, line(value)]));
 }
 
-function timelineTable(timeline: readonly TimelineLine[]): string {
+function timelineTable(timeline: NonNullable<JobRecord['timeline']>): string {
   return table(
     ['TIME', 'EVENT', 'WEBHOOK-ID'],
     timeline.map(({ time, type, webhookId }) => [time, type, webhookId]),

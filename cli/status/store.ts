@@ -1,9 +1,8 @@
 import type { Firestore, Query } from '@google-cloud/firestore';
-import type { JobState } from '../../functions/model/eventTypes.ts';
+import { JOB_STATES, type JobState } from '../../functions/model/eventTypes.ts';
 import type { TokenUsage } from '../../functions/model/tokenUsage.ts';
 import { NEWEST, newestOf, olderThan } from '../../functions/store/queries.ts';
 import { listDeliveries } from '../deliveries/records.ts';
-import { JOB_STATES } from '../jobs/states.ts';
 import { answered } from '../store.ts';
 import type { StoreStatus } from './storeStatus.ts';
 

@@ -1,7 +1,17 @@
 import { type JobKind, jobKindOf } from './jobName.ts';
 
-export type JobState =
-  'submitted' | 'running' | 'requires_action' | 'succeeded' | 'failed' | 'cancelled' | 'expired' | 'unknown';
+export const JOB_STATES = [
+  'submitted',
+  'running',
+  'requires_action',
+  'succeeded',
+  'failed',
+  'cancelled',
+  'expired',
+  'unknown',
+] as const;
+
+export type JobState = (typeof JOB_STATES)[number];
 
 /** The facts about one type of event that the code decides by. */
 interface EventType {

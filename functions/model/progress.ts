@@ -30,9 +30,13 @@ export function missingResults({ expected, published }: Progress): number | unde
 
 export const NOTHING_YET: Progress = { position: 0, published: 0, failed: 0 };
 
+export const RESULTS_STATES = ['pending', 'running', 'complete', 'failed'] as const;
+
+export type ResultsState = (typeof RESULTS_STATES)[number];
+
 /** The results in a job's record, as far as they decide about an attempt. */
 export interface ResultsRecord extends Progress, Lease {
-  readonly state: 'pending' | 'running' | 'complete' | 'failed';
+  readonly state: ResultsState;
   /** The type of the event whose results these are. */
   readonly event?: string | undefined;
 }
