@@ -1,5 +1,5 @@
 /** The names of everything in one installation. */
-export interface Installation {
+export interface InstallationSpec {
   readonly project: string;
   /** Region of the services, the scheduler, the repository and the bucket. */
   readonly region: string;
@@ -37,11 +37,11 @@ export const FUNCTIONS = ['geminiCallback', 'fetchResults', 'reconcileJobs', 'su
 export type FunctionName = (typeof FUNCTIONS)[number];
 
 type Choices = Pick<
-  Installation,
+  InstallationSpec,
   'project' | 'region' | 'location' | 'bucket' | 'alertEmail' | 'settings' | 'hasExample' | 'prefix'
 > & { readonly database: string | undefined };
 
-export function installationOf(choices: Choices): Installation {
+export function installationOf(choices: Choices): InstallationSpec {
   const { project, region, prefix, database = prefix === '' ? '(default)' : `${prefix}gemini` } = choices;
   const account = (name: string) => `${prefix}gemini-${name}@${domainOf(project)}.iam.gserviceaccount.com`;
   const repository = `${prefix}gemini-callbacks`;
@@ -80,7 +80,7 @@ export function installationOf(choices: Choices): Installation {
  *
  * https://cloud.google.com/run/docs/triggering/https-request#deterministic
  */
-export function urlOf({ services, region }: Installation, name: FunctionName): string {
+export function urlOf({ services, region }: InstallationSpec, name: FunctionName): string {
   return `https://${services[name]}-\${PROJECT_NUMBER}.${region}.run.app`;
 }
 

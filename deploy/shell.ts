@@ -5,7 +5,7 @@ import { text as textOf } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CliError } from '../cli/errors.ts';
 import type { Terminal } from '../cli/terminal.ts';
-import { adviceOn, raceIn } from './advice.ts';
+import { adviceOn, transientReasonIn } from './advice.ts';
 import type { Line, Variables } from './line.ts';
 
 export const ROOT = join(import.meta.dirname, '..');
@@ -102,7 +102,7 @@ export class Shell {
     let waited = 0;
     for (let pause = FIRST_PAUSE_SECONDS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_SECONDS)) {
       const run = await this.run(line);
-      const reason = run.exitCode === 0 || isAnswer(run) ? undefined : raceIn(run.stderr);
+      const reason = run.exitCode === 0 || isAnswer(run) ? undefined : transientReasonIn(run.stderr);
       const patience = /Cannot find metric/.test(run.stderr) ? 2.2 * PATIENCE_SECONDS : PATIENCE_SECONDS;
       if (reason === undefined || waited + pause > patience) return run;
       this.#terminal.note(

@@ -6,7 +6,7 @@ import { CliError } from '../errors.ts';
 import type { Filter, Listed, Page } from '../filters.ts';
 import { readPageOf } from '../pages.ts';
 import { type RecordJson, recordJson } from '../recordJson.ts';
-import { answered } from '../store.ts';
+import { withinAnswerTime } from '../store.ts';
 
 /** The record of a delivery, without the event's bytes beside its map. */
 export type ShownDelivery = RecordJson<Omit<DeliveryDocument, 'payload'>>;
@@ -19,7 +19,9 @@ export async function listDeliveries(firestore: Firestore, filter: Filter, page:
 
 /** Counts deliveries without reading them. */
 export async function countDeliveries(firestore: Firestore, filter: Filter): Promise<number> {
-  const counts = queriesOf(firestore, filter).map(async (query) => (await answered(query.count().get())).data().count);
+  const counts = queriesOf(firestore, filter).map(
+    async (query) => (await withinAnswerTime(query.count().get())).data().count,
+  );
   return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
 }
 
@@ -45,7 +47,7 @@ function queriesOf(firestore: Firestore, { state, type, route, job, since }: Fil
 
 /** @throws {CliError} `DELIVERY_NOT_FOUND` */
 export async function findDelivery(firestore: Firestore, webhookId: string): Promise<ShownDelivery> {
-  const found = isDocumentId(webhookId) && (await answered(firestore.doc(`deliveries/${webhookId}`).get()));
+  const found = isDocumentId(webhookId) && (await withinAnswerTime(firestore.doc(`deliveries/${webhookId}`).get()));
   if (found && found.exists) return shown(found.data() ?? {});
   throw new CliError(
     'DELIVERY_NOT_FOUND',

@@ -3,7 +3,7 @@ import { JOB_STATES, type JobState } from '../../functions/model/eventTypes.ts';
 import type { TokenUsage } from '../../functions/model/tokenUsage.ts';
 import { NEWEST, newestOf, olderThan } from '../../functions/store/queries.ts';
 import { listDeliveries } from '../deliveries/records.ts';
-import { answered } from '../store.ts';
+import { withinAnswerTime } from '../store.ts';
 import type { StoreStatus } from './storeStatus.ts';
 
 /** A delivery is published within seconds, or by the reconciler's next run. */
@@ -42,7 +42,7 @@ export async function readStore(firestore: Firestore, since: Date, now: Date): P
 }
 
 async function countOf(query: Query): Promise<number> {
-  return (await answered(query.count().get())).data().count;
+  return (await withinAnswerTime(query.count().get())).data().count;
 }
 
 async function countJobs(firestore: Firestore): Promise<Record<JobState, number>> {
@@ -54,7 +54,7 @@ async function countJobs(firestore: Firestore): Promise<Record<JobState, number>
 
 async function sumTokens(firestore: Firestore, since: Date): Promise<StoreStatus['tokens']> {
   const query = newestOf(firestore, NEWEST.results, { 'results.state': 'complete' }, since);
-  const { docs } = await answered(query.select('results.usage').limit(TOKEN_JOBS).get());
+  const { docs } = await withinAnswerTime(query.select('results.usage').limit(TOKEN_JOBS).get());
   const usages = docs.flatMap((document) => {
     const usage = document.get('results.usage') as TokenUsage | undefined;
     return usage === undefined ? [] : [usage];

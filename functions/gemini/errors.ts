@@ -70,7 +70,7 @@ export function toGeminiError(error: unknown, headers?: Headers): GeminiError {
   if (httpStatus === undefined) return new GeminiError(deepestReason(error), { cause: error });
   const body = 'body' in error && typeof error.body === 'string' ? error.body : error.message;
   const answered = 'headers' in error && error.headers instanceof Headers ? error.headers : headers;
-  return fromAnswer(httpStatus, body, answered, error);
+  return fromResponse(httpStatus, body, answered, error);
 }
 
 /** Statuses of answers in Google's error model that leave the status out. */
@@ -82,7 +82,7 @@ const STATUS_BY_HTTP: ReadonlyMap<number, string> = new Map([
 ]);
 
 /** Converts an answer in Google's error model, or any other body. */
-export function fromAnswer(httpStatus: number, body: string, headers?: Headers, cause?: unknown): GeminiError {
+export function fromResponse(httpStatus: number, body: string, headers?: Headers, cause?: unknown): GeminiError {
   const { message, status = message && STATUS_BY_HTTP.get(httpStatus), reason } = parseError(body);
   return new GeminiError(message ?? `Gemini answered ${httpStatus}.`, {
     httpStatus,

@@ -1,6 +1,6 @@
 import { republish } from '../messaging/republish.ts';
 import type { PageStart } from '../store/queries.ts';
-import { positionOf, type RegisteredJob } from '../store/reconcilableJobs.ts';
+import { positionOf, type ReconcilableJob } from '../store/reconcilableJobs.ts';
 import { PAGE_SIZE, type ReconcileRun } from './reconcileRun.ts';
 
 /** The pause between two restarts grows by this factor: 2, 8, 32 and then 60 minutes by default. */
@@ -31,7 +31,7 @@ export async function restartStalledResults(run: ReconcileRun, reserve: number):
   if (stalled.length > 0) log.resultsStalled(stalled.slice(0, PAGE_SIZE), REPORTED_AFTER_MINUTES);
 }
 
-function isDue(run: ReconcileRun, job: RegisteredJob): boolean {
+function isDue(run: ReconcileRun, job: ReconcilableJob): boolean {
   const { config } = run.dependencies;
   const pauseSeconds = Math.min(config.pendingSeconds * PAUSE_FACTOR ** job.restarts, MAX_PAUSE_SECONDS);
   return (
@@ -42,7 +42,7 @@ function isDue(run: ReconcileRun, job: RegisteredJob): boolean {
 }
 
 /** Publishes the event again: fetchResults resumes, and other subscribers drop the repeat by its `ce-id`. */
-async function restart(run: ReconcileRun, job: RegisteredJob): Promise<void> {
+async function restart(run: ReconcileRun, job: ReconcilableJob): Promise<void> {
   const { jobs, config, now } = run.dependencies;
   if (job.announcedBy === undefined) return;
   if (!(await jobs.claimRestart(job, now(), run.forStore()))) return;
