@@ -91,7 +91,7 @@ function adviceOn(code: number, reason: string, backend: Backend, variables: Nod
   }
 }
 
-/** A failure as the command line reports it. */
+/** A failure as it is printed. */
 interface Report {
   readonly code: string;
   readonly message: string;
@@ -102,7 +102,7 @@ interface Report {
 const NAME_IT =
   'A deployed installation has these values: add --project=PROJECT --region=REGION. So has npm start: add --local.';
 
-/** Reports anything thrown: never a stack. `undefined` where the parser has said it already. */
+/** Returns the report of any error, without a stack; `undefined` where the parser has printed it. */
 export function reportOf(error: unknown): Report | undefined {
   if (error instanceof CommanderError) return parsingReport(error);
   if (error instanceof CliError) return error;

@@ -90,7 +90,7 @@ export class SharedReads {
     this.#shell = shell;
   }
 
-  /** A failure rejects only for those that await it. */
+  /** Starts a read; its failure rejects where it is awaited. */
   start({ title, read }: Resource): Promise<unknown> {
     const started = this.#started.get(read) ?? this.#shell.find(title, read);
     this.#started.set(read, started);

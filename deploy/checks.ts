@@ -69,7 +69,7 @@ function notVisible(project: string, account: string, stderr: string): CliError 
   );
 }
 
-/** An account that may not read the billing state learns it from the first failing command. */
+/** Where the account may not read the billing state, the first command that needs billing fails instead. */
 async function requireBilling(project: string, shell: Shell): Promise<void> {
   const words = ['billing', 'projects', 'describe', project, '--format=value(billingEnabled)'];
   const { exitCode, stdout } = await shell.run(line('gcloud', ...words));

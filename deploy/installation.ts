@@ -1,3 +1,5 @@
+import { type FunctionName, FUNCTIONS, serviceNameOf, VARIABLES } from '../functions/config/variables.ts';
+
 /** The names of everything in one installation. */
 export interface InstallationSpec {
   readonly project: string;
@@ -33,25 +35,27 @@ export interface InstallationSpec {
 export const ACCOUNTS = ['callback', 'results', 'reconcile', 'submit', 'push', 'cron', 'build'] as const;
 export type Account = (typeof ACCOUNTS)[number];
 
-export const FUNCTIONS = ['geminiCallback', 'fetchResults', 'reconcileJobs', 'submitJob'] as const;
-export type FunctionName = (typeof FUNCTIONS)[number];
-
 type Choices = Pick<
   InstallationSpec,
   'project' | 'region' | 'location' | 'bucket' | 'alertEmail' | 'settings' | 'hasExample' | 'prefix'
 > & { readonly database: string | undefined };
 
 export function installationOf(choices: Choices): InstallationSpec {
-  const { project, region, prefix, database = prefix === '' ? '(default)' : `${prefix}gemini` } = choices;
+  const {
+    project,
+    region,
+    prefix,
+    database = prefix === '' ? VARIABLES.FIRESTORE_DATABASE.fallback : `${prefix}gemini`,
+  } = choices;
   const account = (name: string) => `${prefix}gemini-${name}@${domainOf(project)}.iam.gserviceaccount.com`;
   const repository = `${prefix}gemini-callbacks`;
   return {
     ...choices,
     database,
     topics: {
-      events: `${prefix}gemini-events`,
-      results: `${prefix}gemini-results`,
-      deadLetter: `${prefix}gemini-dead-letter`,
+      events: prefix + VARIABLES.EVENTS_TOPIC.fallback,
+      results: prefix + VARIABLES.RESULTS_TOPIC.fallback,
+      deadLetter: prefix + VARIABLES.DEAD_LETTER_TOPIC.fallback,
     },
     subscriptions: {
       push: `${prefix}gemini-events-to-fetch-results`,
@@ -64,10 +68,7 @@ export function installationOf(choices: Choices): InstallationSpec {
       apiKey: `${prefix}gemini-api-key`,
     },
     accounts: fromNames(ACCOUNTS, account),
-    services: fromNames(
-      FUNCTIONS,
-      (name) => prefix + name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),
-    ),
+    services: fromNames(FUNCTIONS, (name) => prefix + serviceNameOf(name)),
     repository,
     repositoryUri: `${region}-docker.pkg.dev/${project.replace(':', '/')}/${repository}`,
     sourceBucket: `run-sources-${project.replace(':', '-')}-${region}`,

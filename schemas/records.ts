@@ -103,7 +103,7 @@ export const submission = z
     fingerprint: z.string().describe('SHA-256 of the request, in hex.'),
     leaseOwner: z.string().optional().describe('The request that starts the job.'),
     leaseUntil: time("End of the owner's lease, by Firestore's clock."),
-    startedAt: time('Time at which Gemini was asked.').optional(),
+    startedAt: time('Time at which Gemini was called.').optional(),
     jobId: z.string().optional().describe('The job that was started.'),
     expireAt: time('Time after which the key is free and Firestore deletes the record (TTL).'),
   })

@@ -25,7 +25,7 @@ export async function countDeliveries(firestore: Firestore, filter: Filter): Pro
   return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
 }
 
-/** Lists the ids of deliveries, oldest first, in the order in which their events came. */
+/** Lists the ids of deliveries, oldest first. */
 export async function deliveryIds(firestore: Firestore, filter: Filter): Promise<readonly string[]> {
   const found = await Promise.all(
     queriesOf(firestore, filter).map(async (query) => (await query.select('firstReceivedAt').get()).docs),

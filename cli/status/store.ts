@@ -1,5 +1,6 @@
 import type { Firestore, Query } from '@google-cloud/firestore';
 import { JOB_STATES, type JobState } from '../../functions/model/eventTypes.ts';
+import { STALLED_MINUTES } from '../../functions/model/progress.ts';
 import type { TokenUsage } from '../../functions/model/tokenUsage.ts';
 import { NEWEST, newestOf, olderThan } from '../../functions/store/queries.ts';
 import { listDeliveries } from '../deliveries/records.ts';
@@ -8,9 +9,6 @@ import type { StoreStatus } from './storeStatus.ts';
 
 /** A delivery is published within seconds, or by the reconciler's next run. */
 const STUCK_MILLIS = 10 * 60_000;
-
-/** The age at which the alert of stalled results fires. */
-const STALLED_MILLIS = 3_600_000;
 
 /** The number of the latest records that tokens are summed over. */
 const TOKEN_JOBS = 200;
@@ -27,7 +25,7 @@ export async function readStore(firestore: Firestore, since: Date, now: Date): P
     countOf(pending),
     countOf(olderThan(pending, NEWEST.deliveries, before(STUCK_MILLIS))),
     countOf(quarantined),
-    countOf(olderThan(open, NEWEST.results, before(STALLED_MILLIS))),
+    countOf(olderThan(open, NEWEST.results, before(STALLED_MINUTES * 60_000))),
     countOf(failed),
   ]);
   const [pendings, stuck, quarantines, stalled, failures] = counts;

@@ -1,5 +1,6 @@
 import { bindingOf, PUBSUB_AGENT } from '../binding.ts';
-import { type FunctionName, type InstallationSpec, urlOf } from '../installation.ts';
+import type { FunctionName } from '../../functions/config/variables.ts';
+import { type InstallationSpec, urlOf } from '../installation.ts';
 import { digestOf, Gcloud } from '../line.ts';
 import { NOT_OWNED, type Resource, type Step } from '../plan.ts';
 import { subscriptionOf } from './messaging.ts';

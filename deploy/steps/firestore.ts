@@ -27,7 +27,7 @@ function databaseOf(installation: InstallationSpec): Resource {
     refusal: () => `It is in Datastore mode, which the functions cannot use. ${OWN_DATABASE}`,
     create: [databases('create', named, `--location=${location}`, '--type=firestore-native', '--delete-protection')],
     remove: () => [databases('update', named, '--no-delete-protection'), databases('delete', named)],
-    // Databases have no labels, so a database that existed before cannot be told from a new one.
+    // Databases have no labels, so an older database looks like a new one.
     keptUnless: '--with-database',
   };
 }

@@ -1,5 +1,6 @@
 import { nodeOptions } from '../../functions/runtime/nodeOptions.ts';
-import { type Account, FUNCTIONS, type FunctionName, type InstallationSpec } from '../installation.ts';
+import { FUNCTIONS, type FunctionName } from '../../functions/config/variables.ts';
+import type { Account, InstallationSpec } from '../installation.ts';
 import { substitute, Gcloud, type Line } from '../line.ts';
 import { LABEL } from '../plan.ts';
 
@@ -117,7 +118,7 @@ export const IMAGE = 'IMAGE';
 
 /** Returns flags that build the image from the sources, or that use the image that another deployment has built. */
 function imageFlags({ repositoryUri, project, accounts }: InstallationSpec, service: Service, isBuild: boolean) {
-  // A service that had a base image keeps it with --image alone, and a whole image would not start on it.
+  // With --image alone a service keeps its base image, on which a complete image does not start.
   if (!isBuild) return [`--image=\${${IMAGE}}`, '--clear-base-image'];
   return [
     '--source=.',

@@ -47,7 +47,7 @@ export function projectVariables({ project: id }: InstallationSpec): readonly Va
   const number = line('gcloud', 'projects', 'describe', id, '--format=value(projectNumber)');
   return [
     variable('GOOGLE_CLOUD_PROJECT', id),
-    // Application default credentials may name another project, whose APIs would be asked then.
+    // Application default credentials may name another project, whose quota would be used then.
     variable('GOOGLE_CLOUD_QUOTA_PROJECT', id),
     { kind: 'variable', name: 'PROJECT_NUMBER', value: { read: number } },
   ];

@@ -3,7 +3,7 @@ import { pauseAfter } from './callWithRetry.ts';
 import { GeminiError, toGeminiError } from './errors.ts';
 import type { GeminiHttp, OpenResponse } from './http.ts';
 
-/** A connection without a byte for so long is aborted, and the download resumes over another. */
+/** The longest time without a byte; then the download resumes over another connection. */
 export const STALL_MILLIS = 30_000;
 
 /** Statuses of answers that hold a part of the file, or say that the part does not exist. */

@@ -14,9 +14,9 @@ interface GeminiErrorOptions {
 
 /** A failed request to Gemini, in one form for both transports of the SDK (docs/gemini-wire.md 2.2, 2.3). */
 export class GeminiError extends Error {
-  /** Absent where no answer came: the request may have taken effect nevertheless. */
+  /** Absent without a response: the request may have taken effect. */
   readonly httpStatus: number | undefined;
-  /** Name of a `google.rpc.Code`, or a code of the project's; `UNAVAILABLE` where no answer came. */
+  /** Name of a `google.rpc.Code`, or a code of the project's; `UNAVAILABLE` without a response. */
   readonly status: string;
   /** Reason of the `google.rpc.ErrorInfo`, where Gemini gives one. */
   readonly reason: string | undefined;
@@ -42,7 +42,7 @@ export class GeminiError extends Error {
     return new GeminiError(message, { status: code, disposition: 'final' });
   }
 
-  /** The most specific code there is: the reason, or else the status. */
+  /** The most specific code: the reason, or else the status. */
   get code(): string {
     return this.reason ?? this.status;
   }

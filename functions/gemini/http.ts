@@ -2,7 +2,7 @@ import type { GeminiEndpoint } from './endpoint.ts';
 import { fromResponse, toGeminiError } from './errors.ts';
 import { followRedirects } from './redirects.ts';
 
-/** A range outside the file; the answer gives the file's size. */
+/** A range outside the file; the response gives the file's size. */
 const RANGE_NOT_SATISFIABLE = 416;
 
 const MAX_ERROR_CHARACTERS = 4_096;
@@ -30,7 +30,7 @@ export class GeminiHttp {
    * Sends a GET request and follows redirects.
    *
    * @param path of a resource, without the version: `batches/abc`.
-   * @throws {GeminiError} for every answer except 2xx and 416, and where no answer came.
+   * @throws {GeminiError} for every response except 2xx and 416, and without a response.
    */
   async open(path: string, signal: AbortSignal, headers: Readonly<Record<string, string>> = {}): Promise<OpenResponse> {
     const start = new URL(`${this.#base}/${path}`);
@@ -45,7 +45,7 @@ export class GeminiHttp {
   /** Sends the key to Gemini's own origin only, also after a redirect (docs/gemini-wire.md 1.17). */
   async #get(url: URL, signal: AbortSignal, headers: Readonly<Record<string, string>>): Promise<Response> {
     const key = url.origin === this.#origin ? { 'x-goog-api-key': this.#apiKey } : {};
-    // A range counts uncompressed bytes, so a compressed answer could not be resumed.
+    // A range counts uncompressed bytes, so a compressed response could not be resumed.
     const all = { ...headers, ...key, 'accept-encoding': 'identity' };
     return await fetch(url, { headers: all, redirect: 'manual', signal });
   }

@@ -3,7 +3,7 @@ const MAX_REDIRECTS = 5;
 /**
  * Follows redirects by hand, because `fetch` would take Gemini's header with the API key along to another origin.
  *
- * @param request sends one request with `redirect: 'manual'`, and decides what it tells the URL's origin.
+ * @param request sends one request with `redirect: 'manual'`, with the headers that the URL's origin may see.
  * @throws {TypeError} after too many redirects.
  */
 export async function followRedirects(start: URL, request: (url: URL) => Promise<Response>): Promise<Response> {

@@ -26,7 +26,7 @@ interface Single {
 /**
  * Publishes messages at once and within a deadline.
  *
- * `topic()` of the Pub/Sub library would gather messages for 10 ms, retry failed ones from a queue of its own for a minute,
+ * `topic()` of the Pub/Sub library would hold messages back for 10 ms, retry failed ones from its own queue for a minute,
  * and stop an ordering key after a failure. The generated client below it does none of that.
  */
 export class Publisher<Topic extends string> {

@@ -70,7 +70,7 @@ export function isFinal(state: JobState): boolean {
   return FINAL_STATES.has(state);
 }
 
-/** Returns true for a type that says something about a job without changing its state. */
+/** Returns true for a type that announces no state. */
 export function isRemark(eventType: string): boolean {
   return isKnownType(eventType) && !('state' in EVENT_TYPES[eventType]);
 }

@@ -23,6 +23,9 @@ export interface Progress {
   readonly order?: Buffer | undefined;
 }
 
+/** Results without a change for this long are stalled: reconcileJobs logs them, and `jobs retry --failed` restarts them. */
+export const STALLED_MINUTES = 60;
+
 /** Returns how many requests have no result once all results are published; `undefined` where none is missing. */
 export function missingResults({ expected, published }: Progress): number | undefined {
   return expected !== undefined && expected > published ? expected - published : undefined;

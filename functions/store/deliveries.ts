@@ -31,7 +31,7 @@ export interface TakenOver {
   readonly claimed: ClaimedDelivery;
 }
 
-/** A recorded delivery, and what its message says beside it. */
+/** A recorded delivery, with the other values of its message. */
 interface Recalled {
   readonly delivery: Delivery;
   readonly repeatOf: string | undefined;

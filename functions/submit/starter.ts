@@ -57,8 +57,8 @@ export class Starter {
    * Finds a job whose start was not confirmed, by the submission's id in its display name. Searches the whole list,
    * because its order is not documented.
    *
-   * @returns `undefined` where the job was not started; `'unknown'` where the list cannot tell (yet): interactions are
-   *   not listed.
+   * @returns `undefined` where the job was not started; `'unknown'` while the list may lack it, and for interactions, which
+   *   are not listed.
    * @throws {GeminiError}
    */
   async find({ submission, claim }: ClaimedSubmission, attemptAgeMillis: number): Promise<string | undefined> {

@@ -32,7 +32,7 @@ type EventFields = Job;
 interface SubmissionFields {
   readonly submittedAt?: Date | undefined;
   readonly route?: string | undefined;
-  /** The id that went to Gemini with the job. */
+  /** The id that was sent to Gemini with the job. */
   readonly submissionId?: string | undefined;
   /** The first job of a chain of interactions. */
   readonly root?: string | undefined;
