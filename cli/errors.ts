@@ -37,7 +37,7 @@ export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Returns the message of the first cause: `fetch failed` says nothing. */
+/** Returns the message of the first cause: `fetch failed` alone explains nothing. */
 export function rootMessageOf(error: unknown): string {
   return error instanceof Error && error.cause instanceof Error ? rootMessageOf(error.cause) : reasonOf(error);
 }

@@ -39,7 +39,7 @@ const UNAVAILABLE = 14;
 const UNAUTHENTICATED = 16;
 
 /** A call that was not answered in the time that the command line gives it. */
-export class NoAnswer extends Error {}
+export class NoAnswerError extends Error {}
 
 /**
  * Translates a backend's failure into one that says what is wrong and what to do.
@@ -50,11 +50,11 @@ export function backendError(backend: Backend, error: unknown, variables: NodeJS
   if (error instanceof CliError || error instanceof ConfigError) return error;
   if (error instanceof ServiceError && !error.reason.endsWith('_UNAVAILABLE'))
     return new CliError(error.reason, error.message, { cause: error });
-  const reason = error instanceof ServiceError ? (error.cause ?? new NoAnswer()) : error;
+  const reason = error instanceof ServiceError ? (error.cause ?? new NoAnswerError()) : error;
   const signIn = credentialsError(reason);
   if (signIn) return signIn;
   const code = reason instanceof Error && 'code' in reason ? Number(reason.code) : Number.NaN;
-  const isAway = reason instanceof NoAnswer || code === UNAVAILABLE || code === DEADLINE_EXCEEDED;
+  const isAway = reason instanceof NoAnswerError || code === UNAVAILABLE || code === DEADLINE_EXCEEDED;
   const { name } = backend;
   if (isAway)
     return new CliError(`${backend.code}_UNAVAILABLE`, `${name} does not answer. ${awayAdvice(backend, variables)}`, {
@@ -91,7 +91,7 @@ function adviceOn(code: number, reason: string, backend: Backend, variables: Nod
   }
 }
 
-/** A failure as the command line reports it. */
+/** A failure as it is printed. */
 interface Report {
   readonly code: string;
   readonly message: string;
@@ -102,7 +102,7 @@ interface Report {
 const NAME_IT =
   'A deployed installation has these values: add --project=PROJECT --region=REGION. So has npm start: add --local.';
 
-/** Reports anything thrown: never a stack. `undefined` where the parser has said it already. */
+/** Returns the report of any error, without a stack; `undefined` where the parser has printed it. */
 export function reportOf(error: unknown): Report | undefined {
   if (error instanceof CommanderError) return parsingReport(error);
   if (error instanceof CliError) return error;

@@ -1,7 +1,7 @@
 import type { Firestore, Query, QueryDocumentSnapshot } from '@google-cloud/firestore';
 import { usageError } from './errors.ts';
 import type { Page } from './filters.ts';
-import { answered } from './store.ts';
+import { withinAnswerTime } from './store.ts';
 
 interface DocumentPage {
   readonly documents: readonly QueryDocumentSnapshot[];
@@ -21,11 +21,11 @@ export async function readPageOf(
   { limit, after }: Page,
   orderBy = collection === 'jobs' ? 'updatedAt' : 'firstReceivedAt',
 ): Promise<DocumentPage> {
-  const last = after === undefined ? undefined : await answered(lastOf(firestore, collection, after));
+  const last = after === undefined ? undefined : await withinAnswerTime(lastOf(firestore, collection, after));
   const found = await Promise.all(
     queries.map(async (query) => {
       const rest = last === undefined ? query : query.startAfter(last);
-      return (await answered(rest.limit(limit + 1).get())).docs;
+      return (await withinAnswerTime(rest.limit(limit + 1).get())).docs;
     }),
   );
   const documents = found.flat().toSorted((a, b) => millisOf(b, orderBy) - millisOf(a, orderBy) || compareIds(b, a));

@@ -17,13 +17,13 @@ function context(): Context {
   return current;
 }
 
-// A client library's failure can reach no caller: it is reported like any other, never as a stack.
+// Some failures of client libraries reach no caller; they are reported without a stack, too.
 for (const event of ['uncaughtException', 'unhandledRejection'] as const)
   process.on(event, (error: unknown) => process.exit(report(error)));
 
 await addCommands(process.argv.slice(2));
 const exitCode = await run();
-// A client library whose backend is away would retry, and keep the process for minutes.
+// A client library whose backend is unreachable would keep the process alive for minutes.
 process.stdout.write('', () => process.exit(exitCode));
 
 /** Adds the named group, or all for help and completion: client libraries load longer than most commands run. */

@@ -4,7 +4,7 @@ import { Environment } from '../functions/config/environment.ts';
 import { projectSettings } from '../functions/config/settings.ts';
 import { connectFirestore } from '../functions/store/firestore.ts';
 import type { Context } from './context.ts';
-import { backendError, FIRESTORE, NoAnswer } from './failures.ts';
+import { backendError, FIRESTORE, NoAnswerError } from './failures.ts';
 import { STORE, type Variable } from './installation/variables.ts';
 
 /** The time within which Firestore has to answer; its client would retry for ten minutes. */
@@ -40,10 +40,10 @@ export async function withStore<T>(
 }
 
 /** Waits for a first answer, at most {@link ANSWER_MILLIS}. */
-export async function answered<T>(answer: Promise<T>): Promise<T> {
+export async function withinAnswerTime<T>(answer: Promise<T>): Promise<T> {
   const timer = new AbortController();
   const over = sleep(ANSWER_MILLIS, undefined, timer).then(() => {
-    throw new NoAnswer();
+    throw new NoAnswerError();
   });
   try {
     return await Promise.race([answer, over]);

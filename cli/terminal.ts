@@ -73,9 +73,9 @@ export function quoted(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
-/** Says how to print the next page, where there is one. */
+/** Prints how to list the next page, if any. */
 export function nextPage(token: string | undefined, terminal: Terminal): void {
-  if (token !== undefined) terminal.note(`There are more: add --page-token=${quoted(token)}`);
+  if (token !== undefined) terminal.note(`More items exist. Add --page-token=${quoted(token)}`);
 }
 
 function trimmed(text: string): string {

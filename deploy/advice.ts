@@ -8,7 +8,7 @@ interface Advice {
 }
 
 /** Errors that pass without a change: the line runs again until they have passed. Checked in this order. */
-export const RACES: readonly Advice[] = [
+export const TRANSIENT_ERRORS: readonly Advice[] = [
   {
     pattern: /Cannot find metric/i,
     advice: 'A new log-based metric takes up to 10 minutes to appear.',
@@ -90,12 +90,12 @@ const FAILURES: readonly Omit<Advice, 'source'>[] = [
 ];
 
 /** Returns why a failed line may succeed later, or `undefined` where repeating it is useless. */
-export function raceIn(stderr: string): string | undefined {
-  return RACES.find(({ pattern }) => pattern.test(stderr))?.advice;
+export function transientReasonIn(stderr: string): string | undefined {
+  return TRANSIENT_ERRORS.find(({ pattern }) => pattern.test(stderr))?.advice;
 }
 
 /** Returns what to do about a failed line. */
 export function adviceOn(stderr: string): string {
-  const known = FAILURES.find(({ pattern }) => pattern.test(stderr))?.advice ?? raceIn(stderr);
+  const known = FAILURES.find(({ pattern }) => pattern.test(stderr))?.advice ?? transientReasonIn(stderr);
   return `${known ?? 'Fix the cause that the message names.'} Then run the same command again: it resumes where it stopped.`;
 }

@@ -1,6 +1,6 @@
 import { CliError, reasonOf } from '../cli/errors.ts';
 import type { Terminal } from '../cli/terminal.ts';
-import { filled, type Line } from './line.ts';
+import { substitute, type Line } from './line.ts';
 import { type Changes, type Item, itemsOf, type Resource, type Step, type Variable } from './plan.ts';
 import type { Shell } from './shell.ts';
 
@@ -58,7 +58,7 @@ async function applyWhole({ chains, apply: whole }: Step, shell: Shell, terminal
 
 async function applyChains(step: Step, shell: Shell, terminal: Terminal): Promise<Changes> {
   for (const item of itemsOf(step).slice(0, leadingVariables(step))) await resolve(item as Variable, shell);
-  const reads = new Reads(shell);
+  const reads = new SharedReads(shell);
   for (const item of itemsOf(step)) if (item.kind === 'resource' && item.create) void reads.start(item);
   const done = await Promise.allSettled(
     step.chains.map(async (chain) =>
@@ -82,7 +82,7 @@ async function inOrder<T, R>(items: readonly T[], run: (item: T) => Promise<R>):
 }
 
 /** Reads of several resources at once. Resources that one list shows share its read. */
-export class Reads {
+export class SharedReads {
   readonly #shell: Shell;
   readonly #started = new Map<Line, Promise<unknown>>();
 
@@ -90,7 +90,7 @@ export class Reads {
     this.#shell = shell;
   }
 
-  /** A failure rejects only for those that await it. */
+  /** Starts a read; its failure rejects where it is awaited. */
   start({ title, read }: Resource): Promise<unknown> {
     const started = this.#started.get(read) ?? this.#shell.find(title, read);
     this.#started.set(read, started);
@@ -101,7 +101,7 @@ export class Reads {
 
 const NONE: Changes = { created: [], updated: [], unchanged: 0 };
 
-async function applyItem(item: Item, reads: Reads, shell: Shell, terminal: Terminal): Promise<Changes> {
+async function applyItem(item: Item, reads: SharedReads, shell: Shell, terminal: Terminal): Promise<Changes> {
   switch (item.kind) {
     case 'variable':
       await resolve(item, shell);
@@ -132,7 +132,7 @@ export async function resolve({ name, value, unlessSet }: Variable, shell: Shell
   if (known !== undefined && !('fixed' in value)) return;
   const given = unlessSet ? shell.valueOf(name) : undefined;
   if (given !== undefined) return shell.set(name, given);
-  if ('fixed' in value) return shell.set(name, filled(value.fixed, shell.variables));
+  if ('fixed' in value) return shell.set(name, substitute(value.fixed, shell.variables));
   shell.set(name, (await shell.require(name, value.read)).trim());
 }
 

@@ -1,5 +1,5 @@
-import type { Installation } from './installation.ts';
-import { filled, Gcloud, line } from './line.ts';
+import type { InstallationSpec } from './installation.ts';
+import { substitute, Gcloud, line } from './line.ts';
 import type { Resource } from './plan.ts';
 
 /** Google's own service accounts are named after the project's number. */
@@ -28,7 +28,10 @@ export interface Policy {
 const KEPT_GROUPS = new Set(['projects', 'secrets', 'storage']);
 
 /** Describes one role of one member on one resource. */
-export function bindingOf(installation: Installation, { on, group, name, member, role, condition }: Binding): Resource {
+export function bindingOf(
+  installation: InstallationSpec,
+  { on, group, name, member, role, condition }: Binding,
+): Resource {
   const gcloud = new Gcloud(installation);
   const isProject = group[0] === 'projects';
   const flags = [
@@ -40,12 +43,12 @@ export function bindingOf(installation: Installation, { on, group, name, member,
   // `gcloud projects` takes the project as an argument.
   const call = (verb: string) =>
     isProject ? line('gcloud', ...group, verb, ...name, ...flags) : gcloud.run(...group, verb, ...name, ...flags);
-  const has = ({ bindings = [] }: Policy, variables: Parameters<typeof filled>[1]) =>
+  const has = ({ bindings = [] }: Policy, variables: Parameters<typeof substitute>[1]) =>
     bindings.some(
       (binding) =>
         binding.role === role &&
         binding.condition?.expression === condition?.expression &&
-        binding.members?.includes(filled(member, variables)),
+        binding.members?.includes(substitute(member, variables)),
     );
   return {
     kind: 'resource',

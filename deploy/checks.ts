@@ -1,6 +1,6 @@
 import { CliError } from '../cli/errors.ts';
 import { adviceOn } from './advice.ts';
-import type { Installation } from './installation.ts';
+import type { InstallationSpec } from './installation.ts';
 import { line } from './line.ts';
 import type { Shell } from './shell.ts';
 
@@ -17,7 +17,11 @@ const CLIENT_STEPS = new Set(['rules', 'webhook', 'doctor']);
  * @returns the account that gcloud uses.
  * @throws {CliError} with the command that fixes the problem.
  */
-export async function requireReady({ project }: Installation, steps: readonly string[], shell: Shell): Promise<string> {
+export async function requireReady(
+  { project }: InstallationSpec,
+  steps: readonly string[],
+  shell: Shell,
+): Promise<string> {
   await requireGcloud(shell);
   const account = await requireAccount(shell);
   // Reported before other errors: without the project, anything missing would look as if it could be created.
@@ -65,7 +69,7 @@ function notVisible(project: string, account: string, stderr: string): CliError 
   );
 }
 
-/** An account that may not read the billing state learns it from the first failing command. */
+/** Where the account may not read the billing state, the first command that needs billing fails instead. */
 async function requireBilling(project: string, shell: Shell): Promise<void> {
   const words = ['billing', 'projects', 'describe', project, '--format=value(billingEnabled)'];
   const { exitCode, stdout } = await shell.run(line('gcloud', ...words));

@@ -7,7 +7,7 @@ import type { Terminal } from '../cli/terminal.ts';
 import { apply, resolve } from './apply.ts';
 import { requireReady } from './checks.ts';
 import { destroy } from './destroy.ts';
-import type { Installation } from './installation.ts';
+import type { InstallationSpec } from './installation.ts';
 import { completeFlags, forgetInstallation, rememberInstallation } from './installationFile.ts';
 import { type Options, readOptions } from './options.ts';
 import type { DataFlag } from './plan.ts';
@@ -147,7 +147,7 @@ async function runDestroy(
 }
 
 async function requireConsent(
-  { project, prefix, database }: Installation,
+  { project, prefix, database }: InstallationSpec,
   flags: ReadonlySet<DataFlag>,
 ): Promise<void> {
   const data = flags.has('--with-data') ? ', its secrets and its bucket' : '';

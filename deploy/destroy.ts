@@ -1,6 +1,6 @@
 import type { Terminal } from '../cli/terminal.ts';
-import { Reads, resolve } from './apply.ts';
-import { filled, type Line } from './line.ts';
+import { SharedReads, resolve } from './apply.ts';
+import { substitute, type Line } from './line.ts';
 import { type DataFlag, itemsOf, type Resource, resourcesOf, type Step } from './plan.ts';
 import type { Shell } from './shell.ts';
 
@@ -28,7 +28,7 @@ export async function destroy(
   for (const step of steps.toReversed()) {
     // A variable may be unreadable because its resource is removed already; then nothing is left that needs it.
     for (const item of itemsOf(step)) if (item.kind === 'variable') await resolve(item, shell).catch(() => undefined);
-    const reads = new Reads(shell);
+    const reads = new SharedReads(shell);
     for (const resource of resourcesOf(step)) if (resource.remove) void reads.start(resource);
     for (const resource of resourcesOf(step).toReversed()) {
       const { reason, lines: needed } = await removalOf(resource, flags, reads, shell);
@@ -46,7 +46,7 @@ export async function destroy(
 async function removalOf(
   resource: Resource,
   flags: ReadonlySet<DataFlag>,
-  reads: Reads,
+  reads: SharedReads,
   shell: Shell,
 ): Promise<{ readonly reason?: string; readonly lines: readonly Line[] }> {
   const { remove, isOwned, keptUnless } = resource;
@@ -56,5 +56,5 @@ async function removalOf(
   if (isOwned?.(found as never) === false) return { reason: 'it existed before the installation', lines: [] };
   if (keptUnless !== undefined && !flags.has(keptUnless))
     return { reason: `add ${keptUnless} to remove it`, lines: [] };
-  return { lines: lines.map((each) => filled(each, shell.variables)) };
+  return { lines: lines.map((each) => substitute(each, shell.variables)) };
 }

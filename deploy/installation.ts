@@ -1,5 +1,7 @@
+import { type FunctionName, FUNCTIONS, serviceNameOf, VARIABLES } from '../functions/config/variables.ts';
+
 /** The names of everything in one installation. */
-export interface Installation {
+export interface InstallationSpec {
   readonly project: string;
   /** Region of the services, the scheduler, the repository and the bucket. */
   readonly region: string;
@@ -33,25 +35,27 @@ export interface Installation {
 export const ACCOUNTS = ['callback', 'results', 'reconcile', 'submit', 'push', 'cron', 'build'] as const;
 export type Account = (typeof ACCOUNTS)[number];
 
-export const FUNCTIONS = ['geminiCallback', 'fetchResults', 'reconcileJobs', 'submitJob'] as const;
-export type FunctionName = (typeof FUNCTIONS)[number];
-
 type Choices = Pick<
-  Installation,
+  InstallationSpec,
   'project' | 'region' | 'location' | 'bucket' | 'alertEmail' | 'settings' | 'hasExample' | 'prefix'
 > & { readonly database: string | undefined };
 
-export function installationOf(choices: Choices): Installation {
-  const { project, region, prefix, database = prefix === '' ? '(default)' : `${prefix}gemini` } = choices;
+export function installationOf(choices: Choices): InstallationSpec {
+  const {
+    project,
+    region,
+    prefix,
+    database = prefix === '' ? VARIABLES.FIRESTORE_DATABASE.fallback : `${prefix}gemini`,
+  } = choices;
   const account = (name: string) => `${prefix}gemini-${name}@${domainOf(project)}.iam.gserviceaccount.com`;
   const repository = `${prefix}gemini-callbacks`;
   return {
     ...choices,
     database,
     topics: {
-      events: `${prefix}gemini-events`,
-      results: `${prefix}gemini-results`,
-      deadLetter: `${prefix}gemini-dead-letter`,
+      events: prefix + VARIABLES.EVENTS_TOPIC.fallback,
+      results: prefix + VARIABLES.RESULTS_TOPIC.fallback,
+      deadLetter: prefix + VARIABLES.DEAD_LETTER_TOPIC.fallback,
     },
     subscriptions: {
       push: `${prefix}gemini-events-to-fetch-results`,
@@ -64,10 +68,7 @@ export function installationOf(choices: Choices): Installation {
       apiKey: `${prefix}gemini-api-key`,
     },
     accounts: fromNames(ACCOUNTS, account),
-    services: fromNames(
-      FUNCTIONS,
-      (name) => prefix + name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),
-    ),
+    services: fromNames(FUNCTIONS, (name) => prefix + serviceNameOf(name)),
     repository,
     repositoryUri: `${region}-docker.pkg.dev/${project.replace(':', '/')}/${repository}`,
     sourceBucket: `run-sources-${project.replace(':', '-')}-${region}`,
@@ -80,7 +81,7 @@ export function installationOf(choices: Choices): Installation {
  *
  * https://cloud.google.com/run/docs/triggering/https-request#deterministic
  */
-export function urlOf({ services, region }: Installation, name: FunctionName): string {
+export function urlOf({ services, region }: InstallationSpec, name: FunctionName): string {
   return `https://${services[name]}-\${PROJECT_NUMBER}.${region}.run.app`;
 }
 

@@ -15,7 +15,7 @@ export function line(...words: readonly string[]): Line {
 }
 
 /** Replaces `${VARIABLE}` by the variable's value, as the shell does. */
-export function filled(text: string, variables: Variables): string {
+export function substitute(text: string, variables: Variables): string {
   return text.replaceAll(/\$\{(\w+)\}/g, (_all, name: string) => variables[name] ?? '');
 }
 

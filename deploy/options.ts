@@ -2,7 +2,7 @@ import { readCallbackConfig } from '../functions/callback/config.ts';
 import { BUCKET, DATABASE } from '../functions/config/patterns.ts';
 import { readReconcileConfig } from '../functions/reconcile/config.ts';
 import { reasonOf, usageError } from '../cli/errors.ts';
-import { type Installation, installationOf } from './installation.ts';
+import { type InstallationSpec, installationOf } from './installation.ts';
 import type { InstallationFlags } from './installationFile.ts';
 import { requireRegion } from './regions.ts';
 
@@ -33,7 +33,7 @@ const MAX_ACCOUNT_ID = 30;
 const LONGEST_ACCOUNT_ID = '-gemini-reconcile'.length;
 
 /** @throws {CliError} `USAGE` where a name is malformed or too long, or a setting is unreadable. */
-export function readOptions(options: Options, { project, region, prefix }: InstallationFlags): Installation {
+export function readOptions(options: Options, { project, region, prefix }: InstallationFlags): InstallationSpec {
   const { location = region, database, alertEmail, resultsBucket, set = [] } = options;
   // Loose, since older projects have other ids: a safe word of a command line.
   requireMatch('--project', project, /^\w[\w.:-]{0,127}$/, 'the id of a project, for example my-project');

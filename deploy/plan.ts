@@ -1,5 +1,5 @@
 import type { Terminal } from '../cli/terminal.ts';
-import type { Installation } from './installation.ts';
+import type { InstallationSpec } from './installation.ts';
 import { digestOf, Gcloud, type Line, type Variables } from './line.ts';
 import type { Shell } from './shell.ts';
 
@@ -105,7 +105,7 @@ interface LabelledOptions {
 
 /** Describes a resource with labels, which gcloud creates, describes, updates and deletes by the same words. */
 export function labelled(
-  installation: Installation,
+  installation: InstallationSpec,
   { title, group, name, place = [], fixed = [], flags = [], more = {}, mayBeForeign }: LabelledOptions,
 ): Resource {
   const gcloud = new Gcloud(installation);
@@ -125,10 +125,10 @@ export function labelled(
     remove: () => [run('delete')],
     isOwned: isLabelled,
     ...more,
-    refusal: (found: Labelled) => (isLabelled(found) ? refusal(found as never) : FOREIGN),
+    refusal: (found: Labelled) => (isLabelled(found) ? refusal(found as never) : NOT_OWNED),
   };
 }
 
 /** Refuses a resource of another owner under one of the installation's names. */
-export const FOREIGN =
+export const NOT_OWNED =
   'It existed before this installation and stays unchanged. Choose other names with --prefix, for example --prefix=jobs.';

@@ -1,7 +1,7 @@
 import { CliError, reasonOf } from '../cli/errors.ts';
 import type { Terminal } from '../cli/terminal.ts';
 import type { Changes } from './plan.ts';
-import { type FoundService, imageOf, isPublic, servingRevision, tagged } from './revisions.ts';
+import { type FoundService, imageOf, isPublic, servingRevision, revisionTagged } from './revisions.ts';
 import type { Shell } from './shell.ts';
 import { smokeTest } from './smoke.ts';
 import { CANDIDATE, IMAGE } from './steps/functions.ts';
@@ -115,7 +115,7 @@ async function moveOf({ resource, before, outcome }: Deployed, shell: Shell): Pr
   const from = (before && servingRevision(before)) ?? '';
   if (outcome !== 'candidate') return { resource, from, to: from };
   const state = (await stateOf(resource, shell)) ?? {};
-  const candidate = tagged(state, CANDIDATE);
+  const candidate = revisionTagged(state, CANDIDATE);
   const { latestReadyRevisionName: ready } = state.status ?? {};
   if (candidate?.revisionName === undefined || ready !== candidate.revisionName)
     throw new CliError('NOT_READY', `${resource.title}: the candidate ${candidate?.revisionName ?? ''} is not ready.`);

@@ -51,7 +51,7 @@ export function servingRevision({ status }: FoundService): string | undefined {
 }
 
 /** Revision, or its URL, that a tag names. */
-export function tagged({ status }: FoundService, tag: string): Target | undefined {
+export function revisionTagged({ status }: FoundService, tag: string): Target | undefined {
   return status?.traffic?.find((target) => target.tag === tag);
 }
 

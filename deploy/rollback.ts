@@ -1,7 +1,7 @@
 import { CliError } from '../cli/errors.ts';
 import type { Terminal } from '../cli/terminal.ts';
 import type { Line } from './line.ts';
-import { type FoundService, servingRevision, tagged } from './revisions.ts';
+import { type FoundService, servingRevision, revisionTagged } from './revisions.ts';
 import type { Shell } from './shell.ts';
 import { PREVIOUS, type ServiceResource } from './serviceResource.ts';
 
@@ -38,7 +38,7 @@ export async function rollBack(
 
 async function moveOf({ title, read, service, shift }: ServiceResource, shell: Shell): Promise<readonly Move[]> {
   const found = ((await shell.find(title, read)) ?? {}) as FoundService;
-  const [from, to] = [servingRevision(found), tagged(found, PREVIOUS)?.revisionName];
+  const [from, to] = [servingRevision(found), revisionTagged(found, PREVIOUS)?.revisionName];
   if (from === undefined || to === undefined || from === to) return [];
   return [{ service: service.name, title, from, to, line: shift(to, from) }];
 }

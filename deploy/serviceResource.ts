@@ -1,6 +1,6 @@
-import type { Installation } from './installation.ts';
+import type { InstallationSpec } from './installation.ts';
 import { Gcloud, type Line, type Variables } from './line.ts';
-import { FOREIGN, isLabelled, LABEL, type Resource } from './plan.ts';
+import { NOT_OWNED, isLabelled, LABEL, type Resource } from './plan.ts';
 import { foundSettings, type FoundService, imageOf, servingRevision } from './revisions.ts';
 import { type Deployment, deployLine, IMAGE, type Service, servicesOf, settingsOf } from './steps/functions.ts';
 
@@ -17,11 +17,11 @@ export interface ServiceResource extends Resource {
 /** Tag of the revision that served before the last release. */
 export const PREVIOUS = 'previous';
 
-export function serviceResources(installation: Installation, source: string): readonly ServiceResource[] {
+export function serviceResources(installation: InstallationSpec, source: string): readonly ServiceResource[] {
   return servicesOf(installation, source).map((service) => serviceResource(installation, service));
 }
 
-function serviceResource(installation: Installation, service: Service): ServiceResource {
+function serviceResource(installation: InstallationSpec, service: Service): ServiceResource {
   const gcloud = new Gcloud(installation);
   const { name } = service;
   const place = [name, `--region=${installation.region}`];
@@ -42,7 +42,7 @@ function serviceResource(installation: Installation, service: Service): ServiceR
     update: () => [deploy({ isBuild: isBuilt, isCandidate: true })],
     remove: () => [gcloud.run('run', 'services', 'delete', ...place)],
     isOwned: ({ metadata }: FoundService) => isLabelled(metadata ?? {}),
-    refusal: ({ metadata }: FoundService) => (isLabelled(metadata ?? {}) ? undefined : FOREIGN),
+    refusal: ({ metadata }: FoundService) => (isLabelled(metadata ?? {}) ? undefined : NOT_OWNED),
     deploy,
     shift: (revision, previous) =>
       gcloud.run(

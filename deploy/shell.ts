@@ -5,7 +5,7 @@ import { text as textOf } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CliError } from '../cli/errors.ts';
 import type { Terminal } from '../cli/terminal.ts';
-import { adviceOn, raceIn } from './advice.ts';
+import { adviceOn, transientReasonIn } from './advice.ts';
 import type { Line, Variables } from './line.ts';
 
 export const ROOT = join(import.meta.dirname, '..');
@@ -19,15 +19,15 @@ interface Run {
 
 const FIRST_PAUSE_SECONDS = 1;
 const LONGEST_PAUSE_SECONDS = 30;
-/** The longest wait for a race; a permission error counts as one only after it. */
+/** The longest wait for an error that passes; only then is it reported. */
 const PATIENCE_SECONDS = 300;
 
 /** Each gcloud needs a second of processor time to start. */
 const CONCURRENT_LINES = 6;
 
 /**
- * Runs lines in a shell in the project's folder, with the values found so far in their environment. Runs a line again
- * while it fails for a reason that passes.
+ * Runs lines in a shell in the project's folder, with the values found so far in their environment. A line whose error
+ * passes is repeated.
  */
 export class Shell {
   readonly #env: NodeJS.ProcessEnv;
@@ -80,14 +80,14 @@ export class Shell {
 
   /** @throws {CliError} `COMMAND_FAILED` with the line, its message and what to do. */
   async require(title: string, line: Line): Promise<string> {
-    const run = await this.#settle(title, line, () => false);
+    const run = await this.#runUntilSettled(title, line, () => false);
     if (run.exitCode !== 0) throw failureOf(title, line, run);
     return run.stdout;
   }
 
   /** @returns the JSON that the line prints, or `undefined` where the resource is missing. */
   async find(title: string, line: Line): Promise<unknown> {
-    const run = await this.#settle(title, line, isMissing);
+    const run = await this.#runUntilSettled(title, line, isMissing);
     if (isMissing(run)) return undefined;
     if (run.exitCode !== 0) throw failureOf(title, line, run);
     return JSON.parse(run.stdout || 'null') ?? undefined;
@@ -98,11 +98,11 @@ export class Shell {
     await sleep(seconds * this.#secondMillis);
   }
 
-  async #settle(title: string, line: Line, isAnswer: (run: Run) => boolean): Promise<Run> {
+  async #runUntilSettled(title: string, line: Line, isAnswer: (run: Run) => boolean): Promise<Run> {
     let waited = 0;
     for (let pause = FIRST_PAUSE_SECONDS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_SECONDS)) {
       const run = await this.run(line);
-      const reason = run.exitCode === 0 || isAnswer(run) ? undefined : raceIn(run.stderr);
+      const reason = run.exitCode === 0 || isAnswer(run) ? undefined : transientReasonIn(run.stderr);
       const patience = /Cannot find metric/.test(run.stderr) ? 2.2 * PATIENCE_SECONDS : PATIENCE_SECONDS;
       if (reason === undefined || waited + pause > patience) return run;
       this.#terminal.note(

@@ -1,6 +1,6 @@
 import { reasonOf } from '../cli/errors.ts';
 import { table, type Terminal } from '../cli/terminal.ts';
-import { Reads, resolve } from './apply.ts';
+import { SharedReads, resolve } from './apply.ts';
 import { itemsOf, resourcesOf, type Step } from './plan.ts';
 import { type FoundService, imageOf, servingRevision } from './revisions.ts';
 import type { ServiceResource } from './serviceResource.ts';
@@ -48,7 +48,7 @@ function statusOf({ service }: ServiceResource, found: FoundService | undefined)
 
 async function differencesIn(step: Step, shell: Shell): Promise<readonly Difference[]> {
   for (const item of itemsOf(step)) if (item.kind === 'variable') await resolve(item, shell).catch(() => undefined);
-  const reads = new Reads(shell);
+  const reads = new SharedReads(shell);
   const resources = resourcesOf(step).filter(({ create }) => create !== undefined);
   const all = await Promise.all(
     resources.map(async (resource) => {

@@ -1,5 +1,5 @@
 import { usageError } from '../cli/errors.ts';
-import type { Installation } from './installation.ts';
+import type { InstallationSpec } from './installation.ts';
 import { itemsOf, type Step } from './plan.ts';
 import { access } from './steps/access.ts';
 import { accounts } from './steps/accounts.ts';
@@ -20,7 +20,7 @@ export interface Selection {
 }
 
 /** Returns all steps, each after those that it needs. */
-export function stepsOf(installation: Installation, source = '', isRebuild = false): readonly Step[] {
+export function stepsOf(installation: InstallationSpec, source = '', isRebuild = false): readonly Step[] {
   return [
     project(installation),
     firestore(installation),

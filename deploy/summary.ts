@@ -1,6 +1,6 @@
 import type { Terminal } from '../cli/terminal.ts';
 import { summaryOf } from './apply.ts';
-import type { Installation } from './installation.ts';
+import type { InstallationSpec } from './installation.ts';
 import type { Changes } from './plan.ts';
 import type { Shell } from './shell.ts';
 import { alertConditions, dashboardList } from './steps/monitoring.ts';
@@ -10,7 +10,7 @@ const CONDITION_PRICE = 0.1;
 
 /** Reports what a deployment created, what it costs while idle, and how to see the first event. */
 export async function reportDeployment(
-  installation: Installation,
+  installation: InstallationSpec,
   changes: Changes,
   shell: Shell,
   terminal: Terminal,
@@ -36,7 +36,7 @@ export async function reportDeployment(
 }
 
 /** Without the right to list dashboards, returns the page of all dashboards. */
-async function dashboardUrl(installation: Installation, shell: Shell): Promise<string> {
+async function dashboardUrl(installation: InstallationSpec, shell: Shell): Promise<string> {
   const { exitCode, stdout } = await shell.run(dashboardList(installation));
   const [found] = exitCode === 0 ? (JSON.parse(stdout) as readonly { readonly name?: string }[]) : [];
   const id = found?.name?.split('/').at(-1);

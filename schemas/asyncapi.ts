@@ -1,4 +1,5 @@
 import { stringify } from 'yaml';
+import { VARIABLES } from '../functions/config/variables.ts';
 import { MESSAGE_SCHEMAS, RESULT_MESSAGES } from './messages.ts';
 
 const ATTRIBUTES = { $ref: './messages/attributes.schema.json' };
@@ -28,9 +29,9 @@ export function asyncApiDocument(version: string): string {
       },
       defaultContentType: 'application/json',
       channels: {
-        events: channel('gemini-events', 'One message per webhook-id, ordered by job.', ['event']),
-        results: channel('gemini-results', 'The results of jobs, ordered by job.', results),
-        deadLetter: channel('gemini-dead-letter', 'What could not be handled.', ['deadLetter']),
+        events: channel(VARIABLES.EVENTS_TOPIC.fallback, 'One message per webhook-id, ordered by job.', ['event']),
+        results: channel(VARIABLES.RESULTS_TOPIC.fallback, 'The results of jobs, ordered by job.', results),
+        deadLetter: channel(VARIABLES.DEAD_LETTER_TOPIC.fallback, 'What could not be handled.', ['deadLetter']),
       },
       operations: {
         publishEvents: sends('events'),

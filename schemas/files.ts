@@ -26,7 +26,7 @@ export async function generatedFiles(): Promise<ReadonlyMap<string, string>> {
 
 function jsonSchemaOf(schema: z.ZodType): string {
   const json = z.toJSONSchema(schema, {
-    // JavaScript's largest exact integer says nothing about a count.
+    // JavaScript's largest exact integer is no limit of a count.
     override: ({ jsonSchema }) => {
       if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
     },

@@ -1,4 +1,8 @@
 import { z } from 'zod';
+import { DELIVERY_STATES, SCHEMES } from '../functions/model/delivery.ts';
+import { JOB_STATES } from '../functions/model/eventTypes.ts';
+import { JOB_KINDS } from '../functions/model/jobName.ts';
+import { RESULTS_STATES } from '../functions/model/progress.ts';
 import { usage } from './messages.ts';
 
 /**
@@ -8,7 +12,7 @@ import { usage } from './messages.ts';
 
 const time = (description: string) => z.string().meta({ description, format: 'date-time' });
 const count = (description: string) => z.int().nonnegative().describe(description);
-const kind = z.enum(['batch', 'interaction', 'video', 'unknown']).describe("By the event type's first part.");
+const kind = z.enum(JOB_KINDS).describe("By the event type's first part.");
 
 const lastEvent = z.looseObject({
   webhookId: z.string().describe('Id of the delivery.'),
@@ -19,9 +23,9 @@ const lastEvent = z.looseObject({
 export const delivery = z
   .looseObject({
     webhookId: z.string().describe('`webhook-id`, the idempotency key; also the id of the document.'),
-    scheme: z.enum(['v1', 'v1a', 'jwt', 'reconciled']).describe('Scheme of the matching signature.'),
+    scheme: z.enum(SCHEMES).describe('Scheme of the matching signature.'),
     state: z
-      .enum(['pending', 'published', 'quarantined'])
+      .enum(DELIVERY_STATES)
       .describe('`pending`: recorded and not yet on Pub/Sub. `quarantined`: kept for an operator.'),
     type: z.string().optional().describe('Event type.'),
     jobId: z.string().optional().describe('Canonical name of the job.'),
@@ -47,7 +51,7 @@ export const delivery = z
 
 const results = z
   .looseObject({
-    state: z.enum(['pending', 'running', 'complete', 'failed']).describe('Progress of fetchResults.'),
+    state: z.enum(RESULTS_STATES).describe('Progress of fetchResults.'),
     total: count('Number of results.').optional(),
     published: count('Results on Pub/Sub.').optional(),
     failed: count('Of these, errors.').optional(),
@@ -71,9 +75,7 @@ export const job = z
   .looseObject({
     jobId: z.string().describe('Canonical name; the document id is the name with `/` written as `~`.'),
     kind,
-    state: z
-      .enum(['submitted', 'running', 'requires_action', 'succeeded', 'failed', 'cancelled', 'expired', 'unknown'])
-      .describe('State by the event with the latest time; final states never revert.'),
+    state: z.enum(JOB_STATES).describe('State by the event with the latest time; final states never revert.'),
     outputFileUri: z.string().optional().describe('As the event gave it.'),
     fileName: z.string().optional().describe('As the event gave it.'),
     error: z
@@ -101,7 +103,7 @@ export const submission = z
     fingerprint: z.string().describe('SHA-256 of the request, in hex.'),
     leaseOwner: z.string().optional().describe('The request that starts the job.'),
     leaseUntil: time("End of the owner's lease, by Firestore's clock."),
-    startedAt: time('Time at which Gemini was asked.').optional(),
+    startedAt: time('Time at which Gemini was called.').optional(),
     jobId: z.string().optional().describe('The job that was started.'),
     expireAt: time('Time after which the key is free and Firestore deletes the record (TTL).'),
   })

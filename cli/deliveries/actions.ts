@@ -55,7 +55,7 @@ export class DeliveryActions {
   }
 
   /**
-   * Records a delivery that was quarantined because of its timestamp, changes its job, and publishes it like any other.
+   * Records a delivery that was quarantined because of its timestamp, changes its job, and publishes it.
    *
    * @throws {CliError}
    */
@@ -111,9 +111,9 @@ export function whyQuarantined(delivery: ShownDelivery): string {
   const { webhookId, firstReceivedAt = '', type, jobId, scheme, attempts } = delivery;
   const hours = ((Date.now() - Date.parse(firstReceivedAt)) / 3_600_000).toFixed(1);
   return [
-    `${webhookId} is signed (${scheme}), but its timestamp was out of tolerance when it came: a retry that was signed`,
-    `long ago, clocks that differ, or a replay by someone who has an old delivery.`,
-    `It says ${type ?? 'no event type'}${jobId === undefined ? '' : ` of ${jobId}`}, came ${hours} h ago, and was seen ${attempts} times.`,
+    `${webhookId} has a valid signature (${scheme}), but its timestamp was out of tolerance when it arrived. Possible causes:`,
+    `a late retry with its old timestamp, clocks that differ, or a replayed old delivery.`,
+    `Event type: ${type ?? 'none'}${jobId === undefined ? '' : `, job: ${jobId}`}. First received ${hours} h ago; deliveries: ${attempts}.`,
   ].join('\n');
 }
 

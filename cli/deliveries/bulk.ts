@@ -121,7 +121,7 @@ async function actOnAll(
   const progress = progressOf(terminal, ids.length, 'deliveries');
   const waiting = ids.values();
   let [done, skipped] = [0, 0];
-  // A backend that is away fails every delivery, each after its time.
+  // An unreachable backend fails every delivery, each after its time-out.
   let isAway = false;
   async function work(): Promise<void> {
     for (const webhookId of waiting) {

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
+import { DELIVERY_STATES } from '../../functions/model/delivery.ts';
 import type { Context } from '../context.ts';
 import { type FilterFlags, type PageFlags, readFilter, readPage, withFilters, withPages } from '../filters.ts';
 import type { BulkFlags } from './bulk.ts';
-import { STATES } from './states.ts';
 
 const ALL = 'every one that the filters select';
 
@@ -10,7 +10,7 @@ const ALL = 'every one that the filters select';
 export function addDeliveryCommands(program: Command, context: () => Context): void {
   const deliveries = program.command('deliveries').description('list, show, replay and release deliveries');
 
-  withPages(withFilters(deliveries.command('list'), STATES))
+  withPages(withFilters(deliveries.command('list'), DELIVERY_STATES))
     .description('list deliveries, newest first')
     .addHelpText('after', '\nExample:\n  gemini-callbacks deliveries list --state=quarantined --since=24h')
     .action(async ({ limit, pageToken, ...filter }: FilterFlags & PageFlags) => {
@@ -27,7 +27,7 @@ export function addDeliveryCommands(program: Command, context: () => Context): v
     .description('show the record of a delivery')
     .action(async (id: string) => await (await import('./list.ts')).showCommand(id, context()));
 
-  withFilters(deliveries.command('replay [id]'), STATES)
+  withFilters(deliveries.command('replay [id]'), DELIVERY_STATES)
     .description('publish a delivery again, with an attribute "replay" beside the same ce-id')
     .option('--all', ALL)
     .addHelpText(
@@ -39,7 +39,7 @@ export function addDeliveryCommands(program: Command, context: () => Context): v
         await (await import('./bulk.ts')).replayCommand(id, flags, context()),
     );
 
-  withFilters(deliveries.command('release [id]'), STATES)
+  withFilters(deliveries.command('release [id]'), DELIVERY_STATES)
     .description('publish a delivery that was quarantined because of its timestamp, after showing why')
     .option('--all', ALL)
     .addHelpText(

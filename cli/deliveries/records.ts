@@ -1,32 +1,15 @@
 import type { DocumentData, Firestore, Query, QueryDocumentSnapshot, Timestamp } from '@google-cloud/firestore';
-import type { DeliveryRecord, QuarantineReason, Scheme } from '../../functions/model/delivery.ts';
-import type { JsonObject } from '../../functions/model/json.ts';
+import { DELIVERY_STATES } from '../../functions/model/delivery.ts';
+import type { DeliveryDocument } from '../../functions/store/documents/delivery.ts';
 import { newestOf, NEWEST } from '../../functions/store/queries.ts';
 import { CliError } from '../errors.ts';
 import type { Filter, Listed, Page } from '../filters.ts';
-import { plain } from '../jobs/records.ts';
 import { readPageOf } from '../pages.ts';
-import { answered } from '../store.ts';
-import { STATES } from './states.ts';
+import { type RecordJson, recordJson } from '../recordJson.ts';
+import { withinAnswerTime } from '../store.ts';
 
-/** The record of a delivery as JSON: times are ISO strings, bytes are base64. An event's bytes are left out beside its map. */
-export interface ShownDelivery extends JsonObject {
-  readonly webhookId: string;
-  readonly state: DeliveryRecord['state'];
-  readonly type?: string;
-  readonly jobId?: string;
-  readonly scheme?: Scheme;
-  readonly route?: string;
-  readonly quarantineReason?: QuarantineReason;
-  readonly eventTime?: string;
-  readonly firstReceivedAt?: string;
-  readonly lastReceivedAt?: string;
-  readonly publishedAt?: string;
-  readonly expireAt?: string;
-  readonly attempts?: number;
-  readonly messageId?: string;
-  readonly repeatOf?: string;
-}
+/** The record of a delivery, without the event's bytes beside its map. */
+export type ShownDelivery = RecordJson<Omit<DeliveryDocument, 'payload'>>;
 
 /** Lists a page of deliveries, newest first. */
 export async function listDeliveries(firestore: Firestore, filter: Filter, page: Page): Promise<Listed<ShownDelivery>> {
@@ -36,11 +19,13 @@ export async function listDeliveries(firestore: Firestore, filter: Filter, page:
 
 /** Counts deliveries without reading them. */
 export async function countDeliveries(firestore: Firestore, filter: Filter): Promise<number> {
-  const counts = queriesOf(firestore, filter).map(async (query) => (await answered(query.count().get())).data().count);
+  const counts = queriesOf(firestore, filter).map(
+    async (query) => (await withinAnswerTime(query.count().get())).data().count,
+  );
   return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
 }
 
-/** Lists the ids of deliveries, oldest first, in the order in which their events came. */
+/** Lists the ids of deliveries, oldest first. */
 export async function deliveryIds(firestore: Firestore, filter: Filter): Promise<readonly string[]> {
   const found = await Promise.all(
     queriesOf(firestore, filter).map(async (query) => (await query.select('firstReceivedAt').get()).docs),
@@ -56,13 +41,13 @@ export async function deliveryIds(firestore: Firestore, filter: Filter): Promise
 function queriesOf(firestore: Firestore, { state, type, route, job, since }: Filter): readonly Query[] {
   const values = { type, route, jobId: job };
   const isIndexed = state !== undefined || Object.values(values).some((value) => value !== undefined);
-  const states = isIndexed ? [state] : STATES;
+  const states = isIndexed ? [state] : DELIVERY_STATES;
   return states.map((one) => newestOf(firestore, NEWEST.deliveries, { ...values, state: one }, since));
 }
 
 /** @throws {CliError} `DELIVERY_NOT_FOUND` */
 export async function findDelivery(firestore: Firestore, webhookId: string): Promise<ShownDelivery> {
-  const found = isDocumentId(webhookId) && (await answered(firestore.doc(`deliveries/${webhookId}`).get()));
+  const found = isDocumentId(webhookId) && (await withinAnswerTime(firestore.doc(`deliveries/${webhookId}`).get()));
   if (found && found.exists) return shown(found.data() ?? {});
   throw new CliError(
     'DELIVERY_NOT_FOUND',
@@ -72,7 +57,7 @@ export async function findDelivery(firestore: Firestore, webhookId: string): Pro
 
 function shown(data: DocumentData): ShownDelivery {
   const { payload: _, ...fields } = data;
-  return plain(fields) as ShownDelivery;
+  return recordJson<Omit<DeliveryDocument, 'payload'>>(fields);
 }
 
 /** Accepts webhook-ids alone: any other text could be the path of another document. */

@@ -30,7 +30,7 @@ interface Receiver {
 }
 
 /**
- * Prints each event, and forwards it where asked, until SIGINT or SIGTERM.
+ * Prints each event, forwards it with `--forward-to`, until SIGINT or SIGTERM.
  *
  * @throws {CliError}
  */
@@ -89,7 +89,7 @@ async function listen(
 ): Promise<void> {
   const stopped = once(stop, 'abort').then(() => [] as const);
   while (!stop.aborted) {
-    // A pull that nobody waits for any more ends with the process.
+    // A pull that is still open at the end is dropped with the process.
     const pulling = subscription.pull();
     pulling.catch(() => {});
     const events = await Promise.race([pulling, stopped]);
@@ -113,7 +113,7 @@ async function handle(
   else await subscription.reject(event);
 }
 
-/** One line for each event: JSON with the event as it came, or columns. */
+/** One line for each event: JSON with the event's own bytes, or columns. */
 function print({ attributes, data }: ReceivedEvent, answer: Answer | undefined, terminal: Terminal): void {
   const { 'ce-id': webhookId, event_type: type, job_id: jobId, route, 'ce-time': time } = attributes;
   // The event is not parsed, so that its numbers keep their digits; JSON allows line breaks between tokens only.
@@ -133,8 +133,8 @@ function print({ attributes, data }: ReceivedEvent, answer: Answer | undefined, 
 
 function answerText(answer: Answer | undefined): string {
   if (answer === undefined) return '';
-  if ('failure' in answer) return `→ no answer: ${answer.failure}; it is sent again`;
-  return isAccepted(answer) ? `→ ${answer.status}` : `→ ${answer.status}; it is sent again`;
+  if ('failure' in answer) return `→ no answer: ${answer.failure}; Pub/Sub delivers it again`;
+  return isAccepted(answer) ? `→ ${answer.status}` : `→ ${answer.status}; Pub/Sub delivers it again`;
 }
 
 /** The first signal ends the command in order; a second one ends the process. */

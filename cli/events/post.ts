@@ -1,6 +1,5 @@
 import { Webhook } from 'standardwebhooks';
-import { usageError } from '../errors.ts';
-import { rootMessageOf } from '../errors.ts';
+import { rootMessageOf, usageError } from '../errors.ts';
 
 const ANSWER_MILLIS = 30_000;
 /** The part of an answer that is shown. */
@@ -36,7 +35,7 @@ export function requireSecret(secret: string): void {
   signerOf(secret);
 }
 
-/** Sends a delivery. Redirects are answers: a signed body goes to no other address. */
+/** Sends a delivery. A redirect is not followed: a signed body is sent to no other address. */
 export async function post({ url, headers, body }: SignedPost, signal?: AbortSignal): Promise<Answer> {
   const timeOut = AbortSignal.timeout(ANSWER_MILLIS);
   try {

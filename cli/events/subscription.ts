@@ -15,7 +15,7 @@ const BATCH = 10;
 const DEADLINE_EXCEEDED = 4;
 const CANCELLED = 1;
 
-/** The events that a listener wants. Absent parts match all. */
+/** The events to print. An absent part matches all. */
 interface EventFilter {
   readonly type?: string | undefined;
   readonly route?: string | undefined;
@@ -118,7 +118,7 @@ function matches({ type, route, job }: EventFilter, attributes: Readonly<Record<
   );
 }
 
-/** No event came within the time of one call. */
+/** Returns true where no event arrived during a call. */
 function isQuiet(error: unknown): boolean {
   return error instanceof Error && 'code' in error && [DEADLINE_EXCEEDED, CANCELLED].includes(Number(error.code));
 }

@@ -10,7 +10,7 @@ export interface GoogleApi {
   /** Name in messages. */
   readonly name: string;
   readonly host: string;
-  /** `host:port` of a stand-in, which asks for no credentials. */
+  /** `host:port` of a stand-in, which needs no credentials. */
   readonly emulator: string | undefined;
   /** The role that a caller needs, for the message that refuses one. */
   readonly role: string;

@@ -1,8 +1,8 @@
+import { type FunctionName, serviceNameOf } from '../../functions/config/variables.ts';
 import { isJsonObject, type JsonObject, objectsIn, stringAt } from '../../functions/model/json.ts';
 import { CliError } from '../errors.ts';
 import { getResource, type GoogleApi } from '../google/rest.ts';
 import { flagsOf, type Place, prefixed } from './place.ts';
-import type { ServiceName } from './variables.ts';
 
 /** A setting of a deployed function: its value, or the secret that holds it. */
 export type DeployedSetting =
@@ -22,7 +22,7 @@ export interface DeployedService {
  */
 export async function readService(
   place: Place,
-  service: ServiceName,
+  target: FunctionName,
   variables: NodeJS.ProcessEnv,
 ): Promise<DeployedService> {
   const { project, region } = place;
@@ -30,7 +30,7 @@ export async function readService(
     throw new CliError('NO_REGION', `The region of the installation in ${project} is not named. Add --region=REGION`);
   const api = cloudRun(variables);
   const parent = `v2/projects/${project}/locations/${region}/services`;
-  const name = prefixed(place, service);
+  const name = prefixed(place, serviceNameOf(target));
   const resource = await getResource(api, project, `${parent}/${name}`);
   if (resource === undefined) throw notDeployed(place, name, await getResource(api, project, parent));
   return deployedService(place, name, resource);

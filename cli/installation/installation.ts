@@ -1,3 +1,4 @@
+import type { FunctionName } from '../../functions/config/variables.ts';
 import { defaultProject, requireCredentials } from '../google/credentials.ts';
 import { noProject } from '../google/credentialsError.ts';
 import { type DeployedService, readService } from './cloudRun.ts';
@@ -5,7 +6,7 @@ import { readLocal } from './local.ts';
 import { Once } from './once.ts';
 import { placeIn, type Place, type PlaceFlags, placeOf } from './place.ts';
 import { readSecret } from './secret.ts';
-import { isSecret, type ServiceName, serviceOf, type Variable } from './variables.ts';
+import { functionOf, isSecret, type Variable } from './variables.ts';
 
 /** A variable's value and its source. */
 interface FoundVariable {
@@ -17,20 +18,20 @@ interface FoundVariable {
 
 const EMULATORS = ['FIRESTORE_EMULATOR_HOST', 'PUBSUB_EMULATOR_HOST'] as const;
 
-/** Variables that say which installation it is: flags win over them, so that a shell's `GOOGLE_CLOUD_PROJECT` cannot. */
+/** Variables that identify the installation: `--local` wins over the shell's. */
 const IDENTITY: ReadonlySet<string> = new Set(['GOOGLE_CLOUD_PROJECT', ...EMULATORS]);
 
 /**
- * Finds the settings of an installation: variables of the shell win, then what `npm start` or a deployment says.
+ * Finds the settings of an installation: variables of the shell first, then those of `npm start` or of the deployment.
  *
- * Cloud Run and Secret Manager are asked for what a command needs, once, and only then.
+ * Cloud Run and Secret Manager are read only where a command needs them, and once.
  */
 export class Installation {
   readonly #flags: PlaceFlags;
   readonly #folder: string;
   readonly #variables: NodeJS.ProcessEnv;
   readonly #local: ReturnType<typeof readLocal> | undefined;
-  readonly #services = new Once<ServiceName, DeployedService>();
+  readonly #services = new Once<FunctionName, DeployedService>();
   readonly #secrets = new Once<string, string>();
   readonly #defaultProject = new Once<'', string | undefined>();
 
@@ -62,7 +63,7 @@ export class Installation {
     return values;
   }
 
-  /** @param options `reveal`: whether a deployed secret is read; otherwise its place is said alone. */
+  /** @param options `reveal`: false leaves a deployed secret unread, and returns its place alone. */
   async find(name: Variable, { reveal = true }: { reveal?: boolean } = {}): Promise<FoundVariable | undefined> {
     const local = this.#local?.variables[name];
     if (local !== undefined && IDENTITY.has(name)) return { name, value: local, origin: this.#local?.path ?? '' };
@@ -100,7 +101,7 @@ export class Installation {
     const place = this.place ?? (this.#flags.region === undefined ? undefined : await this.#defaultPlace());
     if (this.#flags.region !== undefined && place === undefined) throw noProject();
     if (place?.region === undefined) return undefined;
-    const service = await this.#service(place, serviceOf(name));
+    const service = await this.#service(place, functionOf(name));
     const origin = `Cloud Run service ${service.name}`;
     if (name === 'CALLBACK_URL') return { name, ...(await this.#callbackUrl(place, service)) };
     const setting = service.setting(name);
@@ -112,14 +113,14 @@ export class Installation {
 
   /** The URL that submitJob names to Gemini, or the one at which Cloud Run serves geminiCallback. */
   async #callbackUrl(place: Place, callback: DeployedService): Promise<Omit<FoundVariable, 'name'>> {
-    const submit = await this.#service(place, 'submit-job').catch(() => undefined);
+    const submit = await this.#service(place, 'submitJob').catch(() => undefined);
     const setting = submit?.setting('CALLBACK_URL');
     if (submit && setting && 'value' in setting)
       return { value: setting.value, origin: `Cloud Run service ${submit.name}` };
     return { value: callback.url, origin: `Cloud Run service ${callback.name}` };
   }
 
-  async #service(place: Place, name: ServiceName): Promise<DeployedService> {
+  async #service(place: Place, name: FunctionName): Promise<DeployedService> {
     return await this.#services.get(name, async () => await readService(place, name, this.#variables));
   }
 

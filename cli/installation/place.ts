@@ -15,7 +15,7 @@ export interface PlaceFlags {
 export interface Place {
   readonly project: string;
   readonly region: string | undefined;
-  /** Empty, or a name that stands with a hyphen before each resource. */
+  /** Empty, or the first part of each resource's name, without its hyphen. */
   readonly prefix: string;
   readonly origins: Readonly<Record<'project' | 'region' | 'prefix', string>>;
 }
@@ -27,8 +27,8 @@ const Remembered = z.object({ project: z.string(), region: z.string(), prefix: z
 type Remembered = z.infer<typeof Remembered>;
 
 /**
- * Decides which deployed installation a command is for: flags first, then `GOOGLE_CLOUD_PROJECT`, then what the last
- * deployment from this folder, or one above it, remembered.
+ * Decides which deployed installation a command is for: flags first, then `GOOGLE_CLOUD_PROJECT`, then the last
+ * deployment that this folder, or one above it, remembers.
  *
  * @returns `undefined` where none of them names a project.
  * @throws {CliError} `INSTALLATION_UNREADABLE` where the remembered installation cannot be read.

@@ -1,3 +1,5 @@
+import { FUNCTIONS, type FunctionName, VARIABLES as DESCRIPTIONS } from '../../functions/config/variables.ts';
+
 /** Groups of the variables of an installation, as commands need them. */
 
 export const STORE = ['GOOGLE_CLOUD_PROJECT', 'FIRESTORE_DATABASE', 'FIRESTORE_EMULATOR_HOST'] as const;
@@ -29,20 +31,13 @@ export const VARIABLES = [
 
 export type Variable = (typeof VARIABLES)[number];
 
-/** Variables whose values are never printed; each may also be given as a file, `NAME_FILE`. */
-const SECRETS: ReadonlySet<string> = new Set(['GEMINI_API_KEY', 'WEBHOOK_SIGNING_SECRET', 'DYNAMIC_ROUTE_KEY']);
-
-export function isSecret(name: string): boolean {
-  return SECRETS.has(name);
+/** Returns true for a variable whose value is never printed, and which can also be a file, `NAME_FILE`. */
+export function isSecret(name: Variable): boolean {
+  return DESCRIPTIONS[name].kind === 'secrets';
 }
 
-/** The deployed functions, by the names of their Cloud Run services without the installation's prefix. */
-const SERVICES = ['gemini-callback', 'fetch-results', 'reconcile-jobs', 'submit-job'] as const;
-export type ServiceName = (typeof SERVICES)[number];
-
-/** The service that a variable is read from: the first function that uses it. */
-export function serviceOf(name: Variable): ServiceName {
-  if ((RECONCILE as readonly string[]).includes(name)) return 'reconcile-jobs';
-  if ((GEMINI as readonly string[]).includes(name) || name === 'RESULTS_BUCKET') return 'fetch-results';
-  return 'gemini-callback';
+/** Returns the function whose service a variable is read from. `CALLBACK_URL` is geminiCallback's own URL. */
+export function functionOf(name: Variable): FunctionName {
+  const users: readonly string[] = DESCRIPTIONS[name].usedBy;
+  return (name !== 'CALLBACK_URL' && FUNCTIONS.find((each) => users.includes(each))) || 'geminiCallback';
 }

@@ -1,11 +1,9 @@
 import { type Command, Option } from 'commander';
-import type { JobKind } from '../../functions/model/jobName.ts';
+import { JOB_STATES } from '../../functions/model/eventTypes.ts';
+import { JOB_KINDS, type JobKind } from '../../functions/model/jobName.ts';
 import type { Context } from '../context.ts';
 import { type FilterFlags, type PageFlags, readFilter, readPage, withFilters, withPages } from '../filters.ts';
 import { requireWhole } from '../options.ts';
-import { JOB_STATES } from './states.ts';
-
-const KINDS: readonly JobKind[] = ['batch', 'interaction', 'video', 'unknown'];
 
 /** A timer takes no more than 2^31 milliseconds. */
 const MAX_TIMEOUT_SECONDS = 2_000_000;
@@ -18,7 +16,7 @@ export function addJobCommands(program: Command, context: () => Context): void {
 
   withPages(withFilters(jobs.command('list'), JOB_STATES))
     .description('list jobs, the last changed first')
-    .addOption(new Option('--kind <kind>', 'only of this kind').choices(KINDS))
+    .addOption(new Option('--kind <kind>', 'only of this kind').choices(JOB_KINDS))
     .addHelpText('after', '\nExample:\n  gemini-callbacks jobs list --state=running --since=2h')
     .action(async ({ limit, pageToken, kind, ...filter }: FilterFlags & PageFlags & { kind?: JobKind }) => {
       const { listCommand } = await import('./list.ts');

@@ -2,7 +2,7 @@ import type { JobError } from '../../functions/model/job.ts';
 import type { JsonObject } from '../../functions/model/json.ts';
 import type { TokenUsage } from '../../functions/model/tokenUsage.ts';
 import { fields, table } from '../terminal.ts';
-import type { FoundJob, JobRecord, JobResults, TimelineLine } from './records.ts';
+import type { FoundJob, JobRecord, JobResults } from './records.ts';
 
 export function tableOf(jobs: readonly JobRecord[]): string {
   return table(
@@ -17,7 +17,7 @@ export function tableOf(jobs: readonly JobRecord[]): string {
   );
 }
 
-/** Everything that a record says, fields that are not known too, and its timeline as a table. */
+/** All fields of a record, unknown ones included, and its timeline as a table. */
 export function linesOf({ path, record }: FoundJob): string {
   const { jobId, kind, state, results, error, timeline = [], lastEvent, ...others } = record;
   const { userMetadata, outputFileUri, fileName, submittedAt, createdAt, finishedAt, updatedAt, ...unknown } = others;
@@ -50,7 +50,7 @@ export function resultsText({ state, total, published = 0, failed = 0, missing =
   return `${state}, ${published}${all} published${errors}${lacking}`;
 }
 
-/** `code: message`; nothing where there is no error. */
+/** `code: message`; empty without an error. */
 export function errorText(error: JobError | undefined): string {
   return [error?.code, error?.message].filter((part) => part !== undefined).join(': ');
 }
@@ -74,7 +74,7 @@ function unknownLines(unknown: JsonObject): Record<string, string | undefined> {
   return Object.fromEntries(Object.entries(unknown).map(([name, value]) => [name, line(value)]));
 }
 
-function timelineTable(timeline: readonly TimelineLine[]): string {
+function timelineTable(timeline: NonNullable<JobRecord['timeline']>): string {
   return table(
     ['TIME', 'EVENT', 'WEBHOOK-ID'],
     timeline.map(({ time, type, webhookId }) => [time, type, webhookId]),

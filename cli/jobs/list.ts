@@ -1,7 +1,7 @@
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
 import type { Page } from '../filters.ts';
-import { answered, withStore } from '../store.ts';
+import { withinAnswerTime, withStore } from '../store.ts';
 import { nextPage } from '../terminal.ts';
 import { linesOf, tableOf } from './describe.ts';
 import { type FoundJob, type JobFilter, JobRecords } from './records.ts';
@@ -22,7 +22,7 @@ export async function showCommand(id: string, context: Context): Promise<void> {
 
 /** @throws {CliError} `JOB_NOT_FOUND` */
 export async function requireJob(records: JobRecords, id: string): Promise<FoundJob> {
-  const found = await answered(records.find(id));
+  const found = await withinAnswerTime(records.find(id));
   if (found) return found;
   throw new CliError('JOB_NOT_FOUND', `There is no record of ${id}. List the jobs: gemini-callbacks jobs list`);
 }

@@ -3,7 +3,7 @@ import { bar } from '../progress.ts';
 import { safe, type Terminal } from '../terminal.ts';
 import { resultsText } from './describe.ts';
 import type { JobRecord } from './records.ts';
-import { resultsOf } from './watchOutcome.ts';
+import { currentResults } from './watchOutcome.ts';
 
 /** Prints the state of a job while a command waits for it. */
 export interface JobProgress {
@@ -26,7 +26,7 @@ class LiveLine implements JobProgress {
   }
 
   job(record: JobRecord): void {
-    const results = resultsOf(record);
+    const results = currentResults(record);
     const line = results?.total === undefined ? '' : `\n${bar(results.published ?? 0, results.total)}`;
     this.#line(`${safe(statusText(record))}${line}`);
   }
@@ -65,6 +65,6 @@ function waitingText(id: string): string {
 }
 
 function statusText(record: JobRecord): string {
-  const results = resultsOf(record);
+  const results = currentResults(record);
   return `${record.jobId}: ${record.state}${results ? `; results ${resultsText(results)}` : ''}`;
 }

@@ -12,7 +12,7 @@ export async function reconcileCommand(context: Context): Promise<void> {
   const others = ['DELIVERY_TTL_DAYS', 'CALLBACK_URL'] as const;
   const variables = await context.settings(...STORE, ...MESSAGING, ...GEMINI, ...RECONCILE, ...others);
   const config = readReconcileConfig(variables);
-  await context.confirm('publish what is stuck and ask Gemini about jobs without news');
+  await context.confirm('publish stuck deliveries and query Gemini about jobs without events');
   const log = new Log(undefined, (line) => context.terminal.note(line.trimEnd()));
   const summary = await connectReconciler(config, log)().catch((error: unknown) => {
     throw backendError(FIRESTORE, error, variables);

@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { StoredObject } from '../../functions/results/publishing/bucket.ts';
 
-/** A folder in the place of the bucket of results: it takes videos, and results too large for a message. */
+/** A folder instead of the results bucket, for videos and for results that exceed a message. */
 export class ResultFolder {
   readonly #folder: string;
 
@@ -25,7 +25,7 @@ export class ResultFolder {
     return { uri: file, bytes: (await stat(file)).size };
   }
 
-  /** The folder is one job's, so that the job's part of the path says nothing. */
+  /** Drops the job's part of the path: the folder is for one job. */
   #fileOf(path: string): string {
     return join(this.#folder, basename(path));
   }

@@ -1,6 +1,7 @@
 import type { Firestore } from '@google-cloud/firestore';
 import { Environment } from '../../functions/config/environment.ts';
 import { projectSettings } from '../../functions/config/settings.ts';
+import { STALLED_MINUTES } from '../../functions/model/progress.ts';
 import { Publisher } from '../../functions/messaging/publisher.ts';
 import { retryResults, type RetryStatus } from '../../functions/results/retry.ts';
 import { Deadline } from '../../functions/runtime/deadline.ts';
@@ -16,9 +17,6 @@ import { JobRecords } from './records.ts';
 
 const JOB_MILLIS = 20_000;
 const LIST_MILLIS = 60_000;
-
-/** Results without a change for so long count as failed: their event is on the dead-letter topic, or nothing reads it. */
-const STALLED_MILLIS = 3_600_000;
 
 /** Only `recall` is used, which does not write: the time to live has no effect. */
 const DELIVERIES = { ttlDays: 30, receives: false };
@@ -65,7 +63,7 @@ export async function retryCommand(
 
 async function failedJobs(firestore: Firestore): Promise<readonly string[]> {
   const now = new Date();
-  const stalledBefore = new Date(now.getTime() - STALLED_MILLIS);
+  const stalledBefore = new Date(now.getTime() - STALLED_MINUTES * 60_000);
   const names = new Set<string>();
   const listed = new RetriableResults(firestore).list(stalledBefore, now, Deadline.inMillis(LIST_MILLIS));
   for await (const name of listed) names.add(name);

@@ -1,6 +1,6 @@
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
-import { answered, withStore } from '../store.ts';
+import { withinAnswerTime, withStore } from '../store.ts';
 import { linesOf } from './describe.ts';
 import { type JobProgress, progressOn } from './progress.ts';
 import { type FoundJob, JobRecords } from './records.ts';
@@ -38,7 +38,7 @@ export async function watchJob(id: string, options: WatchOptions, context: Conte
       using limits = new Limits(id, options);
       using watch = new Watch(new JobRecords(firestore), id, progress);
       const ended = Promise.race([watch.ended, limits.reached.then((failure) => ({ found: watch.last, failure }))]);
-      await answered(Promise.race([watch.connected, ended]));
+      await withinAnswerTime(Promise.race([watch.connected, ended]));
       return await ended;
     });
   } finally {

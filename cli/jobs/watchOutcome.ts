@@ -15,14 +15,14 @@ const ON_THE_WAY: WatchOutcome = { isOver: false };
 
 export function watchOutcomeOf(found: FoundJob): WatchOutcome {
   const { record } = found;
-  const results = resultsOf(record);
+  const results = currentResults(record);
   if (!results || results.state === 'pending') return withoutResults(found);
   if (!isFinal(record.state) && record.state !== 'requires_action') return ON_THE_WAY;
   return results.state === 'complete' || results.state === 'failed' ? over(record, results) : ON_THE_WAY;
 }
 
 /** Returns the results of the job's present state: a resumed interaction may still show those of its last pause. */
-export function resultsOf({ results, state }: JobRecord): JobResults | undefined {
+export function currentResults({ results, state }: JobRecord): JobResults | undefined {
   const isPresent = results?.event === undefined || stateOf(results.event) === state || !hasEnded(results);
   return isPresent ? results : undefined;
 }

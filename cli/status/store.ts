@@ -1,17 +1,14 @@
 import type { Firestore, Query } from '@google-cloud/firestore';
-import type { JobState } from '../../functions/model/eventTypes.ts';
+import { JOB_STATES, type JobState } from '../../functions/model/eventTypes.ts';
+import { STALLED_MINUTES } from '../../functions/model/progress.ts';
 import type { TokenUsage } from '../../functions/model/tokenUsage.ts';
 import { NEWEST, newestOf, olderThan } from '../../functions/store/queries.ts';
 import { listDeliveries } from '../deliveries/records.ts';
-import { JOB_STATES } from '../jobs/states.ts';
-import { answered } from '../store.ts';
+import { withinAnswerTime } from '../store.ts';
 import type { StoreStatus } from './storeStatus.ts';
 
 /** A delivery is published within seconds, or by the reconciler's next run. */
 const STUCK_MILLIS = 10 * 60_000;
-
-/** The age at which the alert of stalled results fires. */
-const STALLED_MILLIS = 3_600_000;
 
 /** The number of the latest records that tokens are summed over. */
 const TOKEN_JOBS = 200;
@@ -28,7 +25,7 @@ export async function readStore(firestore: Firestore, since: Date, now: Date): P
     countOf(pending),
     countOf(olderThan(pending, NEWEST.deliveries, before(STUCK_MILLIS))),
     countOf(quarantined),
-    countOf(olderThan(open, NEWEST.results, before(STALLED_MILLIS))),
+    countOf(olderThan(open, NEWEST.results, before(STALLED_MINUTES * 60_000))),
     countOf(failed),
   ]);
   const [pendings, stuck, quarantines, stalled, failures] = counts;
@@ -43,7 +40,7 @@ export async function readStore(firestore: Firestore, since: Date, now: Date): P
 }
 
 async function countOf(query: Query): Promise<number> {
-  return (await answered(query.count().get())).data().count;
+  return (await withinAnswerTime(query.count().get())).data().count;
 }
 
 async function countJobs(firestore: Firestore): Promise<Record<JobState, number>> {
@@ -55,7 +52,7 @@ async function countJobs(firestore: Firestore): Promise<Record<JobState, number>
 
 async function sumTokens(firestore: Firestore, since: Date): Promise<StoreStatus['tokens']> {
   const query = newestOf(firestore, NEWEST.results, { 'results.state': 'complete' }, since);
-  const { docs } = await answered(query.select('results.usage').limit(TOKEN_JOBS).get());
+  const { docs } = await withinAnswerTime(query.select('results.usage').limit(TOKEN_JOBS).get());
   const usages = docs.flatMap((document) => {
     const usage = document.get('results.usage') as TokenUsage | undefined;
     return usage === undefined ? [] : [usage];

@@ -63,7 +63,7 @@ export function messageOf(result: JobResult): JsonObject {
 }
 
 /** Returns a paragraph for each result: its key or index, and its text. */
-export function outputText(results: readonly JsonObject[]): readonly string[] {
+export function outputLines(results: readonly JsonObject[]): readonly string[] {
   return results.map((result) => {
     const { key, index } = result;
     const name = typeof key === 'string' ? key : JSON.stringify(key ?? index);

@@ -81,7 +81,7 @@ async function submit(
 
 /** Waits for the end of the job by its record, then reads its output from Gemini once. */
 async function follow({ jobId, kind }: Receipt, config: SubmitConfig, context: Context): Promise<void> {
-  const [{ watchJob }, { linesOf }, { outputText, readOutput }] = await Promise.all([
+  const [{ watchJob }, { linesOf }, { outputLines, readOutput }] = await Promise.all([
     import('../jobs/watch.ts'),
     import('../jobs/describe.ts'),
     import('./output.ts'),
@@ -93,7 +93,7 @@ async function follow({ jobId, kind }: Receipt, config: SubmitConfig, context: C
   if (output.remark) terminal.note(output.remark);
   if (found) {
     const { results } = output;
-    terminal.result({ ...found.record, output: results }, () => [linesOf(found), ...outputText(results)].join('\n'));
+    terminal.result({ ...found.record, output: results }, () => [linesOf(found), ...outputLines(results)].join('\n'));
   }
   const reason = failure ?? output.failure;
   if (reason) throw reason;

@@ -23,7 +23,7 @@ export interface Webhook {
 
 export type WebhookChange = Partial<Pick<Webhook, 'name' | 'uri' | 'subscribed_events' | 'state'>>;
 
-/** Options of a call that must not be repeated: it would make a second webhook, or lose the first new secret. */
+/** Options of a call that must not be repeated: a repeat would create a second webhook, or lose the new secret. */
 const ONCE = { maxRetries: 0 };
 
 const PAGE_SIZE = 1_000;

@@ -13,7 +13,7 @@ export async function pingCommand(id: string, context: Context): Promise<void> {
  * Makes Gemini send the ping with which a command ends.
  *
  * @param done the command's effect so far, for the message.
- * @throws {CliError} `NOT_PINGED`, with an exit code that says so: repeating the command would do harm.
+ * @throws {CliError} `NOT_PINGED`, with an exit code of its own, because the command must not be repeated.
  */
 export async function pingAfterwards(
   webhooks: Webhooks,
@@ -24,7 +24,7 @@ export async function pingAfterwards(
   try {
     await webhooks.ping(id);
   } catch (cause) {
-    const message = `${done}; only the ping failed, and "webhooks ping ${id}" sends another. ${reasonOf(cause)}`;
+    const message = `${done}, but the ping failed: ${reasonOf(cause)} Send another: gemini-callbacks webhooks ping ${id}`;
     throw new CliError('NOT_PINGED', message, { cause, exitCode: EXIT.unproved });
   }
   terminal.note(`Gemini sends a ping to ${uri}.`);

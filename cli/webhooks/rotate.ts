@@ -18,7 +18,7 @@ interface Rotation {
   readonly id: string;
   readonly uri: string;
   readonly old_secret_ends: string;
-  /** Those of the store that no webhook of the project signs with, as Gemini shows secrets: kept, or taken out. */
+  /** Those of the store that no webhook of the project signs with, as Gemini shows secrets: kept, or removed. */
   readonly unlisted_secrets: readonly string[];
   readonly dropped_secrets: readonly string[];
 }
@@ -61,7 +61,7 @@ export async function rotateCommand(id: string, options: RotateOptions, context:
   await pingAfterwards(webhooks, rotation, store ? `${done}, kept and proved` : done, terminal);
 }
 
-/** The one before ends last, as those before it had their day sooner. Where Gemini does not say it now, it is about a day. */
+/** Returns the end of the previous secret, which is the latest of all ends; a day where Gemini cannot be read. */
 async function endOfOld(webhooks: Webhooks, id: string): Promise<string> {
   const secrets = await webhooks.get(id).then(
     ({ signing_secrets: list }) => list,
@@ -78,12 +78,12 @@ async function requireProof(
   terminal: Terminal,
 ): Promise<void> {
   terminal.note(`Waiting until ${uri} accepts a ping that is signed with the new secret alone …`);
-  const proof = await proveSecret(uri, secret, waitMillis);
-  if (!proof.accepted) {
+  const refusal = await proveSecret(uri, secret, waitMillis);
+  if (refusal !== undefined) {
     throw new CliError(
       'ROTATION_NOT_PROVED',
       `The secret is rotated and kept, but after ${waitMillis / 1_000} s ${uri} still does not accept it ` +
-        `(${proof.answer}). See to it that the function reads ${store.name}; to rotate again would not help. ` +
+        `(${refusal}). Check that the function reads ${store.name}. Rotating again does not help. ` +
         `The old one ends ${end}.`,
       { exitCode: EXIT.unproved },
     );
@@ -97,9 +97,9 @@ function textOf(rotation: Rotation, secret: string | undefined): string {
     `Rotated the signing secret of ${uri}.`,
     `The old one ends ${end}.`,
     dropped.length > 0 &&
-      `Taken out: ${dropped.join(', ')}, which no webhook of this project signs with. If one of another does, rotate that too.`,
+      `Removed: ${dropped.join(', ')}, which no webhook of this project signs with. If a webhook of another project does, rotate its secret too.`,
     unlisted.length > 0 &&
-      `Still accepted: ${unlisted.join(', ')}, which no webhook of this project signs with. If none of another does, --drop-unlisted takes it out.`,
+      `Still accepted: ${unlisted.join(', ')}, which no webhook of this project signs with. If no webhook of another project does, remove them with --drop-unlisted.`,
     secret,
   ]
     .filter(Boolean)

@@ -179,12 +179,12 @@ interface WebhookEffect {
 }
 
 /**
- * Stores a secret that Gemini shows only once, beside those that are there.
+ * Stores a secret that Gemini shows only once, beside the stored ones.
  *
  * A copy is written first, to a file that only its owner can read, and removed when the store has it: so neither a
  * failure of the store nor the end of this process loses it.
  *
- * @throws {CliError} `SECRET_NOT_STORED`, which says where the copy is and how to store it by hand.
+ * @throws {CliError} `SECRET_NOT_STORED`, with the path of the copy and the command that stores it.
  */
 export async function keepSecret(
   store: SecretStore,

@@ -1,17 +1,17 @@
 import { bindingOf } from '../binding.ts';
-import type { Account, Installation } from '../installation.ts';
+import type { Account, InstallationSpec } from '../installation.ts';
 import { Gcloud, digestOf } from '../line.ts';
 import { isLabelled, type Item, LABEL, type Resource, type Step } from '../plan.ts';
 
 /** Accounts that publish to each topic. */
-const PUBLISHERS: Readonly<Record<keyof Installation['topics'], readonly Account[]>> = {
+const PUBLISHERS: Readonly<Record<keyof InstallationSpec['topics'], readonly Account[]>> = {
   events: ['callback', 'reconcile'],
   results: ['results'],
   deadLetter: ['callback', 'reconcile'],
 };
 
 /** Accounts that read each secret. */
-const READERS: Readonly<Record<keyof Installation['secrets'], readonly Account[]>> = {
+const READERS: Readonly<Record<keyof InstallationSpec['secrets'], readonly Account[]>> = {
   signing: ['callback'],
   routeKey: ['callback', 'submit'],
   apiKey: ['results', 'reconcile', 'submit'],
@@ -20,7 +20,7 @@ const READERS: Readonly<Record<keyof Installation['secrets'], readonly Account[]
 const FIRESTORE_USERS: readonly Account[] = ['callback', 'results', 'reconcile', 'submit'];
 
 /** Grants each account its roles, each on the one resource that it uses. Changes of one policy run in order. */
-export function access(installation: Installation): Step {
+export function access(installation: InstallationSpec): Step {
   const { topics, secrets, bucket } = installation;
   const grant = (group: readonly string[], kind: string, name: string, accounts: readonly Account[], role: string) =>
     accounts.map((account) =>
@@ -51,7 +51,7 @@ export function access(installation: Installation): Step {
   };
 }
 
-function memberOf({ accounts }: Installation, account: Account): string {
+function memberOf({ accounts }: InstallationSpec, account: Account): string {
   return `serviceAccount:${accounts[account]}`;
 }
 
@@ -60,7 +60,7 @@ function entries<Key extends string>(table: Readonly<Record<Key, readonly Accoun
 }
 
 /** Roles that only the project can grant, limited to one resource by a condition. */
-function projectRoles(installation: Installation): readonly Resource[] {
+function projectRoles(installation: InstallationSpec): readonly Resource[] {
   const { project, database, prefix, sourceBucket } = installation;
   const binding = (account: Account, on: string, role: string, condition?: string) =>
     bindingOf(installation, {
@@ -81,7 +81,7 @@ function projectRoles(installation: Installation): readonly Resource[] {
   ];
 }
 
-function buildRoles(installation: Installation): readonly Resource[] {
+function buildRoles(installation: InstallationSpec): readonly Resource[] {
   const { repository, region } = installation;
   const name = [repository, `--location=${region}`];
   const member = memberOf(installation, 'build');
@@ -92,11 +92,11 @@ function buildRoles(installation: Installation): readonly Resource[] {
 /** A bucket's labels name its installation, because only one deployment's options name the bucket. */
 const OWNER_LABEL = `${LABEL}-of`;
 
-function ownerOf({ prefix }: Installation): string {
+function ownerOf({ prefix }: InstallationSpec): string {
   return prefix || 'no-prefix';
 }
 
-function bucketItems(installation: Installation, bucket: string): readonly Item[] {
+function bucketItems(installation: InstallationSpec, bucket: string): readonly Item[] {
   const gcloud = new Gcloud(installation);
   const url = `gs://${bucket}`;
   const flags = ['--uniform-bucket-level-access', '--public-access-prevention'];
@@ -121,7 +121,7 @@ function bucketItems(installation: Installation, bucket: string): readonly Item[
 }
 
 /** Every bucket for results that a deployment of this installation has created. */
-function formerBuckets(installation: Installation): Resource {
+function formerBuckets(installation: InstallationSpec): Resource {
   const gcloud = new Gcloud(installation);
   return {
     kind: 'resource',

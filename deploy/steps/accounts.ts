@@ -1,4 +1,4 @@
-import { type Account, ACCOUNTS, type Installation } from '../installation.ts';
+import { type Account, ACCOUNTS, type InstallationSpec } from '../installation.ts';
 import { Gcloud } from '../line.ts';
 import type { Resource, Step } from '../plan.ts';
 
@@ -18,7 +18,7 @@ interface FoundAccount {
 }
 
 /** One service account for each function, each caller and the build, so that each has only the roles it needs. */
-export function accounts(installation: Installation): Step {
+export function accounts(installation: InstallationSpec): Step {
   const gcloud = new Gcloud(installation);
   // `describe` reports a missing account as PERMISSION_DENIED, so all of them are read by one list.
   const emails = Object.values(installation.accounts).join(',');

@@ -1,14 +1,15 @@
 import { bindingOf, PUBSUB_AGENT } from '../binding.ts';
-import { type FunctionName, type Installation, urlOf } from '../installation.ts';
+import type { FunctionName } from '../../functions/config/variables.ts';
+import { type InstallationSpec, urlOf } from '../installation.ts';
 import { digestOf, Gcloud } from '../line.ts';
-import { FOREIGN, type Resource, type Step } from '../plan.ts';
+import { NOT_OWNED, type Resource, type Step } from '../plan.ts';
 import { subscriptionOf } from './messaging.ts';
 
 /**
  * The push subscription that calls `fetchResults`. Eventarc would keep an event for 24 hours; this subscription keeps it
  * for 7 days, filters out events without a job, and has a dead-letter topic (docs/design/0002-deploy-with-gcloud-run.md).
  */
-export function trigger(installation: Installation): Step {
+export function trigger(installation: InstallationSpec): Step {
   const { subscriptions, topics, accounts } = installation;
   const url = urlOf(installation, 'fetchResults');
   const tokens = bindingOf(installation, {
@@ -44,7 +45,7 @@ export function trigger(installation: Installation): Step {
 }
 
 /** The Cloud Scheduler job that calls `reconcileJobs`. */
-export function scheduler(installation: Installation): Step {
+export function scheduler(installation: InstallationSpec): Step {
   return {
     name: 'scheduler',
     title: 'Schedule of reconcileJobs',
@@ -53,7 +54,7 @@ export function scheduler(installation: Installation): Step {
   };
 }
 
-function invokerOf(installation: Installation, name: FunctionName, account: string): Resource {
+function invokerOf(installation: InstallationSpec, name: FunctionName, account: string): Resource {
   const service = installation.services[name];
   return bindingOf(installation, {
     on: service,
@@ -72,7 +73,7 @@ interface FoundJob {
 /** Jobs have no labels: the description carries the digest. */
 const PURPOSE = 'Calls reconcileJobs of gemini-callbacks';
 
-function jobOf(installation: Installation): Resource {
+function jobOf(installation: InstallationSpec): Resource {
   const gcloud = new Gcloud(installation);
   const { schedulerJob: name, region, accounts } = installation;
   const url = urlOf(installation, 'reconcileJobs');
@@ -100,7 +101,7 @@ function jobOf(installation: Installation): Resource {
       ...(found.description === description ? [] : ['settings of an older version']),
       ...(found.state === 'ENABLED' ? [] : [`its state is ${found.state}`]),
     ],
-    refusal: (found: FoundJob) => (isOwned(found) ? undefined : FOREIGN),
+    refusal: (found: FoundJob) => (isOwned(found) ? undefined : NOT_OWNED),
     create: [jobs('create', 'http', name, ...described)],
     update: ({ state }: FoundJob) => [
       jobs('update', 'http', name, ...described),

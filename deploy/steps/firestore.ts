@@ -1,20 +1,20 @@
-import type { Installation } from '../installation.ts';
+import type { InstallationSpec } from '../installation.ts';
 import { Gcloud, line } from '../line.ts';
 import type { Resource, Step } from '../plan.ts';
 
 /** The Firestore database. */
-export function firestore(installation: Installation): Step {
+export function firestore(installation: InstallationSpec): Step {
   return { name: 'firestore', title: 'Firestore database', needs: ['project'], chains: [[databaseOf(installation)]] };
 }
 
 /** Security rules. Rules of another application end the run here, before anything else in its database changes. */
-export function firestoreRules(installation: Installation): Step {
+export function firestoreRules(installation: InstallationSpec): Step {
   return { name: 'rules', title: 'Firestore rules', needs: ['firestore'], chains: [[rulesOf(installation)]] };
 }
 
 const OWN_DATABASE = 'Use a separate database for this installation, for example with --database=gemini.';
 
-function databaseOf(installation: Installation): Resource {
+function databaseOf(installation: InstallationSpec): Resource {
   const { database, location } = installation;
   const gcloud = new Gcloud(installation);
   const named = `--database=${database}`;
@@ -27,7 +27,7 @@ function databaseOf(installation: Installation): Resource {
     refusal: () => `It is in Datastore mode, which the functions cannot use. ${OWN_DATABASE}`,
     create: [databases('create', named, `--location=${location}`, '--type=firestore-native', '--delete-protection')],
     remove: () => [databases('update', named, '--no-delete-protection'), databases('delete', named)],
-    // Databases have no labels, so a database that existed before cannot be told from a new one.
+    // Databases have no labels, so an older database looks like a new one.
     keptUnless: '--with-database',
   };
 }
@@ -38,7 +38,7 @@ interface FoundRules {
 }
 
 /** gcloud has no command for rules. */
-function rulesOf({ project, database }: Installation): Resource {
+function rulesOf({ project, database }: InstallationSpec): Resource {
   const rules = (...words: readonly string[]) =>
     line('npm', 'exec', '--', 'node', 'deploy/rules.ts', ...words, `--project=${project}`, `--database=${database}`);
   return {

@@ -1,6 +1,7 @@
 import { nodeOptions } from '../../functions/runtime/nodeOptions.ts';
-import { type Account, FUNCTIONS, type FunctionName, type Installation } from '../installation.ts';
-import { filled, Gcloud, type Line } from '../line.ts';
+import { FUNCTIONS, type FunctionName } from '../../functions/config/variables.ts';
+import type { Account, InstallationSpec } from '../installation.ts';
+import { substitute, Gcloud, type Line } from '../line.ts';
 import { LABEL } from '../plan.ts';
 
 /** Secrets are files, so that a rotation needs no deployment. Each has a directory of its own: gcloud refuses two in one. */
@@ -73,7 +74,7 @@ export interface Service {
   readonly mounts: Readonly<Record<string, string>>;
 }
 
-export function servicesOf(installation: Installation, source: string): readonly Service[] {
+export function servicesOf(installation: InstallationSpec, source: string): readonly Service[] {
   return FUNCTIONS.map((name) => {
     const { account, limits, secrets } = SHAPES[name];
     return {
@@ -90,7 +91,7 @@ export function servicesOf(installation: Installation, source: string): readonly
   });
 }
 
-function environmentOf(installation: Installation, name: FunctionName): Readonly<Record<string, string>> {
+function environmentOf(installation: InstallationSpec, name: FunctionName): Readonly<Record<string, string>> {
   const { project, database, topics, bucket, settings } = installation;
   const { secrets, settings: chosen } = SHAPES[name];
   const environment: Readonly<Record<string, string | undefined>> = {
@@ -116,8 +117,8 @@ function environmentOf(installation: Installation, name: FunctionName): Readonly
 export const IMAGE = 'IMAGE';
 
 /** Returns flags that build the image from the sources, or that use the image that another deployment has built. */
-function imageFlags({ repositoryUri, project, accounts }: Installation, service: Service, isBuild: boolean) {
-  // A service that had a base image keeps it with --image alone, and a whole image would not start on it.
+function imageFlags({ repositoryUri, project, accounts }: InstallationSpec, service: Service, isBuild: boolean) {
+  // With --image alone a service keeps its base image, on which a complete image does not start.
   if (!isBuild) return [`--image=\${${IMAGE}}`, '--clear-base-image'];
   return [
     '--source=.',
@@ -141,7 +142,11 @@ export interface Deployment {
 }
 
 /** Returns the line that deploys a service. It keeps who may call the service. */
-export function deployLine(installation: Installation, service: Service, { isBuild, isCandidate }: Deployment): Line {
+export function deployLine(
+  installation: InstallationSpec,
+  service: Service,
+  { isBuild, isCandidate }: Deployment,
+): Line {
   const list = (values: Readonly<Record<string, string>>) =>
     Object.entries(values)
       .map(([name, value]) => `${name}=${value}`)
@@ -172,7 +177,7 @@ export function settingsOf(
 ): Readonly<Record<string, string>> {
   const { limits, environment, mounts, account, source } = service;
   const prefixed = (prefix: string, values: Readonly<Record<string, string | number>>) =>
-    Object.entries(values).map(([name, value]) => [`${prefix}${name}`, filled(String(value), variables)]);
+    Object.entries(values).map(([name, value]) => [`${prefix}${name}`, substitute(String(value), variables)]);
   return Object.fromEntries([
     ['source', source],
     ['service account', account],
@@ -185,7 +190,7 @@ export function settingsOf(
 }
 
 /** Returns a script's variable that names the built image. */
-export function imageLine(installation: Installation): Line {
+export function imageLine(installation: InstallationSpec): Line {
   const { services, region } = installation;
   const path = 'spec.template.spec.containers[0].image';
   return new Gcloud(installation).value(

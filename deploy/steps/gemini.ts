@@ -2,7 +2,7 @@ import { splitSecrets } from '../../functions/config/environment.ts';
 import { SUBSCRIBABLE_TYPES } from '../../functions/model/eventTypes.ts';
 import type { Webhook } from '../../cli/webhooks/administration.ts';
 import { canVerify } from '../../cli/webhooks/ownership.ts';
-import type { Installation } from '../installation.ts';
+import type { InstallationSpec } from '../installation.ts';
 import { line, type Variables } from '../line.ts';
 import { type Resource, type Step, variable, type Variable } from '../plan.ts';
 import { callbackUrl } from './services.ts';
@@ -14,7 +14,7 @@ interface ListedWebhooks {
 }
 
 /** The webhook at Gemini for all jobs of the API key's project. */
-export function registration(installation: Installation): Step {
+export function registration(installation: InstallationSpec): Step {
   return {
     name: 'webhook',
     title: 'Webhook at Gemini',
@@ -31,7 +31,7 @@ export function registration(installation: Installation): Step {
 }
 
 /** A webhook that signs with a secret which is not stored gets a new one: an earlier run stopped between the two. */
-function webhookOf(installation: Installation): Resource {
+function webhookOf(installation: InstallationSpec): Resource {
   const events = `--events=${SUBSCRIBABLE_TYPES.join(',')}`;
   const secret = `--secret=${installation.secrets.signing}`;
   const registered = ({ webhooks }: ListedWebhooks, { CALLBACK_URL }: Variables) =>
@@ -79,7 +79,7 @@ function isSubscribed({ state, subscribed_events: events }: Webhook): boolean {
 }
 
 /** A last check of everything that fails silently. */
-export function doctor(installation: Installation): Step {
+export function doctor(installation: InstallationSpec): Step {
   const { secrets, topics, database } = installation;
   return {
     name: 'doctor',
@@ -102,7 +102,7 @@ export function doctor(installation: Installation): Step {
 }
 
 function secretValue(
-  { project }: Installation,
+  { project }: InstallationSpec,
   name: string,
   secret: string,
   options: Partial<Variable> = {},

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Installation } from '../installation.ts';
+import type { InstallationSpec } from '../installation.ts';
 import { Gcloud } from '../line.ts';
 import type { Resource, Step } from '../plan.ts';
 
@@ -30,7 +30,7 @@ interface FoundField {
 }
 
 /** Everything in the index file, in order: Firestore refuses concurrent changes of one collection group. */
-export function firestoreIndexes(installation: Installation): Step {
+export function firestoreIndexes(installation: InstallationSpec): Step {
   const { indexes, fieldOverrides } = JSON.parse(readFileSync(FILE, 'utf8')) as {
     readonly indexes: readonly CompositeIndex[];
     readonly fieldOverrides: readonly FieldOverride[];
@@ -48,7 +48,7 @@ export function firestoreIndexes(installation: Installation): Step {
   };
 }
 
-function indexOf(installation: Installation, { collectionGroup, fields }: CompositeIndex): Resource {
+function indexOf(installation: InstallationSpec, { collectionGroup, fields }: CompositeIndex): Resource {
   const gcloud = new Gcloud(installation);
   const shown = fields.map(({ fieldPath, order }) => `${fieldPath} ${order.toLowerCase()}`).join(', ');
   const composite = ['firestore', 'indexes', 'composite'];
@@ -73,7 +73,7 @@ function shownOf({ fields }: FoundIndex): string {
   return named.map(({ fieldPath, order = '' }) => `${fieldPath} ${order.toLowerCase()}`).join(', ');
 }
 
-function overridesOf(installation: Installation, override: FieldOverride): readonly Resource[] {
+function overridesOf(installation: InstallationSpec, override: FieldOverride): readonly Resource[] {
   const { collectionGroup, fieldPath, ttl, indexes } = override;
   const gcloud = new Gcloud(installation);
   const read = gcloud.read('firestore', 'indexes', 'fields', 'list', `--database=${installation.database}`);

@@ -1,13 +1,13 @@
 import { bindingOf, type Policy, PUBSUB_AGENT } from '../binding.ts';
-import type { Installation } from '../installation.ts';
-import { filled, Gcloud } from '../line.ts';
+import type { InstallationSpec } from '../installation.ts';
+import { substitute, Gcloud } from '../line.ts';
 import { labelled, type Resource, type Step } from '../plan.ts';
 
 /** Topics keep messages this long, for a subscription that is created later or seeks back. */
 const RETENTION = '--message-retention-duration=7d';
 
 /** The topics, and the subscription that keeps dead letters. */
-export function messaging(installation: Installation): Step {
+export function messaging(installation: InstallationSpec): Step {
   const { topics, subscriptions, hasExample } = installation;
   const topic = (name: string) =>
     labelled(installation, { title: `topic ${name}`, group: ['pubsub', 'topics'], name, flags: [RETENTION] });
@@ -42,7 +42,7 @@ export function messaging(installation: Installation): Step {
 }
 
 /** A subscription of results to copy: filter, order, exactly-once delivery, backoff and dead letters. */
-function exampleOf(installation: Installation): readonly Resource[] {
+function exampleOf(installation: InstallationSpec): readonly Resource[] {
   const { topics, subscriptions } = installation;
   return subscriptionOf(installation, {
     name: subscriptions.example,
@@ -63,14 +63,14 @@ function exampleOf(installation: Installation): readonly Resource[] {
 }
 
 /** Describes Pub/Sub's service agent, which a new project lacks until it is requested. It exists where it has its role. */
-function agentOf(installation: Installation): Resource {
+function agentOf(installation: InstallationSpec): Resource {
   const gcloud = new Gcloud(installation);
   return {
     kind: 'resource',
     title: "Pub/Sub's service agent",
     read: gcloud.read('pubsub', 'topics', 'get-iam-policy', installation.topics.deadLetter),
     differences: ({ bindings = [] }: Policy, variables) =>
-      bindings.some(({ members }) => members?.includes(filled(PUBSUB_AGENT, variables))) ? [] : ['missing'],
+      bindings.some(({ members }) => members?.includes(substitute(PUBSUB_AGENT, variables))) ? [] : ['missing'],
     create: [gcloud.run('beta', 'services', 'identity', 'create', '--service=pubsub.googleapis.com')],
   };
 }
@@ -91,7 +91,7 @@ interface FoundSubscription {
 
 /** Describes a subscription, and Pub/Sub's right to acknowledge the messages that it moves to the dead-letter topic. */
 export function subscriptionOf(
-  installation: Installation,
+  installation: InstallationSpec,
   { name, topic, filter = '', ordered = false, flags }: Subscription,
 ): readonly Resource[] {
   const group = ['pubsub', 'subscriptions'];

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Installation } from '../installation.ts';
+import type { InstallationSpec } from '../installation.ts';
 import { digestOf, Gcloud, type Line, line } from '../line.ts';
 import { type Item, LABEL, type Resource, type Step, variable } from '../plan.ts';
 import { ROOT } from '../shell.ts';
@@ -8,7 +8,7 @@ import { ROOT } from '../shell.ts';
 const FOLDER = 'deploy/monitoring';
 
 /** Log-based metrics. They run early, because alerts find a new metric only after minutes. */
-export function metrics(installation: Installation): Step {
+export function metrics(installation: InstallationSpec): Step {
   return {
     name: 'metrics',
     title: 'Log-based metrics',
@@ -18,7 +18,7 @@ export function metrics(installation: Installation): Step {
 }
 
 /** Alerts on everything that means loss, and a dashboard. */
-export function monitoring(installation: Installation): Step {
+export function monitoring(installation: InstallationSpec): Step {
   const alerts = filesIn('alerts').map((file) => alertOf(installation, file));
   return {
     name: 'monitoring',
@@ -44,7 +44,7 @@ interface Channel {
 }
 
 /** The e-mail channel of alerts; without an address they only show in the console. */
-function channelItems(installation: Installation): readonly Item[] {
+function channelItems(installation: InstallationSpec): readonly Item[] {
   const { alertEmail, prefix } = installation;
   const gcloud = new Gcloud(installation);
   const channels = ['beta', 'monitoring', 'channels'];
@@ -82,7 +82,7 @@ interface Template {
   readonly fill: Line;
 }
 
-function templateOf({ prefix, alertEmail = '' }: Installation, path: string): Template {
+function templateOf({ prefix, alertEmail = '' }: InstallationSpec, path: string): Template {
   const text = readFileSync(join(ROOT, path), 'utf8');
   const definition = digestOf(prefix, alertEmail, text);
   const { displayName = '' } = JSON.parse(text) as { displayName?: string };
@@ -95,7 +95,7 @@ function templateOf({ prefix, alertEmail = '' }: Installation, path: string): Te
 
 const OLDER = 'settings of an older version';
 
-function metricOf(installation: Installation, file: string): Resource {
+function metricOf(installation: InstallationSpec, file: string): Resource {
   const gcloud = new Gcloud(installation);
   const { definition, fill } = templateOf(installation, `${FOLDER}/metrics/${file}`);
   const name = `${installation.prefix}gemini-callbacks-${file.replace('.json', '')}`;
@@ -146,7 +146,7 @@ function namedResource(
   };
 }
 
-function alertOf(installation: Installation, file: string): Resource {
+function alertOf(installation: InstallationSpec, file: string): Resource {
   const gcloud = new Gcloud(installation);
   const { definition, displayName, fill } = templateOf(installation, `${FOLDER}/alerts/${file}`);
   const policies = ['alpha', 'monitoring', 'policies'];
@@ -164,13 +164,13 @@ function alertOf(installation: Installation, file: string): Resource {
   );
 }
 
-export function dashboardList(installation: Installation): Line {
+export function dashboardList(installation: InstallationSpec): Line {
   const { displayName } = templateOf(installation, `${FOLDER}/dashboard.json`);
   return new Gcloud(installation).read('monitoring', 'dashboards', 'list', `--filter=displayName="${displayName}"`);
 }
 
 /** A changed dashboard is replaced: it holds no data. */
-function dashboardOf(installation: Installation): Resource {
+function dashboardOf(installation: InstallationSpec): Resource {
   const gcloud = new Gcloud(installation);
   const { definition, displayName, fill } = templateOf(installation, `${FOLDER}/dashboard.json`);
   const dashboards = ['monitoring', 'dashboards'];

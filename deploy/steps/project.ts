@@ -1,4 +1,4 @@
-import type { Installation } from '../installation.ts';
+import type { InstallationSpec } from '../installation.ts';
 import { Gcloud, line } from '../line.ts';
 import { type Step, variable, type Variable } from '../plan.ts';
 
@@ -18,7 +18,7 @@ const APIS = [
 ].map((name) => `${name}.googleapis.com`);
 
 /** The project's APIs, which stay enabled when an installation is removed. */
-export function project(installation: Installation): Step {
+export function project(installation: InstallationSpec): Step {
   const gcloud = new Gcloud(installation);
   return {
     name: 'project',
@@ -43,11 +43,11 @@ export function project(installation: Installation): Step {
 }
 
 /** Values that every step may use, also where the step `project` is skipped. */
-export function projectVariables({ project: id }: Installation): readonly Variable[] {
+export function projectVariables({ project: id }: InstallationSpec): readonly Variable[] {
   const number = line('gcloud', 'projects', 'describe', id, '--format=value(projectNumber)');
   return [
     variable('GOOGLE_CLOUD_PROJECT', id),
-    // Application default credentials may name another project, whose APIs would be asked then.
+    // Application default credentials may name another project, whose quota would be used then.
     variable('GOOGLE_CLOUD_QUOTA_PROJECT', id),
     { kind: 'variable', name: 'PROJECT_NUMBER', value: { read: number } },
   ];

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Installation } from '../installation.ts';
+import type { InstallationSpec } from '../installation.ts';
 import { Gcloud } from '../line.ts';
 import { labelled, type Resource, type Step } from '../plan.ts';
 import { ROOT } from '../shell.ts';
@@ -9,7 +9,7 @@ import { ROOT } from '../shell.ts';
 const CLEANUP_FILE = 'deploy/cleanup.json';
 
 /** The repository of the one image that all four services run. */
-export function repository(installation: Installation): Step {
+export function repository(installation: InstallationSpec): Step {
   const { repository: name, region } = installation;
   const group = ['artifacts', 'repositories'];
   const place = [`--location=${region}`];
@@ -40,7 +40,7 @@ export function repository(installation: Installation): Step {
 }
 
 /** Describes the source archives that builds leave behind, in a bucket that all services of the region share. */
-function uploadsOf(installation: Installation): Resource {
+function uploadsOf(installation: InstallationSpec): Resource {
   const gcloud = new Gcloud(installation);
   const url = `gs://${installation.sourceBucket}/services/${installation.services.geminiCallback}`;
   return {

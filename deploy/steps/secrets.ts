@@ -1,4 +1,4 @@
-import type { Installation } from '../installation.ts';
+import type { InstallationSpec } from '../installation.ts';
 import { Gcloud, line } from '../line.ts';
 import { labelled, type Resource, type Step } from '../plan.ts';
 
@@ -14,7 +14,7 @@ const ROUTE_KEY = random("randomBytes(32).toString('hex')");
 const PLACEHOLDER = random("'whsec_'+randomBytes(32).toString('base64')");
 
 /** The three secrets. Existing values stay: `webhooks rotate` replaces them. */
-export function secrets(installation: Installation): Step {
+export function secrets(installation: InstallationSpec): Step {
   const { signing, routeKey, apiKey } = installation.secrets;
   const given = `printf %s "\${GEMINI_API_KEY:?is not set}"`;
   return {
@@ -30,7 +30,7 @@ export function secrets(installation: Installation): Step {
 }
 
 /** Describes a secret and its value. A secret that existed before is used as it is. */
-function secretOf(installation: Installation, name: string, value: string): readonly Resource[] {
+function secretOf(installation: InstallationSpec, name: string, value: string): readonly Resource[] {
   const gcloud = new Gcloud(installation);
   const secret = labelled(installation, {
     title: `secret ${name}`,

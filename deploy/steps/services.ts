@@ -1,4 +1,4 @@
-import { type Installation, urlOf } from '../installation.ts';
+import { type InstallationSpec, urlOf } from '../installation.ts';
 import { Gcloud } from '../line.ts';
 import { type Resource, type Step, type Variable, variable } from '../plan.ts';
 import { release } from '../release.ts';
@@ -8,7 +8,7 @@ import { smokeTest } from '../smoke.ts';
 import { IMAGE, imageLine } from './functions.ts';
 
 /** The four services, on one image. */
-export function functions(installation: Installation, source: string, isRebuild: boolean): Step {
+export function functions(installation: InstallationSpec, source: string, isRebuild: boolean): Step {
   const [first, ...others] = serviceResources(installation, source);
   if (first === undefined) throw new Error('There are no functions.');
   const image: Variable = { kind: 'variable', name: IMAGE, value: { read: imageLine(installation) } };
@@ -22,12 +22,12 @@ export function functions(installation: Installation, source: string, isRebuild:
 }
 
 /** Public URL of `geminiCallback`; a value in the environment wins, for example the URL of a load balancer. */
-export function callbackUrl(installation: Installation): Variable {
+export function callbackUrl(installation: InstallationSpec): Variable {
   return variable('CALLBACK_URL', urlOf(installation, 'geminiCallback'), { unlessSet: true });
 }
 
 /** Makes `geminiCallback` public: its signature check decides who is served. */
-export function publicAccess(installation: Installation): Step {
+export function publicAccess(installation: InstallationSpec): Step {
   const gcloud = new Gcloud(installation);
   const { services, region } = installation;
   const place = [services.geminiCallback, `--region=${region}`];

@@ -58,7 +58,7 @@ export async function handleCallback(request: CallbackRequest, dependencies: Dep
   const deadline = Deadline.inMillis(TOTAL_MILLIS);
   const reception = new Reception(request, { ...dependencies, log }, deadline);
   try {
-    const message = 'The time for this delivery is over. Send it again.';
+    const message = 'The time for this delivery is over. Send the request again.';
     const outcome = await deadline.race(reception.receive(), 'DEADLINE_EXCEEDED', message);
     log.deliveryAccepted(outcome, reception.facts, latencyMillis());
     return { status: 200, headers: {}, body: { status: outcome, webhookId: reception.facts.webhookId } };
@@ -131,7 +131,7 @@ class Reception {
       case 'in_progress':
         throw new ServiceError(
           'DELIVERY_IN_PROGRESS',
-          'Another request with this webhook-id is in progress. Send it again.',
+          'Another request with this webhook-id is in progress. Send the request again.',
           claimed,
         );
     }

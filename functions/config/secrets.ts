@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { type SecretSource, splitSecrets } from './environment.ts';
 import type { Log } from '../observability/log.ts';
 
-/** A file is read again in passing when it was read so long ago, and waited for when it is older than promised. */
+/** A file that was read this long ago is read again in the background; at the greatest age, a request waits for it. */
 const REREAD_AFTER_MILLIS = 15_000;
 export const MAX_AGE_MILLIS = 30_000;
 const READ_TIMEOUT_MILLIS = 1_000;

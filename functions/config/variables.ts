@@ -14,10 +14,17 @@ import {
   TOPIC,
 } from './patterns.ts';
 
-type VariableUser = 'geminiCallback' | 'fetchResults' | 'reconcileJobs' | 'submitJob' | 'CLI';
+export const FUNCTIONS = ['geminiCallback', 'fetchResults', 'reconcileJobs', 'submitJob'] as const;
+
+export type FunctionName = (typeof FUNCTIONS)[number];
+
+/** Returns the name of a function's Cloud Run service, without the installation's prefix. */
+export function serviceNameOf(name: FunctionName): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
 
 interface Described {
-  readonly usedBy: readonly VariableUser[];
+  readonly usedBy: readonly (FunctionName | 'CLI')[];
   /** A phrase for the documentation. */
   readonly meaning: string;
   readonly example: string;
@@ -51,7 +58,6 @@ interface SecretsVariable extends Described {
 
 export type Variable = TextVariable | IntegerVariable | UrlVariable | SecretsVariable;
 
-const FUNCTIONS = ['geminiCallback', 'fetchResults', 'reconcileJobs', 'submitJob'] as const;
 const ALL = [...FUNCTIONS, 'CLI'] as const;
 const GEMINI_USERS = ['fetchResults', 'reconcileJobs', 'submitJob', 'CLI'] as const;
 

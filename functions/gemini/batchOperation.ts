@@ -16,9 +16,9 @@ export type Part =
   | { readonly kind: 'done' }
   | { readonly kind: 'error'; readonly code: string; readonly message: string };
 
-/** The output stands at both places, or at either (docs/gemini-wire.md 7.4). */
+/** The output is in both places, or in one of them (docs/gemini-wire.md 7.4). */
 const LISTS = ['metadata.output.inlinedResponses', 'response.inlinedResponses'];
-/** The list of inline responses stands in an object, as documented, or directly. */
+/** The list of inline responses is in an object, as documented, or directly. */
 const IN_METADATA = ['metadata.output.inlinedResponses.inlinedResponses.*', 'metadata.output.inlinedResponses.[]'];
 const IN_RESPONSE = ['response.inlinedResponses.inlinedResponses.*', 'response.inlinedResponses.[]'];
 const INLINE = [...IN_METADATA, ...IN_RESPONSE];

@@ -2,7 +2,7 @@ import { withSignal } from '../runtime/race.ts';
 import { type Backoff, retrying } from '../runtime/retry.ts';
 import { GeminiError, toGeminiError } from './errors.ts';
 
-/** An attempt without an answer after so long is aborted and repeated. */
+/** The time-out of one attempt, which is then repeated. */
 export const ATTEMPT_MILLIS = 30_000;
 
 /** Gemini's request to wait for longer than this ends the attempt: Pub/Sub waits at no cost. */

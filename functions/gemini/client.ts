@@ -3,9 +3,10 @@ import type { Log } from '../observability/log.ts';
 import { redactSecret } from '../observability/redaction.ts';
 import { Secrets } from '../config/secrets.ts';
 import { firstOf, type GeminiSettings } from '../config/settings.ts';
-import type { Access } from './access.ts';
+import type { GeminiEndpoint } from './endpoint.ts';
 import type { Exchange } from './exchange.ts';
 import { GeminiHttp } from './http.ts';
+import { followRedirects } from './redirects.ts';
 
 /** Gemini's SDK, and GET requests whose answers are read as streams. */
 export interface Gemini {
@@ -34,7 +35,7 @@ export function geminiByKey({ apiKeys, ...place }: GeminiSettings, log: Log): ()
   return () => clients.first();
 }
 
-function connect(access: Access): Gemini {
+function connect(access: GeminiEndpoint): Gemini {
   return {
     ai: connectSdk(access),
     gemini: new GeminiHttp(access),
@@ -42,32 +43,21 @@ function connect(access: Access): Gemini {
   };
 }
 
-function connectSdk({ apiKey, baseUrl, apiVersion }: Access, exchange?: Exchange): GoogleGenAI {
+function connectSdk({ apiKey, baseUrl, apiVersion }: GeminiEndpoint, exchange?: Exchange): GoogleGenAI {
   redactSecret(apiKey);
   const httpOptions = { baseUrl: baseUrl.href, apiVersion, fetch: exchange?.over(fetchSameOrigin) ?? fetchSameOrigin };
   return new GoogleGenAI({ apiKey, enterprise: false, vertexai: false, httpOptions });
 }
 
-const MAX_REDIRECTS = 5;
-
-/**
- * Follows redirects inside an origin and refuses all others, because `fetch` drops `Authorization` on a redirect to
- * another origin, but not Gemini's header with the API key.
- */
+/** Follows redirects inside an origin, and refuses all others: the SDK sends the API key with every request. */
 async function fetchSameOrigin(input: string | URL | Request, init?: RequestInit): Promise<Response> {
   const request = input instanceof Request ? input : new Request(input, init);
   const { method, headers, body } = request;
   const bytes = body && (await request.bytes());
   const options = { method, headers, body: bytes, redirect: 'manual', signal: init?.signal ?? request.signal } as const;
-  let url = new URL(request.url);
-  for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects += 1) {
-    const response = await fetch(url, options);
-    const location = response.status >= 300 && response.status < 400 ? response.headers.get('location') : null;
-    if (location === null) return response;
-    await response.body?.cancel();
-    const next = new URL(location, url);
-    if (next.origin !== url.origin) throw new TypeError('fetch failed: Gemini redirected to another origin.');
-    url = next;
-  }
-  throw new TypeError(`fetch failed: Gemini redirected more than ${MAX_REDIRECTS} times.`);
+  const start = new URL(request.url);
+  return await followRedirects(start, async (url) => {
+    if (url.origin !== start.origin) throw new TypeError('fetch failed: Gemini redirected to another origin.');
+    return await fetch(url, options);
+  });
 }

@@ -1,9 +1,9 @@
 import { Backoff } from '../runtime/retry.ts';
 import { pauseAfter } from './callWithRetry.ts';
 import { GeminiError, toGeminiError } from './errors.ts';
-import type { GeminiHttp, OpenAnswer } from './http.ts';
+import type { GeminiHttp, OpenResponse } from './http.ts';
 
-/** A connection without a byte for so long is aborted, and the download resumes over another. */
+/** The longest time without a byte; then the download resumes over another connection. */
 export const STALL_MILLIS = 30_000;
 
 /** Statuses of answers that hold a part of the file, or say that the part does not exist. */
@@ -94,7 +94,7 @@ async function* nextPart(
 }
 
 /** Returns the offset at which an answer begins (infinite where it does not say) and the file's size where it does. */
-function placeOf({ status, headers }: OpenAnswer): { readonly first: number; readonly size: number | undefined } {
+function placeOf({ status, headers }: OpenResponse): { readonly first: number; readonly size: number | undefined } {
   if (!PARTS.has(status)) return { first: 0, size: undefined };
   const [, first = Infinity, size] =
     /^bytes (?:(\d+)-\d+|\*)\/(?:(\d+)|\*)$/.exec(headers.get('content-range') ?? '') ?? [];

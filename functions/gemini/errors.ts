@@ -14,9 +14,9 @@ interface GeminiErrorOptions {
 
 /** A failed request to Gemini, in one form for both transports of the SDK (docs/gemini-wire.md 2.2, 2.3). */
 export class GeminiError extends Error {
-  /** Absent where no answer came: the request may have taken effect nevertheless. */
+  /** Absent without a response: the request may have taken effect. */
   readonly httpStatus: number | undefined;
-  /** Name of a `google.rpc.Code`, or a code of the project's; `UNAVAILABLE` where no answer came. */
+  /** Name of a `google.rpc.Code`, or a code of the project's; `UNAVAILABLE` without a response. */
   readonly status: string;
   /** Reason of the `google.rpc.ErrorInfo`, where Gemini gives one. */
   readonly reason: string | undefined;
@@ -42,7 +42,7 @@ export class GeminiError extends Error {
     return new GeminiError(message, { status: code, disposition: 'final' });
   }
 
-  /** The most specific code there is: the reason, or else the status. */
+  /** The most specific code: the reason, or else the status. */
   get code(): string {
     return this.reason ?? this.status;
   }
@@ -70,7 +70,7 @@ export function toGeminiError(error: unknown, headers?: Headers): GeminiError {
   if (httpStatus === undefined) return new GeminiError(deepestReason(error), { cause: error });
   const body = 'body' in error && typeof error.body === 'string' ? error.body : error.message;
   const answered = 'headers' in error && error.headers instanceof Headers ? error.headers : headers;
-  return fromAnswer(httpStatus, body, answered, error);
+  return fromResponse(httpStatus, body, answered, error);
 }
 
 /** Statuses of answers in Google's error model that leave the status out. */
@@ -82,7 +82,7 @@ const STATUS_BY_HTTP: ReadonlyMap<number, string> = new Map([
 ]);
 
 /** Converts an answer in Google's error model, or any other body. */
-export function fromAnswer(httpStatus: number, body: string, headers?: Headers, cause?: unknown): GeminiError {
+export function fromResponse(httpStatus: number, body: string, headers?: Headers, cause?: unknown): GeminiError {
   const { message, status = message && STATUS_BY_HTTP.get(httpStatus), reason } = parseError(body);
   return new GeminiError(message ?? `Gemini answered ${httpStatus}.`, {
     httpStatus,

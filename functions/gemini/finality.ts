@@ -8,7 +8,7 @@ export type Disposition = 'final' | 'retry' | 'defer';
 
 /** The facts about a refusal that decide. */
 interface Refusal {
-  /** Absent where no answer came. */
+  /** Absent without a response. */
   readonly httpStatus: number | undefined;
   /** Name of a `google.rpc.Code`. */
   readonly status: string;

@@ -10,7 +10,7 @@ import { readVideoOperation, VIDEO_BLOCKED } from './videoOperation.ts';
 
 /** The status of a job at Gemini. */
 export interface JobStatus {
-  /** Gemini's own word in lower case: `succeeded`, `in_progress`, `budget_exceeded`. */
+  /** Gemini's term in lower case: `succeeded`, `in_progress`, `budget_exceeded`. */
   readonly name: string;
   /** RFC 3339. */
   readonly endTime?: string | undefined;
@@ -25,7 +25,7 @@ export interface GeminiAccess {
 
 type QueriedKind = Exclude<JobKind, 'unknown'>;
 
-/** Returns the kind of job that Gemini has under this name; `undefined` where Gemini cannot be asked by the name alone. */
+/** Returns the kind of job that Gemini has under this name; `undefined` where Gemini has no resource of this name. */
 export function queriedKind(kind: JobKind, jobName: string): QueriedKind | undefined {
   if (kind === 'batch') return isBatchName(jobName) ? kind : undefined;
   if (kind === 'interaction') return isInteractionName(jobName) ? kind : undefined;
@@ -33,7 +33,7 @@ export function queriedKind(kind: JobKind, jobName: string): QueriedKind | undef
 }
 
 /**
- * Asks Gemini for the status of a job, once.
+ * Reads the status of a job from Gemini, once.
  *
  * @throws {GeminiError}
  */

@@ -24,7 +24,11 @@ async function bytesOf(request: IncomingMessage, maxBytes: number): Promise<Buff
   });
   request.on('end', () => resolve(Buffer.concat(chunks)));
   request.on('error', (cause) => {
-    reject(new ServiceError('BODY_INCOMPLETE', 'The connection ended before the body did. Send it again.', { cause }));
+    reject(
+      new ServiceError('BODY_INCOMPLETE', 'The connection ended before the body did. Send the request again.', {
+        cause,
+      }),
+    );
   });
   return await promise;
 }

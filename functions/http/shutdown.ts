@@ -15,7 +15,7 @@ const CHECK_MILLIS = 20;
 const QUIET_MILLIS = 250;
 /** Clients that keep connecting are accepted this long, and then until the kernel's backlog is empty. */
 const ACCEPT_MILLIS = 1_000;
-/** Connections stay open this long for a request that is on its way: those that had one, and new ones. */
+/** The time for which idle and new connections stay open for a request in transit. */
 const IDLE_MILLIS = { used: 250, fresh: 1_000 };
 
 export const SIGNALS = ['SIGTERM', 'SIGINT'] as const;

@@ -15,7 +15,10 @@ interface PublisherOptions<Topic extends string> {
   readonly topics: Readonly<Record<Topic, string>>;
 }
 
-const NOT_ACCEPTED = ['PUBLISH_UNAVAILABLE', 'Pub/Sub did not accept the message in time. Send it again.'] as const;
+const NOT_ACCEPTED = [
+  'PUBLISH_UNAVAILABLE',
+  'Pub/Sub did not accept the message in time. Send the request again.',
+] as const;
 
 interface Connection {
   readonly client: PublisherClient;
@@ -32,7 +35,7 @@ interface Single {
 /**
  * Publishes messages at once and within a deadline.
  *
- * `topic()` of the Pub/Sub library would gather messages for 10 ms, retry failed ones from a queue of its own for a minute,
+ * `topic()` of the Pub/Sub library would hold messages back for 10 ms, retry failed ones from its own queue for a minute,
  * and stop an ordering key after a failure. The generated client below it does none of that.
  */
 export class Publisher<Topic extends string> {

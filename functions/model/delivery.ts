@@ -1,8 +1,15 @@
 import type { GeminiEvent } from './event.ts';
 import { isLeased, type Lease } from './lease.ts';
 
-/** The way in which a delivery was verified; `reconciled` ones come from the reconciler. */
-export type Scheme = 'v1' | 'v1a' | 'jwt' | 'reconciled';
+/** The ways in which a delivery is verified; `reconciled` ones come from the reconciler. */
+export const SCHEMES = ['v1', 'v1a', 'jwt', 'reconciled'] as const;
+
+export type Scheme = (typeof SCHEMES)[number];
+
+/** `pending` ones are recorded and not yet on Pub/Sub. */
+export const DELIVERY_STATES = ['pending', 'published', 'quarantined'] as const;
+
+export type DeliveryState = (typeof DELIVERY_STATES)[number];
 
 export type QuarantineReason = 'NOT_AN_EVENT' | 'TIMESTAMP_OUT_OF_TOLERANCE';
 
@@ -28,7 +35,7 @@ export interface Delivery {
 
 /** The fields of a stored delivery that a decision depends on. */
 export interface DeliveryRecord extends Lease {
-  readonly state: 'pending' | 'published' | 'quarantined';
+  readonly state: DeliveryState;
   readonly bodySha256: string;
   readonly claimsSha256?: string | undefined;
   readonly quarantineReason?: QuarantineReason | undefined;

@@ -5,7 +5,7 @@ import { isRfc3339, isStorableTime } from './time.ts';
 /** A Gemini event: status and pointers only (docs/gemini-wire.md 4.2). */
 export interface GeminiEvent {
   readonly type: string;
-  /** The time of the event as the event says it, a valid RFC 3339 time; otherwise the time of the delivery. */
+  /** The event's own time, where it is a valid RFC 3339 time; otherwise the time of the delivery. */
   readonly timestamp: string;
   /** The same, in milliseconds. */
   readonly time: Date;

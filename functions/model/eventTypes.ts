@@ -1,7 +1,17 @@
 import { type JobKind, jobKindOf } from './jobName.ts';
 
-export type JobState =
-  'submitted' | 'running' | 'requires_action' | 'succeeded' | 'failed' | 'cancelled' | 'expired' | 'unknown';
+export const JOB_STATES = [
+  'submitted',
+  'running',
+  'requires_action',
+  'succeeded',
+  'failed',
+  'cancelled',
+  'expired',
+  'unknown',
+] as const;
+
+export type JobState = (typeof JOB_STATES)[number];
 
 /** The facts about one type of event that the code decides by. */
 interface EventType {
@@ -60,7 +70,7 @@ export function isFinal(state: JobState): boolean {
   return FINAL_STATES.has(state);
 }
 
-/** Returns true for a type that says something about a job without changing its state. */
+/** Returns true for a type that announces no state. */
 export function isRemark(eventType: string): boolean {
   return isKnownType(eventType) && !('state' in EVENT_TYPES[eventType]);
 }

@@ -1,6 +1,8 @@
 import { sha256 } from '../runtime/sha256.ts';
 
-export type JobKind = 'batch' | 'interaction' | 'video' | 'unknown';
+export const JOB_KINDS = ['batch', 'interaction', 'video', 'unknown'] as const;
+
+export type JobKind = (typeof JOB_KINDS)[number];
 
 /** The collections of job names, for kinds that have one. */
 const COLLECTIONS: Partial<Record<JobKind, string>> = { batch: 'batches', interaction: 'interactions' };
@@ -10,7 +12,7 @@ const MAX_DOCUMENT_ID_BYTES = 1_500;
 /** Returns the kind of an event's job: the first part of its type. */
 export function jobKindOf(eventType: string): JobKind {
   const [kind] = eventType.split('.', 1);
-  return kind === 'batch' || kind === 'interaction' || kind === 'video' ? kind : 'unknown';
+  return JOB_KINDS.find((known) => known === kind) ?? 'unknown';
 }
 
 /** Returns the canonical name of a job, also where Gemini sends a bare id: `batches/<id>` (docs/gemini-wire.md 1.8). */

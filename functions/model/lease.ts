@@ -10,8 +10,7 @@ export interface Lease {
 }
 
 /**
- * Returns true until the lease expires. A lease that has an owner and no expiry is held: nothing says that its owner has
- * stopped.
+ * Returns true until the lease expires. A lease that has an owner and no expiry is held, because its owner may still work.
  *
  * @param now by the clock that wrote `leaseUntil`.
  */

@@ -23,6 +23,9 @@ export interface Progress {
   readonly order?: Buffer | undefined;
 }
 
+/** Results without a change for this long are stalled: reconcileJobs logs them, and `jobs retry --failed` restarts them. */
+export const STALLED_MINUTES = 60;
+
 /** Returns how many requests have no result once all results are published; `undefined` where none is missing. */
 export function missingResults({ expected, published }: Progress): number | undefined {
   return expected !== undefined && expected > published ? expected - published : undefined;
@@ -30,9 +33,13 @@ export function missingResults({ expected, published }: Progress): number | unde
 
 export const NOTHING_YET: Progress = { position: 0, published: 0, failed: 0 };
 
+export const RESULTS_STATES = ['pending', 'running', 'complete', 'failed'] as const;
+
+export type ResultsState = (typeof RESULTS_STATES)[number];
+
 /** The results in a job's record, as far as they decide about an attempt. */
 export interface ResultsRecord extends Progress, Lease {
-  readonly state: 'pending' | 'running' | 'complete' | 'failed';
+  readonly state: ResultsState;
   /** The type of the event whose results these are. */
   readonly event?: string | undefined;
 }

@@ -6,7 +6,7 @@ import type { JobKind } from './jobName.ts';
 import type { JsonObject } from './json.ts';
 
 /** A job that the reconciler announces something about. */
-export interface KnownJob {
+export interface AnnouncedJob {
   readonly name: string;
   readonly kind: JobKind;
   readonly route?: string | undefined;
@@ -25,20 +25,25 @@ interface AnnouncedStatus {
  *
  * Its id is the same in every reconciler, so the end is announced once. A callback that arrives later is its repeat.
  */
-export function reconciledDelivery(job: KnownJob, type: KnownEventType, status: AnnouncedStatus, now: Date): Delivery {
+export function reconciledDelivery(
+  job: AnnouncedJob,
+  type: KnownEventType,
+  status: AnnouncedStatus,
+  now: Date,
+): Delivery {
   const timestamp = status.endTime === undefined ? {} : { timestamp: status.endTime };
   const event = { type, version: 'v1', ...timestamp, data: { id: job.name, ...status.data } };
   return deliveryOf(job, `reconciled_${sha256(`${job.name}${status.name}`).slice(0, 32)}`, event, now);
 }
 
 /** Returns the delivery of `job.overdue`, which is announced once for a job without an end. */
-export function overdueDelivery(job: KnownJob, since: Date, now: Date): Delivery {
+export function overdueDelivery(job: AnnouncedJob, since: Date, now: Date): Delivery {
   const type: KnownEventType = 'job.overdue';
   const event = { type, version: 'v1', data: { id: job.name, kind: job.kind, since: since.toISOString() } };
   return deliveryOf(job, `overdue_${sha256(job.name).slice(0, 32)}`, event, now);
 }
 
-function deliveryOf(job: KnownJob, webhookId: string, fields: JsonObject, receivedAt: Date): Delivery {
+function deliveryOf(job: AnnouncedJob, webhookId: string, fields: JsonObject, receivedAt: Date): Delivery {
   const payload = Buffer.from(JSON.stringify(fields));
   const parsed = parseEvent(payload, receivedAt);
   if (parsed === undefined) throw new TypeError('The event that the reconciler made cannot be parsed.');

@@ -170,8 +170,8 @@ export class Log {
     this.#writer.write('WARNING', 'submission_refused', message, { submissionId, ...causeOf(error) });
   }
 
-  jobAsked(jobId: string, status: string): void {
-    this.#writer.write('INFO', 'job_asked', `Gemini reports the job as ${status}`, { jobId, status });
+  jobQueried(jobId: string, status: string): void {
+    this.#writer.write('INFO', 'job_queried', `Gemini reports the job as ${status}`, { jobId, status });
   }
 
   /** An alert reads this entry: the events of all jobs are being lost. */

@@ -3,7 +3,7 @@ import { type JobStatus, queriedKind, readStatus } from '../gemini/status.ts';
 import { announcementOf } from '../model/eventTypes.ts';
 import { reconciledDelivery } from '../model/reconciledDelivery.ts';
 import type { PageStart } from '../store/queries.ts';
-import { positionOf, type RegisteredJob } from '../store/reconcilableJobs.ts';
+import { positionOf, type ReconcilableJob } from '../store/reconcilableJobs.ts';
 import { announceOverdue } from './overdueJobs.ts';
 import { PAGE_SIZE, type ReconcileRun } from './reconcileRun.ts';
 
@@ -12,7 +12,7 @@ const MAX_PAUSE_MILLIS = 21_600_000;
 /** A job that Gemini does not know is queried once a day, since it is unlikely to appear. */
 const UNKNOWN_PAUSE_MILLIS = 86_400_000;
 
-type QueriedJob = RegisteredJob & { readonly kind: NonNullable<ReturnType<typeof queriedKind>> };
+type QueriedJob = ReconcilableJob & { readonly kind: NonNullable<ReturnType<typeof queriedKind>> };
 
 /** Queries Gemini about jobs without news, and announces the ends whose callback never arrived. */
 export async function recoverLostCallbacks(run: ReconcileRun, reserve: number): Promise<void> {
@@ -24,7 +24,7 @@ export async function recoverLostCallbacks(run: ReconcileRun, reserve: number): 
 }
 
 /** Writes to every job's record, which moves it to the back of the queue: no job blocks the others. */
-async function check(run: ReconcileRun, job: RegisteredJob): Promise<void> {
+async function check(run: ReconcileRun, job: ReconcilableJob): Promise<void> {
   const { jobs, now, config } = run.dependencies;
   const kind = queriedKind(job.kind, job.name);
   const isDue = job.nextAt === undefined || job.nextAt <= now();
@@ -36,7 +36,7 @@ async function check(run: ReconcileRun, job: RegisteredJob): Promise<void> {
 }
 
 /** @returns the job, where it has not ended and its record has not changed meanwhile. */
-async function query(run: ReconcileRun, job: QueriedJob): Promise<RegisteredJob | undefined> {
+async function query(run: ReconcileRun, job: QueriedJob): Promise<ReconcilableJob | undefined> {
   const { jobs, log, now, config } = run.dependencies;
   const pause = Math.min(config.jobSeconds * 1_000 * 2 ** job.queries, MAX_PAUSE_MILLIS);
   const times = { now: now(), nextAt: run.in(pause) };
@@ -44,7 +44,7 @@ async function query(run: ReconcileRun, job: QueriedJob): Promise<RegisteredJob 
   if (claimed === undefined) return undefined;
   const status = await statusOf(run, job);
   if (status === undefined) return await jobs.markUnknown(claimed, run.in(UNKNOWN_PAUSE_MILLIS), run.forStore());
-  log.jobAsked(job.name, status.name);
+  log.jobQueried(job.name, status.name);
   const type = announcementOf(job.kind, status.name);
   if (type === undefined) return await jobs.markRunning(claimed, run.forStore());
   if (await run.announce(reconciledDelivery(job, type, status, now()))) run.summary.recovered += 1;

@@ -1,6 +1,6 @@
 import { overdueDelivery } from '../model/reconciledDelivery.ts';
 import type { PageStart } from '../store/queries.ts';
-import { positionOf, type RegisteredJob } from '../store/reconcilableJobs.ts';
+import { positionOf, type ReconcilableJob } from '../store/reconcilableJobs.ts';
 import { PAGE_SIZE, type ReconcileRun } from './reconcileRun.ts';
 
 /**
@@ -17,7 +17,7 @@ export async function announceOverdueJobs(run: ReconcileRun, reserve: number): P
   await run.sweep({ reserve, page, positionOf, work: async (job) => await announceOverdue(run, job) });
 }
 
-export async function announceOverdue(run: ReconcileRun, job: RegisteredJob): Promise<void> {
+export async function announceOverdue(run: ReconcileRun, job: ReconcilableJob): Promise<void> {
   const { jobs, now } = run.dependencies;
   if (job.isOverdueAnnounced || !(await jobs.claim(job, run.forStore()))) return;
   if (await run.announce(overdueDelivery(job, job.since, now()))) run.summary.overdue += 1;

@@ -32,6 +32,7 @@ export interface Dependencies extends GeminiAccess {
   readonly jobs: ReconcilableJobs;
   readonly publisher: Publisher<'events' | 'deadLetter'>;
   readonly log: Log;
+  /** By Firestore's clock: ages and pauses are compared with times that other instances have written. */
   readonly now: () => Date;
 }
 

@@ -4,6 +4,7 @@ import { Deadline } from '../runtime/deadline.ts';
 import { Log } from '../observability/log.ts';
 import { Deliveries } from '../store/deliveries.ts';
 import { connectFirestore } from '../store/firestore.ts';
+import { readClock } from '../store/firestoreClock.ts';
 import { ReconcilableJobs } from '../store/reconcilableJobs.ts';
 import type { ReconcileConfig } from './config.ts';
 import type { Summary } from './reconcileRun.ts';
@@ -11,6 +12,8 @@ import { reconcile } from './run.ts';
 
 /** A run ends before the platform's default time-out of 60 s; the next run continues. */
 export const BUDGET_MILLIS = 50_000;
+
+const CLOCK_MILLIS = 5_000;
 
 /** Connects the reconciler and returns the function that runs it once. */
 export function connectReconciler(config: ReconcileConfig, log = new Log(config.projectId)): () => Promise<Summary> {
@@ -22,10 +25,11 @@ export function connectReconciler(config: ReconcileConfig, log = new Log(config.
     jobs: new ReconcilableJobs(firestore),
     publisher: new Publisher(config),
     log,
-    now: () => new Date(),
   };
   return async () => {
-    const summary = await reconcile({ ...dependencies, ...(await gemini()) }, Deadline.inMillis(BUDGET_MILLIS));
+    const deadline = Deadline.inMillis(BUDGET_MILLIS);
+    const now = await readClock(firestore, deadline.atMost(CLOCK_MILLIS));
+    const summary = await reconcile({ ...dependencies, ...(await gemini()), now }, deadline);
     log.reconciled(summary);
     return summary;
   };

@@ -1,16 +1,15 @@
 import { republish } from '../messaging/republish.ts';
+import { STALLED_MINUTES } from '../model/progress.ts';
 import type { PageStart } from '../store/queries.ts';
-import { positionOf, type RegisteredJob } from '../store/reconcilableJobs.ts';
+import { positionOf, type ReconcilableJob } from '../store/reconcilableJobs.ts';
 import { PAGE_SIZE, type ReconcileRun } from './reconcileRun.ts';
 
 /** The pause between two restarts grows by this factor: 2, 8, 32 and then 60 minutes by default. */
 const PAUSE_FACTOR = 4;
 const MAX_PAUSE_SECONDS = 3_600;
 
-/** Stalled results are restarted for so long; after that `jobs retry` restarts them. */
+/** The age after which only `jobs retry` restarts stalled results. */
 const GIVE_UP_SECONDS = 7 * 86_400;
-
-const REPORTED_AFTER_MINUTES = 60;
 
 /** Restarts results without progress, and logs the jobs whose results have been stalled for an hour. */
 export async function restartStalledResults(run: ReconcileRun, reserve: number): Promise<void> {
@@ -24,14 +23,14 @@ export async function restartStalledResults(run: ReconcileRun, reserve: number):
     page,
     positionOf,
     work: async (job) => {
-      if (job.stalledSince <= run.ago(REPORTED_AFTER_MINUTES * 60)) stalled.push(job.name);
+      if (job.stalledSince <= run.ago(STALLED_MINUTES * 60)) stalled.push(job.name);
       if (isDue(run, job)) await restart(run, job);
     },
   });
-  if (stalled.length > 0) log.resultsStalled(stalled.slice(0, PAGE_SIZE), REPORTED_AFTER_MINUTES);
+  if (stalled.length > 0) log.resultsStalled(stalled.slice(0, PAGE_SIZE), STALLED_MINUTES);
 }
 
-function isDue(run: ReconcileRun, job: RegisteredJob): boolean {
+function isDue(run: ReconcileRun, job: ReconcilableJob): boolean {
   const { config } = run.dependencies;
   const pauseSeconds = Math.min(config.pendingSeconds * PAUSE_FACTOR ** job.restarts, MAX_PAUSE_SECONDS);
   return (
@@ -42,7 +41,7 @@ function isDue(run: ReconcileRun, job: RegisteredJob): boolean {
 }
 
 /** Publishes the event again: fetchResults resumes, and other subscribers drop the repeat by its `ce-id`. */
-async function restart(run: ReconcileRun, job: RegisteredJob): Promise<void> {
+async function restart(run: ReconcileRun, job: ReconcilableJob): Promise<void> {
   const { jobs, config, now } = run.dependencies;
   if (job.announcedBy === undefined) return;
   if (!(await jobs.claimRestart(job, now(), run.forStore()))) return;

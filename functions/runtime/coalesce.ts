@@ -1,6 +1,6 @@
 import DataLoader from 'dataloader';
 
-/** So many events of the largest accepted size fit into one call of 10 MB. */
+/** The number of events of the largest accepted size that fit into one call of 10 MB. */
 const MOST_IN_A_CALL = 20;
 
 /**

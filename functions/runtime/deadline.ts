@@ -32,7 +32,8 @@ export class Deadline {
    * @throws {ServiceError} with `reason`, after the deadline.
    */
   requireTime(reason: Reason): void {
-    if (this.remainingMillis === 0) throw new ServiceError(reason, 'The time for this request is over. Send it again.');
+    if (this.remainingMillis === 0)
+      throw new ServiceError(reason, 'The time for this request is over. Send the request again.');
   }
 
   /** Returns an earlier deadline for one step, or this one where it comes first. */

@@ -9,7 +9,7 @@ const RESERVED_MIB = 64;
  */
 const MAX_SEMI_SPACE_MIB = 16;
 
-/** Returns V8's limits for an instance with so much memory. V8 does not support a change of them after the start. */
+/** Returns V8's limits for an instance's memory. V8 does not support changes after the start. */
 export function heapOptions(memoryMiB: number): string {
   return `--max-old-space-size=${memoryMiB - RESERVED_MIB} --max-semi-space-size=${MAX_SEMI_SPACE_MIB}`;
 }

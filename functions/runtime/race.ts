@@ -22,8 +22,8 @@ export async function withTimeout<T>(work: Promise<T>, millis: number, timeout: 
 }
 
 /**
- * Waits for work until a signal aborts, and then throws the signal's reason. Not every library stops with the signal that
- * it is given: `fetch` does not hear the signal of a `Request` that has been garbage collected.
+ * Waits for work until a signal aborts, and then throws the signal's reason. A library may ignore its signal: `fetch` does, once
+ * the signal's `Request` has been garbage collected.
  */
 export async function withSignal<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return await race(work, (interrupt) => {

@@ -10,7 +10,7 @@ interface Pauses {
 /** Pauses for a service that is overloaded or unreachable. */
 export const SERVICE_PAUSES: Pauses = { firstMillis: 500, maxMillis: 16_000 };
 
-/** Describes a failure that is worth another attempt, and the pause that the other side asks for. */
+/** Describes a failure that is worth another attempt, and the pause that the service requests. */
 type Transience = (error: unknown) => { readonly retryAfterSeconds?: number | undefined } | undefined;
 
 interface RetryOptions {

@@ -23,7 +23,7 @@ export type { ClaimedDelivery } from './deliveries/deliveryClaims.ts';
 
 const DAY_MILLIS = 86_400_000;
 
-const UNAVAILABLE = ['STORE_UNAVAILABLE', 'Firestore did not answer in time. Send it again.'] as const;
+const UNAVAILABLE = ['STORE_UNAVAILABLE', 'Firestore did not answer in time. Send the request again.'] as const;
 
 /** A delivery that was acquired after its owner's lease expired. */
 export interface TakenOver {
@@ -31,7 +31,7 @@ export interface TakenOver {
   readonly claimed: ClaimedDelivery;
 }
 
-/** A recorded delivery, and what its message says beside it. */
+/** A recorded delivery, with the other values of its message. */
 interface Recalled {
   readonly delivery: Delivery;
   readonly repeatOf: string | undefined;

@@ -1,4 +1,7 @@
-import { Timestamp } from '@google-cloud/firestore';
+import { type Firestore, Timestamp } from '@google-cloud/firestore';
+import type { Deadline } from '../runtime/deadline.ts';
+
+const UNAVAILABLE = ['STORE_UNAVAILABLE', 'Firestore did not answer in time.'] as const;
 
 /**
  * Firestore's time, estimated from the time in its latest answer and the monotonic clock since then. The instance's wall
@@ -19,4 +22,16 @@ export class FirestoreClock {
     const { millis, at } = this.#latest;
     return Timestamp.fromMillis(Math.floor(millis + performance.now() - at));
   }
+}
+
+/**
+ * Returns a clock that starts at Firestore's time, by one read of a document that need not exist.
+ *
+ * @throws {ServiceError} `STORE_UNAVAILABLE`
+ */
+export async function readClock(firestore: Firestore, deadline: Deadline): Promise<() => Date> {
+  const { readTime } = await deadline.wait(firestore.doc('jobs/clock').get(), ...UNAVAILABLE);
+  const clock = new FirestoreClock();
+  clock.set(readTime);
+  return () => (clock.now() ?? readTime).toDate();
 }

@@ -6,6 +6,9 @@ import { ABSENT, type Write } from './commits.ts';
 import { orDelete } from './documents/converter.ts';
 import { type JobDocument, resultsOf } from './documents/job.ts';
 
+/** By Firestore's clock, as the reconciler reads it: the clocks of instances may differ. */
+const NOW = FieldValue.serverTimestamp();
+
 /** A job's record as it was read, or expected: without an update time there is none. */
 export interface KnownJob {
   readonly ref: DocumentReference<JobDocument>;
@@ -21,18 +24,16 @@ interface JobEventWrite {
 
 /** Returns `undefined` where the event names no job. */
 export function jobEventWrite(
-  { event, webhookId, receivedAt }: Delivery,
+  { event, webhookId }: Delivery,
   { ref: document, updateTime, record }: KnownJob,
 ): JobEventWrite | undefined {
   if (event?.job === undefined) return undefined;
   const change = applyEvent(record, { ...event, job: event.job }, webhookId);
   const results = change.repeatOf === undefined && announcesResults(record && resultsOf(record), event.type);
-  const announced = results
-    ? { results: { state: 'pending' as const, event: event.type, updatedAt: FieldValue.serverTimestamp() } }
-    : {};
-  const fields = { ...change.job, ...announced, updatedAt: receivedAt };
+  const announced = results ? { results: { state: 'pending' as const, event: event.type, updatedAt: NOW } } : {};
+  const fields = { ...change.job, ...announced, updatedAt: NOW };
   const write = updateTime
     ? { document, fields: { ...fields, error: orDelete(change.job.error) }, expected: updateTime }
-    : { document, fields: { ...fields, createdAt: receivedAt }, expected: ABSENT };
+    : { document, fields: { ...fields, createdAt: NOW }, expected: ABSENT };
   return { change, write };
 }

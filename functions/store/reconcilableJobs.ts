@@ -8,7 +8,7 @@ import {
 } from '@google-cloud/firestore';
 import type { JobState } from '../model/eventTypes.ts';
 import { isLeased } from '../model/lease.ts';
-import type { KnownJob } from '../model/reconciledDelivery.ts';
+import type { AnnouncedJob } from '../model/reconciledDelivery.ts';
 import type { Deadline } from '../runtime/deadline.ts';
 import { isContention } from '../runtime/grpcStatus.ts';
 import { under } from './documents/converter.ts';
@@ -20,7 +20,7 @@ import { type PageStart, QUERIES, queryOf, type QueryRange } from './queries.ts'
 const LEASE_MILLIS = 30_000;
 
 /** A job as a reconciler sees it. */
-export interface RegisteredJob extends KnownJob {
+export interface ReconcilableJob extends AnnouncedJob {
   readonly snapshot: QueryDocumentSnapshot<JobDocument>;
   readonly state: JobState;
   readonly since: Date;
@@ -65,53 +65,53 @@ export class ReconcilableJobs {
   }
 
   /** Returns one page of a query's jobs. */
-  async page(query: Query, range: QueryRange, deadline: Deadline): Promise<readonly RegisteredJob[]> {
+  async page(query: Query, range: QueryRange, deadline: Deadline): Promise<readonly ReconcilableJob[]> {
     const found = queryOf(this.#firestore, QUERIES[query], range).withConverter(JOB).get();
     const { docs } = await deadline.wait(found, ...UNAVAILABLE);
-    return docs.map(readRegistered);
+    return docs.map(readReconcilable);
   }
 
   /** Records a query of a job before it is sent, so that only one of several runs sends it. */
   async claimQuery(
-    job: RegisteredJob,
+    job: ReconcilableJob,
     { now, nextAt }: { readonly now: Date; readonly nextAt: Date },
     deadline: Deadline,
-  ): Promise<RegisteredJob | undefined> {
+  ): Promise<ReconcilableJob | undefined> {
     const query = under('reconcile', { queries: job.queries + 1, nextAt, unknown: FieldValue.delete() });
     const lease = await this.#newLease(job, deadline);
     return lease && (await this.#change(job, { updatedAt: now, ...query, ...lease.fields }, deadline));
   }
 
   /** Claims a job in order to announce something about it, unless another run works on it. */
-  async claim(job: RegisteredJob, deadline: Deadline): Promise<RegisteredJob | undefined> {
+  async claim(job: ReconcilableJob, deadline: Deadline): Promise<ReconcilableJob | undefined> {
     const lease = await this.#newLease(job, deadline);
     return lease && !lease.isHeld ? await this.#change(job, lease.fields, deadline) : undefined;
   }
 
   /** Moves a job that cannot be queried to the back of the queue. */
-  async defer(job: RegisteredJob, now: Date, deadline: Deadline): Promise<RegisteredJob | undefined> {
+  async defer(job: ReconcilableJob, now: Date, deadline: Deadline): Promise<ReconcilableJob | undefined> {
     return await this.#change(job, { updatedAt: now }, deadline);
   }
 
   /** Claims the restart of a job's results. */
-  async claimRestart(job: RegisteredJob, now: Date, deadline: Deadline): Promise<RegisteredJob | undefined> {
+  async claimRestart(job: ReconcilableJob, now: Date, deadline: Deadline): Promise<ReconcilableJob | undefined> {
     const results = { updatedAt: now, restarts: job.restarts + 1, stalledSince: job.stalledSince };
     return await this.#change(job, under('results', results), deadline);
   }
 
   /** Records that a claimed job has not ended at Gemini. */
-  async markRunning(job: RegisteredJob, deadline: Deadline): Promise<RegisteredJob | undefined> {
+  async markRunning(job: ReconcilableJob, deadline: Deadline): Promise<ReconcilableJob | undefined> {
     return await this.#change(job, { state: 'running', ...under('reconcile', NO_LEASE) }, deadline);
   }
 
   /** Records that Gemini does not know a claimed job. */
-  async markUnknown(job: RegisteredJob, nextAt: Date, deadline: Deadline): Promise<RegisteredJob | undefined> {
+  async markUnknown(job: ReconcilableJob, nextAt: Date, deadline: Deadline): Promise<ReconcilableJob | undefined> {
     const unknown = under('reconcile', { unknown: true, nextAt, ...NO_LEASE });
     return await this.#change(job, { state: 'unknown', ...unknown }, deadline);
   }
 
   /** Reads the time and the lease again: the page may be older than a lease is long. */
-  async #newLease(job: RegisteredJob, deadline: Deadline): Promise<NewLease | undefined> {
+  async #newLease(job: ReconcilableJob, deadline: Deadline): Promise<NewLease | undefined> {
     const found = foundIn(await deadline.wait(job.snapshot.ref.get(), ...UNAVAILABLE));
     if (found === undefined || !found.unchanged.lastUpdateTime.isEqual(job.version)) return undefined;
     const { record, readTime } = found;
@@ -119,7 +119,7 @@ export class ReconcilableJobs {
     return { isHeld, fields: under('reconcile', leaseFrom(readTime, this.#owner, LEASE_MILLIS)) };
   }
 
-  async #change(job: RegisteredJob, fields: DocumentData, deadline: Deadline): Promise<RegisteredJob | undefined> {
+  async #change(job: ReconcilableJob, fields: DocumentData, deadline: Deadline): Promise<ReconcilableJob | undefined> {
     const changing = job.snapshot.ref.update(fields, { lastUpdateTime: job.version }).then(
       ({ writeTime }) => ({ ...job, version: writeTime, isLeased: false }),
       (error: unknown) => {
@@ -137,7 +137,7 @@ interface NewLease {
   readonly fields: DocumentData;
 }
 
-function readRegistered(snapshot: QueryDocumentSnapshot<JobDocument>): RegisteredJob {
+function readReconcilable(snapshot: QueryDocumentSnapshot<JobDocument>): ReconcilableJob {
   const { jobId, kind, state, route, timeline, submittedAt, createdAt, reconcile = {}, ...job } = snapshot.data();
   const { results } = job;
   const readAt = snapshot.readTime.toDate();
@@ -164,6 +164,6 @@ function readRegistered(snapshot: QueryDocumentSnapshot<JobDocument>): Registere
 }
 
 /** Returns the position of a job in the query that it was found by. */
-export function positionOf({ snapshot }: RegisteredJob): PageStart {
+export function positionOf({ snapshot }: ReconcilableJob): PageStart {
   return snapshot;
 }

@@ -12,7 +12,7 @@ import { type PageStart, QUERIES, queryOf } from './queries.ts';
  * The outcome of a reset.
  *
  * - `reset`: the next event of the delivery `webhookId` starts the results again
- * - `job_not_found`, `no_results`: there is nothing to start again
+ * - `job_not_found`, `no_results`: no results to restart
  * - `complete`: all results have been published
  * - `in_progress`: an instance is reading them
  * - `delivery_expired`: the delivery that announced them is not recorded any more

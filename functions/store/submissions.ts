@@ -11,17 +11,17 @@ import { type SubmissionDocument, submissionsIn } from './documents/submission.t
 import { foundIn, type FoundRecord, leaseFrom, RELEASED, writeIfOwner } from './lease.ts';
 import { jobOfSubmission } from './queries.ts';
 
-/** The time for which a key gives the same answer. */
-const KEPT_MILLIS = 86_400_000;
+/** The time for which an idempotency key returns the same job. */
+const KEY_TTL_MILLIS = 86_400_000;
 
 /**
- * The lease of a request: longer than it takes to find out what became of an earlier one and to record that (20 s), and
- * then to call Gemini and to record the answer (30 s). A request that is late starts nothing.
+ * The leases of a request: the first outlasts resolving an earlier attempt (20 s), the second outlasts the call of Gemini
+ * and the record of its answer (30 s). A request that has lost its lease starts nothing.
  */
-export const FINDING_MILLIS = 20_000;
-export const STARTING_MILLIS = 40_000;
+export const RESOLVE_LEASE_MILLIS = 20_000;
+export const START_LEASE_MILLIS = 40_000;
 
-/** The job to start, as the idempotency record knows it. */
+/** The identity of a submission in its idempotency record. */
 interface SubmissionKey {
   /** Id of the record. */
   readonly recordId: string;
@@ -32,7 +32,7 @@ interface SubmissionKey {
 /** The right to start a job and to record it. */
 export interface SubmissionClaim {
   readonly recordId: string;
-  /** Goes to Gemini with the job, so that the job can be found again. A key that is used again after 24 hours has another. */
+  /** Sent to Gemini with the job, to find the job by. A key that is used again after 24 hours gets a new one. */
   readonly submissionId: string;
   readonly owner: string;
 }
@@ -50,21 +50,24 @@ interface SubmittedJob {
 /**
  * The state of a submission:
  *
- * - `new`: Gemini has not been called; the claim is for starting the job
- * - `unknown`: Gemini was called by a request that ended without recording an answer; the claim is for finding the job
- * - `busy`: another request works on it
+ * - `new`: Gemini has not been called; the claim is to start the job
+ * - `unknown`: a request called Gemini and recorded no answer; the claim is to find the job
+ * - `busy`: another request has the lease
  * - `done`: the job was started
  * - `conflict`: the key was used for another request
  */
-type ClaimedSubmission =
+type SubmissionClaimResult =
   | { readonly status: 'new'; readonly claim: SubmissionClaim }
-  /** `askedMillisAgo` is by Firestore's clock. */
-  | { readonly status: 'unknown'; readonly claim: SubmissionClaim; readonly askedMillisAgo: number }
+  /** `attemptAgeMillis` is by Firestore's clock. */
+  | { readonly status: 'unknown'; readonly claim: SubmissionClaim; readonly attemptAgeMillis: number }
   | { readonly status: 'busy' }
   | { readonly status: 'done'; readonly submissionId: string; readonly jobId: string }
   | { readonly status: 'conflict' };
 
-const UNAVAILABLE = ['STORE_UNAVAILABLE', 'Firestore did not answer in time. Send it again.'] as const;
+const UNAVAILABLE = [
+  'STORE_UNAVAILABLE',
+  'Firestore did not answer in time. Retry with the same Idempotency-Key.',
+] as const;
 
 /**
  * The idempotency records of submissions, and the records of the jobs that they start.
@@ -80,7 +83,7 @@ export class Submissions {
   }
 
   /** Records the submission before Gemini is called, once for all simultaneous requests with its key. */
-  async claim(key: SubmissionKey, deadline: Deadline): Promise<ClaimedSubmission> {
+  async claim(key: SubmissionKey, deadline: Deadline): Promise<SubmissionClaimResult> {
     const owner = randomUUID();
     const attempt = () => this.#tryClaim(key, owner);
     const claiming = untilDecided(deadline, () => this.#mutex.run(key.recordId, attempt));
@@ -92,15 +95,15 @@ export class Submissions {
    *
    * @throws {ServiceError} `SUBMISSION_IN_PROGRESS` where another request has acquired the submission.
    */
-  async ask(claim: SubmissionClaim, deadline: Deadline): Promise<void> {
+  async recordAttempt(claim: SubmissionClaim, deadline: Deadline): Promise<void> {
     const isOwner = await this.#write(claim, deadline, async ({ ref, readTime, unchanged }) => {
-      const lease = leaseFrom(readTime, claim.owner, STARTING_MILLIS);
+      const lease = leaseFrom(readTime, claim.owner, START_LEASE_MILLIS);
       await ref.update({ ...lease, startedAt: readTime }, unchanged);
     });
     if (isOwner) return;
     throw new ServiceError(
       'SUBMISSION_IN_PROGRESS',
-      'Another request with this Idempotency-Key has taken over. Send it again.',
+      'Another request with this Idempotency-Key has taken over. Retry with the same key.',
     );
   }
 
@@ -109,8 +112,8 @@ export class Submissions {
     await this.#write(claim, deadline, async ({ ref, unchanged }) => await ref.delete(unchanged));
   }
 
-  /** Releases a submission of which it is not known whether it started a job: the next request may find out at once. */
-  async leaveOff(claim: SubmissionClaim, deadline: Deadline): Promise<void> {
+  /** Releases a submission that may have started a job, so that the next request can resolve it at once. */
+  async releaseUnresolved(claim: SubmissionClaim, deadline: Deadline): Promise<void> {
     await this.#write(claim, deadline, async ({ ref, unchanged }) => await ref.update({ ...RELEASED }, unchanged));
   }
 
@@ -118,10 +121,10 @@ export class Submissions {
    * Records the job and the answer. An event of the job may have arrived first: its fields stay. The job exists now, so the
    * answer is recorded even where another request has acquired the submission, which must not start a second job.
    */
-  async settle(claim: SubmissionClaim, job: SubmittedJob, deadline: Deadline): Promise<void> {
+  async recordJob(claim: SubmissionClaim, job: SubmittedJob, deadline: Deadline): Promise<void> {
     const document = jobIn(this.#firestore, job.jobId);
     const { jobId, kind, route, root, metadata: userMetadata } = job;
-    const settling = untilDecided(deadline, async () => {
+    const recording = untilDecided(deadline, async () => {
       const snapshot = await document.get();
       const found = foundIn(snapshot);
       const batch = this.#firestore.batch();
@@ -138,7 +141,7 @@ export class Submissions {
       batch.update(this.#documentOf(claim.recordId), { jobId, ...RELEASED });
       await batch.commit();
     });
-    await deadline.wait(settling, ...UNAVAILABLE);
+    await deadline.wait(recording, ...UNAVAILABLE);
   }
 
   /** Returns the job whose callback named the submission, if one has arrived. */
@@ -148,25 +151,26 @@ export class Submissions {
     return docs[0]?.data().jobId;
   }
 
-  /** Returns the first job of the chain that a job belongs to: a job without a chain is the first itself. */
-  async rootOf(jobId: string, deadline: Deadline): Promise<string> {
+  /** Returns the first job of the chain that a job belongs to; a job outside a chain is its own first. */
+  async findChainRoot(jobId: string, deadline: Deadline): Promise<string> {
     const snapshot = await deadline.wait(jobIn(this.#firestore, jobId).get(), ...UNAVAILABLE);
     return snapshot.data()?.root ?? jobId;
   }
 
-  async #tryClaim(key: SubmissionKey, owner: string): Promise<ClaimedSubmission> {
+  async #tryClaim(key: SubmissionKey, owner: string): Promise<SubmissionClaimResult> {
     const snapshot = await this.#documentOf(key.recordId).get();
     const found = foundIn(snapshot);
-    if (found === undefined || isExpired(found)) return { status: 'new', claim: await begin(snapshot, key, owner) };
+    if (found === undefined || isExpired(found))
+      return { status: 'new', claim: await createRecord(snapshot, key, owner) };
     const { ref, record, readTime, unchanged } = found;
     const { submissionId, jobId, startedAt } = record;
     if (record.fingerprint !== key.fingerprint) return { status: 'conflict' };
     if (jobId !== undefined) return { status: 'done', submissionId, jobId };
     if (isLeased(record, readTime.toDate()) && record.leaseOwner !== owner) return { status: 'busy' };
-    await ref.update({ ...leaseFrom(readTime, owner, FINDING_MILLIS) }, unchanged);
+    await ref.update({ ...leaseFrom(readTime, owner, RESOLVE_LEASE_MILLIS) }, unchanged);
     const claim = { recordId: key.recordId, submissionId, owner };
     if (startedAt === undefined) return { status: 'new', claim };
-    return { status: 'unknown', claim, askedMillisAgo: readTime.toMillis() - startedAt.getTime() };
+    return { status: 'unknown', claim, attemptAgeMillis: readTime.toMillis() - startedAt.getTime() };
   }
 
   async #write(
@@ -184,15 +188,15 @@ export class Submissions {
 }
 
 /** Writes a new record, or over one that has expired. */
-async function begin(
+async function createRecord(
   snapshot: DocumentSnapshot<SubmissionDocument>,
   { recordId, fingerprint }: SubmissionKey,
   owner: string,
 ): Promise<SubmissionClaim> {
   const { ref, readTime } = snapshot;
   const submissionId = `sub_${randomUUID().replaceAll('-', '')}`;
-  const expireAt = new Date(readTime.toMillis() + KEPT_MILLIS);
-  const fields = { submissionId, fingerprint, expireAt, ...leaseFrom(readTime, owner, FINDING_MILLIS) };
+  const expireAt = new Date(readTime.toMillis() + KEY_TTL_MILLIS);
+  const fields = { submissionId, fingerprint, expireAt, ...leaseFrom(readTime, owner, RESOLVE_LEASE_MILLIS) };
   const found = foundIn(snapshot);
   if (found) {
     const former = { startedAt: FieldValue.delete(), jobId: FieldValue.delete() };

@@ -6,7 +6,7 @@ import { sha256 } from '../runtime/sha256.ts';
 import type { Log } from '../observability/log.ts';
 import type { Submissions } from '../store/submissions.ts';
 import { canonicalJson } from './exactRequest.ts';
-import { type Order, type Starter, userMetadataOf } from './starter.ts';
+import { type ClaimedSubmission, type Starter, userMetadataOf } from './starter.ts';
 import { parseSubmission, type Submission } from './submission.ts';
 
 interface Dependencies {
@@ -26,7 +26,7 @@ export interface Receipt {
   readonly submissionId: string;
 }
 
-interface KeyedOrder extends Order {
+interface KeyedSubmission extends ClaimedSubmission {
   /** `true` where the caller can retry for the same job. */
   readonly hasKey: boolean;
 }
@@ -48,20 +48,20 @@ export async function submitJob(
   const { submissions, urlOf } = dependencies;
   const submission = parseSubmission(body);
   const key = { recordId: recordIdOf(idempotencyKey), fingerprint: sha256(canonicalJson(submission)) };
-  const root = await rootOf(submission, submissions);
-  const about = { submission, url: urlOf(submission.route), root, hasKey: idempotencyKey !== undefined };
-  const claimed = await submissions.claim(key, forStore());
-  switch (claimed.status) {
+  const root = await chainRootOf(submission, submissions);
+  const added = { submission, url: urlOf(submission.route), root, hasKey: idempotencyKey !== undefined };
+  const result = await submissions.claim(key, forStore());
+  switch (result.status) {
     case 'new':
-      return await begin({ ...about, claim: claimed.claim }, dependencies);
+      return await startJob({ ...added, claim: result.claim }, dependencies);
     case 'done':
-      return receiptOf(submission, claimed);
+      return receiptOf(submission, result);
     case 'unknown':
-      return await findOut({ ...about, claim: claimed.claim }, claimed.askedMillisAgo, dependencies);
+      return await resolveAttempt({ ...added, claim: result.claim }, result.attemptAgeMillis, dependencies);
     case 'busy':
       throw new ServiceError(
         'SUBMISSION_IN_PROGRESS',
-        'Another request with this Idempotency-Key is in progress. Send it again.',
+        'Another request with this Idempotency-Key is in progress. Retry with the same key.',
       );
     case 'conflict':
       throw new ServiceError(
@@ -72,39 +72,45 @@ export async function submitJob(
 }
 
 /** Returns the first interaction of a chain: each answer to function calls is an interaction with a new id. */
-async function rootOf({ kind, request }: Submission, submissions: Submissions): Promise<string | undefined> {
+async function chainRootOf({ kind, request }: Submission, submissions: Submissions): Promise<string | undefined> {
   const previous = kind === 'interaction' ? request['previous_interaction_id'] : undefined;
-  return typeof previous === 'string' ? await submissions.rootOf(`interactions/${previous}`, forStore()) : undefined;
+  return typeof previous === 'string'
+    ? await submissions.findChainRoot(`interactions/${previous}`, forStore())
+    : undefined;
 }
 
-async function begin(order: KeyedOrder, dependencies: Dependencies): Promise<Receipt> {
+async function startJob(claimed: KeyedSubmission, dependencies: Dependencies): Promise<Receipt> {
   const { starter, submissions, log } = dependencies;
-  await submissions.ask(order.claim, forStore());
-  const started = await starter.start(order);
-  if ('jobId' in started) return await settle(order, started.jobId, dependencies);
+  await submissions.recordAttempt(claimed.claim, forStore());
+  const started = await starter.start(claimed);
+  if ('jobId' in started) return await recordJob(claimed, started.jobId, dependencies);
   const { failure, mayHaveStarted } = started;
-  if (mayHaveStarted) await submissions.leaveOff(order.claim, forStore());
-  else await submissions.forget(order.claim, forStore());
+  if (mayHaveStarted) await submissions.releaseUnresolved(claimed.claim, forStore());
+  else await submissions.forget(claimed.claim, forStore());
   const refusal = refusalOf(failure);
-  if (refusal) log.submissionRefused(order.claim.submissionId, failure);
-  throw refusal ?? failureOf(failure, mayHaveStarted, order);
+  if (refusal) log.submissionRefused(claimed.claim.submissionId, failure);
+  throw refusal ?? failureOf(failure, mayHaveStarted, claimed);
 }
 
 /** Resolves an earlier attempt whose answer was lost. Gemini is not called again before that. */
-async function findOut(order: KeyedOrder, askedMillisAgo: number, dependencies: Dependencies): Promise<Receipt> {
+async function resolveAttempt(
+  claimed: KeyedSubmission,
+  attemptAgeMillis: number,
+  dependencies: Dependencies,
+): Promise<Receipt> {
   const { starter, submissions } = dependencies;
-  const { claim } = order;
+  const { claim } = claimed;
   let failure: GeminiError | undefined;
   try {
     const found =
-      (await submissions.findJob(claim.submissionId, forStore())) ?? (await starter.find(order, askedMillisAgo));
-    if (found === undefined) return await begin(order, dependencies);
-    if (found !== 'unknown') return await settle(order, found, dependencies);
+      (await submissions.findJob(claim.submissionId, forStore())) ?? (await starter.find(claimed, attemptAgeMillis));
+    if (found === undefined) return await startJob(claimed, dependencies);
+    if (found !== 'unknown') return await recordJob(claimed, found, dependencies);
   } catch (error) {
     if (!(error instanceof GeminiError)) throw error;
     failure = error;
   }
-  await submissions.leaveOff(claim, forStore());
+  await submissions.releaseUnresolved(claim, forStore());
   throw new ServiceError(
     'SUBMISSION_UNKNOWN',
     `The answer of Gemini to the start of this job (${claim.submissionId}) was lost. Retry with the same Idempotency-Key: ` +
@@ -113,11 +119,15 @@ async function findOut(order: KeyedOrder, askedMillisAgo: number, dependencies: 
   );
 }
 
-async function settle(order: KeyedOrder, jobId: string, { submissions, log }: Dependencies): Promise<Receipt> {
-  const { submission, claim } = order;
+async function recordJob(
+  claimed: KeyedSubmission,
+  jobId: string,
+  { submissions, log }: Dependencies,
+): Promise<Receipt> {
+  const { submission, claim } = claimed;
   const { kind, route } = submission;
-  const job = { jobId, kind, route, root: order.root, metadata: userMetadataOf(order) };
-  await submissions.settle(claim, job, forStore());
+  const job = { jobId, kind, route, root: claimed.root, metadata: userMetadataOf(claimed) };
+  await submissions.recordJob(claim, job, forStore());
   log.jobSubmitted(claim.submissionId, jobId, route);
   return receiptOf(submission, { jobId, submissionId: claim.submissionId });
 }
@@ -152,7 +162,7 @@ function refusalOf(failure: GeminiError): ServiceError | undefined {
   return new ServiceError('GEMINI_REFUSED', `Gemini refuses the job: ${message}`, { cause: failure });
 }
 
-function failureOf(failure: GeminiError, mayHaveStarted: boolean, { claim, hasKey }: KeyedOrder): ServiceError {
+function failureOf(failure: GeminiError, mayHaveStarted: boolean, { claim, hasKey }: KeyedSubmission): ServiceError {
   const options = { cause: failure, retryAfterSeconds: failure.retryAfterSeconds };
   const { submissionId } = claim;
   if (!mayHaveStarted) {

@@ -19,7 +19,8 @@ export const LISTED_WITHIN_MILLIS = 60_000;
 
 const PAGE_SIZE = 100;
 
-export interface Order {
+/** A claimed submission, with the values that submitJob adds to the request. */
+export interface ClaimedSubmission {
   readonly submission: Submission;
   readonly claim: SubmissionClaim;
   /** The callback URL of the caller's route. */
@@ -29,7 +30,7 @@ export interface Order {
 }
 
 /** The outcome of a start: the job's name, or the failure and whether the job may have started. */
-type Start = { readonly jobId: string } | { readonly failure: GeminiError; readonly mayHaveStarted: boolean };
+type StartResult = { readonly jobId: string } | { readonly failure: GeminiError; readonly mayHaveStarted: boolean };
 
 /** Starts jobs at Gemini. A request is never repeated, because each started job costs money. */
 export class Starter {
@@ -39,11 +40,12 @@ export class Starter {
     this.#gemini = gemini;
   }
 
-  async start(order: Order): Promise<Start> {
+  async start(claimed: ClaimedSubmission): Promise<StartResult> {
     const exchange = new Exchange();
     const ai = this.#gemini.watched(exchange);
     try {
-      const jobId = order.submission.kind === 'batch' ? await startBatch(ai, order) : await startInteraction(ai, order);
+      const jobId =
+        claimed.submission.kind === 'batch' ? await startBatch(ai, claimed) : await startInteraction(ai, claimed);
       return { jobId };
     } catch (error) {
       const failure = exchange.toError(error);
@@ -55,11 +57,11 @@ export class Starter {
    * Finds a job whose start was not confirmed, by the submission's id in its display name. Searches the whole list,
    * because its order is not documented.
    *
-   * @returns `undefined` where the job was not started; `'unknown'` where the list cannot tell (yet): interactions are
-   *   not listed.
+   * @returns `undefined` where the job was not started; `'unknown'` while the list may lack it, and for interactions, which
+   *   are not listed.
    * @throws {GeminiError}
    */
-  async find({ submission, claim }: Order, askedMillisAgo: number): Promise<string | undefined> {
+  async find({ submission, claim }: ClaimedSubmission, attemptAgeMillis: number): Promise<string | undefined> {
     if (submission.kind !== 'batch') return 'unknown';
     const abortSignal = AbortSignal.timeout(FIND_MILLIS);
     try {
@@ -72,7 +74,7 @@ export class Starter {
     } catch (error) {
       throw toGeminiError(error);
     }
-    return askedMillisAgo > LISTED_WITHIN_MILLIS ? undefined : 'unknown';
+    return attemptAgeMillis > LISTED_WITHIN_MILLIS ? undefined : 'unknown';
   }
 }
 
@@ -85,8 +87,8 @@ function isCertainRefusal({ httpStatus = 0, status }: GeminiError): boolean {
   return httpStatus >= 400 && httpStatus < 500 && httpStatus !== 408;
 }
 
-async function startBatch(ai: GoogleGenAI, order: Order): Promise<string> {
-  const { submission, claim, url } = order;
+async function startBatch(ai: GoogleGenAI, claimed: ClaimedSubmission): Promise<string> {
+  const { submission, claim, url } = claimed;
   const { request, displayName } = submission;
   const inline = inlineRequestsOf(request);
   const job = await ai.batches.create({
@@ -94,7 +96,7 @@ async function startBatch(ai: GoogleGenAI, order: Order): Promise<string> {
     src: inline ? [{ contents: 'replaced by extraBody' }] : (request['src'] as string),
     config: {
       displayName: [displayName, `(${claim.submissionId})`].filter(Boolean).join(' '),
-      webhookConfig: { uris: [url], userMetadata: userMetadataOf(order) },
+      webhookConfig: { uris: [url], userMetadata: userMetadataOf(claimed) },
       httpOptions: { timeout: START_MILLIS, ...(inline ? { extraBody: bodyOf(inline) } : {}) },
     },
   });
@@ -106,15 +108,15 @@ function bodyOf(inline: readonly JsonObject[]): Record<string, unknown> {
   return { batch: { inputConfig: { requests: { requests: inline.map(toWireRequest) } } } };
 }
 
-async function startInteraction(ai: GoogleGenAI, order: Order): Promise<string> {
-  const { submission, claim, url } = order;
+async function startInteraction(ai: GoogleGenAI, claimed: ClaimedSubmission): Promise<string> {
+  const { submission, claim, url } = claimed;
   const { request } = submission;
   const labels = isJsonObject(request['labels']) ? request['labels'] : {};
   const parameters = {
     ...request,
     background: true,
     labels: { ...labels, submission_id: claim.submissionId },
-    webhook_config: { uris: [url], user_metadata: userMetadataOf(order) },
+    webhook_config: { uris: [url], user_metadata: userMetadataOf(claimed) },
   } as unknown as Parameters<GoogleGenAI['interactions']['create']>[0];
   const interaction: JsonObject = (await ai.interactions.create(parameters, {
     maxRetries: 0,
@@ -124,7 +126,7 @@ async function startInteraction(ai: GoogleGenAI, order: Order): Promise<string> 
 }
 
 /** Returns the metadata that every event and message of the job carries: the caller's, and the ids of submitJob. */
-export function userMetadataOf({ submission, claim, root }: Order): Record<string, unknown> {
+export function userMetadataOf({ submission, claim, root }: ClaimedSubmission): Record<string, unknown> {
   return { ...submission.metadata, submission_id: claim.submissionId, ...(root === undefined ? {} : { root }) };
 }
 

@@ -8,7 +8,7 @@ import { PUBLISH_MILLIS, STORE_MILLIS } from '../../functions/results/pipeline.t
 import { SERVICE_PAUSES } from '../../functions/runtime/retry.ts';
 import { DELIVERY_LEASE_MILLIS } from '../../functions/store/deliveries/deliveryClaims.ts';
 import { RESULTS_LEASE_MILLIS } from '../../functions/store/results.ts';
-import { FINDING_MILLIS, STARTING_MILLIS } from '../../functions/store/submissions.ts';
+import { RESOLVE_LEASE_MILLIS, START_LEASE_MILLIS } from '../../functions/store/submissions.ts';
 import { LISTED_WITHIN_MILLIS } from '../../functions/submit/starter.ts';
 
 /** The clock of one instance of geminiCallback and of submitJob is ahead by this. */
@@ -63,4 +63,4 @@ const KILLS_IN_A_ROW = 3;
  * the time to list a job that was started.
  */
 export const SUBMITTED_MILLIS =
-  (KILLS_IN_A_ROW + 1) * (FINDING_MILLIS + Math.max(STARTING_MILLIS, LISTED_WITHIN_MILLIS));
+  (KILLS_IN_A_ROW + 1) * (RESOLVE_LEASE_MILLIS + Math.max(START_LEASE_MILLIS, LISTED_WITHIN_MILLIS));

@@ -30,7 +30,10 @@ const RECENT_KEYS = 2_000;
 
 const LATE_RELEASE_MILLIS = 4_000;
 
-const NOT_RECORDED = ['STORE_UNAVAILABLE', 'Firestore did not record the delivery in time. Send it again.'] as const;
+const NOT_RECORDED = [
+  'STORE_UNAVAILABLE',
+  'Firestore did not record the delivery in time. Send the request again.',
+] as const;
 
 /** The right to publish a delivery and to record its end. */
 export interface Claim {

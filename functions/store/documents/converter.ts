@@ -16,7 +16,7 @@ export function under<Fields>(map: string, change: Change<Fields>): DocumentData
   return Object.fromEntries(Object.entries(change).map(([name, value]) => [`${map}.${name}`, value]));
 }
 
-/** Returns a value to write, which removes the field where there is no value. */
+/** Returns a value to write; `undefined` removes the field. */
 export function orDelete<T>(value: T | undefined): T | FieldValue {
   return value ?? FieldValue.delete();
 }

@@ -1,5 +1,5 @@
 import type { CollectionReference, Firestore } from '@google-cloud/firestore';
-import type { QuarantineReason, Scheme } from '../../model/delivery.ts';
+import type { DeliveryState, QuarantineReason, Scheme } from '../../model/delivery.ts';
 import type { JobKind } from '../../model/jobName.ts';
 import type { JsonObject } from '../../model/json.ts';
 import type { Lease } from '../../model/lease.ts';
@@ -43,7 +43,7 @@ export interface ContentFields {
 
 /** Fields that change with the state. The claim writes the first three, the settlement the last two and the state. */
 interface StateFields {
-  readonly state: 'pending' | 'published' | 'quarantined';
+  readonly state: DeliveryState;
   readonly quarantineReason?: QuarantineReason | undefined;
   /** The webhook-id that had announced the same final state of the job. */
   readonly repeatOf?: string | undefined;

@@ -2,7 +2,7 @@ import type { CollectionReference, Firestore } from '@google-cloud/firestore';
 import type { Job, JobError } from '../../model/job.ts';
 import type { JsonObject } from '../../model/json.ts';
 import type { Lease } from '../../model/lease.ts';
-import type { Progress, ResultsRecord } from '../../model/progress.ts';
+import type { Progress, ResultsRecord, ResultsState } from '../../model/progress.ts';
 import { jobDocumentId } from '../../model/jobName.ts';
 import { converterOf } from './converter.ts';
 
@@ -32,7 +32,7 @@ type EventFields = Job;
 interface SubmissionFields {
   readonly submittedAt?: Date | undefined;
   readonly route?: string | undefined;
-  /** The id that went to Gemini with the job. */
+  /** The id that was sent to Gemini with the job. */
   readonly submissionId?: string | undefined;
   /** The first job of a chain of interactions. */
   readonly root?: string | undefined;
@@ -42,7 +42,7 @@ interface SubmissionFields {
 
 /** The progress of the results. */
 export interface ResultsFields extends Partial<Progress>, Lease {
-  readonly state: 'pending' | 'running' | 'complete' | 'failed';
+  readonly state: ResultsState;
   /** The type of the event that announced the results. */
   readonly event?: string | undefined;
   /** `expected` − `total`, where positive. */

@@ -117,7 +117,7 @@ describe('a list', () => {
   test('says how to print the next page, and refuses a token that no page printed', async () => {
     const { stdout, stderr } = await cli(['deliveries', 'list', '--limit=2'], project.env);
     expect(stdout.trimEnd().split('\n')).toHaveLength(3);
-    expect(stderr).toBe('There are more: add --page-token=msg_4\n');
+    expect(stderr).toBe('More items exist. Add --page-token=msg_4\n');
     const refused = await cli(['deliveries', 'list', '--page-token=msg_9', '--json'], project.env);
     expect([refused.exitCode, errorOf(refused).code]).toEqual([2, 'USAGE']);
   });

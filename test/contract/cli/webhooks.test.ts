@@ -352,7 +352,7 @@ describe('rotate', () => {
     expect(run.exitCode).toBe(3);
     expect(errorOf(run)).toMatchObject({
       code: 'NOT_PINGED',
-      message: expect.stringContaining('rotated, kept and proved; only the ping failed'),
+      message: expect.stringContaining('rotated, kept and proved, but the ping failed'),
     });
     expect(kept()).toEqual([expect.stringMatching(SECRET), secret]);
   });
@@ -398,7 +398,7 @@ describe('rotate', () => {
 
     await simulator.clock.advance(25 * HOUR_MILLIS);
     const { stdout } = await webhooks(...rotation, '--revoke-now');
-    expect(stdout).toContain(`Taken out: ${truncated(third)}, which`);
+    expect(stdout).toContain(`Removed: ${truncated(third)}, which`);
     expect(kept()).toEqual([expect.not.stringContaining(fourth), other.secret]);
   });
 

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { RACES } from '../../../deploy/advice.ts';
+import { TRANSIENT_ERRORS } from '../../../deploy/advice.ts';
 import type { Cloud } from './cloud.ts';
 import { openStage, refusedBy, type Run, type Stage } from './harness.ts';
 
@@ -236,7 +236,7 @@ test('every race has a public source and a reported message', () => {
     'Cannot find metric(s)',
     "Quota exceeded for quota metric 'Write' and limit 'Write requests per minute'",
   ];
-  for (const { pattern, source } of RACES) {
+  for (const { pattern, source } of TRANSIENT_ERRORS) {
     expect(source).toMatch(/^https:\/\//);
     expect([pattern, messages.some((message) => pattern.test(message))]).toEqual([pattern, true]);
   }

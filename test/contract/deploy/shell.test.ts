@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { RACES } from '../../../deploy/advice.ts';
+import { TRANSIENT_ERRORS } from '../../../deploy/advice.ts';
 import { Shell } from '../../../deploy/shell.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'shell-'));
@@ -33,7 +33,7 @@ function failing(message: string, times: number) {
   return { shell, line, notes, runs: () => readFileSync(runs, 'utf8').length };
 }
 
-test.each(RACES)('retries until the race is over: $advice', async ({ pattern, advice }) => {
+test.each(TRANSIENT_ERRORS)('retries until the race is over: $advice', async ({ pattern, advice }) => {
   const message = MESSAGES.find((each) => pattern.test(each)) ?? '';
   const { shell, line, notes, runs } = failing(message, 2);
   expect(await shell.require('it', line)).toContain('there');

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type RequestListener, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Timestamp } from '@google-cloud/firestore';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { geminiByKey } from '../../../functions/gemini/client.ts';
 import { Publisher } from '../../../functions/messaging/publisher.ts';
@@ -15,7 +16,7 @@ import { ReconcilableJobs } from '../../../functions/store/reconcilableJobs.ts';
 import { startReceiver } from '../../unit/simulator/harness.ts';
 import { newSecret } from '../../../simulator/signing.ts';
 import { Stage } from '../results/harness.ts';
-import { startFunction } from '../../../local/functions.ts';
+import { clockAhead, startFunction } from '../../../local/functions.ts';
 import { eventually } from '../../../local/process.ts';
 import { ProxiedProject } from '../../support/proxiedProject.ts';
 import { AT_ONCE, eventsOf, NOTHING, reconcile, register, sendEvent } from './support.ts';
@@ -254,6 +255,17 @@ test('an unknown status ends no job, and webhooks are read on all pages', async 
   expect(await stage.record('batches/slow')).toMatchObject({ state: 'running' });
   expect(await eventsOf(stage)).toEqual([]);
   expect(reconciler.log).toContainEqual(expect.objectContaining({ event: 'webhook_disabled', webhook: 'last' }));
+});
+
+test("ages go by Firestore's clock: an instance that is a day ahead announces nothing early", async () => {
+  const stage = await Stage.open();
+  const ahead = await stage.start({ ...clockAhead(25 * HOUR_MILLIS), RECONCILE_JOB_SECONDS: '60' }, 'reconcileJobs');
+  await register(stage, 'thing-new', 'unknown', { ageMillis: 1_000 });
+  expect(await reconcile(ahead)).toEqual(NOTHING);
+  await register(stage, 'thing-old', 'unknown', { ageMillis: 25 * HOUR_MILLIS });
+  expect(await reconcile(ahead)).toEqual({ ...NOTHING, overdue: 1 });
+  const updatedAt = (await stage.record('thing-old'))?.['updatedAt'] as Timestamp;
+  expect(updatedAt.toMillis()).toBeLessThan(Date.now() + 60_000);
 });
 
 test('a Gemini that never answers does not prolong a run', async () => {

@@ -36,19 +36,19 @@ test('a request whose submission another has acquired neither calls Gemini nor c
   const [before, now] = await handOver();
   expect(before.submissionId).toBe(now.submissionId);
   const stored = (await record.get()).data();
-  await expect(submissions.ask(before, soon())).rejects.toMatchObject({ reason: 'SUBMISSION_IN_PROGRESS' });
-  await submissions.leaveOff(before, soon());
+  await expect(submissions.recordAttempt(before, soon())).rejects.toMatchObject({ reason: 'SUBMISSION_IN_PROGRESS' });
+  await submissions.releaseUnresolved(before, soon());
   await submissions.forget(before, soon());
   expect((await record.get()).data()).toEqual(stored);
-  await submissions.ask(now, soon());
+  await submissions.recordAttempt(now, soon());
   expect((await record.get()).get('startedAt')).toBeInstanceOf(Timestamp);
 });
 
 test('a job that the former owner started is not started again by the new one', async () => {
   const { submissions, handOver } = await openStore();
   const [before, now] = await handOver();
-  await submissions.settle(before, JOB, soon());
-  await expect(submissions.ask(now, soon())).rejects.toMatchObject({ reason: 'SUBMISSION_IN_PROGRESS' });
+  await submissions.recordJob(before, JOB, soon());
+  await expect(submissions.recordAttempt(now, soon())).rejects.toMatchObject({ reason: 'SUBMISSION_IN_PROGRESS' });
   expect(await submissions.claim(KEY, soon())).toMatchObject({ status: 'done', jobId: JOB.jobId });
 });
 
@@ -56,6 +56,6 @@ test('the call to Gemini renews the lease, so that it lasts until the answer is 
   const { submissions, record, handOver } = await openStore();
   const [, now] = await handOver();
   await record.update({ leaseUntil: Timestamp.fromMillis(0) });
-  await submissions.ask(now, soon());
+  await submissions.recordAttempt(now, soon());
   expect(await submissions.claim(KEY, soon())).toEqual({ status: 'busy' });
 });

@@ -4,6 +4,7 @@ import specification from '@asyncapi/specs/schemas/3.0.0.json' with { type: 'jso
 import { Ajv } from 'ajv';
 import { expect, test } from 'vitest';
 import { parse as parseYaml } from 'yaml';
+import { JOB_KINDS } from '../../../functions/model/jobName.ts';
 import { generatedFiles } from '../../../tools/generate.ts';
 import { problemsOf } from '../../support/schemas.ts';
 
@@ -25,6 +26,12 @@ test('asyncapi.yaml is valid AsyncAPI 3, and its references resolve', () => {
   const references = JSON.stringify(document).match(/\.\/messages\/[^"]+/g) ?? [];
   expect(references.length).toBeGreaterThan(5);
   for (const reference of references) expect(() => readFileSync(join(FOLDER, reference))).not.toThrow();
+});
+
+/** The published package of messages imports nothing of functions/, so it lists the kinds itself. */
+test('attributes name the kinds of jobs that the functions know', () => {
+  const schema = readFileSync(join(FOLDER, 'messages/attributes.schema.json'), 'utf8');
+  expect(JSON.parse(schema)).toHaveProperty('anyOf.0.properties.job_kind.enum', [...JOB_KINDS]);
 });
 
 const cloudEvent = {

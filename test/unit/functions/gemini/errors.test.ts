@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { fromAnswer, GeminiError, toGeminiError } from '../../../../functions/gemini/errors.ts';
+import { fromResponse, GeminiError, toGeminiError } from '../../../../functions/gemini/errors.ts';
 
 const answer = (code: number, message: string, { reason, status }: { reason?: string; status?: string } = {}) =>
-  fromAnswer(
+  fromResponse(
     code,
     JSON.stringify({ error: { code, message, status, details: reason === undefined ? [] : [{ reason }] } }),
   );
@@ -59,7 +59,7 @@ test.for([
 });
 
 test.for([400, 403, 404])('%i without Google’s error model is not Gemini’s word about a job', (code) => {
-  expect(fromAnswer(code, '<html>Not here</html>')).toMatchObject({ disposition: 'defer', status: 'UNKNOWN' });
+  expect(fromResponse(code, '<html>Not here</html>')).toMatchObject({ disposition: 'defer', status: 'UNKNOWN' });
 });
 
 test('without an answer the request is retried', () => {

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { Webhooks } from '../../../../cli/webhooks/administration.ts';
 import { connectGemini } from '../../../../functions/gemini/client.ts';
-import { type Order, Starter } from '../../../../functions/submit/starter.ts';
+import { type ClaimedSubmission, Starter } from '../../../../functions/submit/starter.ts';
 import { objectsIn } from '../../../../functions/model/json.ts';
 
 const ODD = [null, 7, 'text', [], true];
@@ -49,7 +49,7 @@ test('an odd element does not spoil the list of batches', async () => {
   const ai = await geminiThatAnswers({ operations: [...ODD, { metadata: { displayName: 8 } }, nameless, job] });
   const starter = new Starter({ ai, watched: () => ai });
   const find = async (submissionId: string) =>
-    await starter.find({ submission: { kind: 'batch' }, claim: { submissionId } } as Order, 86_400_000);
+    await starter.find({ submission: { kind: 'batch' }, claim: { submissionId } } as ClaimedSubmission, 86_400_000);
   expect(await find('abc')).toBe('batches/a');
   expect(await find('def'), 'a job without a name may have started').toBe('unknown');
   expect(await find('ghi')).toBe(undefined);
