@@ -1,5 +1,5 @@
 /** Colours of a terminal. */
-export interface Theme {
+interface Theme {
   readonly background: string;
   readonly border: string;
   readonly text: string;
