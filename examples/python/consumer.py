@@ -1,4 +1,4 @@
-"""Stores each result of Gemini's jobs in Firestore exactly once."""
+"""Stores each result of Gemini's jobs in Firestore once, however often its message arrives."""
 
 import os
 import sys

@@ -210,12 +210,15 @@ export const VARIABLES = {
     example: 'true',
     ...FLAG,
   },
-  FIRESTORE_EMULATOR_HOST: emulator("The Firestore client's own.", '127.0.0.1:8080'),
-  PUBSUB_EMULATOR_HOST: emulator("The Pub/Sub client's own.", '127.0.0.1:8085'),
+  FIRESTORE_EMULATOR_HOST: emulator(
+    'Address of a Firestore emulator; the Firestore client reads it.',
+    '127.0.0.1:8080',
+  ),
+  PUBSUB_EMULATOR_HOST: emulator('Address of a Pub/Sub emulator; the Pub/Sub client reads it.', '127.0.0.1:8085'),
   STORAGE_EMULATOR_HOST: {
     kind: 'text',
     usedBy: ['fetchResults', 'CLI'],
-    meaning: "The Cloud Storage client's own.",
+    meaning: 'URL of a Cloud Storage emulator; the Cloud Storage client reads it.',
     example: 'http://127.0.0.1:9199',
     ...STORAGE_EMULATOR,
   },

@@ -6,6 +6,8 @@ For the people who run the functions. Generated from the table of variables in \
 
 \`npm run deploy\` sets all of them; \`--set=NAME=value\` changes one. A missing or malformed value stops a function when it starts, with one message that names every bad variable, what is wrong and an example, and never its value.
 
+A name with \`_FILE\` beside it is a secret: the variable holds it, or the file that \`_FILE\` names. The file is read again after at most 30 s, so that a rotation needs no deployment. Several values are separated by white space or commas.
+
 | variable | default | used by | meaning |
 | --- | --- | --- | --- |
 `;
@@ -29,6 +31,5 @@ function usersOf({ usedBy }: Variable): string {
 
 function meaningOf(variable: Variable): string {
   if (variable.kind === 'integer') return `${variable.meaning} ${variable.min} to ${variable.max} ${variable.unit}.`;
-  if (variable.kind !== 'secrets') return variable.meaning;
-  return `${variable.meaning} One or more, separated by white space or commas. The file has the same content and is read again after at most 30 s, so that a rotation needs no deployment.`;
+  return variable.meaning;
 }

@@ -1,4 +1,5 @@
-// Command consumer stores each result of Gemini's jobs in Firestore exactly once.
+// Command consumer stores each result of Gemini's jobs in Firestore once, however
+// often its message arrives.
 package main
 
 import (

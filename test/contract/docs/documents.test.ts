@@ -11,6 +11,7 @@ import { startSimulator } from '../../../simulator/simulator.ts';
 import { cli } from '../../support/cli.ts';
 import { parseAll } from '../../support/gcloud.ts';
 import { hasGcloud } from '../../support/requirements.ts';
+import { Stage } from '../results/harness.ts';
 import { startReceiver } from '../../unit/simulator/harness.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
@@ -172,6 +173,17 @@ describe('commands', () => {
     await expect.poll(() => receiver.received.length).toBe(1);
     await expect.poll(() => simulator.ledger.deliveries.map(({ state }) => state)).toEqual(['delivered']);
     await Promise.all([simulator.close(), receiver.close()]);
+  });
+
+  test('the request to submitJob starts a job', async () => {
+    const [request = ''] = shell.filter((line) => line.startsWith('curl $SUBMIT_URL'));
+    const stage = await Stage.open();
+    const settings = { DYNAMIC_ROUTE_KEY: 'r'.repeat(32), CALLBACK_URL: 'https://callback.example.test/' };
+    const { url: SUBMIT_URL } = await stage.start(settings, 'submitJob');
+    const env = { PATH: process.env['PATH'], SUBMIT_URL, ID_TOKEN: 'any' };
+    const { stdout } = await promisify(execFile)('sh', ['-c', `${request} --fail-with-body`], { env });
+    expect(JSON.parse(stdout)).toMatchObject({ kind: 'interaction', route: 'jokes' });
+    expect(stage.simulator.jobs()).toHaveLength(1);
   });
 
   // Signing in is for people. Blocks that set variables are executed by test/contract/deploy/documents.test.ts.

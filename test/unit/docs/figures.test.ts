@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { alertConditions } from '../../../deploy/steps/monitoring.ts';
@@ -32,4 +32,15 @@ test('the scale assumes at least the processor time that the benchmark measures'
   expect(measured.length).toBeGreaterThan(0);
   const assumed = figure('docs/scale.md', /^\| callback: processor time, ms +\| ([\d.]+) /m);
   expect(assumed).toBeGreaterThan(Math.max(...measured.map(([, millis]) => Number(millis))));
+});
+
+test('the page for operators has a row for each alert, by its name', () => {
+  const names = globSync('deploy/monitoring/alerts/*.json', { cwd: ROOT }).map((path) => {
+    const { displayName } = JSON.parse(read(path)) as { displayName: string };
+    return displayName.replace('@PREFIX@gemini-callbacks: ', '');
+  });
+  const rows = [...(read('docs/operate.md').split('## Recovering', 1)[0] ?? '').matchAll(/^\| (\w[^|]*?) +\|/gm)].map(
+    ([, name]) => name,
+  );
+  expect(rows.slice(1).toSorted()).toEqual(names.toSorted());
 });

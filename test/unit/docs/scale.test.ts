@@ -7,6 +7,8 @@ const ROOT = join(import.meta.dirname, '../../..');
 const read = (name: string) => readFileSync(join(ROOT, name), 'utf8');
 
 const PAGE = read('docs/scale.md');
+/** The page in one line, for sentences. */
+const TEXT = PAGE.replaceAll(/\s+/g, ' ');
 
 /** The rows of the table in a section, without its head. */
 function tableOf(section: string): readonly (readonly string[])[] {
@@ -106,13 +108,15 @@ describe('what one job and one run can do is what the code says:', () => {
     const every = constant('functions/results/publishing/checkpoints.ts', 'EVERY_RESULTS');
     const seconds = constant('functions/results/publishing/checkpoints.ts', 'EVERY_MILLIS') / 1_000;
     const bytes = input('Pub/Sub, MB/s of an ordering key') * 1e6;
-    const [, size] = /and (\d+) bytes a message/.exec(PAGE) ?? [];
+    const [, size] = /and (\d+) bytes a message/.exec(TEXT) ?? [];
     expect(PAGE).toContain(`every ${seconds} s or ${every.toLocaleString('en')} results`);
-    expect(PAGE).toContain(`asks for ${rounded(bytes / Number(size) / every)} writes/s`);
+    expect(TEXT).toContain(`: ${rounded(bytes / Number(size) / every)} writes/s at ${bytes / 1e6} MB/s`);
 
     const config = 'functions/results/config.ts';
     const run = VARIABLES.CLOUD_RUN_TIMEOUT_SECONDS.fallback - constant(config, 'GRACE_MILLIS') / 1_000;
-    expect(PAGE).toContain(`100 MB take ${100e6 / bytes} s, and a run of ${run} s publishes ${(run * bytes) / 1e6} MB`);
+    expect(TEXT).toContain(
+      `100 MB of results take ${100e6 / bytes} s, and a run of ${run} s publishes ${(run * bytes) / 1e6} MB`,
+    );
   });
 
   test('silent jobs that a run of the reconciler asks about', () => {
@@ -121,9 +125,9 @@ describe('what one job and one run can do is what the code says:', () => {
     const seconds = (constant('functions/reconcile/runtime.ts', 'BUDGET_MILLIS') * (1 - Number(left))) / 1_000;
     const [, minutes] = /--schedule=\*\/(\d+) /.exec(read('deploy/steps/callers.ts')) ?? [];
     const hourly = (atOnce * seconds * 60) / Number(minutes);
-    expect(PAGE.replaceAll(/\s+/g, ' ')).toContain(
-      `asks about ${atOnce} at once for ${seconds} s, ${atOnce * seconds} where Gemini answers within 1 s, ` +
-        `so ${hourly.toLocaleString('en')} an hour`,
+    expect(TEXT).toContain(
+      `: ${atOnce} at once for ${seconds} s, which is ${atOnce * seconds} jobs where Gemini answers within 1 s, ` +
+        `and ${hourly.toLocaleString('en')} an hour with a run every`,
     );
   });
 
