@@ -27,7 +27,7 @@ export default defineConfig({
     reporters: ['default', './test/support/skippedReporter.ts'],
     expect: { poll: { timeout: 10_000 } },
     projects: [
-      tier('unit', 0, WORKERS),
+      tier('unit', 0, 3),
       tier('faults', 1, WORKERS),
       tier('contract', 1, WORKERS, '{contract,protocol,attacks}'),
       // These load a function with all that two cores give, or measure time.
