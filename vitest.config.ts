@@ -25,6 +25,7 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     reporters: ['default', './test/support/skippedReporter.ts'],
+    coverage: { include: ['functions/**'], reportOnFailure: true },
     expect: { poll: { timeout: 10_000 } },
     projects: [
       tier('unit', 0, 3),
