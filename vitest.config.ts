@@ -25,9 +25,10 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     reporters: ['default', './test/support/skippedReporter.ts'],
+    coverage: { include: ['functions/**'], reportOnFailure: true },
     expect: { poll: { timeout: 10_000 } },
     projects: [
-      tier('unit', 0, WORKERS),
+      tier('unit', 0, 3),
       tier('faults', 1, WORKERS),
       tier('contract', 1, WORKERS, '{contract,protocol,attacks}'),
       // These load a function with all that two cores give, or measure time.

@@ -7,6 +7,13 @@ import { eventually, freePort, startTied } from './process.ts';
 const ROOT = join(import.meta.dirname, '..');
 const FRAMEWORK = join(ROOT, 'node_modules/@google-cloud/functions-framework/build/src/main.js');
 
+/** Set while coverage is measured: the folder for what V8 has counted, in functions that run from their sources. */
+const { FUNCTION_COVERAGE } = process.env;
+const SOURCE = FUNCTION_COVERAGE === undefined ? ROOT : join(ROOT, 'test/coverage');
+
+/** Ends a function that is not needed any more; a killed one could not write its coverage. */
+export const LAST_SIGNAL: NodeJS.Signals = FUNCTION_COVERAGE === undefined ? 'SIGKILL' : 'SIGTERM';
+
 /** The memory of a deployed instance. */
 const MEMORY_MIB = 512;
 
@@ -54,7 +61,7 @@ export async function startFunction(
 export async function spawnFunction(
   target: string,
   env: NodeJS.ProcessEnv,
-  { onLine, source = ROOT }: FunctionOptions = {},
+  { onLine, source = SOURCE }: FunctionOptions = {},
 ): Promise<Omit<RunningFunction, 'url'>> {
   const { PATH, HOME } = process.env;
   const surroundings = {
@@ -62,6 +69,7 @@ export async function spawnFunction(
     HOME,
     NODE_ENV: 'production',
     METADATA_SERVER_DETECTION: 'none',
+    ...(FUNCTION_COVERAGE !== undefined && { NODE_V8_COVERAGE: FUNCTION_COVERAGE }),
     NODE_OPTIONS: source === ROOT ? nodeOptions(MEMORY_MIB, ROOT) : heapOptions(MEMORY_MIB),
     ...env,
   };

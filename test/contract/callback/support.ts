@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { ed25519Key, newSecret, publicJwk, rsaKey, signJwt, signV1, signV1a } from '../../../simulator/signing.ts';
 import * as vectors from '../../../simulator/vectors.ts';
-import { type RunningFunction, startFunction } from '../../../local/functions.ts';
+import { LAST_SIGNAL, type RunningFunction, startFunction } from '../../../local/functions.ts';
 import { type ReceivedMessage, LocalProject, type Topic } from '../../../local/project.ts';
 
 export const SECRET = newSecret();
@@ -269,7 +269,7 @@ export class Callback {
   }
 
   async close(): Promise<void> {
-    await this.running.end('SIGKILL');
+    await this.running.end(LAST_SIGNAL);
     await this.project.close();
   }
 }

@@ -3,7 +3,7 @@ import type { DocumentData } from '@google-cloud/firestore';
 import { expect, onTestFinished } from 'vitest';
 import { jobDocumentId } from '../../../functions/model/jobName.ts';
 import { type Simulator, type SimulatorOptions, startSimulator } from '../../../simulator/simulator.ts';
-import { type RunningFunction, startFunction } from '../../../local/functions.ts';
+import { LAST_SIGNAL, type RunningFunction, startFunction } from '../../../local/functions.ts';
 import { type ReceivedMessage, LocalProject } from '../../../local/project.ts';
 import { startStorage, type StorageServer } from '../../support/storage.ts';
 
@@ -86,7 +86,7 @@ export class Stage {
   }
 
   async #close(): Promise<void> {
-    await Promise.all([...this.#running].map((running) => running.end('SIGKILL').catch(() => running.exited)));
+    await Promise.all([...this.#running].map((running) => running.end(LAST_SIGNAL).catch(() => running.exited)));
     await Promise.all([this.project.close(), this.simulator.close(), this.storage.close()]);
   }
 }

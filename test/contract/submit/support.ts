@@ -1,0 +1,88 @@
+import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Timestamp } from '@google-cloud/firestore';
+import { onTestFinished } from 'vitest';
+import { Stage } from '../results/harness.ts';
+import type { RunningFunction } from '../../../local/functions.ts';
+
+export const ROUTE_KEY = 'route-key-of-a-test-with-32-characters';
+const BASE = 'http://127.0.0.1:9/hooks';
+export const MODEL = 'gemini-3.8-flash';
+export const contents = [{ role: 'user', parts: [{ text: 'hello' }] }];
+
+export const batch = { kind: 'batch', request: { model: MODEL, src: [{ contents }] }, route: 'nightly' };
+export const interaction = { kind: 'interaction', request: { model: MODEL, input: 'hello' }, route: 'agents' };
+
+/** Longer than a job takes to appear in the list. */
+export const LONG_AGO_MILLIS = 90_000;
+
+export const urlOf = (route: string, base = BASE) =>
+  `${base}/dynamic/${route}/${createHmac('sha256', ROUTE_KEY).update(route).digest('base64url')}`;
+
+interface Answer {
+  readonly status: number;
+  readonly retryAfter: string | null;
+  readonly body: Record<string, unknown>;
+}
+
+export async function start(stage: Stage, env: NodeJS.ProcessEnv = {}): Promise<RunningFunction> {
+  return await stage.start({ CALLBACK_URL: BASE, DYNAMIC_ROUTE_KEY: ROUTE_KEY, ...env }, 'submitJob');
+}
+
+export async function submit({ url }: RunningFunction, request: unknown, key?: string): Promise<Answer> {
+  const body = typeof request === 'string' ? request : JSON.stringify(request);
+  const headers = key === undefined ? {} : { 'idempotency-key': key };
+  const response = await fetch(url, { method: 'POST', body, headers });
+  const answer = (await response.json()) as Record<string, unknown>;
+  return { status: response.status, retryAfter: response.headers.get('retry-after'), body: answer };
+}
+
+export const reasonOf = ({ body }: Answer) =>
+  (body['error'] as { details: { reason?: string }[] } | undefined)?.details[0]?.reason;
+
+export const started = ({ simulator }: Stage) => simulator.jobs().map(({ name }) => name);
+
+/** Starts a Gemini whose responses, or broken connections, the test decides. */
+export async function startGemini(
+  answer: (method: string, body: Record<string, unknown>, response: ServerResponse, text: string) => void,
+): Promise<{ readonly GOOGLE_GEMINI_BASE_URL: string }> {
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      const text = Buffer.concat(chunks).toString();
+      answer(request.method ?? '', text === '' ? {} : (JSON.parse(text) as Record<string, unknown>), response, text);
+    });
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  onTestFinished(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return { GOOGLE_GEMINI_BASE_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+}
+
+export function say(
+  response: ServerResponse,
+  status: number,
+  body: object,
+  headers: Record<string, string> = {},
+): void {
+  response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
+}
+
+/** Expires the owner's lease and moves its attempt into the past, as after an old crash. */
+export async function endLease(stage: Stage, ageMillis?: number): Promise<void> {
+  const [submission] = await stage.project.firestore.collection('submissions').listDocuments();
+  const asked = ageMillis === undefined ? {} : { startedAt: Timestamp.fromMillis(Date.now() - ageMillis) };
+  await submission?.update({ leaseUntil: Timestamp.fromMillis(0), ...asked });
+}
+
+/** Returns the milliseconds until the submission's lease expires. */
+export async function leaseMillis(stage: Stage): Promise<number> {
+  const { docs } = await stage.project.firestore.collection('submissions').get();
+  const until = docs[0]?.get('leaseUntil') as Timestamp | undefined;
+  return (until?.toMillis() ?? Infinity) - Date.now();
+}
