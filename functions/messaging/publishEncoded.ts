@@ -1,4 +1,5 @@
 import { grpc } from 'google-gax';
+import type { PublishRequest } from '../model/publishRequest.ts';
 import type { Deadline } from '../runtime/deadline.ts';
 import { grpcStatusOf, isTransientStatus } from '../runtime/grpcStatus.ts';
 import { retrying } from '../runtime/retry.ts';
@@ -15,21 +16,29 @@ const NOT_CONNECTED = 'The Pub/Sub client has no gRPC stub with the method publi
 const PAUSES = { firstMillis: 50, maxMillis: 500 };
 
 /**
- * Sends a `PublishRequest` that is encoded already, by the generated client's own connection and credentials. The
+ * Sends a request that is encoded already, by the generated client's own connection and credentials. The
  * client's method would encode it from objects (docs/design/0008-results-close-to-the-floor.md).
  *
  * Transient failures are retried until the deadline.
  *
  * @returns the ids of the messages.
  */
-export async function publishEncoded(stub: object, request: Buffer, deadline: Deadline): Promise<readonly string[]> {
+export async function publishEncoded(
+  stub: object,
+  topic: string,
+  request: PublishRequest,
+  deadline: Deadline,
+): Promise<readonly string[]> {
   if (!(stub instanceof grpc.Client && 'publish' in stub)) throw new TypeError(NOT_CONNECTED);
   const { path, responseDeserialize } = stub.publish as PublishMethod;
+  const bytes = request.to(topic);
+  // Google routes a request by this header, which its clients send with every call.
+  const metadata = new grpc.Metadata();
+  metadata.set('x-goog-request-params', `topic=${encodeURIComponent(topic)}`);
   const publish = async () =>
     await new Promise<readonly string[]>((resolve, reject) => {
       const options = { deadline: Date.now() + deadline.remainingMillis };
-      const metadata = new grpc.Metadata();
-      stub.makeUnaryRequest(path, asIs, responseDeserialize, request, metadata, options, (error, response) => {
+      stub.makeUnaryRequest(path, asIs, responseDeserialize, bytes, metadata, options, (error, response) => {
         if (error) reject(error);
         else resolve(response?.messageIds ?? []);
       });

@@ -93,8 +93,8 @@ export class Publisher<Topic extends string> {
 
   async #publishEncoded(topicId: string, request: PublishRequest, deadline: Deadline) {
     const { stub, projectId } = await this.#connection();
-    const bytes = request.to(`projects/${projectId}/topics/${topicId}`);
-    return withIds(request.count, await publishEncoded(stub, bytes, deadline));
+    const topic = `projects/${projectId}/topics/${topicId}`;
+    return withIds(request.count, await publishEncoded(stub, topic, request, deadline));
   }
 
   async #connection(): Promise<Connection> {

@@ -1,18 +1,18 @@
 import type { Message } from './message.ts';
+import { fieldLength, lengthOfMap, lengthOfText, ProtobufWriter, tagOf } from './protobufWriter.ts';
 
-/** Field numbers of google/pubsub/v1/pubsub.proto and of a map's entries, each with its wire type: bytes of a length. */
+/** The fields of google/pubsub/v1/pubsub.proto. */
 const [TOPIC, MESSAGES] = [tagOf(1), tagOf(2)];
 const [DATA, ATTRIBUTES, ORDERING_KEY] = [tagOf(1), tagOf(2), tagOf(5)];
-const [NAME, VALUE] = [tagOf(1), tagOf(2)];
 
 /** The fields that the messages of a job have in common, encoded once. */
 export class CommonFields {
   readonly #bytes: Buffer;
 
   constructor({ attributes, orderingKey }: Omit<Message, 'data'>) {
-    const length = lengthOfAttributes(attributes) + (orderingKey === undefined ? 0 : lengthOfText(orderingKey));
-    const writer = new Writer(length);
-    writer.attributes(attributes);
+    const length = lengthOfMap(attributes) + (orderingKey === undefined ? 0 : lengthOfText(orderingKey));
+    const writer = new ProtobufWriter(length);
+    writer.map(ATTRIBUTES, attributes);
     if (orderingKey !== undefined) writer.text(ORDERING_KEY, orderingKey);
     this.#bytes = writer.bytes;
   }
@@ -21,7 +21,7 @@ export class CommonFields {
     return this.#bytes.length;
   }
 
-  writeTo(writer: Writer): void {
+  writeTo(writer: ProtobufWriter): void {
     writer.raw(this.#bytes);
   }
 }
@@ -40,7 +40,7 @@ export class EncodableMessage {
     this.#attributes = attributes;
     this.#data = data;
     this.#dataLength = data.reduce((length, piece) => length + piece.length, 0);
-    this.#contentLength = fieldLength(this.#dataLength) + lengthOfAttributes(attributes) + common.length;
+    this.#contentLength = fieldLength(this.#dataLength) + lengthOfMap(attributes) + common.length;
   }
 
   /** Its size in a request, in bytes. */
@@ -48,11 +48,11 @@ export class EncodableMessage {
     return fieldLength(this.#contentLength);
   }
 
-  writeTo(writer: Writer): void {
+  writeTo(writer: ProtobufWriter): void {
     writer.start(MESSAGES, this.#contentLength);
     writer.start(DATA, this.#dataLength);
     for (const piece of this.#data) writer.raw(piece);
-    writer.attributes(this.#attributes);
+    writer.map(ATTRIBUTES, this.#attributes);
     this.#common.writeTo(writer);
   }
 }
@@ -67,12 +67,12 @@ const MAX_TOPIC_BYTES = 512;
  * nothing for the garbage collector to keep until the request is sent.
  */
 export class PublishRequest {
-  readonly #writer: Writer;
+  readonly #writer: ProtobufWriter;
   #count = 0;
 
   /** @param capacity the bytes to allocate; more are, where the messages need them. */
   constructor(capacity = 65_536) {
-    this.#writer = new Writer(capacity);
+    this.#writer = new ProtobufWriter(capacity);
   }
 
   get capacity(): number {
@@ -109,87 +109,5 @@ export class PublishRequest {
     const bytes = this.#writer.bytes;
     this.#writer.length = length;
     return bytes;
-  }
-}
-
-function tagOf(field: number): number {
-  const lengthDelimited = 2;
-  return (field << 3) | lengthDelimited;
-}
-
-function lengthOfVarint(value: number): number {
-  if (value < 0x80) return 1;
-  if (value < 0x4000) return 2;
-  if (value < 0x20_0000) return 3;
-  return 4;
-}
-
-function fieldLength(length: number): number {
-  return 1 + lengthOfVarint(length) + length;
-}
-
-function lengthOfText(text: string): number {
-  return fieldLength(Buffer.byteLength(text));
-}
-
-function lengthOfAttributes(attributes: Message['attributes']): number {
-  let length = 0;
-  for (const name in attributes) length += fieldLength(lengthOfText(name) + lengthOfText(attributes[name] ?? ''));
-  return length;
-}
-
-class Writer {
-  #bytes: Buffer;
-  length = 0;
-
-  constructor(capacity: number) {
-    this.#bytes = Buffer.allocUnsafe(capacity);
-  }
-
-  get capacity(): number {
-    return this.#bytes.length;
-  }
-
-  get bytes(): Buffer {
-    return this.#bytes.subarray(0, this.length);
-  }
-
-  reserve(length: number): void {
-    if (this.length + length <= this.#bytes.length) return;
-    const larger = Buffer.allocUnsafe(Math.max(2 * this.#bytes.length, this.length + length));
-    this.#bytes.copy(larger, 0, 0, this.length);
-    this.#bytes = larger;
-  }
-
-  /** Begins a field whose content follows. */
-  start(tag: number, length: number): void {
-    this.#bytes[this.length] = tag;
-    this.length += 1;
-    let rest = length;
-    for (; rest > 0x7f; rest >>>= 7) {
-      this.#bytes[this.length] = (rest & 0x7f) | 0x80;
-      this.length += 1;
-    }
-    this.#bytes[this.length] = rest;
-    this.length += 1;
-  }
-
-  raw(bytes: Buffer): void {
-    this.#bytes.set(bytes, this.length);
-    this.length += bytes.length;
-  }
-
-  text(tag: number, text: string): void {
-    this.start(tag, Buffer.byteLength(text));
-    this.length += this.#bytes.write(text, this.length);
-  }
-
-  attributes(attributes: Message['attributes']): void {
-    for (const name in attributes) {
-      const value = attributes[name] ?? '';
-      this.start(ATTRIBUTES, lengthOfText(name) + lengthOfText(value));
-      this.text(NAME, name);
-      this.text(VALUE, value);
-    }
   }
 }

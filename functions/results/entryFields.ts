@@ -46,7 +46,7 @@ export async function readEntryFields(json: Buffer, known: ReadonlySet<string>):
   let [inMember, metadataKey, usageMetadata]: (Buffer | undefined)[] = [];
   let hasAllFields = true;
 
-  /** Of members with the same name the last one counts, as for `JSON.parse`, and so does what is in it. */
+  /** Keeps the last of members with the same name, and its contents, as `JSON.parse` does. */
   function onValue({ pattern, key, memberStart, start, end }: ScannedValue): void {
     const name = String(key);
     const value = json.subarray(start, end);

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { geminiByKey } from '../gemini/client.ts';
 import { Publisher } from '../messaging/publisher.ts';
 import type { EventHandler } from '../http/push.ts';
@@ -24,9 +25,18 @@ export function connectResults(config: ResultsConfig): EventHandler {
     budgetMillis,
     stopping,
   };
-  // A failure shows itself at the first event, whose calls connect again.
-  void Promise.allSettled([store.connect(), publisher.connect()]);
+  void connectEarly(store, publisher);
   return async (message) => {
     await fetchResults(message, { ...dependencies, ...(await gemini()) });
   };
+}
+
+/**
+ * Connects before the first event; Pub/Sub is set up while the connection to Firestore opens. A failure shows itself at the
+ * first event, whose calls connect again.
+ */
+async function connectEarly(store: JobResults, publisher: Publisher<'results'>): Promise<void> {
+  const connecting = store.connect().catch(() => {});
+  await nextTurn();
+  await Promise.all([connecting, publisher.connect().catch(() => {})]);
 }

@@ -10,9 +10,9 @@ const MAX_BYTES = 65_536;
 
 /**
  * Makes a result of an entry as Gemini writes nearly all: small, valid, with a key and one response or error. `JSON.parse`
- * checks it natively, for a third of the time of the scanner; its values decide, and the bytes are published unchanged.
+ * checks it natively, in less than half of the scanner's time; its values decide, and the bytes are published unchanged.
  *
- * @returns `undefined` for any other entry, which {@link entryResult} decides. Of these, it makes the same result.
+ * @returns the same result as `entryResult`; `undefined` for an entry that only the scanner can decide.
  */
 export function smallEntryResult({ bytes }: Entry, index: number): JobResult | undefined {
   if (bytes === undefined || bytes.length > MAX_BYTES || !isUtf8(bytes)) return undefined;

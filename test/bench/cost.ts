@@ -63,26 +63,32 @@ export function costOf(sections: readonly Section[]): string {
     const figure = sections.find((section) => section.title === title)?.figures.find((each) => each.name === name);
     return figure && median(figure.ours);
   };
-  const callback = (name: string) => valueOf('geminiCallback beside the floor', name);
-  const idle = callback('latency, one at a time, p50');
-  const busy = callback('processor time per delivery of them');
+  const idleMillis = valueOf('geminiCallback', 'latency, one at a time, p50');
+  const busyMillis = valueOf('geminiCallback', 'processor time per delivery of them');
   const [reads, writes, bytes] = [READS, WRITES, BYTES].map((name) => valueOf(TITLE, name));
-  if ([idle, busy, reads, writes, bytes].includes(undefined)) return '';
-  const kilobytes = (bytes ?? 0) / 1_000;
-  const rows = [
-    rowOf('Firestore: documents read', reads ?? 0, 'events: reads'),
-    rowOf('Firestore: documents written', writes ?? 0, 'events: writes'),
-    rowOf('Pub/Sub: kB published', kilobytes, 'kB published'),
-    rowOf('Pub/Sub: kB delivered to one subscription', kilobytes, 'kB published'),
-    rowOf('Cloud Run: requests', 1, 'requests'),
+  if (!idleMillis || !busyMillis || reads === undefined || !writes || !bytes) return '';
+  const calls = [
+    rowOf('Firestore: documents read', reads, priceOf('events: reads')),
+    rowOf('Firestore: documents written', writes, priceOf('events: writes')),
+    rowOf('Pub/Sub: kB published', bytes / 1_000, priceOf('kB published')),
+    rowOf('Pub/Sub: kB delivered to one subscription', bytes / 1_000, priceOf('kB published')),
+    rowOf('Cloud Run: requests', 1, priceOf('requests')),
   ];
-  const instance = 'seconds of geminiCallback, one at a time';
-  const [alone, together] = [rowOf('', (idle ?? 0) / 1_000, instance), rowOf('', (busy ?? 0) / 1_000, instance)];
-  const sum = rows.reduce((total, { dollars }) => total + dollars, 0);
-  const line = (name: string, cells: readonly string[]) => `| ${[name, ...cells].join(' | ')} |`;
-  const millis = (one: number | undefined) =>
-    ((one ?? 0) * CALLBACKS).toLocaleString('en', { maximumFractionDigits: 0 });
-  return `\n## What ${CALLBACKS.toLocaleString('en')} callbacks cost
+  const ofMillis = priceOf('seconds of geminiCallback, one at a time') / 1_000;
+  const idle = rowOf('Cloud Run: ms of an instance, one callback at a time', idleMillis, ofMillis);
+  const busy = rowOf('or ms of an instance, 80 at once', busyMillis, ofMillis);
+  const sums = [idle, busy].map((instance) => [...calls, instance].reduce((sum, { dollars }) => sum + dollars, 0));
+  const cells = [...calls, idle, busy].map(({ name, count, price, dollars }) => [
+    name,
+    count,
+    price,
+    dollars.toFixed(4),
+  ]);
+  cells.push(['sum, one at a time, or 80 at once', '', '', sums.map((sum) => sum.toFixed(2)).join(' or ')]);
+  return `${INTRODUCTION}${cells.map((row) => `| ${row.join(' | ')} |`).join('\n')}\n`;
+}
+
+const INTRODUCTION = `\n## What 100,000 callbacks cost
 
 Each is the first event of its job. Documents and bytes are counted; a message is billed as at least 1,000 bytes. An instance that handles one callback at a
 time is billed for its latency; one that handles 80 is busy all the time, and billed for the processor time. The latency is that of the emulators:
@@ -91,23 +97,16 @@ time is billed for its latency; one that handles 80 is busy all the time, and bi
 
 | | count | price of 100,000 | dollars |
 | --- | --- | --- | --- |
-${rows.map(({ name, count, price, dollars }) => line(name, [count, price, dollars.toFixed(4)].map(String))).join('\n')}
-${line('Cloud Run: ms of an instance, one callback at a time', [millis(idle), `${alone.price} (s)`, alone.dollars.toFixed(4)])}
-${line('Cloud Run: ms of an instance, 80 at once', [millis(busy), `${together.price} (s)`, together.dollars.toFixed(4)])}
-${line('sum, one at a time', ['', '', (sum + alone.dollars).toFixed(2)])}
-${line('sum, 80 at once', ['', '', (sum + together.dollars).toFixed(2)])}
 `;
-}
 
-/** @param count for one callback. */
-function rowOf(name: string, count: number, item: string) {
-  const price = priceOf(item);
-  const all = count * CALLBACKS;
+/** @param one the count for one callback. */
+function rowOf(name: string, one: number, price: number) {
+  const count = one * CALLBACKS;
   return {
     name,
-    count: all.toLocaleString('en', { maximumFractionDigits: 0 }),
+    count: count.toLocaleString('en', { maximumFractionDigits: 0 }),
     price,
-    dollars: (all / 100_000) * price,
+    dollars: (count / 100_000) * price,
   };
 }
 

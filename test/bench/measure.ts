@@ -41,7 +41,7 @@ export interface Figure {
 /** Figures that are held against the same thing. */
 export interface Section {
   readonly title: string;
-  /** The name of the version to compare with. */
+  /** The name of the version to compare with; empty where the figures stand alone. */
   readonly beside: string;
   readonly figures: readonly Figure[];
 }

@@ -45,6 +45,10 @@ ${sections.map(tableOf).join('')}${costOf(sections)}`;
 }
 
 function tableOf({ title, beside, figures }: Section): string {
+  if (beside === '') {
+    const rows = figures.map(summaryOf).map(({ name, ours }) => `| ${name} | ${ours} |`);
+    return `\n## ${title}\n\n| | gemini-callbacks |\n| --- | --- |\n${rows.join('\n')}\n`;
+  }
   const rows = figures.map(summaryOf).map(({ name, ours, theirs, ratio, spread, goal, isMet }) => {
     const compared = ratio === '' ? '' : `${ratio} (${spread})`;
     return `| ${name} | ${ours} | ${theirs} | ${compared} | ${goal === '' ? '' : `${goal} ${isMet ? '✓' : '**missed**'}`} |`;
