@@ -19,7 +19,8 @@ interface Deployed extends Target {
 
 /**
  * Deploys the services that are missing or differ. One build serves all of them. A service that already has traffic gets
- * a candidate revision without traffic; all candidates are verified before any of them gets traffic.
+ * a candidate revision without traffic; all candidates are verified before any of them gets traffic
+ * (docs/design/0002-deploy-with-gcloud-run.md).
  */
 export async function release(
   first: ServiceResource,
