@@ -119,7 +119,11 @@ async function moveOf({ resource, before, outcome }: Deployed, shell: Shell): Pr
   const candidate = revisionTagged(state, CANDIDATE);
   const { latestReadyRevisionName: ready } = state.status ?? {};
   if (candidate?.revisionName === undefined || ready !== candidate.revisionName)
-    throw new CliError('NOT_READY', `${resource.title}: the candidate ${candidate?.revisionName ?? ''} is not ready.`);
+    throw new CliError(
+      'NOT_READY',
+      `${resource.title}: the candidate ${candidate?.revisionName ?? ''} is not ready. ` +
+        `Read its log: gcloud run services logs read ${resource.service.name}`,
+    );
   // Google itself refuses requests to a private service; there, readiness is the test.
   if (resource.isBuilt && isPublic(state)) await smokeTest(candidate.url ?? '', shell);
   return { resource, from, to: candidate.revisionName };
