@@ -3,6 +3,7 @@ import { ConfigError } from '../functions/config/environment.ts';
 import { ServiceError } from '../functions/runtime/serviceError.ts';
 import { CliError, EXIT, reasonOf } from './errors.ts';
 import { credentialsError, SIGN_IN } from './google/credentialsError.ts';
+import { GrpcStatus } from './google/grpcStatus.ts';
 
 /** A backend of Google Cloud, for the advice about its failures. */
 interface Backend {
@@ -30,14 +31,6 @@ export const PUBSUB: Backend = {
   service: 'pubsub.googleapis.com',
 };
 
-/** gRPC status codes: https://grpc.io/docs/guides/status-codes/. */
-const DEADLINE_EXCEEDED = 4;
-const NOT_FOUND = 5;
-const PERMISSION_DENIED = 7;
-const FAILED_PRECONDITION = 9;
-const UNAVAILABLE = 14;
-const UNAUTHENTICATED = 16;
-
 /** A call that was not answered in the time that the command line gives it. */
 export class NoAnswerError extends Error {}
 
@@ -54,7 +47,8 @@ export function backendError(backend: Backend, error: unknown, variables: NodeJS
   const signIn = credentialsError(reason);
   if (signIn) return signIn;
   const code = reason instanceof Error && 'code' in reason ? Number(reason.code) : Number.NaN;
-  const isAway = reason instanceof NoAnswerError || code === UNAVAILABLE || code === DEADLINE_EXCEEDED;
+  const isAway =
+    reason instanceof NoAnswerError || code === GrpcStatus.UNAVAILABLE || code === GrpcStatus.DEADLINE_EXCEEDED;
   const { name } = backend;
   if (isAway)
     return new CliError(`${backend.code}_UNAVAILABLE`, `${name} does not answer. ${awayAdvice(backend, variables)}`, {
@@ -74,17 +68,17 @@ function awayAdvice({ emulatorVariable }: Backend, variables: NodeJS.ProcessEnv)
 function adviceOn(code: number, reason: string, backend: Backend, variables: NodeJS.ProcessEnv): string {
   const project = variables['GOOGLE_CLOUD_PROJECT'] ?? 'PROJECT';
   switch (code) {
-    case NOT_FOUND:
+    case GrpcStatus.NOT_FOUND:
       return backend === FIRESTORE
         ? `Check --project and FIRESTORE_DATABASE: gcloud firestore databases list --project=${project}`
         : `Check --project and --prefix: gcloud pubsub topics list --project=${project}`;
-    case PERMISSION_DENIED:
+    case GrpcStatus.PERMISSION_DENIED:
       if (/has not been used|is disabled|SERVICE_DISABLED/.test(reason))
         return `Run: gcloud services enable ${backend.service} --project=${project}`;
       return `Check --project=${project}, or let its owner run: gcloud projects add-iam-policy-binding ${project} --member=user:YOUR_ADDRESS --role=${backend.role}`;
-    case FAILED_PRECONDITION:
+    case GrpcStatus.FAILED_PRECONDITION:
       return `Deploy its indexes: npm run deploy -- --project=${project} --region=REGION --only=indexes`;
-    case UNAUTHENTICATED:
+    case GrpcStatus.UNAUTHENTICATED:
       return `Sign in: ${SIGN_IN}`;
     default:
       return '';

@@ -31,10 +31,11 @@ export function requireObject(option: string, text: string): Record<string, unkn
   throw usageError(`${option} ${text} must be a JSON object, for example '{"team": "search"}'.`);
 }
 
-/** Refuses empty values: they come from a shell variable that is not set. */
+/** Refuses empty values, which an unset shell variable causes. */
 export function requireGiven(command: Command): void {
   const options = command.options.filter((one) => command.getOptionValue(one.attributeName()) === '');
   const texts = command.registeredArguments.filter((_one, index) => command.args[index] === '');
   const empty = [...options.map(({ flags }) => flags), ...texts.map((one) => `<${one.name()}>`)];
-  if (empty.length > 0) throw usageError(`Empty: ${empty.join(', ')}. Is a variable of the shell not set?`);
+  if (empty.length > 0)
+    throw usageError(`Empty: ${empty.join(', ')}. Check that the shell's variable is set, or leave the option out.`);
 }

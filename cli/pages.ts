@@ -37,7 +37,7 @@ async function lastOf(firestore: Firestore, collection: string, token: string) {
   const isId = /^[^/]{1,1500}$/.test(token) && token !== '.' && token !== '..';
   const snapshot = isId ? await firestore.collection(collection).doc(token).get() : undefined;
   if (snapshot?.exists) return snapshot;
-  throw usageError(`--page-token ${token} is not a token that a page printed.`);
+  throw usageError(`--page-token ${token} is not known. Copy the token that the page before printed.`);
 }
 
 function millisOf(document: QueryDocumentSnapshot, field: string): number {

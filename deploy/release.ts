@@ -19,7 +19,8 @@ interface Deployed extends Target {
 
 /**
  * Deploys the services that are missing or differ. One build serves all of them. A service that already has traffic gets
- * a candidate revision without traffic; all candidates are verified before any of them gets traffic.
+ * a candidate revision without traffic; all candidates are verified before any of them gets traffic
+ * (docs/design/0002-deploy-with-gcloud-run.md).
  */
 export async function release(
   first: ServiceResource,
@@ -118,7 +119,11 @@ async function moveOf({ resource, before, outcome }: Deployed, shell: Shell): Pr
   const candidate = revisionTagged(state, CANDIDATE);
   const { latestReadyRevisionName: ready } = state.status ?? {};
   if (candidate?.revisionName === undefined || ready !== candidate.revisionName)
-    throw new CliError('NOT_READY', `${resource.title}: the candidate ${candidate?.revisionName ?? ''} is not ready.`);
+    throw new CliError(
+      'NOT_READY',
+      `${resource.title}: the candidate ${candidate?.revisionName ?? ''} is not ready. ` +
+        `Read its log: gcloud run services logs read ${resource.service.name}`,
+    );
   // Google itself refuses requests to a private service; there, readiness is the test.
   if (resource.isBuilt && isPublic(state)) await smokeTest(candidate.url ?? '', shell);
   return { resource, from, to: candidate.revisionName };

@@ -55,7 +55,7 @@ export function revisionTagged({ status }: FoundService, tag: string): Target | 
   return status?.traffic?.find((target) => target.tag === tag);
 }
 
-/** Returns whether Cloud Run accepts callers without an account. gcloud writes the annotation as `True`. */
+/** Returns true where Cloud Run accepts callers without an account. gcloud writes the annotation as `True`. */
 export function isPublic({ metadata }: FoundService): boolean {
   return metadata?.annotations?.['run.googleapis.com/invoker-iam-disabled']?.toLowerCase() === 'true';
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { SubscriberClient } from '@google-cloud/pubsub-api';
+import { GrpcStatus } from '../google/grpcStatus.ts';
 import { clientOptions } from '../google/pubsub.ts';
 
 /** Shortest expiration that Pub/Sub allows: a subscription that a killed command left is deleted after a day. */
@@ -11,9 +12,6 @@ const ACK_DEADLINE_SECONDS = 60;
 /** A filter of Pub/Sub has at most 256 bytes; a longer one is applied here alone. */
 const MAX_FILTER_BYTES = 256;
 const BATCH = 10;
-
-const DEADLINE_EXCEEDED = 4;
-const CANCELLED = 1;
 
 /** The events to print. An absent part matches all. */
 interface EventFilter {
@@ -118,7 +116,9 @@ function matches({ type, route, job }: EventFilter, attributes: Readonly<Record<
   );
 }
 
+const QUIET: readonly number[] = [GrpcStatus.DEADLINE_EXCEEDED, GrpcStatus.CANCELLED];
+
 /** Returns true where no event arrived during a call. */
 function isQuiet(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && [DEADLINE_EXCEEDED, CANCELLED].includes(Number(error.code));
+  return error instanceof Error && 'code' in error && QUIET.includes(Number(error.code));
 }

@@ -19,5 +19,5 @@ export async function reconcileCommand(context: Context): Promise<void> {
   });
   context.terminal.result(summary, () => fields({ ...summary }));
   if (summary.errors > 0)
-    throw new CliError('RECONCILE_INCOMPLETE', `${summary.errors} failed; the next run tries them again.`);
+    throw new CliError('RECONCILE_INCOMPLETE', `${summary.errors} items failed. The next run retries them.`);
 }

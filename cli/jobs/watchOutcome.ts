@@ -47,7 +47,11 @@ function failureOf({ jobId, state, error }: JobRecord, results?: JobResults): Cl
     return new CliError('RESULTS_FAILED', `The results of ${jobId} cannot be fetched. ${reason}`);
   }
   if (state === 'succeeded') return undefined;
-  if (state === 'requires_action') return new CliError('JOB_REQUIRES_ACTION', `${jobId} waits for function results.`);
+  if (state === 'requires_action')
+    return new CliError(
+      'JOB_REQUIRES_ACTION',
+      `${jobId} waits for function results. Show its calls: gemini-callbacks jobs results ${jobId}`,
+    );
   return new CliError('JOB_FAILED', [`${jobId} ended as ${state}.`, errorText(error)].join(' ').trim());
 }
 

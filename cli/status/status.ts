@@ -21,7 +21,8 @@ const MAX_INTERVAL_SECONDS = 3_600;
 /** @throws {CliError} `ATTENTION_NEEDED` where something needs a person. */
 export async function statusCommand({ watch, interval }: StatusFlags, context: Context): Promise<void> {
   const intervalMillis = requireWhole('--interval', interval, MAX_INTERVAL_SECONDS) * 1_000;
-  if (watch && context.terminal.json) throw usageError('--watch is for people: leave it out with --json.');
+  if (watch && context.terminal.json)
+    throw usageError('--watch cannot be combined with --json. Leave one of them out.');
   const command = (words: string) => context.command(words);
   await withStore(
     context,

@@ -36,7 +36,7 @@ export async function storeOf(options: SecretOptions, context: Context): Promise
 
 async function secretManagerStore(secretId: string, context: Context): Promise<SecretStore> {
   if (!/^[A-Za-z0-9_-]{1,255}$/.test(secretId))
-    throw usageError(`--secret ${secretId} cannot be the name of a secret.`);
+    throw usageError(`--secret ${secretId} must be 1 to 255 of A-Z a-z 0-9 _ -`);
   const variables = await context.settings('GOOGLE_CLOUD_PROJECT');
   const emulator = variables['SECRET_MANAGER_EMULATOR_HOST'] || undefined;
   if (emulator === undefined) await (await import('../google/credentials.ts')).requireCredentials();

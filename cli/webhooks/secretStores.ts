@@ -6,6 +6,7 @@ import { SecretManagerServiceClient } from '@google-cloud/secret-manager';
 import { PassThroughClient } from 'google-auth-library';
 import { splitSecrets } from '../../functions/config/environment.ts';
 import { CliError, reasonOf } from '../errors.ts';
+import { GrpcStatus } from '../google/grpcStatus.ts';
 import { quoted } from '../terminal.ts';
 
 /** A store of signing secrets: a list, because two are valid during a rotation. */
@@ -151,11 +152,11 @@ function codeOf(error: unknown): unknown {
 }
 
 function isNotFound(error: unknown): boolean {
-  return [5, 404].includes(Number(codeOf(error)));
+  return [GrpcStatus.NOT_FOUND, 404].includes(Number(codeOf(error)));
 }
 
 function isAlreadyExists(error: unknown): boolean {
-  return [6, 409].includes(Number(codeOf(error)));
+  return [GrpcStatus.ALREADY_EXISTS, 409].includes(Number(codeOf(error)));
 }
 
 async function writePrivately(path: string, content: string): Promise<void> {

@@ -35,5 +35,5 @@ function changeOf(options: UpdateOptions, baseUrl: URL): WebhookChange {
     ...(disable ? { state: 'disabled' } : {}),
   };
   if (Object.keys(change).length > 0) return change;
-  throw usageError('Say what to change: --uri, --events, --name, --enable or --disable.');
+  throw usageError('There is nothing to change. Add --uri, --events, --name, --enable or --disable.');
 }

@@ -7,7 +7,7 @@ import { subscriptionOf } from './messaging.ts';
 
 /**
  * The push subscription that calls `fetchResults`. Eventarc would keep an event for 24 hours; this subscription keeps it
- * for 7 days, filters out events without a job, and has a dead-letter topic (docs/design/0002-deploy-with-gcloud-run.md).
+ * for 7 days, filters out events without a job, and has a dead-letter topic (docs/design/0004-push-subscription.md).
  */
 export function trigger(installation: InstallationSpec): Step {
   const { subscriptions, topics, accounts } = installation;

@@ -4,7 +4,7 @@ import type { Account, InstallationSpec } from '../installation.ts';
 import { substitute, Gcloud, type Line } from '../line.ts';
 import { LABEL } from '../plan.ts';
 
-/** Secrets are files, so that a rotation needs no deployment. Each has a directory of its own: gcloud refuses two in one. */
+/** Secrets are files, so that a rotation needs no deployment; each in a separate directory, because gcloud refuses two in one. */
 const FILES = {
   signing: { variable: 'WEBHOOK_SIGNING_SECRET_FILE', path: '/secrets/signing/current' },
   routeKey: { variable: 'DYNAMIC_ROUTE_KEY_FILE', path: '/secrets/route/current' },

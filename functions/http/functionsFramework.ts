@@ -13,7 +13,8 @@ import { shutDownOnSignal, SIGNALS } from './shutdown.ts';
  * That application parses every body before the function receives it: it answers some requests itself, logs up to
  * 10,000 characters of unverified bodies, provides no raw bytes where the content type is missing, and accepts bodies of
  * a gigabyte. So the server that the Framework creates gets the function's listener instead. If the Framework stops
- * using `http.createServer`, the listener is called through the application and still works.
+ * using `http.createServer`, the listener is called through the application and still works
+ * (docs/design/0005-server-in-front-of-the-framework.md).
  *
  * @param create called at once where the process serves this function, so that a bad environment stops the start.
  */

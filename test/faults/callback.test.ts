@@ -77,7 +77,7 @@ describe.concurrent('kill -9', () => {
     const { leaseUntil } = await world.recorded(callback, 'pending');
     await first.end('SIGKILL');
     expect(await cut).toMatchObject({ status: 0 });
-    await world.pubsub.pass();
+    await world.pubsub.forward();
 
     const second = await world.start();
     const early = await world.send(second, callback);
@@ -101,7 +101,7 @@ describe.concurrent('kill -9', () => {
     await settling;
     await first.end('SIGKILL');
     expect(await cut).toMatchObject({ status: 0 });
-    await world.firestore.pass();
+    await world.firestore.forward();
     expect(await world.published()).toEqual([callback.id]);
     expect(await world.delivery(callback)).toMatchObject({ state: 'pending' });
 
@@ -123,7 +123,7 @@ describe.concurrent('kill -9', () => {
     await claiming;
     await first.end('SIGKILL');
     expect(await cut).toMatchObject({ status: 0 });
-    await world.firestore.pass();
+    await world.firestore.forward();
     expect(await world.delivery(callback)).toBeUndefined();
     expect(await world.project.documentIds('jobs')).toEqual([]);
 
@@ -146,11 +146,11 @@ describe.concurrent('kill -9', () => {
       void world.firestore.at('up', SETTLE, () => {
         void world.firestore.at('up', SETTLE, () => world.firestore.stall()).then(resolve);
       });
-      void world.pubsub.pass();
+      void world.pubsub.forward();
     });
     await first.end('SIGKILL');
     expect(await cut).toMatchObject({ status: 0 });
-    await world.firestore.pass();
+    await world.firestore.forward();
 
     const second = await world.start();
     const retried = await acceptedAt(world, second, callback);
@@ -168,7 +168,7 @@ describe.concurrent('kill -9', () => {
     await world.recorded(callback, 'published');
     await first.end('SIGKILL');
     expect(await cut).toMatchObject({ status: 0 });
-    await world.firestore.pass();
+    await world.firestore.forward();
 
     const second = await world.start();
     expect(await world.send(second, callback)).toMatchObject({ status: 200, outcome: 'duplicate' });
@@ -220,7 +220,7 @@ describe.concurrent('when Pub/Sub is out of reach, the record waits and the leas
     expect(state).toBe('pending');
     expect(leaseUntil.toMillis()).toBeLessThanOrEqual(Date.now());
 
-    await world.pubsub.pass();
+    await world.pubsub.forward();
     const retried = await world.send(instance, callback);
     expect(retried).toMatchObject({ status: 200, outcome: 'published' });
     expect(retried.millis).toBeLessThan(RECOVERED_MILLIS);
@@ -292,7 +292,7 @@ describe.concurrent('when Firestore is out of reach', () => {
     expect(await world.delivery(callback)).toBeUndefined();
     expect(await world.published()).toEqual([]);
 
-    await world.firestore.pass();
+    await world.firestore.forward();
     const retried = await acceptedAt(world, instance, callback);
     await annotate(`answered after ${refused.millis} ms, recovered after ${retried.millis} ms`);
     expect(await world.published()).toEqual([callback.id]);
@@ -319,7 +319,7 @@ describe.concurrent('when Firestore fails in the middle', () => {
     void world.firestore.at('up', CLAIM, () => world.firestore.stall('down'));
     const answer = world.send(instance, callback);
     await world.recorded(callback, 'pending');
-    await world.firestore.pass();
+    await world.firestore.forward();
     world.firestore.cut();
     expect(await answer).toMatchObject({ status: 200, outcome: 'published' });
     expect(await world.published()).toEqual([callback.id]);
@@ -334,7 +334,7 @@ describe.concurrent('when Firestore fails in the middle', () => {
     const instance = await world.start();
     await world.pubsub.refuse();
     expectUnavailable(await world.send(instance, callback), 'PUBLISH_UNAVAILABLE');
-    await world.pubsub.pass();
+    await world.pubsub.forward();
     const { leaseOwner } = (await world.delivery(callback)) ?? {};
     void world.firestore.at('up', TAKE_OVER, () => world.firestore.stall('down'));
     const answer = world.send(instance, callback);
@@ -342,7 +342,7 @@ describe.concurrent('when Firestore fails in the middle', () => {
       const record = await world.delivery(callback);
       return record?.['leaseOwner'] === leaseOwner ? undefined : record;
     });
-    await world.firestore.pass();
+    await world.firestore.forward();
     world.firestore.cut();
     expect(await answer).toMatchObject({ status: 200, outcome: 'published' });
     expect(await world.published()).toEqual([callback.id]);
@@ -359,7 +359,7 @@ describe.concurrent('when Firestore fails in the middle', () => {
     void world.firestore.at('up', SETTLE, () => world.firestore.stall('down'));
     const answer = world.send(instance, after);
     await world.recorded(after, 'published');
-    await world.firestore.pass();
+    await world.firestore.forward();
     world.firestore.cut();
     expect(await answer).toMatchObject({ status: 200, outcome: 'published' });
     expect(await world.published()).toEqual([before.id, after.id]);
@@ -386,7 +386,7 @@ describe.concurrent('when Firestore is lost after the message is out', () => {
     expectUnavailable(refused, 'STORE_UNAVAILABLE');
     expect(await world.published()).toEqual([callback.id]);
 
-    await world.firestore.pass();
+    await world.firestore.forward();
     const retried = await acceptedAt(world, instance, callback);
     expect(await world.recorded(callback, 'published')).toMatchObject({ webhookId: callback.id });
     expect(retried.millis).toBeLessThan(LEASE_MILLIS + RECOVERED_MILLIS);
@@ -414,7 +414,7 @@ describe.concurrent('when a connection swallows everything and does not end', ()
     world.firestore.stall();
     world.pubsub.stall();
     expectUnavailable(await world.send(instance, callback), 'STORE_UNAVAILABLE');
-    await Promise.all([world.firestore.pass(), world.pubsub.pass()]);
+    await Promise.all([world.firestore.forward(), world.pubsub.forward()]);
     await acceptedAt(world, instance, callback);
     expect(await world.published()).toEqual([callback.id]);
   });
@@ -453,7 +453,7 @@ describe.concurrent('the deadline of 8 s', () => {
     const instance = await world.start();
     void world.firestore.at('up', callback.id, () => world.firestore.stall('down'));
     expectUnavailable(await world.send(instance, callback), 'STORE_UNAVAILABLE');
-    await world.firestore.pass();
+    await world.firestore.forward();
     await sleep(1_000);
     expect(await world.send(instance, callback)).toMatchObject({ status: 200, outcome: 'published' });
     expect(await world.published()).toEqual([callback.id]);

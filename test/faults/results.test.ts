@@ -229,7 +229,7 @@ test('an outage of Pub/Sub loses nothing and keeps the order', async () => {
   });
   await pubsub.refuse();
   await sleep(2_000);
-  await pubsub.pass();
+  await pubsub.forward();
   expect(await working).toBe(204);
   const indexes = indexesOf(await stage.resultsToTheEnd());
   const firsts = [...new Set(indexes)];

@@ -231,7 +231,7 @@ describe('two instances', () => {
       const turnedAway = await world.send(other, callback);
       expect(turnedAway).toMatchObject({ status: 503, outcome: 'DELIVERY_IN_PROGRESS' });
       expect(turnedAway.retryAfterSeconds).toBeLessThanOrEqual(10);
-      await world.pubsub.pass();
+      await world.pubsub.forward();
       expect(await owned).toMatchObject({ status: 200, outcome: 'published' });
       expect(await world.published()).toEqual([callback.id]);
       expect(await world.send(other, callback)).toMatchObject({ status: 200, outcome: 'duplicate' });
@@ -254,7 +254,7 @@ describe('two instances', () => {
       await world.pubsub.refuse();
       const callback = newCallback();
       expect(await world.send(ahead, callback)).toMatchObject({ status: 503, outcome: 'PUBLISH_UNAVAILABLE' });
-      await world.pubsub.pass();
+      await world.pubsub.forward();
       expect(await world.send(right, callback)).toMatchObject({ status: 200, outcome: 'published' });
       expect(await world.published()).toEqual([callback.id]);
     },
@@ -308,7 +308,7 @@ describe('a long time of nothing', () => {
       await sleep(6_000);
       const count = answers.length;
       clearInterval(load);
-      await world.firestore.pass();
+      await world.firestore.forward();
       const recoveredAt = performance.now();
       const fresh = newCallback();
       await accepted(world, instance, fresh);
@@ -343,7 +343,7 @@ describe('a long time of nothing', () => {
     const late = world.send(sleeper, callback);
     await world.recorded(callback, 'pending');
     process.kill(sleeper.pid, 'SIGSTOP');
-    await world.firestore.pass();
+    await world.firestore.forward();
     await accepted(world, other, callback);
     process.kill(sleeper.pid, 'SIGCONT');
     expect(await late).toMatchObject({ status: 503 });

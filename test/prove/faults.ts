@@ -116,7 +116,7 @@ function faultsOf(backend: Backend): readonly Fault[] {
         world[backend].stall('down');
         await sleep(HELD_MILLIS);
         disturbed(world, () => world[backend].cut());
-        await world[backend].pass();
+        await world[backend].forward();
       },
     },
     {
@@ -129,7 +129,7 @@ function faultsOf(backend: Backend): readonly Fault[] {
         world[backend].stall();
         await sleep(1_500);
         disturbed(world, () => {});
-        await world[backend].pass();
+        await world[backend].forward();
       },
     },
     {
@@ -150,5 +150,5 @@ async function refuseDuring(world: World, backend: Backend, work: () => Promise<
   world.fleets.callback.disturb();
   await world[backend].refuse();
   await work();
-  await world[backend].pass();
+  await world[backend].forward();
 }

@@ -5,7 +5,7 @@ import { injectFaults } from './chaos.ts';
 import { end, forge, reconcileUntil, sendAll, type Size, submitJobs, watchUntil } from './load.ts';
 import { describeLoad, isStarved, MachineMonitor } from './machine.ts';
 import { settle } from './settle.ts';
-import { type Found, judge } from './verdict.ts';
+import { type Judgement, judge } from './verdict.ts';
 import { World } from './world.ts';
 
 interface Options {
@@ -17,7 +17,7 @@ interface Options {
   readonly report?: (text: string) => void;
 }
 
-export interface Proof extends Found {
+export interface Proof extends Judgement {
   readonly seed: string;
   readonly size: Size;
   readonly seconds: number;

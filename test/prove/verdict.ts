@@ -23,7 +23,8 @@ export function holds({ broke, undecided }: Verdict): boolean {
   return broke === 0 && undecided === undefined;
 }
 
-export interface Found {
+/** The verdicts on one run, and its counts. */
+export interface Judgement {
   readonly verdicts: readonly Verdict[];
   readonly events: number;
   readonly results: number;
@@ -50,7 +51,7 @@ interface Observed {
 }
 
 /** Checks the guarantees against the records, the topics and the simulator's ledger. */
-export async function judge(world: World, { receipts }: Submitted, seen: Observed): Promise<Found> {
+export async function judge(world: World, { receipts }: Submitted, seen: Observed): Promise<Judgement> {
   const { project, simulator, fleets } = world;
   const events = await world.backends.pubsub.messages(project, PUSHED);
   const results = await world.backends.pubsub.messages(project, 'gemini-results');

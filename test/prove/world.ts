@@ -144,7 +144,7 @@ export class World {
     this.simulator.settings.patch({ faults: none, api: { faults: [] }, jwks: { available: true, latencyMillis: 0 } });
     for (const proxy of [this.firestore, this.pubsub]) {
       proxy.delayMillis = { up: 0, down: 0 };
-      await proxy.pass();
+      await proxy.forward();
     }
   }
 

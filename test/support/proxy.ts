@@ -44,19 +44,19 @@ export class Proxy {
 
   static async start(backend: string): Promise<Proxy> {
     const proxy = new Proxy(await freePort(), Number(backend.slice(backend.lastIndexOf(':') + 1)));
-    await proxy.pass();
+    await proxy.forward();
     return proxy;
   }
 
   /** Forwards all bytes, including those held back on connections that are still open. */
-  async pass(): Promise<void> {
+  async forward(): Promise<void> {
     for (const direction of BOTH) this.#gates[direction].resolve();
     if (this.#server) return;
     this.#server = createServer((client) => this.#accept(client)).listen(this.#port, '127.0.0.1');
     await once(this.#server, 'listening');
   }
 
-  /** Accepts connections and holds their bytes back until `pass`. */
+  /** Accepts connections and holds their bytes back until `forward`. */
   stall(...directions: readonly Direction[]): void {
     for (const direction of directions.length > 0 ? directions : BOTH) {
       this.#gates[direction].resolve();
@@ -72,7 +72,7 @@ export class Proxy {
     }
   }
 
-  /** Closes all connections and refuses new ones until `pass`. */
+  /** Closes all connections and refuses new ones until `forward`. */
   async refuse(): Promise<void> {
     const server = this.#server;
     this.#server = undefined;

@@ -143,6 +143,13 @@ describe('source files', () => {
   );
 });
 
+test('every decision record is cited by the code that it explains', () => {
+  const texts = [...modules].filter(([path]) => isSource(path)).map(([, { text }]) => text);
+  const records = globSync('docs/design/[0-9]*.md', { cwd: ROOT });
+  expect(records.length).toBeGreaterThan(5);
+  expect(records.filter((record) => !texts.some((text) => text.includes(record)))).toEqual([]);
+});
+
 const EXPORT = /^export (?:async )?(?:abstract )?(?:function\*?|class|const|interface|type) (\w+)/gm;
 
 /** Modules that users of the package import. */

@@ -194,11 +194,11 @@ describe('create', () => {
   test.for([
     ['no place for the secret', [], '--print-secret'],
     ['two places', ['--secret', 'a', '--secret-file', 'b'], 'cannot be used with'],
-    ['http', ['--uri', 'http://hooks.example.test/', '--print-secret'], 'must be https'],
-    ['no URL', ['--uri', 'hooks.example.test', '--print-secret'], 'is no URL'],
+    ['http', ['--uri', 'http://hooks.example.test/', '--print-secret'], 'must begin with https'],
+    ['no URL', ['--uri', 'hooks.example.test', '--print-secret'], 'is not a URL'],
     ['an unknown event', ['--events', 'batch.done', '--print-secret'], 'refuses a subscription to batch.done'],
     ['an event that Gemini refuses', ['--events', 'batch.cancelled', '--print-secret'], 'to batch.cancelled'],
-    ['no event', ['--events', ' , ', '--print-secret'], 'names no event'],
+    ['no event', ['--events', ' , ', '--print-secret'], 'names no event type'],
     ['what is empty', ['--name', '', '--secret-file', ''], 'Empty: --name <label>, --secret-file <path>'],
     ['a folder', ['--secret-file', 'signing/'], 'is a folder'],
   ] as const)('refuses %s before it asks Gemini', async ([, args, message]) => {
@@ -265,7 +265,7 @@ describe('list, show, update, delete, ping', () => {
   });
 
   test.for([
-    ['an update of nothing', ['update', 'x'], 'Say what to change'],
+    ['an update of nothing', ['update', 'x'], 'There is nothing to change'],
     ['a wrong option', ['list', '--nonsense'], "unknown option '--nonsense'"],
     ['a missing option', ['create'], "required option '--uri <url>' not specified"],
     ['a wrong command', ['frobnicate'], "unknown command 'frobnicate'"],

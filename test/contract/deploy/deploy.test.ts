@@ -336,7 +336,7 @@ describe('deploy', () => {
 
 describe('destroy', () => {
   test('asks first', () => {
-    const main = join(ROOT, 'deploy/main.ts');
+    const main = join(ROOT, 'cli/main.ts');
     const args = [main, 'destroy', '--project=my-project', '--region=europe-west1'];
     const call = () => execFileSync(process.execPath, args, { env: stage.env(), stdio: ['ignore', 'pipe', 'pipe'] });
     expect(call).toThrow(/Type the project's id to confirm[^]*Nothing was removed/);

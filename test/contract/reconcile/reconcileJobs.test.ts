@@ -46,7 +46,7 @@ test('a delivery that a killed instance left pending is published once, byte for
   await proxied.recorded(callback, 'pending');
   await callbackFunction.end('SIGKILL');
   await sent;
-  await proxied.pubsub.pass();
+  await proxied.pubsub.forward();
 
   const env = { ...proxied.project.env, GEMINI_API_KEY: 'k', GOOGLE_GEMINI_BASE_URL: 'http://127.0.0.1:9' };
   const reconciler = await startFunction('reconcileJobs', { ...env, ...AT_ONCE, RECONCILE_PENDING_SECONDS: '5' });

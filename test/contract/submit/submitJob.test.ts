@@ -146,7 +146,7 @@ describe('an accepted request', () => {
     const at = Timestamp.fromMillis(1_780_000_000_000);
     const known = { jobId: job, kind: 'batch', state: 'succeeded', finishedAt: at, createdAt: at, updatedAt: at };
     await stage.project.firestore.doc(`jobs/${job.replace('/', '~')}`).set(known);
-    await simulated.pass();
+    await simulated.forward();
     expect((await submitted).status).toBe(202);
     expect(await stage.record(job)).toMatchObject({ ...known, route: 'nightly', submittedAt: expect.any(Timestamp) });
     await simulated.refuse();
