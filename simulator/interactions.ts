@@ -1,4 +1,4 @@
-import { answerJson, answerText, tokens } from './answers.ts';
+import { answerJson, answerText } from './answers.ts';
 import { isoTime } from './clock.ts';
 import type { Clock } from './clock.ts';
 import { ApiError, checked, notFound } from './errors.ts';
@@ -19,6 +19,7 @@ import { pngImage, videoContent, wavAudio } from './media.ts';
 import type { Random } from './random.ts';
 import { sampleOf } from './samples.ts';
 import type { Settings } from './settings.ts';
+import { tokens } from './usage.ts';
 
 interface FunctionCall {
   readonly type: 'function_call';
