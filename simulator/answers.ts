@@ -3,6 +3,7 @@ import { camelKeys } from './json.ts';
 import { pcmAudio, pngImage } from './media.ts';
 import type { Random } from './random.ts';
 import { sampleOf } from './samples.ts';
+import { tokens, usageMetadata } from './usage.ts';
 
 const OPENINGS = ['In short', 'Roughly speaking', 'As far as one can tell', 'On balance', 'To begin with'];
 const CLAIMS = [
@@ -37,11 +38,6 @@ export function answerJson(prompt: string, schema: unknown, random: Random): str
   return JSON.stringify(value);
 }
 
-/** Estimates tokens: four characters each. */
-export function tokens(text: string): number {
-  return Math.ceil(text.length / 4);
-}
-
 /** The texts of a request, joined by newlines. */
 export function promptText(request: GenerateRequest | EmbedRequest): string {
   const contents = 'contents' in request ? (request as GenerateRequest).contents : [request.content];
@@ -52,10 +48,9 @@ export function promptText(request: GenerateRequest | EmbedRequest): string {
 export function generateContentResponse(request: GenerateRequest, model: string, random: Random): object {
   const prompt = promptText(request);
   const parts = answerParts(prompt, camelKeys(camelKeys(request)['generationConfig']), random);
-  const [promptTokenCount, candidatesTokenCount] = [tokens(prompt), tokens(JSON.stringify(parts))];
   return {
     candidates: [{ content: { role: 'model', parts }, finishReason: 'STOP', index: 0 }],
-    usageMetadata: { promptTokenCount, candidatesTokenCount, totalTokenCount: promptTokenCount + candidatesTokenCount },
+    usageMetadata: usageMetadata(tokens(prompt), tokens(JSON.stringify(parts))),
     modelVersion: model.replace(/^models\//, ''),
     responseId: random.letters(`response/${model}/${prompt}`, 22),
   };

@@ -2,14 +2,12 @@ import { embedContentResponse, generateContentResponse, promptText } from './ans
 import type { EmbedRequest, GenerateRequest } from './answers.ts';
 import { parseCreation, readRequests } from './batchRequests.ts';
 import type { BatchInput, BatchMethod, BatchRequest } from './batchRequests.ts';
-import { type Clock, isoTime } from './clock.ts';
+import { isoTime } from './clock.ts';
 import { bytesContent, linesContent } from './content.ts';
 import { notFound } from './errors.ts';
 import type { Files } from './files.ts';
 import { isFinal, type Job, type Outcome } from './job.ts';
-import type { Jobs } from './jobs.ts';
-import type { Random } from './random.ts';
-import type { Settings } from './settings.ts';
+import type { JobServices } from './jobs.ts';
 
 const PACKAGE = 'type.googleapis.com/google.ai.generativelanguage.v1beta';
 
@@ -37,26 +35,18 @@ interface Batch {
 
 /** Batch jobs. `[error]` in a prompt fails that request; `[fail]` in a display name fails the job, `[hang]` keeps it running. */
 export class Batches {
-  readonly #clock: Clock;
-  readonly #random: Random;
-  readonly #settings: Settings;
-  readonly #jobs: Jobs;
-  readonly #files: Files;
+  readonly #services: JobServices;
   readonly #byId = new Map<string, Batch>();
 
-  constructor(clock: Clock, random: Random, settings: Settings, jobs: Jobs, files: Files) {
-    this.#clock = clock;
-    this.#random = random;
-    this.#settings = settings;
-    this.#jobs = jobs;
-    this.#files = files;
+  constructor(services: JobServices) {
+    this.#services = services;
   }
 
   create(model: string, body: unknown, method: BatchMethod = 'generateContent'): Batch {
     const { displayName, inputConfig: input, webhookConfig } = parseCreation(method, body);
-    if (input.fileName !== undefined) this.#files.getById(input.fileName.slice('files/'.length));
-    const id = this.#random.letters(this.#random.next('batch'), 36);
-    const job = this.#jobs.start({
+    if (input.fileName !== undefined) this.#services.files.getById(input.fileName.slice('files/'.length));
+    const id = this.#services.random.letters(this.#services.random.next('batch'), 36);
+    const job = this.#services.jobs.start({
       name: `batches/${id}`,
       kind: 'batch',
       displayName,
@@ -80,11 +70,11 @@ export class Batches {
   }
 
   cancel(id: string): void {
-    this.#jobs.cancel(this.get(id).job);
+    this.#services.jobs.cancel(this.get(id).job);
   }
 
   delete(id: string): void {
-    this.#jobs.delete(this.get(id).job);
+    this.#services.jobs.delete(this.get(id).job);
     this.#byId.delete(id);
   }
 
@@ -92,7 +82,7 @@ export class Batches {
   resource(batch: Batch, inLists = false): object {
     const { job, model, method, input } = batch;
     const type = method === 'generateContent' ? 'GenerateContentBatch' : 'EmbedContentBatch';
-    const { outputIn, stateInMetadata } = this.#settings.get().jobs;
+    const { outputIn, stateInMetadata } = this.#services.settings.get().jobs;
     const output = this.#inOrder(this.#namedOutput(batch, inLists));
     const metadata = {
       '@type': `${PACKAGE}.${type}`,
@@ -113,18 +103,19 @@ export class Batches {
   }
 
   #namedOutput({ job, output }: Batch, inLists: boolean): Output | undefined {
-    const namedAt = (job.endMillis ?? 0) + this.#settings.get().jobs.outputDelayMillis;
-    const isNamed = this.#clock.now() >= namedAt && !(inLists && output?.responsesFile === undefined);
+    const namedAt = (job.endMillis ?? 0) + this.#services.settings.get().jobs.outputDelayMillis;
+    const isNamed = this.#services.clock.now() >= namedAt && !(inLists && output?.responsesFile === undefined);
     return isNamed ? output : undefined;
   }
 
   #inOrder(output: Output | undefined): Output | undefined {
-    if (output?.responsesFile !== undefined || this.#settings.get().jobs.inlineOrder === 'requests') return output;
-    const label = this.#random.next('inline-order');
+    if (output?.responsesFile !== undefined || this.#services.settings.get().jobs.inlineOrder === 'requests')
+      return output;
+    const label = this.#services.random.next('inline-order');
     const shuffle = (responses: InlinedResponses): InlinedResponses => {
       const keyed = responses.inlinedResponses.map((response, index) => ({
         response,
-        place: this.#random.fraction(`${label}/${index}`),
+        place: this.#services.random.fraction(`${label}/${index}`),
       }));
       return { inlinedResponses: keyed.toSorted((a, b) => a.place - b.place).map(({ response }) => response) };
     };
@@ -141,7 +132,7 @@ export class Batches {
       return this.#keepFile(batch, bytesContent(Buffer.from(output.text)), output.requests ?? lines, 0);
     }
     if (output !== undefined) {
-      const content = linesContent(output, this.#random);
+      const content = linesContent(output, this.#services.random);
       return this.#keepFile(batch, content, output.lines, Math.floor(output.lines / (output.errorEvery ?? Infinity)));
     }
     return fileName === undefined
@@ -152,7 +143,7 @@ export class Batches {
   #answerFile(batch: Batch, inputFile: string): string {
     const lines: Buffer[] = [];
     let failed = 0;
-    for (const { key, request } of readRequests(batch.method, this.#files.get(inputFile).content)) {
+    for (const { key, request } of readRequests(batch.method, this.#services.files.get(inputFile).content)) {
       const result = this.#answer(batch, request, lines.length);
       if ('error' in result) failed += 1;
       lines.push(Buffer.from(`${JSON.stringify({ ...result, key })}\n`));
@@ -169,7 +160,7 @@ export class Batches {
   }
 
   #keepFile(batch: Batch, content: Parameters<Files['addGenerated']>[0], requests: number, failed: number): string {
-    const { name } = this.#files.addGenerated(content, 'application/jsonl', `files/batch-${batch.id}`);
+    const { name } = this.#services.files.addGenerated(content, 'application/jsonl', `files/batch-${batch.id}`);
     batch.output = { responsesFile: name };
     batch.stats = { requests, failed };
     return name;
@@ -177,11 +168,12 @@ export class Batches {
 
   #answer({ id, model, method }: Batch, request: BatchRequest, index: number): Result {
     if (promptText(request).includes('[error]')) return { error: { code: 3, message: "Invalid value at 'contents'" } };
-    if (this.#random.chance(`${id}/${index}/error`, this.#settings.get().jobs.requestErrorRate)) {
+    if (this.#services.random.chance(`${id}/${index}/error`, this.#services.settings.get().jobs.requestErrorRate)) {
       return { error: { code: 13, message: 'Internal error encountered.' } };
     }
-    if (method === 'embedContent') return { response: embedContentResponse(request as EmbedRequest, this.#random) };
-    return { response: generateContentResponse(request as GenerateRequest, model, this.#random) };
+    if (method === 'embedContent')
+      return { response: embedContentResponse(request as EmbedRequest, this.#services.random) };
+    return { response: generateContentResponse(request as GenerateRequest, model, this.#services.random) };
   }
 }
 

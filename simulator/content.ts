@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Random } from './random.ts';
+import { usageMetadata } from './usage.ts';
 
 /** Bytes that can be read from any offset without loading all of them. */
 export interface Content {
@@ -28,11 +29,9 @@ export type LinesSpec = z.output<typeof linesSpecSchema>;
 const NEWLINE = 0x0a;
 const BLOCK_BYTES = 262_144;
 const KEY_DIGITS = 10;
-const RESPONSE_END = '"}]},"finishReason":"STOP","index":0}]}';
-const LINE_KINDS = {
-  response: ['{"response":{"candidates":[{"content":{"role":"model","parts":[{"text":"', RESPONSE_END],
-  error: ['{"error":{"code":13,"message":"', '"}'],
-} as const;
+const PROMPT_TOKENS = 8;
+const RESPONSE_START = '{"response":{"candidates":[{"content":{"role":"model","parts":[{"text":"';
+const RESPONSE_END = '"}]},"finishReason":"STOP","index":0}],"usageMetadata":';
 
 export function bytesContent(bytes: Uint8Array): Content {
   return { sizeBytes: bytes.length, read: (start, end) => [bytes.subarray(start, end)] };
@@ -75,7 +74,9 @@ function* readLines(spec: LinesSpec, pool: Buffer, start: number, end: number): 
 
 function writeLine(target: Buffer, index: number, { errorEvery }: LinesSpec, pool: Buffer): void {
   const isError = errorEvery !== undefined && (index + 1) % errorEvery === 0;
-  const [before, after] = LINE_KINDS[isError ? 'error' : 'response'];
+  const [before, after] = isError
+    ? ['{"error":{"code":13,"message":"', '"}']
+    : [RESPONSE_START, `${RESPONSE_END}${JSON.stringify(usageMetadata(PROMPT_TOKENS, Math.ceil(target.length / 4)))}}`];
   const tail = `${after},"key":"r${String(index).padStart(KEY_DIGITS, '0')}"}\n`;
   target.fill(pool.subarray(index % (pool.length / 2)));
   target.write(before, 0);

@@ -47,24 +47,22 @@ export function createCore(options: CoreOptions = {}): Core {
   const settings = new Settings(options.settings);
   const ledger = new Ledger(clock);
   const keys = new Keys(random, settings);
-  const webhooks = new Webhooks(clock, random, settings);
-  const deliveries = new Deliveries(clock, random, settings, ledger, keys, webhooks);
-  const jobs = new Jobs(clock, random, settings, ledger, deliveries.emit);
-  const files = new Files(clock, random, settings);
+  const base = { clock, random, settings };
+  const webhooks = new Webhooks(base);
+  const deliveries = new Deliveries({ ...base, ledger, keys, webhooks });
+  const jobs = new Jobs({ ...base, ledger, emit: deliveries.emit });
+  const files = new Files(base);
+  const jobServices = { ...base, jobs, files };
   return {
-    clock,
-    random,
-    settings,
+    ...jobServices,
     ledger,
     keys,
     webhooks,
     deliveries,
-    jobs,
-    files,
     uploads: new Uploads(random, files),
-    batches: new Batches(clock, random, settings, jobs, files),
-    interactions: new Interactions(clock, random, settings, jobs, files),
-    videos: new Videos(random, settings, jobs, files),
+    batches: new Batches(jobServices),
+    interactions: new Interactions(jobServices),
+    videos: new Videos(jobServices),
     closing: new AbortController(),
   };
 }

@@ -1,18 +1,22 @@
+import type { Base } from './base.ts';
 import { isoTime } from './clock.ts';
-import type { Clock } from './clock.ts';
 import { ApiError, notFound } from './errors.ts';
 import { eventBody, pingBody } from './events.ts';
 import type { GeminiEvent } from './events.ts';
 import type { Keys } from './keys.ts';
 import type { AttemptAnswer, AttemptFault, AttemptRecord, DeliveryRecord, Ledger } from './ledger.ts';
 import { Poster } from './post.ts';
-import type { Random } from './random.ts';
-import type { Settings } from './settings.ts';
 import { newSecret, signJwt, signV1, signV1a } from './signing.ts';
 import type { SignedMessage } from './signing.ts';
 import type { Webhook, Webhooks } from './webhooks.ts';
 
 type Target = { readonly webhook: Webhook } | { readonly uri: string };
+
+interface DeliveryServices extends Base {
+  readonly ledger: Ledger;
+  readonly keys: Keys;
+  readonly webhooks: Webhooks;
+}
 
 const HOLD_MILLIS = 60_000;
 const JWT_LIFETIME_SECONDS = 300;
@@ -20,23 +24,13 @@ const ISSUER = 'https://generativelanguage.googleapis.com';
 
 /** Delivers events: signs, sends and retries until the endpoint answers 2xx or the retry window ends (docs/gemini-wire.md 4.6). */
 export class Deliveries {
-  readonly #clock: Clock;
-  readonly #random: Random;
-  readonly #settings: Settings;
-  readonly #ledger: Ledger;
-  readonly #keys: Keys;
-  readonly #webhooks: Webhooks;
+  readonly #services: DeliveryServices;
   readonly #poster = new Poster();
   /** Deliveries held back by URI, each until the next one to that URI is sent. */
   readonly #held = new Map<string, () => void>();
 
-  constructor(clock: Clock, random: Random, settings: Settings, ledger: Ledger, keys: Keys, webhooks: Webhooks) {
-    this.#clock = clock;
-    this.#random = random;
-    this.#settings = settings;
-    this.#ledger = ledger;
-    this.#keys = keys;
-    this.#webhooks = webhooks;
+  constructor(services: DeliveryServices) {
+    this.#services = services;
   }
 
   /** Delivers an event to the URIs of its job, or else to the webhooks that subscribed to its type (docs/gemini-wire.md 4.7). */
@@ -45,18 +39,20 @@ export class Deliveries {
     const targets: Target[] =
       uris.length > 0
         ? uris.map((uri) => ({ uri }))
-        : this.#webhooks.subscribed(event.type).map((webhook) => ({ webhook }));
-    const label = this.#random.next('event');
-    if (this.#random.chance(`${label}/unknown type`, this.#settings.get().faults.unknownType)) {
+        : this.#services.webhooks.subscribed(event.type).map((webhook) => ({ webhook }));
+    const label = this.#services.random.next('event');
+    if (this.#services.random.chance(`${label}/unknown type`, this.#services.settings.get().faults.unknownType)) {
       this.#emitTo(targets, { ...event, type: `${event.type.split('.')[0]}.reticulated` }, `${label}/unknown`);
     }
     this.#emitTo(targets, event, label);
   };
 
   ping(webhook: Webhook): DeliveryRecord {
-    const body = JSON.stringify(pingBody(webhook.id, this.#clock.now(), this.#settings.get().deliveries.ping));
-    this.#ledger.event({ type: 'webhook.ping', jobName: undefined, body });
-    return this.#deliver({ webhook }, 'webhook.ping', undefined, body, this.#random.next('event'));
+    const body = JSON.stringify(
+      pingBody(webhook.id, this.#services.clock.now(), this.#services.settings.get().deliveries.ping),
+    );
+    this.#services.ledger.event({ type: 'webhook.ping', jobName: undefined, body });
+    return this.#deliver({ webhook }, 'webhook.ping', undefined, body, this.#services.random.next('event'));
   }
 
   /** Makes one more attempt of each delivery with this id now, with the given fault, and waits for the answers. */
@@ -67,7 +63,7 @@ export class Deliveries {
   /** Sends the next delivery to the same URI again, then this one. Throws where there is no next one. */
   async reorder(webhookId: string): Promise<void> {
     for (const delivery of this.#find(webhookId)) {
-      const { deliveries } = this.#ledger;
+      const { deliveries } = this.#services.ledger;
       const later = deliveries.slice(deliveries.indexOf(delivery) + 1).find(({ uri }) => uri === delivery.uri);
       if (later === undefined) {
         throw new ApiError('FAILED_PRECONDITION', `No later delivery to ${delivery.uri}. Start another job first.`);
@@ -82,15 +78,15 @@ export class Deliveries {
   }
 
   #find(webhookId: string): DeliveryRecord[] {
-    const deliveries = this.#ledger.deliveries.filter((delivery) => delivery.webhookId === webhookId);
+    const deliveries = this.#services.ledger.deliveries.filter((delivery) => delivery.webhookId === webhookId);
     if (deliveries.length === 0) throw notFound('Delivery', webhookId);
     return deliveries;
   }
 
   #emitTo(targets: readonly Target[], event: GeminiEvent, label: string): void {
-    const { userMetadata } = this.#settings.get().deliveries;
-    const body = JSON.stringify(eventBody(event, this.#clock.now(), userMetadata));
-    this.#ledger.event({ type: event.type, jobName: event.jobName, body });
+    const { userMetadata } = this.#services.settings.get().deliveries;
+    const body = JSON.stringify(eventBody(event, this.#services.clock.now(), userMetadata));
+    this.#services.ledger.event({ type: event.type, jobName: event.jobName, body });
     for (const target of targets) this.#deliver(target, event.type, event.jobName, body, label);
   }
 
@@ -101,10 +97,12 @@ export class Deliveries {
     body: string,
     eventLabel: string,
   ): DeliveryRecord {
-    const label = this.#settings.get().deliveries.sharedId ? eventLabel : this.#random.next('delivery');
-    const webhookId = `msg_${this.#random.uuid(`${label}/id`)}`;
-    const dropped = this.#random.chance(`${webhookId}/drop`, this.#settings.get().faults.drop);
-    const delivery = this.#ledger.delivery({
+    const label = this.#services.settings.get().deliveries.sharedId
+      ? eventLabel
+      : this.#services.random.next('delivery');
+    const webhookId = `msg_${this.#services.random.uuid(`${label}/id`)}`;
+    const dropped = this.#services.random.chance(`${webhookId}/drop`, this.#services.settings.get().faults.drop);
+    const delivery = this.#services.ledger.delivery({
       webhookId,
       eventType,
       jobName,
@@ -114,22 +112,22 @@ export class Deliveries {
       body,
       state: dropped ? 'dropped' : 'waiting',
     });
-    if (dropped) this.#ledger.deliveryChanged(delivery);
+    if (dropped) this.#services.ledger.deliveryChanged(delivery);
     else this.#sendFirst(delivery);
     return delivery;
   }
 
   #sendFirst(delivery: DeliveryRecord): void {
-    const { faults, deliveries } = this.#settings.get();
+    const { faults, deliveries } = this.#services.settings.get();
     const hit = (fault: 'delay' | 'duplicate' | 'reorder') =>
-      this.#random.chance(`${delivery.webhookId}/${fault}`, faults[fault]);
+      this.#services.random.chance(`${delivery.webhookId}/${fault}`, faults[fault]);
     const delay = (deliveries.retryDelaysMillis[0] ?? 0) + (hit('delay') ? faults.delayMillis : 0);
     const release = this.#held.get(delivery.uri);
     if (hit('reorder') && release === undefined) {
       this.#hold(delivery);
     } else {
       this.#schedule(delivery, delay);
-      if (hit('duplicate')) this.#clock.after(delay, async () => await this.#duplicate(delivery));
+      if (hit('duplicate')) this.#services.clock.after(delay, async () => await this.#duplicate(delivery));
     }
     release?.();
   }
@@ -144,7 +142,7 @@ export class Deliveries {
       this.#held.delete(delivery.uri);
       this.#schedule(delivery, 1);
     };
-    const timer = this.#clock.after(HOLD_MILLIS - 1, release);
+    const timer = this.#services.clock.after(HOLD_MILLIS - 1, release);
     this.#held.set(delivery.uri, release);
     this.#announce(delivery, HOLD_MILLIS);
   }
@@ -152,7 +150,7 @@ export class Deliveries {
   /** `step` is the attempt's place among `retryDelaysMillis`; duplicates and redeliveries have none. */
   #schedule(delivery: DeliveryRecord, delayMillis: number, step = 0): void {
     this.#announce(delivery, delayMillis);
-    this.#clock.after(delayMillis, async () => {
+    this.#services.clock.after(delayMillis, async () => {
       delivery.nextAttemptTime = undefined;
       if (delivery.state !== 'waiting') return;
       if (this.#isWanted(delivery)) await this.#attemptAndRetry(delivery, step);
@@ -161,34 +159,34 @@ export class Deliveries {
   }
 
   #announce(delivery: DeliveryRecord, delayMillis: number): void {
-    delivery.nextAttemptTime = isoTime(this.#clock.now() + delayMillis);
-    this.#ledger.deliveryChanged(delivery);
+    delivery.nextAttemptTime = isoTime(this.#services.clock.now() + delayMillis);
+    this.#services.ledger.deliveryChanged(delivery);
   }
 
   /** Nothing is sent to a webhook that was deleted or disabled meanwhile, pings excepted. */
   #isWanted({ webhook, eventType }: DeliveryRecord): boolean {
     if (webhook === undefined) return true;
-    if (!this.#webhooks.has(webhook)) return false;
-    return this.#webhooks.get(webhook).state === 'enabled' || eventType === 'webhook.ping';
+    if (!this.#services.webhooks.has(webhook)) return false;
+    return this.#services.webhooks.get(webhook).state === 'enabled' || eventType === 'webhook.ping';
   }
 
   async #attemptAndRetry(delivery: DeliveryRecord, step: number): Promise<void> {
-    const { retryDelaysMillis, giveUpAfterMillis } = this.#settings.get().deliveries;
+    const { retryDelaysMillis, giveUpAfterMillis } = this.#services.settings.get().deliveries;
     await this.#attempt(delivery, []);
     if (delivery.state !== 'waiting') return;
     const delay = retryDelaysMillis[step + 1];
     const end = Date.parse(delivery.time) + giveUpAfterMillis;
-    if (delay === undefined || this.#clock.now() + delay > end) this.#settle(delivery, 'given_up');
+    if (delay === undefined || this.#services.clock.now() + delay > end) this.#settle(delivery, 'given_up');
     else this.#schedule(delivery, delay, step + 1);
   }
 
   async #attempt(delivery: DeliveryRecord, given: readonly AttemptFault[]): Promise<void> {
-    const { timeoutMillis } = this.#settings.get().deliveries;
+    const { timeoutMillis } = this.#services.settings.get().deliveries;
     const faults = [...given, ...this.#attemptFaults(delivery)];
     const requestHeaders = this.#headers(delivery, faults);
-    const attempt = this.#ledger.attempt(delivery, { requestHeaders, faults });
+    const attempt = this.#services.ledger.attempt(delivery, { requestHeaders, faults });
     const answer = await this.#poster.post(delivery.uri, requestHeaders, delivery.body, timeoutMillis);
-    this.#ledger.attemptAnswered(delivery, attempt, answer);
+    this.#services.ledger.attemptAnswered(delivery, attempt, answer);
     if (isAccepted(answer, attempt)) this.#settle(delivery, 'delivered');
   }
 
@@ -196,15 +194,24 @@ export class Deliveries {
     const first = delivery.state !== 'delivered';
     delivery.state = state;
     delivery.nextAttemptTime = undefined;
-    this.#ledger.deliveryChanged(delivery);
-    if (!first || state === 'cancelled' || delivery.webhook === undefined || !this.#webhooks.has(delivery.webhook))
+    this.#services.ledger.deliveryChanged(delivery);
+    if (
+      !first ||
+      state === 'cancelled' ||
+      delivery.webhook === undefined ||
+      !this.#services.webhooks.has(delivery.webhook)
+    )
       return;
-    const { disableAfterGivenUp } = this.#settings.get().deliveries;
-    this.#webhooks.settle(this.#webhooks.get(delivery.webhook), state === 'delivered', disableAfterGivenUp);
+    const { disableAfterGivenUp } = this.#services.settings.get().deliveries;
+    this.#services.webhooks.settle(
+      this.#services.webhooks.get(delivery.webhook),
+      state === 'delivered',
+      disableAfterGivenUp,
+    );
   }
 
   #attemptFaults({ webhookId, attempts }: DeliveryRecord): AttemptFault[] {
-    const { faults } = this.#settings.get();
+    const { faults } = this.#services.settings.get();
     const rates = {
       stale: faults.stale,
       unsigned: faults.unsigned,
@@ -212,12 +219,14 @@ export class Deliveries {
       lost_answer: faults.lostAnswer,
     };
     const names = Object.keys(rates) as (keyof typeof rates)[];
-    return names.filter((name) => this.#random.chance(`${webhookId}/${attempts.length + 1}/${name}`, rates[name]));
+    return names.filter((name) =>
+      this.#services.random.chance(`${webhookId}/${attempts.length + 1}/${name}`, rates[name]),
+    );
   }
 
   #headers(delivery: DeliveryRecord, faults: readonly AttemptFault[]): Record<string, string> {
-    const settings = this.#settings.get();
-    const nowMillis = settings.deliveries.timestamp === 'machine' ? Date.now() : this.#clock.now();
+    const settings = this.#services.settings.get();
+    const nowMillis = settings.deliveries.timestamp === 'machine' ? Date.now() : this.#services.clock.now();
     const ageMillis = faults.includes('stale') ? settings.faults.staleMillis : 0;
     const timestampSeconds = Math.floor((nowMillis - ageMillis) / 1000);
     const message = { id: delivery.webhookId, timestampSeconds, body: delivery.body };
@@ -234,16 +243,16 @@ export class Deliveries {
 
   #signature(delivery: DeliveryRecord, message: SignedMessage, wrong: boolean): string {
     if (delivery.webhook !== undefined) return this.#staticSignature(delivery.webhook, message, wrong);
-    const key = wrong ? this.#keys.foreign() : this.#keys.signer(delivery.webhookId);
-    if (this.#settings.get().deliveries.scheme === 'v1a') return signV1a(key, message);
-    const kid = this.#settings.get().jwks.keyIds ? { kid: key.kid } : {};
+    const key = wrong ? this.#services.keys.foreign() : this.#services.keys.signer(delivery.webhookId);
+    if (this.#services.settings.get().deliveries.scheme === 'v1a') return signV1a(key, message);
+    const kid = this.#services.settings.get().jwks.keyIds ? { kid: key.kid } : {};
     return signJwt(key, { alg: key.alg, ...kid, typ: 'JWT' }, this.#claims(delivery, message));
   }
 
   #staticSignature(webhook: string, message: SignedMessage, wrong: boolean): string {
     const secrets = wrong
-      ? [newSecret(this.#random.bytes('foreign secret', 32))]
-      : this.#webhooks.secrets(this.#webhooks.get(webhook)).map(({ value }) => value);
+      ? [newSecret(this.#services.random.bytes('foreign secret', 32))]
+      : this.#services.webhooks.secrets(this.#services.webhooks.get(webhook)).map(({ value }) => value);
     return secrets.map((secret) => signV1(secret, message)).join(' ');
   }
 
@@ -251,7 +260,7 @@ export class Deliveries {
   #claims({ uri, body }: DeliveryRecord, { id, timestampSeconds }: SignedMessage): object {
     return {
       iss: ISSUER,
-      aud: this.#settings.get().deliveries.audience ?? uri,
+      aud: this.#services.settings.get().deliveries.audience ?? uri,
       iat: timestampSeconds,
       exp: timestampSeconds + JWT_LIFETIME_SECONDS,
       jti: id,

@@ -1,12 +1,10 @@
 import { createHash } from 'node:crypto';
+import type { Base } from './base.ts';
 import { isoTime } from './clock.ts';
-import type { Clock } from './clock.ts';
 import { bytesContent } from './content.ts';
 import type { Content } from './content.ts';
 import { ApiError } from './errors.ts';
 import { downloadUri } from './events.ts';
-import type { Random } from './random.ts';
-import type { Settings } from './settings.ts';
 
 export interface StoredFile {
   /** `files/…` */
@@ -25,27 +23,23 @@ export interface StoredFile {
 const LONGEST_ID = 40;
 
 export class Files {
-  readonly #clock: Clock;
-  readonly #random: Random;
-  readonly #settings: Settings;
+  readonly #services: Base;
   readonly #byName = new Map<string, StoredFile>();
 
-  constructor(clock: Clock, random: Random, settings: Settings) {
-    this.#clock = clock;
-    this.#random = random;
-    this.#settings = settings;
+  constructor(services: Base) {
+    this.#services = services;
   }
 
   /** Throws INVALID_ARGUMENT for a type that the settings refuse. */
   requireType(mimeType: string): void {
-    if (!this.#settings.get().files.refusedTypes.includes(mimeType)) return;
+    if (!this.#services.settings.get().files.refusedTypes.includes(mimeType)) return;
     throw new ApiError('INVALID_ARGUMENT', `Unsupported MIME type: ${mimeType}`);
   }
 
   /** Stores uploaded bytes under the wanted name or one of twelve letters. Throws ALREADY_EXISTS. */
   addUploaded(bytes: Uint8Array, wanted: { name?: string; displayName?: string; mimeType: string }): StoredFile {
-    const label = this.#random.next('file');
-    const name = wanted.name ?? `files/${this.#random.letters(label, 12)}`;
+    const label = this.#services.random.next('file');
+    const name = wanted.name ?? `files/${this.#services.random.letters(label, 12)}`;
     if (this.#find(name) !== undefined) throw new ApiError('ALREADY_EXISTS', `File already exists: ${name}`);
     return this.#add({
       name,
@@ -59,8 +53,8 @@ export class Files {
 
   /** Stores the output of a job, by default under a name of twelve letters. */
   addGenerated(content: Content, mimeType: string, wantedName?: string): StoredFile {
-    const label = this.#random.next('file');
-    const name = wantedName ?? `files/${this.#random.letters(label, 12)}`;
+    const label = this.#services.random.next('file');
+    const name = wantedName ?? `files/${this.#services.random.letters(label, 12)}`;
     return this.#add({ name, displayName: undefined, mimeType, source: 'GENERATED', content, sha256: undefined });
   }
 
@@ -73,7 +67,7 @@ export class Files {
       );
     };
     return this.#add({
-      name: `files/${this.#random.letters(this.#random.next('file'), 12)}`,
+      name: `files/${this.#services.random.letters(this.#services.random.next('file'), 12)}`,
       displayName: uri.slice(uri.lastIndexOf('/') + 1),
       mimeType: 'application/octet-stream',
       source: 'REGISTERED',
@@ -135,8 +129,8 @@ export class Files {
   }
 
   #add(file: Omit<StoredFile, 'createMillis' | 'expireMillis'>): StoredFile {
-    const { lifetimeMillis, outputLifetimeMillis } = this.#settings.get().files;
-    const createMillis = this.#clock.now();
+    const { lifetimeMillis, outputLifetimeMillis } = this.#services.settings.get().files;
+    const createMillis = this.#services.clock.now();
     const lifetime = file.name.startsWith('files/batch-') ? outputLifetimeMillis : lifetimeMillis;
     const stored = { ...file, createMillis, expireMillis: createMillis + lifetime };
     this.#byName.set(file.name, stored);
@@ -145,7 +139,7 @@ export class Files {
 
   #find(name: string): StoredFile | undefined {
     const file = this.#byName.get(name);
-    if (file === undefined || file.expireMillis > this.#clock.now()) return file;
+    if (file === undefined || file.expireMillis > this.#services.clock.now()) return file;
     this.#byName.delete(name);
     return undefined;
   }

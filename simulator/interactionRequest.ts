@@ -1,16 +1,25 @@
 import { z } from 'zod';
 import { endpointUris, userMetadata } from './webhooks.ts';
 
+/** Content, steps of an earlier interaction, and tools: the types of both SDKs. */
+const ITEM_TYPE =
+  /^(text|image|audio|video|document|file|user_input|model_output|thought|(code_execution|file_search|function|google_maps|google_search|mcp_server_tool|processing|retrieval|url_context)_(call|result))$/;
+const TOOL_TYPE =
+  /^(code_execution|computer_use|file_search|function|google_maps|google_search|mcp_server|retrieval|url_context)$/;
 const label = z.string().regex(/^[a-z0-9_-]{0,63}$/);
 const inputItem = z
-  .looseObject({ type: z.string(), text: z.string().optional(), call_id: z.string().optional() })
+  .looseObject({
+    type: z.string().regex(ITEM_TYPE, 'is not a type of input'),
+    text: z.string().optional(),
+    call_id: z.string().optional(),
+  })
   .refine(({ type, call_id: call }) => type !== 'function_result' || call !== undefined, {
     path: ['call_id'],
     message: 'is missing; a result answers a call',
   });
 const tool = z
   .looseObject({
-    type: z.string(),
+    type: z.string().regex(TOOL_TYPE, 'is not a type of tool'),
     name: z.string().optional(),
     parameters: z
       .looseObject({ properties: z.record(z.string(), z.unknown()).default({}) })

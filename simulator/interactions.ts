@@ -1,9 +1,8 @@
-import { answerJson, answerText, tokens } from './answers.ts';
+import { answerJson, answerText } from './answers.ts';
 import { isoTime } from './clock.ts';
-import type { Clock } from './clock.ts';
 import { ApiError, checked, notFound } from './errors.ts';
 import { downloadUri } from './events.ts';
-import type { Files, StoredFile } from './files.ts';
+import type { StoredFile } from './files.ts';
 import {
   inputItems,
   inputText,
@@ -14,11 +13,10 @@ import {
 } from './interactionRequest.ts';
 import type { InputItem, InteractionCreation, OutputFormat } from './interactionRequest.ts';
 import type { Job, Outcome } from './job.ts';
-import type { Jobs } from './jobs.ts';
+import type { JobServices } from './jobs.ts';
 import { pngImage, videoContent, wavAudio } from './media.ts';
-import type { Random } from './random.ts';
 import { sampleOf } from './samples.ts';
-import type { Settings } from './settings.ts';
+import { tokens } from './usage.ts';
 
 interface FunctionCall {
   readonly type: 'function_call';
@@ -60,29 +58,21 @@ const UNDECLARED = { name: 'act', parameters: { properties: {} } };
 
 /** Interactions. `[fail]` in the input fails the job, `[hang]` keeps it running. */
 export class Interactions {
-  readonly #clock: Clock;
-  readonly #random: Random;
-  readonly #settings: Settings;
-  readonly #jobs: Jobs;
-  readonly #files: Files;
+  readonly #services: JobServices;
   readonly #byId = new Map<string, Interaction>();
 
-  constructor(clock: Clock, random: Random, settings: Settings, jobs: Jobs, files: Files) {
-    this.#clock = clock;
-    this.#random = random;
-    this.#settings = settings;
-    this.#jobs = jobs;
-    this.#files = files;
+  constructor(services: JobServices) {
+    this.#services = services;
   }
 
   create(body: unknown): Interaction {
     const given = checked(interactionCreation, body);
     const input = inputItems(given.input);
     if (given.previous_interaction_id !== undefined) checkContinuation(this.get(given.previous_interaction_id), input);
-    const id = `v1_${this.#random.letters(this.#random.next('interaction'), 32)}`;
+    const id = `v1_${this.#services.random.letters(this.#services.random.next('interaction'), 32)}`;
     const job = given.background ? this.#start(id, given, input) : undefined;
     const webhookConfig = (body as { webhook_config?: unknown }).webhook_config;
-    const createMillis = job?.createMillis ?? this.#clock.now();
+    const createMillis = job?.createMillis ?? this.#services.clock.now();
     const interaction: Interaction = {
       id,
       given,
@@ -109,13 +99,13 @@ export class Interactions {
     if (interaction.job === undefined) {
       throw new ApiError('INVALID_ARGUMENT', 'Only background interactions can be cancelled.');
     }
-    this.#jobs.cancel(interaction.job);
+    this.#services.jobs.cancel(interaction.job);
     return interaction;
   }
 
   delete(id: string): void {
     const { job } = this.get(id);
-    if (job !== undefined) this.#jobs.delete(job);
+    if (job !== undefined) this.#services.jobs.delete(job);
     this.#byId.delete(id);
   }
 
@@ -147,7 +137,7 @@ export class Interactions {
   }
 
   #start(id: string, given: InteractionCreation, input: readonly InputItem[]): Job {
-    return this.#jobs.start({
+    return this.#services.jobs.start({
       name: id,
       kind: 'interaction',
       displayName: inputText(input),
@@ -165,13 +155,19 @@ export class Interactions {
 
   #answer(interaction: Interaction, calls: boolean): void {
     const { id, given } = interaction;
-    const thought = { type: 'thought' as const, signature: this.#random.bytes(`${id}/thought`, 24).toString('base64') };
+    const thought = {
+      type: 'thought' as const,
+      signature: this.#services.random.bytes(`${id}/thought`, 24).toString('base64'),
+    };
     const formats = outputFormats(given);
     if (calls) {
       interaction.steps = [thought, ...this.#functionCalls(interaction)];
     } else if (formats.some(({ type }) => type === 'video')) {
-      const { videoBytes } = this.#settings.get().jobs;
-      interaction.video = this.#files.addGenerated(videoContent(id, videoBytes, this.#random), 'video/mp4');
+      const { videoBytes } = this.#services.settings.get().jobs;
+      interaction.video = this.#services.files.addGenerated(
+        videoContent(id, videoBytes, this.#services.random),
+        'video/mp4',
+      );
     } else {
       const content = formats.map((format) => this.#outputPart(interaction, format));
       interaction.steps = [thought, { type: 'model_output', content }];
@@ -181,27 +177,35 @@ export class Interactions {
   #outputPart({ input }: Interaction, { type, mimeType, schema }: OutputFormat): object {
     const prompt = inputText(input);
     const media = (mime_type: string, bytes: Buffer) => ({ type, mime_type, data: bytes.toString('base64') });
-    if (type === 'image') return media('image/png', pngImage(prompt, this.#random));
+    if (type === 'image') return media('image/png', pngImage(prompt, this.#services.random));
     if (type === 'audio')
-      return { ...media('audio/wav', wavAudio(prompt, this.#random)), sample_rate: 24_000, channels: 1 };
+      return { ...media('audio/wav', wavAudio(prompt, this.#services.random)), sample_rate: 24_000, channels: 1 };
     const isJson = schema !== undefined || mimeType === 'application/json';
-    return { type: 'text', text: isJson ? answerJson(prompt, schema, this.#random) : answerText(prompt, this.#random) };
+    return {
+      type: 'text',
+      text: isJson ? answerJson(prompt, schema, this.#services.random) : answerText(prompt, this.#services.random),
+    };
   }
 
   #functionCalls({ id, given }: Interaction): FunctionCall[] {
     const declared = given.tools.filter(isFunctionTool);
-    return Array.from({ length: this.#settings.get().jobs.functionCalls }, (_, index) => {
+    return Array.from({ length: this.#services.settings.get().jobs.functionCalls }, (_, index) => {
       const { name, parameters } = declared[index % declared.length] ?? UNDECLARED;
       const callLabel = `${id}/call/${index}`;
-      const values = sampleOf({ ...parameters, type: 'object' }, callLabel, this.#random) as object;
-      return { type: 'function_call', id: `call_${this.#random.letters(callLabel, 12)}`, name, arguments: values };
+      const values = sampleOf({ ...parameters, type: 'object' }, callLabel, this.#services.random) as object;
+      return {
+        type: 'function_call',
+        id: `call_${this.#services.random.letters(callLabel, 12)}`,
+        name,
+        arguments: values,
+      };
     });
   }
 
   #videoSteps({ given, video }: Interaction, created: boolean): Step[] {
     if (video === undefined) return [];
     const wantsUri = outputFormats(given).some(({ type, delivery }) => type === 'video' && delivery === 'uri');
-    const showsUri = wantsUri && (created || this.#settings.get().jobs.omniUriOnGet);
+    const showsUri = wantsUri && (created || this.#services.settings.get().jobs.omniUriOnGet);
     const data = () => Buffer.concat([...video.content.read(0, video.content.sizeBytes)]).toString('base64');
     const source = showsUri ? { uri: downloadUri(video.name) } : { data: data() };
     return [{ type: 'model_output', content: [{ type: 'video', mime_type: 'video/mp4', ...source }] }];

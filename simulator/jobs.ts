@@ -1,12 +1,23 @@
-import type { Clock, Timer } from './clock.ts';
+import type { Base } from './base.ts';
+import type { Timer } from './clock.ts';
 import { checkEndpoint } from './endpoints.ts';
 import { ApiError, notFound } from './errors.ts';
 import { eventsOf } from './events.ts';
 import type { GeminiEvent } from './events.ts';
+import type { Files } from './files.ts';
 import { FINAL_STATES, isFinal, type Job, type JobKind, type JobState, type Outcome } from './job.ts';
 import type { Ledger } from './ledger.ts';
-import type { Random } from './random.ts';
-import type { Settings } from './settings.ts';
+
+interface JobsServices extends Base {
+  readonly ledger: Ledger;
+  readonly emit: (event: GeminiEvent) => void;
+}
+
+/** The services that each kind of job uses. */
+export interface JobServices extends Base {
+  readonly jobs: Jobs;
+  readonly files: Files;
+}
 
 interface JobSpec extends Pick<Job, 'name' | 'kind' | 'webhookConfig'> {
   readonly displayName?: string | undefined;
@@ -28,31 +39,23 @@ const DEFAULT_ERROR = { code: 13, message: 'Internal error encountered.' };
 
 /** Runs every job from pending over running to a final state, which causes its events. */
 export class Jobs {
-  readonly #clock: Clock;
-  readonly #random: Random;
-  readonly #settings: Settings;
-  readonly #ledger: Ledger;
-  readonly #emit: (event: GeminiEvent) => void;
+  readonly #services: JobsServices;
   readonly #entries = new Map<string, Entry>();
 
-  constructor(clock: Clock, random: Random, settings: Settings, ledger: Ledger, emit: (event: GeminiEvent) => void) {
-    this.#clock = clock;
-    this.#random = random;
-    this.#settings = settings;
-    this.#ledger = ledger;
-    this.#emit = emit;
+  constructor(services: JobsServices) {
+    this.#services = services;
   }
 
   /** Starts a job. Throws INVALID_ARGUMENT for a webhook URI that the API would refuse. */
   start(spec: JobSpec): Job {
     const { name, kind, displayName, webhookConfig } = spec;
-    for (const uri of webhookConfig?.uris ?? []) checkEndpoint(uri, this.#settings.get().api.endpoints);
-    const now = this.#clock.now();
+    for (const uri of webhookConfig?.uris ?? []) checkEndpoint(uri, this.#services.settings.get().api.endpoints);
+    const now = this.#services.clock.now();
     const times = { createMillis: now, updateMillis: now, endMillis: undefined };
     const job: Job = { name, kind, displayName, webhookConfig, ...times, state: 'pending', error: undefined };
     const entry: Entry = { job, spec, timers: [] };
     this.#entries.set(name, entry);
-    this.#ledger.job({ name, kind, state: job.state });
+    this.#services.ledger.job({ name, kind, state: job.state });
     this.#schedule(entry);
     return job;
   }
@@ -82,13 +85,13 @@ export class Jobs {
   }
 
   #schedule(entry: Entry): void {
-    const { pendingMillis, runningMillis, batchExpiryMillis } = this.#settings.get().jobs;
-    entry.timers.push(this.#clock.after(pendingMillis, () => this.#run(entry)));
+    const { pendingMillis, runningMillis, batchExpiryMillis } = this.#services.settings.get().jobs;
+    entry.timers.push(this.#services.clock.after(pendingMillis, () => this.#run(entry)));
     if (runningMillis !== null && !entry.spec.markers.includes('[hang]')) {
-      entry.timers.push(this.#clock.after(pendingMillis + runningMillis, () => this.#endAsPlanned(entry)));
+      entry.timers.push(this.#services.clock.after(pendingMillis + runningMillis, () => this.#endAsPlanned(entry)));
     }
     if (entry.job.kind === 'batch') {
-      entry.timers.push(this.#clock.after(batchExpiryMillis, () => this.#end(entry, { state: 'expired' })));
+      entry.timers.push(this.#services.clock.after(batchExpiryMillis, () => this.#end(entry, { state: 'expired' })));
     }
   }
 
@@ -108,7 +111,7 @@ export class Jobs {
   }
 
   #plan({ job, spec }: Entry): Outcome {
-    const fails = this.#random.chance(`${job.name}/failure`, this.#settings.get().jobs.failureRate);
+    const fails = this.#services.random.chance(`${job.name}/failure`, this.#services.settings.get().jobs.failureRate);
     return fails || spec.markers.includes('[fail]') ? { state: 'failed' } : (spec.plan?.() ?? {});
   }
 
@@ -119,15 +122,15 @@ export class Jobs {
     }
     const fileName = spec.conclude({ ...outcome, state });
     for (const timer of timers) timer.cancel();
-    job.endMillis = this.#clock.now();
+    job.endMillis = this.#services.clock.now();
     if (state === 'failed') job.error = outcome.error ?? DEFAULT_ERROR;
     this.#change(job, state);
-    for (const event of eventsOf(job, fileName, this.#settings.get().deliveries)) this.#emit(event);
+    for (const event of eventsOf(job, fileName, this.#services.settings.get().deliveries)) this.#services.emit(event);
   }
 
   #change(job: Job, state: JobState): void {
     job.state = state;
-    job.updateMillis = this.#clock.now();
-    this.#ledger.job({ name: job.name, kind: job.kind, state });
+    job.updateMillis = this.#services.clock.now();
+    this.#services.ledger.job({ name: job.name, kind: job.kind, state });
   }
 }

@@ -22,9 +22,9 @@ interface Chunk {
 const MAX_FILE_BYTES = 2 ** 31;
 const FILE_NAME = /^files\/[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/;
 
-/** Types that the Files API takes. `jsonl` is the guide's own spelling for a batch's input. */
+/** Types that the Files API accepts. A batch's input is `jsonl` in the guide and Google's own type in the SDK's samples. */
 const MIME_TYPE =
-  /^(jsonl|(text|image|audio|video)\/[\w.+-]+|application\/(json|jsonl|x-ndjson|pdf|rtf|xml|(x-)?javascript|x-python(-code)?|typescript))(;.*)?$/i;
+  /^(jsonl|(text|image|audio|video)\/[\w.+-]+|application\/(json|jsonl|vnd\.google\.generativeai\.jsonl|x-ndjson|pdf|rtf|xml|(x-)?javascript|x-python(-code)?|typescript))(;.*)?$/i;
 const UNDECLARED_TYPE = 'application/octet-stream';
 
 const outputOnly = z.unknown().optional();

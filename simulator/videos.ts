@@ -1,13 +1,10 @@
 import { z } from 'zod';
 import { checked, notFound } from './errors.ts';
 import { downloadUri } from './events.ts';
-import type { Files } from './files.ts';
 import { isFinal, type Job } from './job.ts';
-import type { Jobs } from './jobs.ts';
+import type { JobServices } from './jobs.ts';
 import { eitherSpelling } from './json.ts';
 import { videoContent } from './media.ts';
-import type { Random } from './random.ts';
-import type { Settings } from './settings.ts';
 import { webhookConfigSchema } from './webhooks.ts';
 
 const RESPONSE_TYPE = 'type.googleapis.com/google.ai.generativelanguage.v1beta.PredictLongRunningResponse';
@@ -29,25 +26,19 @@ interface Video {
 
 /** Veo's operations (docs/gemini-wire.md 10.2); `[fail]` in the prompt fails the job, `[hang]` keeps it running, `[blocked]` has the safety filters remove its videos. */
 export class Videos {
-  readonly #random: Random;
-  readonly #settings: Settings;
-  readonly #jobs: Jobs;
-  readonly #files: Files;
+  readonly #services: JobServices;
   readonly #byName = new Map<string, Video>();
 
-  constructor(random: Random, settings: Settings, jobs: Jobs, files: Files) {
-    this.#random = random;
-    this.#settings = settings;
-    this.#jobs = jobs;
-    this.#files = files;
+  constructor(services: JobServices) {
+    this.#services = services;
   }
 
   /** Starts an operation and returns its name. */
   create(model: string, body: unknown): string {
     const { instances, parameters, webhookConfig } = checked(creation, body);
-    const name = `models/${model}/operations/${this.#random.letters(this.#random.next('video'), 12)}`;
+    const name = `models/${model}/operations/${this.#services.random.letters(this.#services.random.next('video'), 12)}`;
     const prompts = instances.map(({ prompt }) => prompt).join('\n');
-    const job = this.#jobs.start({
+    const job = this.#services.jobs.start({
       name,
       kind: 'video',
       displayName: prompts,
@@ -75,10 +66,10 @@ export class Videos {
   }
 
   #conclude(video: Video, samples: number): string | undefined {
-    const { videoBytes } = this.#settings.get().jobs;
+    const { videoBytes } = this.#services.settings.get().jobs;
     const labels = Array.from({ length: samples }, (_, index) => `${video.job.name}/${index}`);
-    const contents = labels.map((label) => videoContent(label, videoBytes, this.#random));
-    video.files = contents.map((content) => this.#files.addGenerated(content, 'video/mp4').name);
+    const contents = labels.map((label) => videoContent(label, videoBytes, this.#services.random));
+    video.files = contents.map((content) => this.#services.files.addGenerated(content, 'video/mp4').name);
     return video.files[0];
   }
 }

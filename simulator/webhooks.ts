@@ -1,11 +1,9 @@
 import { z } from 'zod';
+import type { Base } from './base.ts';
 import { isoTime } from './clock.ts';
-import type { Clock } from './clock.ts';
 import { checkEndpoint, endpointUri } from './endpoints.ts';
 import { ApiError, checked, notFound } from './errors.ts';
 import { eitherSpelling } from './json.ts';
-import type { Random } from './random.ts';
-import type { Settings } from './settings.ts';
 import { newSecret } from './signing.ts';
 
 type WebhookState = 'enabled' | 'disabled' | 'disabled_due_to_failed_deliveries';
@@ -57,25 +55,21 @@ export const webhookConfigSchema = eitherSpelling({ uris: endpointUris, userMeta
 export type WebhookConfig = z.output<typeof webhookConfigSchema>;
 
 export class Webhooks {
-  readonly #clock: Clock;
-  readonly #random: Random;
-  readonly #settings: Settings;
+  readonly #services: Base;
   readonly #byId = new Map<string, Webhook>();
 
-  constructor(clock: Clock, random: Random, settings: Settings) {
-    this.#clock = clock;
-    this.#random = random;
-    this.#settings = settings;
+  constructor(services: Base) {
+    this.#services = services;
   }
 
   create(body: unknown, wantedId: string | undefined): { webhook: Webhook; secret: string } {
     const { name, uri, subscribed_events: subscribedEvents } = checked(fields, body);
     this.#check({ uri, subscribedEvents });
-    const label = this.#random.next('webhook');
-    const id = checked(customId, wantedId) ?? this.#random.letters(label, 36);
+    const label = this.#services.random.next('webhook');
+    const id = checked(customId, wantedId) ?? this.#services.random.letters(label, 36);
     if (this.#byId.has(id)) throw new ApiError('ALREADY_EXISTS', `Webhook already exists: ${id}`);
     const secret = this.#newSecret();
-    const now = this.#clock.now();
+    const now = this.#services.clock.now();
     const webhook: Webhook = {
       id,
       createMillis: now,
@@ -120,7 +114,7 @@ export class Webhooks {
     webhook.uri = uri ?? webhook.uri;
     webhook.subscribedEvents = subscribedEvents ?? webhook.subscribedEvents;
     if (state !== undefined) Object.assign(webhook, { state, givenUpInARow: 0 });
-    webhook.updateMillis = this.#clock.now();
+    webhook.updateMillis = this.#services.clock.now();
     return webhook;
   }
 
@@ -134,7 +128,7 @@ export class Webhooks {
     const webhook = this.get(id);
     const { revocation_behavior: behavior } = checked(revocation, body);
     const value = this.#newSecret();
-    const end = this.#clock.now() + OVERLAP_MILLIS;
+    const end = this.#services.clock.now() + OVERLAP_MILLIS;
     const kept = behavior === 'revoke_previous_secrets_immediately' ? [] : this.secrets(webhook);
     const previous = kept.map((old) => ({ value: old.value, expireMillis: old.expireMillis ?? end }));
     webhook.secrets = [{ value, expireMillis: undefined }, ...previous];
@@ -143,7 +137,9 @@ export class Webhooks {
 
   /** The secrets that have not expired, newest first. */
   secrets(webhook: Webhook): Secret[] {
-    return webhook.secrets.filter(({ expireMillis }) => expireMillis === undefined || expireMillis > this.#clock.now());
+    return webhook.secrets.filter(
+      ({ expireMillis }) => expireMillis === undefined || expireMillis > this.#services.clock.now(),
+    );
   }
 
   /** Counts a delivery that arrived or was given up; too many of the latter disable the webhook. */
@@ -151,7 +147,7 @@ export class Webhooks {
     webhook.givenUpInARow = arrived ? 0 : webhook.givenUpInARow + 1;
     if (webhook.givenUpInARow < disableAfter || webhook.state !== 'enabled') return;
     webhook.state = 'disabled_due_to_failed_deliveries';
-    webhook.updateMillis = this.#clock.now();
+    webhook.updateMillis = this.#services.clock.now();
   }
 
   /** The resource as the API shows it: never a whole secret. */
@@ -172,7 +168,7 @@ export class Webhooks {
   }
 
   #check({ uri, subscribedEvents = [] }: { uri?: string | undefined; subscribedEvents?: string[] | undefined }): void {
-    const { endpoints, eventTypes } = this.#settings.get().api;
+    const { endpoints, eventTypes } = this.#services.settings.get().api;
     if (uri !== undefined) checkEndpoint(uri, endpoints);
     const unknown = subscribedEvents.filter((type) => !eventTypes.includes(type));
     if (unknown.length === 0) return;
@@ -181,7 +177,7 @@ export class Webhooks {
   }
 
   #newSecret(): string {
-    const label = this.#random.next('secret');
-    return newSecret(this.#random.bytes(label, 32));
+    const label = this.#services.random.next('secret');
+    return newSecret(this.#services.random.bytes(label, 32));
   }
 }

@@ -21,7 +21,7 @@ import { webhookRoutes } from './webhooks.ts';
 
 /** Paths of the Gemini API. Those without a route are answered as unimplemented, any other path as unknown. */
 const UNSERVED =
-  /^\/(upload\/|download\/)?(v1|v1beta)\/(models|tunedModels|cachedContents|corpora|fileSearchStores|batches|files|generatedFiles|interactions|webhooks|agents|environments)([/:]|$)/;
+  /^\/(upload\/|download\/)?(v1|v1beta)\/(models|tunedModels|cachedContents|corpora|fileSearchStores|batches|files|generatedFiles|interactions|webhooks|agents|credentials|decisions|environments|triggers|voices)([/:]|$)/;
 
 type App = Hono<{ Bindings: HttpBindings }>;
 

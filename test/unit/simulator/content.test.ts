@@ -20,6 +20,8 @@ describe('generated lines', () => {
     const values = lines.map((line) => JSON.parse(line) as { key: string; response: object });
     expect(values.map(({ key }) => key)).toEqual(lines.map((_, index) => `r${String(index).padStart(10, '0')}`));
     expect(new Set(values.map(({ response }) => JSON.stringify(response))).size).toBe(1_500);
+    const usageMetadata = { promptTokenCount: 8, candidatesTokenCount: 75, totalTokenCount: 83 };
+    expect(values[0]?.response).toMatchObject({ usageMetadata });
   });
 
   test('each n-th one is an error when so asked', () => {
