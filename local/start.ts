@@ -1,7 +1,7 @@
 import { rememberLocal } from '../cli/installation/local.ts';
 import { printError, printLive } from './live.ts';
 import { exitWithMessages } from './messages.ts';
-import { heading } from './print.ts';
+import { heading, paint } from './print.ts';
 import { startStage } from './stage.ts';
 
 exitWithMessages();
@@ -23,11 +23,14 @@ const EXPORTED = [
   'METADATA_SERVER_DETECTION',
 ] as const;
 
-const COMMANDS = [
-  'npx gemini-callbacks --local submit interaction --route=demo --model=gemini-3.8-flash --input="Tell me a joke" --wait',
-  'npx gemini-callbacks --local status',
-  'npx node examples/typescript/consumer.ts',
-  'npx node examples/typescript/agent.ts',
+const COMMANDS: readonly (readonly [meaning: string, command: string])[] = [
+  [
+    'Submit a job and wait for its results',
+    'npx gemini-callbacks --local submit interaction --route=demo --model=gemini-3.8-flash --input="Tell me a joke" --wait',
+  ],
+  ['See the last delivery, all jobs and what needs attention', 'npx gemini-callbacks --local status'],
+  ['Store each result once (needs the exports above)', 'npx node examples/typescript/consumer.ts'],
+  ['Run an agent that calls a tool (needs the exports above)', 'npx node examples/typescript/agent.ts'],
 ];
 
 /** Runs the simulator and all functions for development, until Ctrl-C. */
@@ -48,11 +51,11 @@ rememberLocal(process.cwd(), variables);
 const reconciling = setInterval(() => void reconcile(stage.urls.reconcileJobs ?? ''), RECONCILE_MILLIS);
 stage.onClose(async () => clearInterval(reconciling));
 
-heading(`${stage.simulator.url}/ shows Gemini's jobs and deliveries`);
+heading(`The simulator of Gemini, with its jobs and deliveries: ${stage.simulator.url}/`);
 heading('In a second terminal:');
 for (const name of EXPORTED) console.log(`export ${name}=${variables[name]}`);
 heading('Then try there:');
-for (const command of COMMANDS) console.log(command);
+for (const [meaning, command] of COMMANDS) console.log(`${paint('dim', `# ${meaning}`)}\n${command}`);
 heading('Events as they arrive. Stop with Ctrl-C.');
 printLive(stage);
 

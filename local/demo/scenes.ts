@@ -46,7 +46,7 @@ export const GENUINE: readonly Scene[] = [
     record: 'published',
   },
   {
-    title: 'An older event arrives last: the job stays succeeded',
+    title: 'Two events in the wrong order: the job stays succeeded',
     play: async ({ gemini, simulator }) => {
       const { id } = await gemini.interactions.create({ model: MODEL, input: 'Plan a trip', background: true });
       simulator.settings.patch({ faults: { delay: 1, delayMillis: MINUTE_MILLIS } });

@@ -1,4 +1,4 @@
-import { invalid, unimplemented } from '../rpc.ts';
+import { invalid } from '../rpc.ts';
 import { getField, NAME, parseFieldPath } from './fieldPath.ts';
 import type { FieldFilter, Filter, Value } from './messages.ts';
 import type { StoredDocument } from './store.ts';
@@ -97,10 +97,12 @@ function expand({ compositeFilter, fieldFilter, unaryFilter }: Filter): readonly
 
 function compileCondition({ field, op, value }: FieldFilter): Condition {
   const operator = OPERATORS[op];
-  if (operator === undefined) throw unimplemented(`the filter operator ${op}`);
+  if (operator === undefined) throw invalid(`The filter of ${field?.fieldPath} has no operator.`);
   const { kind, maxOperands, matches } = operator;
   const operands = maxOperands === undefined ? (value ? [value] : []) : listOf(op, value, maxOperands);
   const fieldPath = field?.fieldPath ?? '';
+  if (!value && !op.startsWith('IS_')) throw invalid(`The filter ${op} of ${fieldPath} has no value.`);
+  if (fieldPath === NAME) operands.forEach(requireReference);
   const read = readerOf(fieldPath);
   return {
     field: fieldPath,
@@ -120,6 +122,10 @@ function listOf(op: string, value: Value | null | undefined, max: number): reado
   if (values.length === 0) throw invalid(`'${op}' requires a non-empty array.`);
   if (values.length > max) throw invalid(`'${op}' supports up to ${max} comparison values.`);
   return values;
+}
+
+export function requireReference({ valueType }: Value): void {
+  if (valueType !== 'referenceValue') throw invalid(`${NAME} is compared with the names of documents only.`);
 }
 
 /** Returns a document's value at a field path; a reference for `__name__`. */

@@ -9,6 +9,8 @@ const MAX_DOCUMENT_BYTES = 1_048_576;
 const MAX_VALUE_BYTES = 1_048_487;
 const MAX_FIELD_NAME_BYTES = 1_500;
 const MAX_DEPTH = 20;
+const MIN_SECONDS = Date.parse('0001-01-01T00:00:00Z') / 1_000;
+const MAX_SECONDS = Date.parse('9999-12-31T23:59:59Z') / 1_000;
 
 /** The maps and arrays around a value, and its top-level field. */
 interface Place {
@@ -45,8 +47,10 @@ function normalize(value: Value, place: Place): Value {
     return { ...place, depth: place.depth + 1, isInArray };
   };
   if (value.valueType === 'timestampValue') {
-    const { seconds, nanos } = value.timestampValue;
-    return { ...value, timestampValue: { seconds: Number(seconds), nanos: nanos - (nanos % 1_000) } };
+    const [seconds, { nanos }] = [Number(value.timestampValue.seconds), value.timestampValue];
+    const isInRange = seconds >= MIN_SECONDS && seconds <= MAX_SECONDS && nanos >= 0 && nanos < 1e9;
+    if (!isInRange) throw invalid(`The timestamp of property "${place.field}" is not within the years 1 and 9999.`);
+    return { ...value, timestampValue: { seconds, nanos: nanos - (nanos % 1_000) } };
   }
   if (value.valueType === 'arrayValue') {
     if (place.isInArray) throw invalid('Cannot convert an array value in an array value.');

@@ -1,7 +1,7 @@
 import { status } from '@grpc/grpc-js';
 import { invalid, RpcError, unimplemented } from '../rpc.ts';
 import { NAME } from './fieldPath.ts';
-import { compileFilter, type Conjunction, readerOf } from './filters.ts';
+import { compileFilter, type Conjunction, readerOf, requireReference } from './filters.ts';
 import type { Cursor, StructuredQuery, Value } from './messages.ts';
 import { joinPath } from './names.ts';
 import type { Database, StoredDocument } from './store.ts';
@@ -31,7 +31,7 @@ export function compileQuery(parent: string, query: StructuredQuery | null | und
   const [from, ...more] = query.from;
   if (from === undefined || more.length > 0) throw invalid('A query is from exactly one collection.');
   if (from.allDescendants) throw unimplemented('collection group queries');
-  if (from.collectionId === '') throw invalid('A query needs a collection id.');
+  if (!/^[^/]+$/.test(from.collectionId)) throw invalid(`Invalid collection id "${from.collectionId}".`);
   if (findNearest) throw unimplemented('findNearest');
   const collection = joinPath(parent, from.collectionId);
   const alternatives = compileFilter(where);
@@ -39,12 +39,18 @@ export function compileQuery(parent: string, query: StructuredQuery | null | und
   if (orders[0]?.field === NAME && orders[0].direction === 'DESCENDING' && !where) {
     throw new RpcError(status.FAILED_PRECONDITION, 'Firestore does not support descending key scans');
   }
-  if ([startAt, endAt].some((cursor) => cursor && cursor.values.length > orders.length)) {
-    throw invalid('A cursor has more values than the query has orders.');
-  }
+  for (const cursor of [startAt, endAt]) checkCursor(cursor, orders);
   if (offset < 0 || (limit && limit.value < 0)) throw invalid('offset and limit must not be negative.');
   const mask = query.select?.fields.map(({ fieldPath }) => fieldPath);
   return { collection, alternatives, orders, startAt, endAt, offset, limit: limit ? limit.value : Infinity, mask };
+}
+
+function checkCursor(cursor: Cursor | null, orders: readonly Order[]): void {
+  for (const [index, value] of (cursor?.values ?? []).entries()) {
+    const order = orders[index];
+    if (!order) throw invalid('A cursor has more values than the query has orders.');
+    if (order.field === NAME) requireReference(value);
+  }
 }
 
 /** Adds the fields of inequalities, and the name: https://firebase.google.com/docs/firestore/query-data/multiple-range-fields. */
@@ -53,6 +59,7 @@ function allOrders({ orderBy }: StructuredQuery, alternatives: readonly Conjunct
     field: field?.fieldPath ?? '',
     direction: direction === 'DESCENDING' ? direction : 'ASCENDING',
   }));
+  if (new Set(explicit.map(({ field }) => field)).size < explicit.length) throw invalid('A field is ordered twice.');
   const unequal = alternatives
     .flat()
     .flatMap(({ kind, field }) => (kind === 'inequality' && field !== NAME ? field : []));

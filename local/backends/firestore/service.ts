@@ -1,4 +1,4 @@
-import type { Method } from '../rpc.ts';
+import { invalid, type Method } from '../rpc.ts';
 import type { Indexes } from './indexes.ts';
 import { listen, type ListenCall } from './listen.ts';
 import { listCollectionIds, listDocuments, type ListDocumentsRequest } from './lists.ts';
@@ -42,6 +42,7 @@ export function firestoreMethods(store: Store, indexes: Indexes | undefined): Re
     }),
     runAggregationQuery: ofParent<reads.AggregationRequest>((database, request, path) => {
       const { structuredQuery, aggregations = [] } = request.structuredAggregationQuery ?? {};
+      if (aggregations.length === 0) throw invalid('The request has no aggregations.');
       const query = compile(path, structuredQuery);
       return transactions.read(database, request, (transaction) =>
         reads.countDocuments(transaction, query, aggregations),

@@ -33,6 +33,7 @@ export function applyTransforms(fields: Fields, transforms: readonly FieldTransf
   const transformed = transforms.reduce((current, transform) => {
     const { fieldPath, transformType } = transform;
     const apply = TRANSFORMS[transformType as keyof Operands] as Transform<unknown> | undefined;
+    if (!transformType) throw invalid(`The transform of ${fieldPath} is empty.`);
     if (!apply) throw unimplemented(`the transform ${transformType} of ${fieldPath}`);
     const path = parseFieldPath(fieldPath);
     const value = apply(getField(current, path), transform[transformType as keyof Operands], micros);

@@ -11,12 +11,12 @@ export function parseName(name: string): { readonly project: string; readonly id
 }
 
 /** @throws RpcError INVALID_ARGUMENT for a name that is not a resource's whole name. */
-export function checkName(name: string, collection: 'topics' | 'subscriptions'): void {
+export function checkName(name: string, collection = name.split('/')[2] ?? ''): void {
   const { project, id } = parseName(name);
   if (project && ID.test(id) && name === `projects/${project}/${collection}/${id}`) return;
   throw invalid(
-    `Invalid resource name: ${name}. Expected projects/PROJECT/${collection}/ID, where ID has 3 to 255 of the ` +
-      'characters A-Z, a-z, 0-9 and -_.~+%, starts with a letter and not with "goog".',
+    `Invalid resource name: ${name}. Expected projects/PROJECT/${collection || 'COLLECTION'}/ID, where ID has 3 to 255 ` +
+      'of the characters A-Z, a-z, 0-9 and -_.~+%, starts with a letter and not with "goog".',
   );
 }
 
@@ -31,11 +31,12 @@ export function alreadyExists(name: string): RpcError {
   );
 }
 
-/** @throws RpcError NOT_FOUND */
+/** @throws RpcError NOT_FOUND, or INVALID_ARGUMENT for a name that no resource can have. */
 export function find<Resource>(resources: ReadonlyMap<string, Resource>, name: string): Resource {
   const resource = resources.get(name);
-  if (!resource) throw notFound(name);
-  return resource;
+  if (resource) return resource;
+  checkName(name);
+  throw notFound(name);
 }
 
 /** A request for one page of a project's resources. */

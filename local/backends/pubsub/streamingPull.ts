@@ -38,6 +38,9 @@ class Stream implements Consumer {
   /** @throws RpcError INVALID_ARGUMENT */
   receive({ ackIds, modifyDeadlineAckIds, modifyDeadlineSeconds, streamAckDeadlineSeconds }: Request): void {
     if (streamAckDeadlineSeconds) checkRange('stream_ack_deadline_seconds', streamAckDeadlineSeconds, 10, 600);
+    if (modifyDeadlineAckIds.length !== modifyDeadlineSeconds.length) {
+      throw invalid('modify_deadline_ack_ids and modify_deadline_seconds must have the same size.');
+    }
     for (const seconds of modifyDeadlineSeconds) checkRange('modify_deadline_seconds', seconds, 0, 600);
     this.#deadlineSeconds = streamAckDeadlineSeconds || this.#deadlineSeconds;
     for (const ackId of ackIds) this.#queue.acknowledge(ackId);

@@ -88,11 +88,13 @@ function delivery(broker: Broker): Readonly<Record<string, Method>> {
     streamingPull: (call: StreamingPullCall) => streamingPull(call, pullable),
     acknowledge: ({ subscription, ackIds }: AckRequest) => {
       const queue = broker.queue(subscription);
+      if (ackIds.length === 0) throw invalid('No ack ids are given.');
       for (const ackId of ackIds) queue.acknowledge(ackId);
       return {};
     },
     modifyAckDeadline: ({ subscription, ackIds, ackDeadlineSeconds }: AckRequest & { ackDeadlineSeconds: number }) => {
       const queue = broker.queue(subscription);
+      if (ackIds.length === 0) throw invalid('No ack ids are given.');
       checkRange('ack_deadline_seconds', ackDeadlineSeconds, 0, 600);
       for (const ackId of ackIds) queue.modifyDeadline(ackId, ackDeadlineSeconds);
       return {};

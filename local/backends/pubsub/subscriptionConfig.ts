@@ -1,5 +1,4 @@
 import { invalid, unimplemented } from '../rpc.ts';
-import { checkName } from './names.ts';
 import type { SubscriptionConfig } from './store.ts';
 import { toMillis } from './time.ts';
 
@@ -55,12 +54,12 @@ function checkConfig({ ackDeadlineSeconds, deadLetterPolicy, retryPolicy, pushCo
     throw invalid(`Invalid push endpoint: ${pushConfig.pushEndpoint} is not an HTTP URL.`);
   }
   if (deadLetterPolicy) {
-    checkName(deadLetterPolicy.deadLetterTopic, 'topics');
     checkRange('max_delivery_attempts', deadLetterPolicy.maxDeliveryAttempts, 5, 100);
   }
   const { minimumBackoff, maximumBackoff } = retryPolicy ?? {};
-  if (minimumBackoff) checkRange('minimum_backoff', toMillis(minimumBackoff) / 1_000, 0, 600);
-  if (maximumBackoff) checkRange('maximum_backoff', toMillis(maximumBackoff) / 1_000, 0, 600);
+  const minimum = minimumBackoff ? toMillis(minimumBackoff) / 1_000 : 0;
+  checkRange('minimum_backoff', minimum, 0, 600);
+  if (maximumBackoff) checkRange('maximum_backoff', toMillis(maximumBackoff) / 1_000, minimum, 600);
 }
 
 /** @throws RpcError INVALID_ARGUMENT */

@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { connect as connectSocket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
-import { type DocumentSnapshot, FieldPath, Filter } from '@google-cloud/firestore';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type DocumentSnapshot, FieldPath, FieldValue, Filter } from '@google-cloud/firestore';
 import { expect, onTestFinished, test } from 'vitest';
 import { startFirestore, Store } from '../../../../local/backends/firestore/index.ts';
 import { newestOf, NEWEST, QUERIES, queryOf } from '../../../../functions/store/queries.ts';
@@ -73,6 +74,35 @@ test('a restart keeps all documents with their versions, and a listener continue
   await expect.poll(() => seen, { timeout: 20_000 }).toEqual([['kept', 'removed'], ['kept']]);
   await kept.update({ n: 2 }, { lastUpdateTime: writeTime });
   expect((await kept.get()).data()).toEqual({ n: 2 });
+});
+
+test('writes during restarts are kept or fail, and none is applied twice', async () => {
+  const store = new Store();
+  let server = await startFirestore({ store });
+  onTestFinished(() => server.stop());
+  const document = connect(server.host).doc('a/b');
+  await document.set({ n: 0 });
+  let written = 0;
+  const over = new AbortController();
+  const writing = (async () => {
+    while (!over.signal.aborted) {
+      const { updateTime } = await document.get();
+      const write = document.update({ n: FieldValue.increment(1) }, updateTime ? { lastUpdateTime: updateTime } : {});
+      if ((await statusOf(write)) === 'OK') written += 1;
+    }
+  })();
+  for (let restarts = 0; restarts < 3; restarts += 1) {
+    await sleep(50);
+    await server.stop();
+    server = await startFirestore({ port: server.port, store });
+  }
+  over.abort();
+  await writing;
+  // A write whose answer was lost with the connection counts, though its client received an error.
+  const n = Number((await document.get()).get('n'));
+  expect(n - written).toBeGreaterThanOrEqual(0);
+  expect(n - written).toBeLessThanOrEqual(3);
+  expect(written).toBeGreaterThan(0);
 });
 
 test('listens on the loopback interface only', async () => {

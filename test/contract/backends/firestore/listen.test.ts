@@ -61,6 +61,20 @@ describeBackends('Firestore listeners', (backend) => {
     await expect.poll(() => changes).toEqual(['added x', 'added y', 'removed x', 'added z']);
   });
 
+  test('the last documents after a cursor, while others arrive before, after and among them', async () => {
+    const firestore = connect(backend.host);
+    const put = async (n: number) => await firestore.doc(`a/d${n}`).set({ n });
+    for (const n of [1, 3, 5, 7]) await put(n);
+    const { changes, sizes } = listen(firestore.collection('a').orderBy('n').startAfter(1).limitToLast(2));
+    await expect.poll(() => changes).toEqual(['added d5', 'added d7']);
+    await put(0);
+    await put(6);
+    await expect.poll(() => changes.slice(2)).toEqual(['removed d5', 'added d6']);
+    await firestore.doc('a/d7').delete();
+    await expect.poll(() => changes.slice(4)).toEqual(['removed d7', 'added d5']);
+    expect(sizes.at(-1)).toBe(2);
+  });
+
   test('a query that is refused is an error of its listener', async () => {
     const query = connect(backend.host)
       .collection('a')

@@ -10,7 +10,7 @@ import {
 } from '@google-cloud/firestore';
 import { grpc } from 'google-gax';
 import { expect, test } from 'vitest';
-import { connect, idsOf, statusOf, describeBackends } from './support.ts';
+import { connect, describeBackends, idsOf, newProjectId, statusOf, statusOfStream } from './support.ts';
 
 describeBackends('Firestore queries', (backend) => {
   /** Documents whose field `v` has a value of each kind, in Firestore's order: `d00`, `d01` and so on, and one without. */
@@ -186,10 +186,51 @@ describeBackends('Firestore queries', (backend) => {
     expect(found).toEqual(backend.isEmbedded ? grpc.status.UNIMPLEMENTED : ['d', 'a', 'c', 'b']);
   });
 
+  test('documents of 20 MB in one stream', async () => {
+    const collection = connect(backend.host).collection('big');
+    const text = 'x'.repeat(1_000_000);
+    await Promise.all(Array.from({ length: 20 }, async (_, n) => await collection.doc(`d${n}`).set({ n, text })));
+    const { docs } = await collection.orderBy('n').get();
+    expect(docs.map((each) => [each.get('n'), each.get('text').length])).toEqual(docs.map((_, n) => [n, 1_000_000]));
+    expect(docs).toHaveLength(20);
+  });
+
   test('a stream that finds nothing has a read time', async () => {
     const snapshot = await connect(backend.host).collection('none').get();
     expect(snapshot.empty).toBe(true);
     expect(snapshot.readTime.toMillis()).toBeGreaterThan(Date.now() - 10_000);
+  });
+
+  const from = [{ collectionId: 'a' }];
+  const field = { fieldPath: 'f' };
+  const name = { fieldPath: '__name__' };
+  const one = { integerValue: 1 };
+
+  test.each<[string, object]>([
+    ['a collection id with a slash', { from: [{ collectionId: 'a/b' }] }],
+    ['an empty filter', { from, where: {} }],
+    ['a filter without an operator', { from, where: { fieldFilter: { field, value: one } } }],
+    ['a filter without a value', { from, where: { fieldFilter: { field, op: 'EQUAL' } } }],
+    ['a filter of an invalid field', { from, where: { unaryFilter: { field: { fieldPath: 'a..b' }, op: 'IS_NAN' } } }],
+    [
+      'a name that is compared with a number',
+      { from, where: { fieldFilter: { field: name, op: 'EQUAL', value: one } } },
+    ],
+    ['a cursor with too many values', { from, startAt: { values: [one, one] } }],
+    ['a cursor that is not a name', { from, startAt: { values: [one] } }],
+    ['a field that is ordered twice', { from, orderBy: [{ field }, { field }] }],
+    ['a negative limit', { from, limit: { value: -1 } }],
+  ])('refuses %s', async (_name, structuredQuery) => {
+    const parent = `projects/${newProjectId()}/databases/(default)/documents`;
+    expect(await statusOfStream(backend.host, 'RunQuery', { parent, structuredQuery })).toBe('INVALID_ARGUMENT');
+  });
+
+  test('refuses a malformed parent, and an aggregation of nothing', async () => {
+    const query = { structuredQuery: { from } };
+    expect(await statusOfStream(backend.host, 'RunQuery', { parent: 'a', ...query })).toBe('INVALID_ARGUMENT');
+    const parent = `projects/${newProjectId()}/databases/(default)/documents`;
+    const request = { parent, structuredAggregationQuery: query };
+    expect(await statusOfStream(backend.host, 'RunAggregationQuery', request)).toBe('INVALID_ARGUMENT');
   });
 
   test('sums', async () => {

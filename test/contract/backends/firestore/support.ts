@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { Firestore, type Query, v1 } from '@google-cloud/firestore';
+import { credentials, makeGenericClientConstructor } from '@grpc/grpc-js';
 import { grpc } from 'google-gax';
 import { afterAll, beforeAll, describe, onTestFinished, vi } from 'vitest';
 import { startFirestore } from '../../../../local/backends/firestore/index.ts';
+import { loadServices } from '../../../../local/backends/protos.ts';
 import { startFirestore as startOfficial } from '../../../../local/backends/official.ts';
 import { hasEmulators } from '../../../support/requirements.ts';
 
@@ -78,4 +80,17 @@ export async function statusOf(call: Promise<unknown>): Promise<string> {
 
 export function newProjectId(): string {
   return `demo-${randomBytes(6).toString('hex')}`;
+}
+
+const [SERVICE = {}] = loadServices('@google-cloud/firestore/build/protos/v1.json', 'google.firestore.v1.Firestore');
+const Client = makeGenericClientConstructor(SERVICE, 'Firestore');
+
+/** Returns the status of a call whose response is a stream, without the retries of the client libraries. */
+export async function statusOfStream(host: string, method: string, request: object): Promise<string> {
+  const client = new Client(host, credentials.createInsecure());
+  onTestFinished(() => client.close());
+  const { path = '', requestSerialize, responseDeserialize } = SERVICE[method] ?? {};
+  if (!requestSerialize || !responseDeserialize) throw new Error(`There is no method ${method}.`);
+  const call = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request);
+  return await statusOf(call.toArray());
 }

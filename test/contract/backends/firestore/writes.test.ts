@@ -239,6 +239,8 @@ describeBackends('Firestore writes', (backend) => {
       ['document over 1 MiB', 'a/b', { s: text(700_000), t: text(400_000) }, /maximum entity size is 1048576 bytes/],
       ['value over 1,048,487 bytes', 'a/b', { s: text(1_048_488) }, /longer than 1048487 bytes/],
       ['more than 20 levels', 'a/b', { m: nested(21) }, /Property m contains an invalid nested entity/],
+      ['value without a type', 'a/b', { x: {} }, /./],
+      ['timestamp after the year 9999', 'a/b', { t: { timestampValue: { seconds: 253_402_300_800 } } }, /imestamp/],
       ['array in an array', 'a/b', { l: list(list()) }, /Cannot convert an array value in an array value/],
       ['reserved field name', 'a/b', { __x__: text(1) }, /field name '?__x__'? is reserved/],
       ['reserved name in a map', 'a/b', { m: { mapValue: { fields: { __x__: text(1) } } } }, /is reserved/],
@@ -255,6 +257,21 @@ describeBackends('Firestore writes', (backend) => {
       const { client, database, documents } = connectRaw(backend.host);
       const commit = client.commit({ database, writes: [{ update: { name: `${documents}/${path}`, fields } }] });
       await expect(commit).rejects.toMatchObject({ code: 3, details: expect.stringMatching(message) });
+    });
+
+    test.each<[string, object]>([
+      ['empty write', {}],
+      ['mask with an invalid path', { update: {}, updateMask: { fieldPaths: ['a..b'] } }],
+      ['transform without a type', { update: {}, updateTransforms: [{ fieldPath: 'n' }] }],
+      [
+        'increment by a string',
+        { update: {}, updateTransforms: [{ fieldPath: 'n', increment: { stringValue: 'a' } }] },
+      ],
+    ])('refuses: %s', async (_name, write) => {
+      const { client, database, documents } = connectRaw(backend.host);
+      const named = 'update' in write ? { ...write, update: { name: `${documents}/a/b` } } : write;
+      expect(await statusOf(client.commit({ database, writes: [named] }))).toBe('INVALID_ARGUMENT');
+      expect(await statusOf(client.commit({ database: 'none', writes: [] }))).toBe('INVALID_ARGUMENT');
     });
 
     test.each([

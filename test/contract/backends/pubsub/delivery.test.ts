@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Message } from '@google-cloud/pubsub';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -237,6 +238,20 @@ describe.each(BACKENDS)('Pub/Sub, $name', ({ name, start }) => {
       await sleep(200);
       stream.end();
       expect(await clients.pull()).toEqual([]);
+    });
+
+    test('a client that is gone leaves its messages to their deadlines', async () => {
+      const clients = new Clients(backend.host);
+      await clients.create();
+      const stream = clients.subscriber.streamingPull();
+      stream.on('error', () => {});
+      stream.write({ subscription: clients.subscription(), streamAckDeadlineSeconds: 10 });
+      const received = once(stream, 'data') as Promise<[{ receivedMessages: Pulled[] }]>;
+      await clients.publish({ text: 'a' });
+      const [{ receivedMessages }] = await received;
+      await clients.modifyDeadline(receivedMessages, 1);
+      stream.cancel();
+      expect(textsOf(await clients.pullSome(1))).toEqual(['a']);
     });
 
     test('ends with an error when the subscription is deleted', async () => {

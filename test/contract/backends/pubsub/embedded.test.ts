@@ -39,6 +39,29 @@ test('a restart loses nothing: topics, subscriptions, and what is not acknowledg
   expect(metadata).toMatchObject({ enableMessageOrdering: true, filter: 'attributes:a' });
 });
 
+test('what is published during restarts is delivered', async () => {
+  const server = await startRestartable();
+  const clients = new Clients(server.host);
+  await clients.create();
+  const accepted: string[] = [];
+  const over = new AbortController();
+  const publishing = (async () => {
+    for (let n = 0; !over.signal.aborted; n += 1) {
+      if ((await statusOf(clients.publish({ text: String(n) }))) === 'OK') accepted.push(String(n));
+    }
+  })();
+  for (let restarts = 0; restarts < 3; restarts += 1) {
+    await sleep(50);
+    await server.restart();
+  }
+  over.abort();
+  await publishing;
+  // A publish that is repeated because its answer was lost arrives twice.
+  const delivered = new Set((await clients.pull('sub', 1_000)).map(({ text }) => text));
+  expect(accepted.filter((text) => !delivered.has(text))).toEqual([]);
+  expect(accepted.length).toBeGreaterThan(0);
+});
+
 test('a restart keeps the count of delivery attempts', async () => {
   const server = await startRestartable();
   const clients = new Clients(server.host);

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BACKENDS, Clients, statusOf } from './support.ts';
 
@@ -78,6 +79,8 @@ describe.each(BACKENDS)('Pub/Sub, $name', ({ name, start }) => {
       expect(await statusOf(creation(tooFew))).toBe(isEmbedded ? 'INVALID_ARGUMENT' : 'OUT_OF_RANGE');
       const noTopic = { deadLetterPolicy: { deadLetterTopic: clients.topic('none'), maxDeliveryAttempts: 5 } };
       expect(await statusOf(creation(noTopic))).toBe('NOT_FOUND');
+      const reversed = { retryPolicy: { minimumBackoff: { seconds: 20 }, maximumBackoff: { seconds: 10 } } };
+      expect(await statusOf(creation(reversed))).toBe('INVALID_ARGUMENT');
       const tooLong = { retryPolicy: { maximumBackoff: { seconds: 601 } } };
       expect(await statusOf(creation(tooLong))).toBe('INVALID_ARGUMENT');
       expect(await statusOf(creation({ ackDeadlineSeconds: 9 }))).toBe(isEmbedded ? 'INVALID_ARGUMENT' : 'OK');
@@ -134,6 +137,23 @@ describe.each(BACKENDS)('Pub/Sub, $name', ({ name, start }) => {
   });
 
   test.each<[string, (clients: Clients) => Promise<unknown>]>([
+    ['a publish without a topic', ({ publisher }) => publisher.publish({ messages: [{ data: Buffer.from('a') }] })],
+    ['a topic that is no name', ({ publisher }) => publisher.getTopic({ topic: 'topic' })],
+    ['a subscription without a name', ({ subscriber }) => subscriber.createSubscription({})],
+    ['a pull of nothing', (clients) => clients.pull('sub', 0)],
+    ['no acknowledgement', (clients) => clients.acknowledge([])],
+    ['a deadline over 600 s', (clients) => clients.modifyDeadline([PULLED], 601)],
+    ['a negative deadline', (clients) => clients.modifyDeadline([PULLED], -1)],
+    ['a stream without a deadline', (clients) => stream(clients, { streamAckDeadlineSeconds: 0 })],
+    ['a stream without a subscription', (clients) => stream(clients, { subscription: '' })],
+    ['deadlines of other ids', (clients) => stream(clients, { modifyDeadlineAckIds: ['a', 'b'] })],
+  ])('refuses %s', async (_, call) => {
+    const clients = new Clients(backend.host);
+    await clients.create();
+    expect(await statusOf(call(clients))).toBe('INVALID_ARGUMENT');
+  });
+
+  test.each<[string, (clients: Clients) => Promise<unknown>]>([
     ['seek', async (clients) => await clients.pubsub.subscription('sub').seek(new Date())],
     [
       'a changed subscription',
@@ -146,3 +166,12 @@ describe.each(BACKENDS)('Pub/Sub, $name', ({ name, start }) => {
     expect(await statusOf(call(clients))).toBe(isEmbedded ? 'UNIMPLEMENTED' : 'OK');
   });
 });
+
+const PULLED = { ackId: 'a', text: '', attributes: {}, deliveryAttempt: 0 };
+
+/** Opens a StreamingPull, and rejects with the error that it ends with. */
+async function stream(clients: Clients, request: object): Promise<unknown> {
+  const call = clients.subscriber.streamingPull();
+  call.write({ subscription: clients.subscription(), streamAckDeadlineSeconds: 10, ...request });
+  return await once(call, 'end');
+}
