@@ -116,9 +116,9 @@ function matches({ type, route, job }: EventFilter, attributes: Readonly<Record<
   );
 }
 
-const QUIET: readonly number[] = [GrpcStatus.DEADLINE_EXCEEDED, GrpcStatus.CANCELLED];
+const QUIET: ReadonlySet<number> = new Set([GrpcStatus.DEADLINE_EXCEEDED, GrpcStatus.CANCELLED]);
 
 /** Returns true where no event arrived during a call. */
 function isQuiet(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && QUIET.includes(Number(error.code));
+  return error instanceof Error && 'code' in error && QUIET.has(Number(error.code));
 }
