@@ -51,8 +51,10 @@ const jobResult = z
     response: z.unknown().optional().describe("Gemini's response, byte for byte."),
     error: z.unknown().optional().describe('Instead of `response`: the reason, usually `{code, message}`.'),
     uri: z.string().optional().describe('Instead of `response`: address in Cloud Storage or at Gemini.'),
-    bytes: count('Size of the object at `uri`.').optional(),
+    bytes: count('Size of the object at `uri`, or of an entry that could not be published as it is.').optional(),
+    crc32c: z.string().optional().describe('CRC32C of the object at `uri`, in base64, where it is in Cloud Storage.'),
     mimeType: z.string().optional().describe('Media type of the object at `uri`.'),
+    rawBase64: z.string().optional().describe('Bytes of an entry that could not be published as it is; see `error`.'),
   })
   .meta({
     title: 'Result',

@@ -17,7 +17,7 @@ interface JsonSchema {
 
 const HEAD = `# Messages and records
 
-For developers who read the topics or the database. Generated from \`schemas/\` by \`npm run generate\`; the same as JSON Schema: \`schemas/messages/\`, \`schemas/records/\`, and as AsyncAPI: \`schemas/asyncapi.yaml\`.
+For developers who read the topics or the database. Generated from \`schemas/\` by \`npm run generate\`; the same content is available as JSON Schema (\`schemas/messages/\`, \`schemas/records/\`) and AsyncAPI (\`schemas/asyncapi.yaml\`).
 
 | topic | one message for | data |
 | --- | --- | --- |

@@ -176,7 +176,7 @@ describe('commands', () => {
   });
 
   test('the request to submitJob starts a job', async () => {
-    const [request = ''] = shell.filter((line) => line.startsWith('curl $SUBMIT_URL'));
+    const request = shell.find((line) => line.startsWith('curl $SUBMIT_URL')) ?? '';
     const stage = await Stage.open();
     const settings = { DYNAMIC_ROUTE_KEY: 'r'.repeat(32), CALLBACK_URL: 'https://callback.example.test/' };
     const { url: SUBMIT_URL } = await stage.start(settings, 'submitJob');
