@@ -4,7 +4,7 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Timestamp } from '@google-cloud/firestore';
 import { onTestFinished } from 'vitest';
-import { Stage } from '../results/harness.ts';
+import type { Stage } from '../results/harness.ts';
 import type { RunningFunction } from '../../../local/functions.ts';
 
 export const ROUTE_KEY = 'route-key-of-a-test-with-32-characters';
