@@ -147,3 +147,9 @@ export function allOf(count: number): (message: { attributes: Readonly<Record<st
   const ids = new Set<string | undefined>();
   return ({ attributes }) => ids.add(attributes['ce-id']).size === count;
 }
+
+/** Generates the file of a video at Gemini. */
+export async function videoFile({ simulator }: Stage): Promise<{ uri: string; name: string }> {
+  const name = simulator.generateFile({ lines: 10, lineBytes: 256 }, 'files/video0000001');
+  return { name, uri: `https://generativelanguage.googleapis.com/v1beta/${name}:download?alt=media` };
+}
