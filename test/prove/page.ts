@@ -63,7 +63,7 @@ ${total(({ events }) => events)} messages about events and ${total(({ results })
 
 ## The guarantees
 
-A run on a machine that other programs keep busy decides nothing about times and rates that it does not meet.
+A run on a busy machine counts a missed time or rate as undecided.
 
 | guarantee | checked | broken | undecided |
 | --- | --- | --- | --- |
