@@ -1,6 +1,6 @@
 import { defineConfig } from 'rolldown';
-import { pruneDefinitions } from './build/pruneDefinitions.ts';
-import { emptyClient, replaceModules } from './build/replaceModules.ts';
+import { pruneDefinitions } from './tools/pruneDefinitions.ts';
+import { emptyClient, replaceModules } from './tools/replaceModules.ts';
 
 /** The services that the functions call, by the package that defines them. */
 const SERVICES = {

@@ -24,7 +24,7 @@ export interface RunningFunction {
   end(signal?: NodeJS.Signals): Promise<number>;
 }
 
-export interface FunctionOptions {
+interface FunctionOptions {
   /** Default: any free port. */
   readonly port?: number;
   readonly onLine?: (line: LogLine) => void;

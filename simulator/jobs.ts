@@ -8,7 +8,7 @@ import type { Ledger } from './ledger.ts';
 import type { Random } from './random.ts';
 import type { Settings } from './settings.ts';
 
-export interface JobSpec extends Pick<Job, 'name' | 'kind' | 'webhookConfig'> {
+interface JobSpec extends Pick<Job, 'name' | 'kind' | 'webhookConfig'> {
   readonly displayName?: string | undefined;
   /** Text from the request: `[fail]` in it fails the job, `[hang]` keeps it running. */
   readonly markers: string;

@@ -8,7 +8,7 @@ import type { Random } from './random.ts';
 import type { Settings } from './settings.ts';
 import { newSecret } from './signing.ts';
 
-export type WebhookState = 'enabled' | 'disabled' | 'disabled_due_to_failed_deliveries';
+type WebhookState = 'enabled' | 'disabled' | 'disabled_due_to_failed_deliveries';
 
 /** A registered ("static") webhook. */
 export interface Webhook {

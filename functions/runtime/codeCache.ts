@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { constants, Script } from 'node:vm';
 
 /** `unused` where V8 refuses the cache: it was made by another version of Node.js or with other flags. */
-export type CacheUse = 'used' | 'unused' | 'absent';
+type CacheUse = 'used' | 'unused' | 'absent';
 
 /** Called for each file that is loaded, before it runs. */
 type OnLoad = (file: string, script: Script, use: CacheUse) => void;

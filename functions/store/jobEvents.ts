@@ -14,7 +14,7 @@ export interface KnownJob {
 }
 
 /** The change that an event makes to its job, and the write of it. */
-export interface JobEventWrite {
+interface JobEventWrite {
   readonly change: JobChange;
   readonly write: Write;
 }

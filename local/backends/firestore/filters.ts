@@ -4,7 +4,7 @@ import type { FieldFilter, Filter, Value } from './messages.ts';
 import type { StoredDocument } from './store.ts';
 import { areComparable, areEqual, compareValues, isNaN, isNull } from './values.ts';
 
-export interface Condition {
+interface Condition {
   readonly field: string;
   readonly op: string;
   /** How an index serves the condition. */

@@ -72,7 +72,7 @@ export interface Filter {
   readonly unaryFilter?: FieldFilter;
 }
 
-export interface FieldReference {
+interface FieldReference {
   readonly fieldPath: string;
 }
 

@@ -4,7 +4,7 @@ const MAX_ID_BYTES = 1_500;
 const DATABASE = /^projects\/[^/]+\/databases\/[^/]+$/;
 
 /** A document, or the root of a database, whose path is empty. */
-export interface ResourceName {
+interface ResourceName {
   /** `projects/P/databases/D`. */
   readonly database: string;
   /** The path below `documents`: `jobs/x`. */

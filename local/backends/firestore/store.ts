@@ -17,7 +17,7 @@ interface Version {
 }
 
 /** Changed documents by their paths; deleted ones are `undefined`. */
-export type Changes = ReadonlyMap<string, StoredDocument | undefined>;
+type Changes = ReadonlyMap<string, StoredDocument | undefined>;
 
 /** Replaced versions are kept for this long, which bounds transactions. */
 export const HISTORY_MICROS = 60_000_000;
