@@ -35,9 +35,10 @@ const indexes = new Indexes({
 });
 
 const text = (stringValue: string) => ({ valueType: 'stringValue', stringValue }) as const;
+const name = { valueType: 'referenceValue', referenceValue: 'projects/p/databases/d/documents/jobs/a' } as const;
 const list = { valueType: 'arrayValue', arrayValue: { values: [text('a'), text('b')] } } as const;
 const where = (fieldPath: string, op: string): Filter => ({
-  fieldFilter: { field: { fieldPath }, op, value: op === 'IN' ? list : text('a') },
+  fieldFilter: { field: { fieldPath }, op, value: fieldPath === '__name__' ? name : op === 'IN' ? list : text('a') },
 });
 const name = 'projects/p/databases/(default)/documents/jobs/a';
 const names: Filter = {
