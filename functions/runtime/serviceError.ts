@@ -19,7 +19,8 @@ const ERROR_KINDS = {
   SIGNATURE_INVALID: { http: 401, status: 'UNAUTHENTICATED' },
   TIMESTAMP_OUT_OF_TOLERANCE: { http: 401, status: 'UNAUTHENTICATED' },
   ROUTE_INVALID: { http: 401, status: 'UNAUTHENTICATED' },
-  DELIVERY_IN_PROGRESS: { http: 503, status: 'UNAVAILABLE', retryAfterSeconds: 2 },
+  /** The thrower gives the time that is left of the lease. */
+  DELIVERY_IN_PROGRESS: { http: 503, status: 'UNAVAILABLE' },
   STORE_UNAVAILABLE: { http: 503, status: 'UNAVAILABLE', retryAfterSeconds: 5 },
   PUBLISH_UNAVAILABLE: { http: 503, status: 'UNAVAILABLE', retryAfterSeconds: 5 },
   KEYS_UNAVAILABLE: { http: 503, status: 'UNAVAILABLE', retryAfterSeconds: 5 },

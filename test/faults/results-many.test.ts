@@ -58,6 +58,7 @@ test('100,000 lines, downloads that are cut, instances that are killed: every in
     ok: 99_000,
     error: 1_000,
     expected: lines,
+    usage: expect.objectContaining({ results: 99_000 }),
   });
   expect(await stage.record(batch)).toMatchObject({
     results: { state: 'complete', total: lines, published: lines, failed: 1_000 },

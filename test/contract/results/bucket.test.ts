@@ -15,7 +15,7 @@ test('a result too large for a message goes to the bucket, and without a bucket 
     ...[0, 1, 2].map((index) =>
       expect.objectContaining({ key: `r000000000${index}`, uri: uri(index), bytes: expect.any(Number) }),
     ),
-    { jobId: one, total: 3, ok: 3, error: 0, expected: 3 },
+    { jobId: one, total: 3, ok: 3, error: 0, expected: 3, usage: expect.objectContaining({ results: 3 }) },
   ]);
   const stored = stage.storage.objects.get(uri(1).slice('gs://'.length));
   expect(JSON.parse(String(stored))).toMatchObject({ candidates: [expect.anything()] });
