@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline/promises';
 import { CliError, usageError } from './errors.ts';
 import type { PlaceFlags } from './installation/place.ts';
 import type { Installation } from './installation/installation.ts';
-import type { Variable } from './installation/variables.ts';
+import type { Variable } from './installation/variableGroups.ts';
 import { Terminal } from './terminal.ts';
 
 /** Flags that every command takes. */

@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander';
-import { ConfigError } from '../functions/config/environment.ts';
+import { ConfigError } from '../functions/config/configError.ts';
 import { ServiceError } from '../functions/runtime/serviceError.ts';
 import { CliError, EXIT, reasonOf } from './errors.ts';
 import { credentialsError, SIGN_IN } from './google/credentialsError.ts';

@@ -5,7 +5,7 @@ import { projectSettings } from '../functions/config/settings.ts';
 import { connectFirestore } from '../functions/store/firestore.ts';
 import type { Context } from './context.ts';
 import { backendError, FIRESTORE, NoAnswerError } from './failures.ts';
-import { STORE, type Variable } from './installation/variables.ts';
+import { STORE, type Variable } from './installation/variableGroups.ts';
 
 /** The time within which Firestore has to answer; its client would retry for ten minutes. */
 const ANSWER_MILLIS = 10_000;

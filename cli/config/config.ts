@@ -1,5 +1,5 @@
 import type { Context } from '../context.ts';
-import { isSecret, VARIABLES } from '../installation/variables.ts';
+import { isSecret, VARIABLES } from '../installation/variableGroups.ts';
 import { table } from '../terminal.ts';
 
 const HIDDEN = '(hidden)';

@@ -1,7 +1,7 @@
 import type { Context } from '../context.ts';
 import { CliError, reasonOf, usageError } from '../errors.ts';
 import { type Filter, type FilterFlags, readFilter } from '../filters.ts';
-import { MESSAGING, type Variable } from '../installation/variables.ts';
+import { MESSAGING, type Variable } from '../installation/variableGroups.ts';
 import { progressOf } from '../progress.ts';
 import { withStore } from '../store.ts';
 import { fields } from '../terminal.ts';

@@ -10,7 +10,7 @@ import {
 } from '../../functions/config/settings.ts';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
-import { VARIABLES } from '../installation/variables.ts';
+import { VARIABLES } from '../installation/variableGroups.ts';
 
 /** The settings of all functions together, as the doctor examines them. */
 export interface DoctorSettings extends ProjectSettings {

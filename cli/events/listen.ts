@@ -6,7 +6,7 @@ import type { Context } from '../context.ts';
 import { usageError } from '../errors.ts';
 import { backendError, PUBSUB } from '../failures.ts';
 import { jobNamesOf } from '../filters.ts';
-import { MESSAGING } from '../installation/variables.ts';
+import { MESSAGING } from '../installation/variableGroups.ts';
 import type { Terminal } from '../terminal.ts';
 import { type Answer, isAccepted, post, requireSecret, signedPost } from './post.ts';
 import { requireHttpUrl, requirePrivate } from './receiverUrl.ts';

@@ -6,7 +6,7 @@ import { readLocal } from './local.ts';
 import { Once } from './once.ts';
 import { placeIn, type Place, type PlaceFlags, placeOf } from './place.ts';
 import { readSecret } from './secret.ts';
-import { functionOf, isSecret, type Variable } from './variables.ts';
+import { functionOf, isSecret, type Variable } from './variableGroups.ts';
 
 /** A variable's value and its source. */
 interface FoundVariable {

@@ -3,7 +3,7 @@ import { isFinal } from '../../functions/model/eventTypes.ts';
 import { connect, geminiFailure } from '../connect.ts';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
-import { GEMINI } from '../installation/variables.ts';
+import { GEMINI } from '../installation/variableGroups.ts';
 import { withStore } from '../store.ts';
 import { requireJob } from './list.ts';
 import { type JobRecord, JobRecords } from './records.ts';

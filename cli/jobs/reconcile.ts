@@ -4,7 +4,7 @@ import { Log } from '../../functions/observability/log.ts';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { backendError, FIRESTORE } from '../failures.ts';
-import { GEMINI, MESSAGING, RECONCILE, STORE } from '../installation/variables.ts';
+import { GEMINI, MESSAGING, RECONCILE, STORE } from '../installation/variableGroups.ts';
 import { fields } from '../terminal.ts';
 
 /** Runs reconcileJobs once, in this process. */

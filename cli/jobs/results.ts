@@ -8,7 +8,7 @@ import type { Output } from '../../functions/results/sources/source.ts';
 import { connect } from '../connect.ts';
 import type { Context } from '../context.ts';
 import { CliError, reasonOf } from '../errors.ts';
-import { GEMINI } from '../installation/variables.ts';
+import { GEMINI } from '../installation/variableGroups.ts';
 import { type Counter, progressOf } from '../progress.ts';
 import { withStore } from '../store.ts';
 import { messageOf, textIn } from '../submit/output.ts';

@@ -9,7 +9,7 @@ import { Deliveries } from '../../functions/store/deliveries.ts';
 import { RetriableResults } from '../../functions/store/resultsRetry.ts';
 import type { Context } from '../context.ts';
 import { CliError, reasonOf, usageError } from '../errors.ts';
-import { MESSAGING } from '../installation/variables.ts';
+import { MESSAGING } from '../installation/variableGroups.ts';
 import { withStore } from '../store.ts';
 import { table, type Terminal } from '../terminal.ts';
 import { requireJob } from './list.ts';

@@ -1,7 +1,7 @@
 import type { Firestore } from '@google-cloud/firestore';
 import type { DeadLetters } from './deadLetters.ts';
-import { readStore } from './store.ts';
-import type { StoreStatus } from './storeStatus.ts';
+import { readStore } from './readStore.ts';
+import type { StoreStatus } from './readStore.ts';
 import type { WebhookState } from './webhook.ts';
 
 /** The state of an installation at one moment. */

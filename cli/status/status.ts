@@ -6,7 +6,7 @@ import { projectSettings } from '../../functions/config/settings.ts';
 import type { Context } from '../context.ts';
 import { CliError, usageError } from '../errors.ts';
 import { backendError, PUBSUB } from '../failures.ts';
-import { GEMINI, MESSAGING } from '../installation/variables.ts';
+import { GEMINI, MESSAGING } from '../installation/variableGroups.ts';
 import { requireWhole } from '../options.ts';
 import { withStore } from '../store.ts';
 import { safe } from '../terminal.ts';

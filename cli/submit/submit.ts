@@ -5,7 +5,7 @@ import { parseSubmission } from '../../functions/submit/submission.ts';
 import type { Context } from '../context.ts';
 import { CliError, reasonOf, usageError } from '../errors.ts';
 import { backendError, FIRESTORE } from '../failures.ts';
-import { GEMINI, STORE } from '../installation/variables.ts';
+import { GEMINI, STORE } from '../installation/variableGroups.ts';
 import { fields } from '../terminal.ts';
 import type { CommonOptions } from './options.ts';
 import type { Output } from './output.ts';

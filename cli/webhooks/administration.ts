@@ -4,7 +4,7 @@ import { type JsonObject, objectsIn, stringAt } from '../../functions/model/json
 import { connect, geminiFailure } from '../connect.ts';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
-import { GEMINI } from '../installation/variables.ts';
+import { GEMINI } from '../installation/variableGroups.ts';
 
 /** A signing secret as Gemini lists it: its last characters, and its end after a rotation. */
 type SigningSecret = { readonly [Name in (typeof SECRET_FIELDS)[number]]?: string };

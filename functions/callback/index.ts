@@ -5,7 +5,7 @@ import { Publisher } from '../messaging/publisher.ts';
 import { Log } from '../observability/log.ts';
 import { readCallbackConfig } from './config.ts';
 import { handleCallback } from './pipeline.ts';
-import { listener } from './http.ts';
+import { listener } from './listener.ts';
 import { KeySet } from './keySet.ts';
 import { Secrets } from '../config/secrets.ts';
 import { v1Signer } from './v1.ts';

@@ -1,15 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { ConfigError } from './configError.ts';
 import { VARIABLES, type Variable, type VariableName } from './variables.ts';
-
-/** All problems of an environment in one message. It never holds a value, which could be a secret. */
-export class ConfigError extends Error {
-  readonly code = 'CONFIG_INVALID';
-
-  constructor(problems: readonly string[]) {
-    super(`Environment variables are missing or not valid:\n${problems.map((problem) => `- ${problem}`).join('\n')}`);
-    this.name = 'ConfigError';
-  }
-}
 
 /** A list of secrets, and the file that is read again when they are rotated. */
 export interface SecretSource {

@@ -1,6 +1,6 @@
 import { isJsonObject, type JsonObject, stringAt } from '../model/json.ts';
 import { redacted } from '../observability/redaction.ts';
-import { type Disposition, judge } from './finality.ts';
+import { type Disposition, judge } from './refusals.ts';
 
 interface GeminiErrorOptions {
   readonly httpStatus?: number | undefined;

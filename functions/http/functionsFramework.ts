@@ -1,7 +1,7 @@
 import http, { type RequestListener, type Server } from 'node:http';
 import { parseArgs } from 'node:util';
 import { cloudEvent as registerCloudEvent, http as registerHttp } from '@google-cloud/functions-framework';
-import { ConfigError } from '../config/environment.ts';
+import { ConfigError } from '../config/configError.ts';
 import { Log } from '../observability/log.ts';
 import { answerProtocolErrors } from './protocolErrors.ts';
 import { type EventHandler, eventListener, messageOfEvent } from './push.ts';

@@ -1,5 +1,5 @@
 import { type DocumentData, Firestore } from '@google-cloud/firestore';
-import { readStore } from '../../cli/status/store.ts';
+import { readStore } from '../../cli/status/readStore.ts';
 import { readReconcileConfig } from '../../functions/reconcile/config.ts';
 import { connectReconciler } from '../../functions/reconcile/runtime.ts';
 import { Log } from '../../functions/observability/log.ts';

@@ -63,7 +63,9 @@ function summaryOf(inTests: Coverage, inFunctions: Coverage): { percent: number;
 }
 
 function ranIn(inTests: Coverage, inFunctions: Coverage, path: string): readonly number[] {
-  return [inTests[path], inFunctions[path]].flatMap((file) => (file ? Array.from(linesOf(file, (count) => count > 0)) : []));
+  return [inTests[path], inFunctions[path]].flatMap((file) =>
+    file ? Array.from(linesOf(file, (count) => count > 0)) : [],
+  );
 }
 
 /** Returns the lines on which a statement starts whose count is as wanted. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { ConfigError } from '../../../../functions/config/environment.ts';
+import { ConfigError } from '../../../../functions/config/configError.ts';
 import { Log } from '../../../../functions/observability/log.ts';
 import { redactSecret } from '../../../../functions/observability/redaction.ts';
 import { ServiceError } from '../../../../functions/runtime/serviceError.ts';

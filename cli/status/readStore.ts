@@ -3,9 +3,32 @@ import { JOB_STATES, type JobState } from '../../functions/model/eventTypes.ts';
 import { STALLED_MINUTES } from '../../functions/model/progress.ts';
 import type { TokenUsage } from '../../functions/model/tokenUsage.ts';
 import { NEWEST, newestOf, olderThan } from '../../functions/store/queries.ts';
-import { listDeliveries } from '../deliveries/records.ts';
+import { listDeliveries, type ShownDelivery } from '../deliveries/records.ts';
 import { withinAnswerTime } from '../store.ts';
-import type { StoreStatus } from './storeStatus.ts';
+
+/** The part of the status that Firestore holds. */
+export interface StoreStatus {
+  readonly lastDelivery: Pick<ShownDelivery, 'webhookId' | 'type' | 'jobId' | 'state' | 'firstReceivedAt'> | undefined;
+  readonly deliveries: {
+    readonly pending: number;
+    /** Pending for longer than a publisher and the reconciler take. */
+    readonly stuck: number;
+    readonly quarantined: number;
+  };
+  readonly jobs: Readonly<Record<JobState, number>>;
+  readonly results: {
+    /** Not complete, and without a change for an hour. */
+    readonly stalled: number;
+    readonly failed: number;
+  };
+  readonly tokens: {
+    readonly total: number;
+    readonly input: number;
+    readonly output: number;
+    /** The number of jobs that they are summed over. */
+    readonly jobs: number;
+  };
+}
 
 /** A delivery is published within seconds, or by the reconciler's next run. */
 const STUCK_MILLIS = 10 * 60_000;
