@@ -42,5 +42,5 @@ test('the page for operators has a row for each alert, by its name', () => {
   const rows = [...(read('docs/operate.md').split('## Recovering', 1)[0] ?? '').matchAll(/^\| (\w[^|]*?) +\|/gm)].map(
     ([, name]) => name,
   );
-  expect(rows.slice(1).toSorted()).toEqual(names.toSorted());
+  expect(new Set(rows.slice(1))).toEqual(new Set(names));
 });
