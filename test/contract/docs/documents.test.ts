@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { Context } from '../../../cli/context.ts';
 import { GROUPS, hasOwnFlags, isGroup } from '../../../cli/groups.ts';
 import { addInstallationFlags, createParser } from '../../../cli/parser.ts';
+import { parseFilter } from '../../../local/backends/pubsub/filter.ts';
 import { startSimulator } from '../../../simulator/simulator.ts';
 import { cli } from '../../support/cli.ts';
 import { parseAll } from '../../support/gcloud.ts';
@@ -175,8 +176,16 @@ describe('commands', () => {
     await Promise.all([simulator.close(), receiver.close()]);
   });
 
+  test('every filter of a subscription is valid', () => {
+    const named = [...shell.flatMap((line) => /--message-filter='([^']+)'/.exec(line)?.[1] ?? []), ...inline];
+    const filters = named.filter((code) => /^(NOT )?attributes[.:]/.test(code));
+    expect(filters.length).toBeGreaterThan(5);
+    for (const filter of filters) expect([filter, parseFilter(filter)]).toEqual([filter, expect.any(Function)]);
+    expect(() => parseFilter('attributes.route == "nightly"')).toThrow(/./);
+  });
+
   test('the request to submitJob starts a job', async () => {
-    const request = shell.find((line) => line.startsWith('curl $SUBMIT_URL')) ?? '';
+    const request = shell.find((line) => line.startsWith('curl $SUBMIT_URL'));
     const stage = await Stage.open();
     const settings = { DYNAMIC_ROUTE_KEY: 'r'.repeat(32), CALLBACK_URL: 'https://callback.example.test/' };
     const { url: SUBMIT_URL } = await stage.start(settings, 'submitJob');
