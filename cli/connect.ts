@@ -6,7 +6,7 @@ import { toGeminiError } from '../functions/gemini/errors.ts';
 import { CliError } from './errors.ts';
 
 /** Gemini's SDK, and the settings that it was made with. */
-export interface GeminiConnection {
+interface GeminiConnection {
   readonly ai: GoogleGenAI;
   readonly settings: GeminiSettings;
 }

@@ -5,7 +5,7 @@ import { CliError, EXIT, reasonOf } from './errors.ts';
 import { credentialsError, SIGN_IN } from './google/credentialsError.ts';
 
 /** A backend of Google Cloud, for the advice about its failures. */
-export interface Backend {
+interface Backend {
   readonly name: string;
   /** Prefix of error codes. */
   readonly code: string;
@@ -92,7 +92,7 @@ function adviceOn(code: number, reason: string, backend: Backend, variables: Nod
 }
 
 /** A failure as the command line reports it. */
-export interface Report {
+interface Report {
   readonly code: string;
   readonly message: string;
   readonly exitCode: number;

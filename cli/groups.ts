@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Context } from './context.ts';
 
 /** Adds a group's commands; the context is there when one of them runs. */
-export type AddCommands = (program: Command, context: () => Context) => void;
+type AddCommands = (program: Command, context: () => Context) => void;
 
 interface Group {
   readonly load: () => Promise<AddCommands>;

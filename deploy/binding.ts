@@ -5,7 +5,7 @@ import type { Resource } from './plan.ts';
 /** Google's own service accounts are named after the project's number. */
 export const PUBSUB_AGENT = 'serviceAccount:service-${PROJECT_NUMBER}@gcp-sa-pubsub.iam.gserviceaccount.com';
 
-export interface Binding {
+interface Binding {
   /** The resource's name for people. */
   readonly on: string;
   /** Command group and words that name the resource: `pubsub topics` and `gemini-events`. */

@@ -36,7 +36,7 @@ interface DestroyOptions extends Options, Selection, PlaceFlags {
 }
 
 /** The surroundings of a command; tests replace them. */
-export interface Surroundings {
+interface Surroundings {
   readonly variables: NodeJS.ProcessEnv;
   /** Folder of the remembered installation. */
   readonly folder: string;

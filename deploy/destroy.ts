@@ -10,7 +10,7 @@ interface Removal {
   readonly isDryRun: boolean;
 }
 
-export interface Removed {
+interface Removed {
   readonly removed: readonly string[];
   /** Resources that stay, each with the reason. */
   readonly kept: readonly string[];

@@ -36,7 +36,7 @@ export type Account = (typeof ACCOUNTS)[number];
 export const FUNCTIONS = ['geminiCallback', 'fetchResults', 'reconcileJobs', 'submitJob'] as const;
 export type FunctionName = (typeof FUNCTIONS)[number];
 
-export type Choices = Pick<
+type Choices = Pick<
   Installation,
   'project' | 'region' | 'location' | 'bucket' | 'alertEmail' | 'settings' | 'hasExample' | 'prefix'
 > & { readonly database: string | undefined };

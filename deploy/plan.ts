@@ -38,7 +38,7 @@ export interface Variable {
 }
 
 /** A line that every run executes. */
-export interface Task {
+interface Task {
   readonly kind: 'task';
   readonly title: string;
   readonly line: Line;
@@ -87,7 +87,7 @@ interface Labelled {
 
 export const isLabelled = ({ labels }: Labelled) => labels?.[LABEL] !== undefined;
 
-export interface LabelledOptions {
+interface LabelledOptions {
   readonly title: string;
   /** Command group and name, for example `['pubsub', 'topics']` and `gemini-events`. */
   readonly group: readonly string[];

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { finished } from 'node:stream/promises';
-import { nodeOptions } from '../functions/runtime/nodeOptions.ts';
+import { heapOptions, nodeOptions } from '../functions/runtime/nodeOptions.ts';
 import { eventually, freePort, startTied } from './process.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -24,7 +24,7 @@ export interface RunningFunction {
   end(signal?: NodeJS.Signals): Promise<number>;
 }
 
-export interface FunctionOptions {
+interface FunctionOptions {
   /** Default: any free port. */
   readonly port?: number;
   readonly onLine?: (line: LogLine) => void;
@@ -62,7 +62,7 @@ export async function spawnFunction(
     HOME,
     NODE_ENV: 'production',
     METADATA_SERVER_DETECTION: 'none',
-    NODE_OPTIONS: nodeOptions(MEMORY_MIB),
+    NODE_OPTIONS: source === ROOT ? nodeOptions(MEMORY_MIB, ROOT) : heapOptions(MEMORY_MIB),
     ...env,
   };
   const child = await startTied(

@@ -27,7 +27,7 @@ export interface Stage {
   close(): Promise<void>;
 }
 
-export interface StageOptions {
+interface StageOptions {
   /** Functions beside `geminiCallback` and `fetchResults`. */
   readonly others?: readonly FunctionName[];
   readonly simulatorPort?: number;

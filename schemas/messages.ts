@@ -127,7 +127,7 @@ const deadLetterAttributes = z
   .catchall(z.string());
 
 /** Attributes are strings; those of a dead letter are `reason` and what is known. */
-export const attributes = z.union([publishedAttributes, deadLetterAttributes]).meta({
+const attributes = z.union([publishedAttributes, deadLetterAttributes]).meta({
   title: 'Attributes',
   description:
     'Attributes of any message: CloudEvents in binary mode with plain attributes beside them, `meta_<key>` for user metadata; on `gemini-dead-letter`, `reason`.',

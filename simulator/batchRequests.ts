@@ -14,7 +14,7 @@ export type BatchRequest = GenerateRequest | EmbedRequest;
 const SCHEMAS = { generateContent: schemasFor(generateRequest), embedContent: schemasFor(embedRequest) };
 
 type Schemas = (typeof SCHEMAS)[BatchMethod];
-export type BatchCreation = z.output<Schemas['creation']>['batch'];
+type BatchCreation = z.output<Schemas['creation']>['batch'];
 export type BatchInput = BatchCreation['inputConfig'];
 type InputLine = z.output<Schemas['line']>;
 

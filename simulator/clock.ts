@@ -1,5 +1,5 @@
 /** Work that falls due at a time. The clock awaits its promise before it advances. */
-export type Task = () => void | Promise<void>;
+type Task = () => void | Promise<void>;
 
 export interface Timer {
   cancel(): void;

@@ -13,7 +13,7 @@ const HTTP_STATUS = {
   DEADLINE_EXCEEDED: 504,
 } as const;
 
-export type ErrorStatus = keyof typeof HTTP_STATUS;
+type ErrorStatus = keyof typeof HTTP_STATUS;
 
 /** An error in Google's form (docs/gemini-wire.md 2.3). */
 export class ApiError extends Error {

@@ -74,7 +74,7 @@ export const interactionCreation = z
 
 export type InteractionCreation = z.output<typeof interactionCreation>;
 export type InputItem = z.output<typeof inputItem>;
-export type Tool = z.output<typeof tool>;
+type Tool = z.output<typeof tool>;
 
 export function inputItems(input: InteractionCreation['input']): InputItem[] {
   if (typeof input === 'string') return [{ type: 'text', text: input }];

@@ -19,7 +19,7 @@ export interface JobServices extends Base {
   readonly files: Files;
 }
 
-export interface JobSpec extends Pick<Job, 'name' | 'kind' | 'webhookConfig'> {
+interface JobSpec extends Pick<Job, 'name' | 'kind' | 'webhookConfig'> {
   readonly displayName?: string | undefined;
   /** Text from the request: `[fail]` in it fails the job, `[hang]` keeps it running. */
   readonly markers: string;

@@ -1,7 +1,7 @@
 import { isoTime } from './clock.ts';
 import type { Clock } from './clock.ts';
 
-export type DeliveryState = 'waiting' | 'delivered' | 'given_up' | 'dropped' | 'cancelled';
+type DeliveryState = 'waiting' | 'delivered' | 'given_up' | 'dropped' | 'cancelled';
 export const ATTEMPT_FAULTS = ['duplicate', 'stale', 'unsigned', 'wrong_signature', 'lost_answer'] as const;
 export type AttemptFault = (typeof ATTEMPT_FAULTS)[number];
 
@@ -40,7 +40,7 @@ export interface DeliveryRecord {
   nextAttemptTime: string | undefined;
 }
 
-export interface EventRecord {
+interface EventRecord {
   readonly type: string;
   readonly jobName: string | undefined;
   readonly time: string;
@@ -48,7 +48,7 @@ export interface EventRecord {
 }
 
 /** A request to the API and the status of its answer. */
-export interface RequestRecord {
+interface RequestRecord {
   /** `webhooks.create`, `batches.get`, … */
   readonly method: string;
   readonly path: string;
@@ -57,7 +57,7 @@ export interface RequestRecord {
   readonly status: number | undefined;
 }
 
-export interface JobRecord {
+interface JobRecord {
   readonly name: string;
   readonly kind: string;
   readonly state: string;

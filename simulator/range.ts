@@ -1,5 +1,5 @@
 /** Part of a file, `end` excluded. */
-export interface ByteRange {
+interface ByteRange {
   readonly start: number;
   readonly end: number;
 }

@@ -12,7 +12,7 @@ interface Upload {
   receivedBytes: number;
 }
 
-export interface Chunk {
+interface Chunk {
   /** `upload`, `finalize` or both, separated by a comma. */
   readonly command: string;
   readonly offset: string | undefined;

@@ -6,7 +6,7 @@ import { ApiError, checked, notFound } from './errors.ts';
 import { eitherSpelling } from './json.ts';
 import { newSecret } from './signing.ts';
 
-export type WebhookState = 'enabled' | 'disabled' | 'disabled_due_to_failed_deliveries';
+type WebhookState = 'enabled' | 'disabled' | 'disabled_due_to_failed_deliveries';
 
 /** A registered ("static") webhook. */
 export interface Webhook {

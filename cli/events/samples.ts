@@ -30,7 +30,7 @@ const SAMPLES: Readonly<Record<string, (id: string) => Readonly<Record<string, u
 export const TRIGGER_TYPES: readonly string[] = Object.keys(SAMPLES);
 
 /** Fields that replace those of a sample. */
-export interface SampleFields {
+interface SampleFields {
   readonly job?: string | undefined;
   readonly data?: Readonly<Record<string, unknown>> | undefined;
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;

@@ -16,7 +16,7 @@ const DEADLINE_EXCEEDED = 4;
 const CANCELLED = 1;
 
 /** The events that a listener wants. Absent parts match all. */
-export interface EventFilter {
+interface EventFilter {
   readonly type?: string | undefined;
   readonly route?: string | undefined;
   /** The names that the job may have. */
@@ -29,7 +29,7 @@ export interface ReceivedEvent {
   readonly data: Buffer;
 }
 
-export interface SubscriptionOptions {
+interface SubscriptionOptions {
   readonly projectId: string;
   readonly topic: string;
   /** `host:port` of an emulator. */

@@ -8,7 +8,7 @@ import { readSecret } from './secret.ts';
 import { isSecret, type ServiceName, serviceOf, type Variable } from './variables.ts';
 
 /** A variable's value and its source. */
-export interface FoundVariable {
+interface FoundVariable {
   readonly name: Variable;
   /** The value, or for a secret that was not read `undefined`. */
   readonly value: string | undefined;

@@ -16,7 +16,7 @@ interface Ending {
   readonly remark?: string | undefined;
 }
 
-export interface WatchOptions {
+interface WatchOptions {
   /** Without it the watch has no end. */
   readonly timeoutSeconds?: number | undefined;
 }

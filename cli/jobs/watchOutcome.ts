@@ -4,7 +4,7 @@ import { errorText } from './describe.ts';
 import type { FoundJob, JobRecord, JobResults } from './records.ts';
 
 /** The decision to keep watching a job, or the outcome. */
-export type WatchOutcome =
+type WatchOutcome =
   | { readonly isOver: false; readonly forMillis?: number }
   | { readonly isOver: true; readonly failure?: CliError; readonly remark?: string };
 

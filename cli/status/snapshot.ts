@@ -14,7 +14,7 @@ export interface StatusSnapshot extends StoreStatus {
 }
 
 /** Something that needs a person, and the command to begin with. */
-export interface Attention {
+interface Attention {
   readonly what: string;
   readonly fix: string;
 }

@@ -16,7 +16,7 @@ const MIME_TYPES = ['application/jsonl', 'jsonl', 'application/json', 'text/plai
 
 const UNSUPPORTED_TYPE = /mime[ _-]?type/i;
 
-export interface Prompts {
+interface Prompts {
   readonly path: string;
   readonly idempotencyKey: string | undefined;
   /** Replaces the project's choice of types. */

@@ -7,7 +7,7 @@ import { CliError } from '../errors.ts';
 import { GEMINI } from '../installation/variables.ts';
 
 /** A signing secret as Gemini lists it: its last characters, and its end after a rotation. */
-export type SigningSecret = { readonly [Name in (typeof SECRET_FIELDS)[number]]?: string };
+type SigningSecret = { readonly [Name in (typeof SECRET_FIELDS)[number]]?: string };
 
 /** A registered webhook, its fields as the API names them. */
 export interface Webhook {

@@ -1,7 +1,7 @@
 import type { Webhook } from './administration.ts';
 
 /** The stored secrets, sorted for a rotation. */
-export interface Sorted {
+interface Sorted {
   readonly kept: readonly string[];
   /** Secrets that no webhook of the project signs with: kept, and dropped. */
   readonly unlisted: readonly string[];

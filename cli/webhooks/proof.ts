@@ -7,7 +7,7 @@ const PAUSE_MILLIS = 2_000;
 const ATTEMPT_MILLIS = 10_000;
 
 /** A receiver's answer to a delivery signed with the new secret alone. */
-export type Proof = { readonly accepted: true } | { readonly accepted: false; readonly answer: string };
+type Proof = { readonly accepted: true } | { readonly accepted: false; readonly answer: string };
 
 /**
  * Sends geminiCallback a ping signed with the new secret alone, until it accepts it.

@@ -172,7 +172,7 @@ async function writePrivately(path: string, content: string): Promise<void> {
 }
 
 /** The effect at Gemini before its secret is stored. */
-export interface WebhookEffect {
+interface WebhookEffect {
   readonly id: string;
   /** A sentence for messages: "The webhook … is registered". */
   readonly done: string;

@@ -3,7 +3,7 @@ import { isGiven, projectSettings, type ProjectSettings, routeKeys, signingSecre
 import { VARIABLES } from '../config/variables.ts';
 
 /** The settings of `geminiCallback`. */
-export interface CallbackConfig extends ProjectSettings {
+interface CallbackConfig extends ProjectSettings {
   readonly signingSecrets: SecretSource;
   readonly routeKeys: SecretSource;
   readonly jwksUrl: URL;

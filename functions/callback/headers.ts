@@ -1,7 +1,7 @@
 import { ServiceError } from '../runtime/serviceError.ts';
 
 /** The headers of Standard Webhooks, well-formed and not yet verified. */
-export interface WebhookHeaders {
+interface WebhookHeaders {
   readonly webhookId: string;
   readonly timestamp: string;
   readonly signature: string;

@@ -6,7 +6,7 @@ import { isWebhookId } from './headers.ts';
 import type { PublicKey } from './publicKey.ts';
 
 /** A genuine token. The event is its claims, because the request's body is not signed (docs/gemini-wire.md 5.3). */
-export interface VerifiedJwt {
+interface VerifiedJwt {
   readonly webhookId: string;
   /** The claims' bytes as they were signed. */
   readonly payload: Buffer;
@@ -17,7 +17,7 @@ export interface VerifiedJwt {
   readonly inTime: boolean;
 }
 
-export interface JwtRules {
+interface JwtRules {
   readonly audience: string;
   readonly toleranceSeconds: number;
   readonly now: Date;

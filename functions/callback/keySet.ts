@@ -4,7 +4,7 @@ import { ServiceError } from '../runtime/serviceError.ts';
 import { downloadKeySet } from './keySetDownload.ts';
 import { importKeySet, type PublicKey } from './publicKey.ts';
 
-export interface KeySetOptions {
+interface KeySetOptions {
   readonly url: URL;
   readonly log: Log;
   /** Returns a monotonic time in milliseconds. */

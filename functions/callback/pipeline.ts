@@ -32,7 +32,7 @@ export interface CallbackAnswer {
   readonly body: object;
 }
 
-export interface Dependencies {
+interface Dependencies {
   readonly trust: Trust;
   readonly deliveries: Deliveries;
   readonly publisher: Publisher<'events' | 'deadLetter'>;

@@ -2,7 +2,7 @@
  * The entries of a `webhook-signature` header by their shape (docs/gemini-wire.md 5.4). Spaces separate entries; a comma
  * separates a version from its signature, so a header that a proxy joined with commas is not a list.
  */
-export interface Signatures {
+interface Signatures {
   /** Base64 of 32 bytes each. */
   readonly v1: readonly string[];
   /** 64 bytes each. */

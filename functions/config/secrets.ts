@@ -7,7 +7,7 @@ const REREAD_AFTER_MILLIS = 15_000;
 export const MAX_AGE_MILLIS = 30_000;
 const READ_TIMEOUT_MILLIS = 1_000;
 
-export interface SecretsOptions<T> {
+interface SecretsOptions<T> {
   /** The variable's name, for the log. */
   readonly name: string;
   readonly source: SecretSource;

@@ -14,7 +14,7 @@ import {
   TOPIC,
 } from './patterns.ts';
 
-export type VariableUser = 'geminiCallback' | 'fetchResults' | 'reconcileJobs' | 'submitJob' | 'CLI';
+type VariableUser = 'geminiCallback' | 'fetchResults' | 'reconcileJobs' | 'submitJob' | 'CLI';
 
 interface Described {
   readonly usedBy: readonly VariableUser[];
@@ -23,12 +23,12 @@ interface Described {
   readonly example: string;
 }
 
-export interface TextVariable extends Described, Format {
+interface TextVariable extends Described, Format {
   readonly kind: 'text';
   readonly fallback?: string;
 }
 
-export interface IntegerVariable extends Described {
+interface IntegerVariable extends Described {
   readonly kind: 'integer';
   readonly fallback: number;
   readonly min: number;
@@ -37,13 +37,13 @@ export interface IntegerVariable extends Described {
 }
 
 /** An https URL; http on loopback only. */
-export interface UrlVariable extends Described {
+interface UrlVariable extends Described {
   readonly kind: 'url';
   readonly fallback?: string;
 }
 
 /** A list of secrets, in the variable and in the file that the variable with `_FILE` names. */
-export interface SecretsVariable extends Described {
+interface SecretsVariable extends Described {
   readonly kind: 'secrets';
   readonly isValid: (secret: string) => boolean;
   readonly expected: string;

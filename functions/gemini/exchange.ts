@@ -1,6 +1,6 @@
 import { GeminiError, toGeminiError } from './errors.ts';
 
-export type Fetch = typeof globalThis.fetch;
+type Fetch = typeof globalThis.fetch;
 
 /** Error codes of a connection that was never made: no byte of the request was sent. */
 const UNREACHED = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT']);

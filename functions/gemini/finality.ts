@@ -7,7 +7,7 @@
 export type Disposition = 'final' | 'retry' | 'defer';
 
 /** The facts about a refusal that decide. */
-export interface Refusal {
+interface Refusal {
   /** Absent where no answer came. */
   readonly httpStatus: number | undefined;
   /** Name of a `google.rpc.Code`. */

@@ -5,7 +5,7 @@ import type { JsonObject } from '../model/json.ts';
 export const VIDEO_BLOCKED = 'FILTERED';
 
 /** A video operation (docs/gemini-wire.md 10.2), as far as it decides about results. */
-export interface VideoOperation {
+interface VideoOperation {
   readonly isDone: boolean;
   readonly error: JsonObject | undefined;
   readonly uris: readonly string[];

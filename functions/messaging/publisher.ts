@@ -5,7 +5,7 @@ import type { Deadline } from '../runtime/deadline.ts';
 import { PublisherClient } from './publisherClient.ts';
 import { coalesce } from '../runtime/coalesce.ts';
 
-export interface PublisherOptions<Topic extends string> {
+interface PublisherOptions<Topic extends string> {
   readonly projectId: string | undefined;
   /** `host:port` of an emulator: the generated client does not read `PUBSUB_EMULATOR_HOST`. */
   readonly pubsubEmulator: string | undefined;

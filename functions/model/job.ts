@@ -3,14 +3,14 @@ import { isFinal, isRemark, type JobState, stateOf } from './eventTypes.ts';
 import type { JobKind } from './jobName.ts';
 import { fitsFirestore, type JsonObject, stringAt, textOf } from './json.ts';
 
-export interface TimelineEntry {
+interface TimelineEntry {
   readonly webhookId: string;
   readonly type: string;
   readonly time: Date;
 }
 
 /** A final state that was announced. It outlives the timeline, which is bounded, because final states never revert. */
-export interface End {
+interface End {
   /** The first delivery that announced it, in the order of arrival; later ones are its repeats. */
   readonly webhookId: string;
   /** Time of the latest event that announces it. */

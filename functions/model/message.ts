@@ -10,7 +10,7 @@ export interface Message {
 }
 
 /** The reason for which a message was published to the dead-letter topic. */
-export type DeadLetterReason = QuarantineReason | 'BODY_MISMATCH';
+type DeadLetterReason = QuarantineReason | 'BODY_MISMATCH';
 
 /** https://cloud.google.com/pubsub/quotas#resource_limits; the emulators do not check them. */
 const MAX_ATTRIBUTES = 100;

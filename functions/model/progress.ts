@@ -38,7 +38,7 @@ export interface ResultsRecord extends Progress, Lease {
 }
 
 /** The decision about an attempt: read on from a point, wait for another instance, or nothing because it is done. */
-export type ResultsDecision =
+type ResultsDecision =
   { readonly action: 'read'; readonly from: Progress } | { readonly action: 'wait' } | { readonly action: 'done' };
 
 /** Returns true where an event announces results that the record does not have or await yet. */

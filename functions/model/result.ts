@@ -23,7 +23,7 @@ export interface JobResult {
 }
 
 /** The job of the results, and the attributes that all messages about them share. */
-export interface ResultContext {
+interface ResultContext {
   readonly job: { readonly name: string; readonly kind: JobKind };
   readonly timestamp: string;
   readonly webhookId: string | undefined;

@@ -12,7 +12,7 @@ interface Reserved {
 }
 
 /** Fields of one entry. A reserved name does not compile; one that arrives at run time is ignored. */
-export type Fields = Readonly<Record<string, unknown>> & { readonly [Name in keyof Reserved]?: never };
+type Fields = Readonly<Record<string, unknown>> & { readonly [Name in keyof Reserved]?: never };
 
 export type RequestHeaders = Readonly<Record<string, string | string[] | undefined>>;
 

@@ -11,7 +11,7 @@ export interface DeliveryFacts {
   readonly messageId?: string | undefined;
 }
 
-export interface ResultsFacts {
+interface ResultsFacts {
   readonly jobId: string;
   readonly eventType: string;
 }

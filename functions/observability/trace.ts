@@ -1,7 +1,7 @@
 type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
 /** A request's place in a distributed trace. */
-export interface Trace {
+interface Trace {
   readonly traceId: string;
   readonly spanId: string;
 }

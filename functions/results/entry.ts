@@ -20,7 +20,7 @@ const KEY_NAME = Buffer.from('"key":');
 
 const RAW = 'its bytes are in rawBase64, or at uri.';
 
-export const NO_RESULT = { code: 'NO_RESULT', message: 'Gemini gave neither a response nor an error.' } as const;
+const NO_RESULT = { code: 'NO_RESULT', message: 'Gemini gave neither a response nor an error.' } as const;
 
 const TOO_LARGE_BESIDE = {
   code: 'RESULT_TOO_LARGE',

@@ -18,7 +18,7 @@ export interface EntryFields {
   readonly depth: number;
 }
 
-export interface EntryField {
+interface EntryField {
   /** `"name":value`, as it is. */
   readonly member: Buffer;
   readonly value: Buffer;

@@ -25,7 +25,7 @@ interface Publisher {
   publishAll(topic: 'results', messages: readonly Message[], deadline: Deadline): Promise<readonly string[]>;
 }
 
-export interface Dependencies extends VideoSources {
+interface Dependencies extends VideoSources {
   readonly bucket: Bucket | undefined;
   readonly store: Pick<JobResults, 'claim' | 'advance' | 'release' | 'complete' | 'fail'>;
   readonly publisher: Publisher;
@@ -36,7 +36,7 @@ export interface Dependencies extends VideoSources {
   readonly stopping: AbortSignal;
 }
 
-export type ResultsOutcome = 'ignored' | 'repeat' | 'completed' | 'failed';
+type ResultsOutcome = 'ignored' | 'repeat' | 'completed' | 'failed';
 
 export const STORE_MILLIS = 8_000;
 /** Less than a lease, so that a checkpoint without an answer can be repeated. */

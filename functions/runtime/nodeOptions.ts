@@ -9,10 +9,16 @@ const RESERVED_MIB = 64;
  */
 const MAX_SEMI_SPACE_MIB = 16;
 
-/**
- * Returns `NODE_OPTIONS` for an instance of a function. The deployer sets it, because V8 does not support a change of these
- * limits after the start.
- */
-export function nodeOptions(memoryMiB: number): string {
+/** Returns V8's limits for an instance with so much memory. V8 does not support a change of them after the start. */
+export function heapOptions(memoryMiB: number): string {
   return `--max-old-space-size=${memoryMiB - RESERVED_MIB} --max-semi-space-size=${MAX_SEMI_SPACE_MIB}`;
+}
+
+/**
+ * Returns `NODE_OPTIONS` for an instance of a function, which the deployer sets.
+ *
+ * @param folder of the built project; the platform starts a function in it.
+ */
+export function nodeOptions(memoryMiB: number, folder = '.'): string {
+  return `${heapOptions(memoryMiB)} --require="${folder}/dist/preload.cjs"`;
 }

@@ -13,7 +13,7 @@ export const SERVICE_PAUSES: Pauses = { firstMillis: 500, maxMillis: 16_000 };
 /** Describes a failure that is worth another attempt, and the pause that the other side asks for. */
 type Transience = (error: unknown) => { readonly retryAfterSeconds?: number | undefined } | undefined;
 
-export interface RetryOptions {
+interface RetryOptions {
   /** Returns `undefined` for a failure that no other attempt can repair. */
   readonly transienceOf: Transience;
   readonly pauses?: Pauses;

@@ -59,7 +59,7 @@ export class Deliveries {
     this.#firestore = firestore;
     this.#ttlMillis = ttlDays * DAY_MILLIS;
     this.#calls = new DeliveryCalls(firestore);
-    this.#claims = new DeliveryClaims(firestore, this.#calls, {
+    this.#claims = new DeliveryClaims(this.#calls, {
       ttlMillis: this.#ttlMillis,
       receives,
       release: async (claim, deadline) => await this.release(claim, deadline),
@@ -149,9 +149,9 @@ export class Deliveries {
    * that was turned away meanwhile has counted itself, which is a change; then the owner decides.
    */
   async #write(claim: Claim, fields: Change<DeliveryDocument>, deadline: Deadline): Promise<boolean> {
-    const { document, owner, updateTime: lastUpdateTime } = claim;
+    const { document, owner, updateTime: expected } = claim;
     try {
-      await this.#calls.update({ document, fields, lastUpdateTime });
+      await this.#calls.change([{ document, fields, expected }]);
       return true;
     } catch (error) {
       if (!isStatus(error, Status.FAILED_PRECONDITION)) throw error;

@@ -1,7 +1,8 @@
-import { type DocumentReference, FieldValue, type Timestamp, type WriteBatch } from '@google-cloud/firestore';
+import { type DocumentReference, FieldValue, type Timestamp } from '@google-cloud/firestore';
 import type { Delivery } from '../model/delivery.ts';
 import { applyEvent, type JobChange } from '../model/job.ts';
 import { announcesResults } from '../model/progress.ts';
+import { ABSENT, type Write } from './commits.ts';
 import { orDelete } from './documents/converter.ts';
 import { type JobDocument, resultsOf } from './documents/job.ts';
 
@@ -12,16 +13,17 @@ export interface KnownJob {
   readonly record?: JobDocument | undefined;
 }
 
-/**
- * Adds the change that an event makes to its job to a batch. The commit fails where the job's record is another one.
- *
- * @returns `undefined` where the event names no job.
- */
-export function writeJobEvent(
-  batch: WriteBatch,
+/** The change that an event makes to its job, and the write of it. */
+interface JobEventWrite {
+  readonly change: JobChange;
+  readonly write: Write;
+}
+
+/** Returns `undefined` where the event names no job. */
+export function jobEventWrite(
   { event, webhookId, receivedAt }: Delivery,
-  { ref, updateTime, record }: KnownJob,
-): JobChange | undefined {
+  { ref: document, updateTime, record }: KnownJob,
+): JobEventWrite | undefined {
   if (event?.job === undefined) return undefined;
   const change = applyEvent(record, { ...event, job: event.job }, webhookId);
   const results = change.repeatOf === undefined && announcesResults(record && resultsOf(record), event.type);
@@ -29,10 +31,8 @@ export function writeJobEvent(
     ? { results: { state: 'pending' as const, event: event.type, updatedAt: FieldValue.serverTimestamp() } }
     : {};
   const fields = { ...change.job, ...announced, updatedAt: receivedAt };
-  if (updateTime) {
-    batch.update(ref, { ...fields, error: orDelete(change.job.error) }, { lastUpdateTime: updateTime });
-  } else {
-    batch.create(ref, { ...fields, createdAt: receivedAt });
-  }
-  return change;
+  const write = updateTime
+    ? { document, fields: { ...fields, error: orDelete(change.job.error) }, expected: updateTime }
+    : { document, fields: { ...fields, createdAt: receivedAt }, expected: ABSENT };
+  return { change, write };
 }

@@ -6,7 +6,7 @@ import { FieldPath, type Firestore, type Query, type QueryDocumentSnapshot } fro
  */
 
 /** A query for a field that has one of some values, ordered by a time. */
-export interface QueryShape {
+interface QueryShape {
   readonly collection: string;
   readonly field: string;
   readonly values: readonly string[];
@@ -94,7 +94,7 @@ export const NEWEST = {
 } as const satisfies Record<string, NewestShape>;
 
 /** One value of a field, or one of several. */
-export type FilterValue = string | readonly string[] | undefined;
+type FilterValue = string | readonly string[] | undefined;
 
 /**
  * Selects records by the values of some of the shape's fields, newest first.

@@ -20,7 +20,7 @@ export interface ResultsClaim {
   readonly publishedBefore: number;
 }
 
-export type ResultsClaimed =
+type ResultsClaimed =
   | { readonly status: 'claimed'; readonly claim: ResultsClaim; readonly from: Progress }
   | { readonly status: 'in_progress'; readonly retryAfterSeconds: number }
   | { readonly status: 'done' };

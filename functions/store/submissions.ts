@@ -22,7 +22,7 @@ export const FINDING_MILLIS = 20_000;
 export const STARTING_MILLIS = 40_000;
 
 /** The job to start, as the idempotency record knows it. */
-export interface SubmissionKey {
+interface SubmissionKey {
   /** Id of the record. */
   readonly recordId: string;
   /** SHA-256 of the request, in hex: a key is for one request. */
@@ -38,7 +38,7 @@ export interface SubmissionClaim {
 }
 
 /** A job that was started. */
-export interface SubmittedJob {
+interface SubmittedJob {
   readonly jobId: string;
   readonly kind: 'batch' | 'interaction';
   readonly route: string;
@@ -56,7 +56,7 @@ export interface SubmittedJob {
  * - `done`: the job was started
  * - `conflict`: the key was used for another request
  */
-export type ClaimedSubmission =
+type ClaimedSubmission =
   | { readonly status: 'new'; readonly claim: SubmissionClaim }
   /** `askedMillisAgo` is by Firestore's clock. */
   | { readonly status: 'unknown'; readonly claim: SubmissionClaim; readonly askedMillisAgo: number }

@@ -114,7 +114,7 @@ function namesIn(...objects: readonly unknown[]): ReadonlySet<string> {
 }
 
 /** An inline request as the API takes it: `InlinedRequest`. */
-export interface WireRequest {
+interface WireRequest {
   readonly request: JsonObject;
   readonly metadata?: unknown;
 }

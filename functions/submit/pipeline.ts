@@ -9,7 +9,7 @@ import { canonicalJson } from './exactRequest.ts';
 import { type Order, type Starter, userMetadataOf } from './starter.ts';
 import { parseSubmission, type Submission } from './submission.ts';
 
-export interface Dependencies {
+interface Dependencies {
   readonly submissions: Submissions;
   readonly starter: Pick<Starter, 'start' | 'find'>;
   /** Returns the callback URL of a route. */

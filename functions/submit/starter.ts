@@ -29,7 +29,7 @@ export interface Order {
 }
 
 /** The outcome of a start: the job's name, or the failure and whether the job may have started. */
-export type Start = { readonly jobId: string } | { readonly failure: GeminiError; readonly mayHaveStarted: boolean };
+type Start = { readonly jobId: string } | { readonly failure: GeminiError; readonly mayHaveStarted: boolean };
 
 /** Starts jobs at Gemini. A request is never repeated, because each started job costs money. */
 export class Starter {

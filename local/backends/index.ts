@@ -6,7 +6,7 @@ import * as embeddedPubsub from './pubsub/index.ts';
 const INDEX_FILE = join(import.meta.dirname, '../../firestore.indexes.json');
 
 /** Firestore and Pub/Sub on this machine. */
-export interface Backends {
+interface Backends {
   readonly kind: 'official' | 'embedded' | 'given';
   /** One line for people: which backends run, and why these. */
   readonly summary: string;

@@ -23,7 +23,7 @@ import { webhookRoutes } from './webhooks.ts';
 const UNSERVED =
   /^\/(upload\/|download\/)?(v1|v1beta)\/(models|tunedModels|cachedContents|corpora|fileSearchStores|batches|files|generatedFiles|interactions|webhooks|agents|credentials|decisions|environments|triggers|voices)([/:]|$)/;
 
-export type App = Hono<{ Bindings: HttpBindings }>;
+type App = Hono<{ Bindings: HttpBindings }>;
 
 /** All paths of the simulator: the API under both versions, JWKS, admin, page. */
 export function createApp(core: Core): App {

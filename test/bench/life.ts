@@ -35,7 +35,7 @@ const buildpackOptions = (memoryMiB: number) => `--max-old-space-size=${memoryMi
 
 /** The options of a deployed instance: the deployer's for ours. */
 const OPTIONS: Readonly<Record<Version, (memoryMiB: number) => string>> = {
-  ours: nodeOptions,
+  ours: (memoryMiB) => nodeOptions(memoryMiB, ROOT),
   theirs: buildpackOptions,
   floor: buildpackOptions,
 };

@@ -1,6 +1,6 @@
 import { begin, brokenIn, type Copies, nextOf, type Rules, type World } from './world.ts';
 
-export interface Explored {
+interface Explored {
   readonly states: number;
   /** The broken promise, and the shortest way to it. */
   readonly counterexample?: { readonly broken: string; readonly steps: readonly string[] };

@@ -88,7 +88,7 @@ export function begin({ copies, faults }: { copies: Copies; faults: number }): W
 }
 
 /** Something that can happen next, in words, and the world after it. */
-export interface Next {
+interface Next {
   readonly what: string;
   readonly world: World;
 }

@@ -4,7 +4,7 @@ import { type Fault, FAULT_GROUPS, type FaultGroup } from './faults.ts';
 import { StepKills } from './stepKills.ts';
 import type { World } from './world.ts';
 
-export interface ChaosOptions {
+interface ChaosOptions {
   readonly seed: string;
   /** The unit of the pauses between faults: half of it doubles their number. */
   readonly pauseMillis: number;

@@ -29,7 +29,7 @@ export function resultsOf({ jobs }: Size): number {
 }
 
 /** The answer to a submission. */
-export interface Receipt {
+interface Receipt {
   readonly jobId: string;
   readonly submissionId: string;
 }

@@ -12,7 +12,7 @@ interface CpuTimes {
 }
 
 /** The machine's load over a period. Shares are of the CPU time of all cores, from 0 to 1. */
-export interface MachineLoad {
+interface MachineLoad {
   /** Missing where the system has no /proc. */
   readonly shares: { readonly own: number; readonly others: number; readonly idle: number } | undefined;
   readonly eventLoopDelayMillis: { readonly p99: number; readonly max: number };

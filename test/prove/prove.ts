@@ -8,7 +8,7 @@ import { settle } from './settle.ts';
 import { type Found, judge } from './verdict.ts';
 import { World } from './world.ts';
 
-export interface Options {
+interface Options {
   readonly seed: string;
   readonly size: Size;
   /** The unit of the pauses between faults. */

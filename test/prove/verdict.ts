@@ -40,7 +40,7 @@ const OWN_IDS = /^(reconciled|overdue)_/;
 const MAX_DOUBLED = 0.01;
 
 /** Observations during the run. */
-export interface Observed {
+interface Observed {
   /** Jobs that left a final state. */
   readonly reverted: readonly string[];
   /** Reasons why the run did not settle. */

@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import { once } from 'node:events';
 
 /** A Cloud Run service's settings: values, and secrets by their names, each in a variable or mounted as a file. */
-export interface ServiceSpec {
+interface ServiceSpec {
   readonly url?: string;
   readonly values?: Readonly<Record<string, string>>;
   readonly secrets?: Readonly<Record<string, string>>;
@@ -10,7 +10,7 @@ export interface ServiceSpec {
 }
 
 /** An error of Google's API, in place of an answer. */
-export interface Refusal {
+interface Refusal {
   readonly code: number;
   readonly message: string;
 }

@@ -8,7 +8,7 @@ export interface GcloudCommand {
   readonly stdin: string;
 }
 
-export interface Parsed {
+interface Parsed {
   readonly exitCode: number;
   readonly stderr: string;
 }
@@ -16,7 +16,7 @@ export interface Parsed {
 const SCRIPT = join(import.meta.dirname, 'gcloud.py');
 
 /** A text that should be a message of one of Google's APIs, for example of the type `monitoring.v3.AlertPolicy`. */
-export interface ApiMessage {
+interface ApiMessage {
   readonly message: string;
   readonly json: string;
 }

@@ -6,7 +6,7 @@ const MONITORING = join(import.meta.dirname, '../../deploy/monitoring');
 type Line = Readonly<Record<string, unknown>>;
 
 /** A log-based metric, evaluated as Cloud Logging does. */
-export interface Metric {
+interface Metric {
   readonly name: string;
   readonly filter: string;
   /** Label names with the paths of their values. */
@@ -14,7 +14,7 @@ export interface Metric {
 }
 
 /** A condition of an alert on a log-based metric. */
-export interface AlertCondition {
+interface AlertCondition {
   readonly alert: string;
   readonly filter: string;
   readonly metric: string;

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { onTestFinished } from 'vitest';
 
-export interface ReceivedPost {
+interface ReceivedPost {
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
 }

@@ -11,7 +11,7 @@ export interface StreamedValue {
   readonly length: number;
 }
 
-export interface StreamOptions extends Omit<ScannerOptions, 'onValue'> {
+interface StreamOptions extends Omit<ScannerOptions, 'onValue'> {
   /** Longer values are skipped. */
   readonly maxBytes: number;
 }

@@ -5,7 +5,7 @@ import type { SizedMessage } from '../../model/result.ts';
 const MAX_MESSAGES = 1_000;
 const MAX_BYTES = 1_000_000;
 
-export interface BatchPublisherOptions<Mark> {
+interface BatchPublisherOptions<Mark> {
   /** Publishes messages in their order, the last of which has this mark, or throws. */
   readonly publish: (messages: readonly Message[], mark: Mark) => Promise<void>;
   /** Called when all messages up to this mark are published; the next ones wait for it. */

@@ -13,7 +13,7 @@ const RENEW_MILLIS = 3_000;
 
 const RETRY_MILLIS = 500;
 
-export interface CheckpointOptions {
+interface CheckpointOptions {
   /** Writes progress into the record. Returns `false` where another owner holds the lease. */
   readonly save: (progress: Progress) => Promise<boolean>;
   /** The duration of a lease from its last renewal. */

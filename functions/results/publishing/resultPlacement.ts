@@ -10,7 +10,7 @@ import { keyMember, splitResult } from '../entry.ts';
 import type { Bucket } from './bucket.ts';
 
 /** A result's message. */
-export interface PlacedResult extends SizedMessage {
+interface PlacedResult extends SizedMessage {
   /** `true` where it counts as an error. */
   readonly failed: boolean;
 }

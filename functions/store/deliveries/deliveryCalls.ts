@@ -1,5 +1,6 @@
-import type { DocumentData, DocumentReference, DocumentSnapshot, Firestore, Timestamp } from '@google-cloud/firestore';
+import type { DocumentReference, DocumentSnapshot, Firestore, Timestamp } from '@google-cloud/firestore';
 import { coalesce } from '../../runtime/coalesce.ts';
+import { type Commit, coalescedCommits } from '../commits.ts';
 import type { DeliveryDocument } from '../documents/delivery.ts';
 import { deliveriesIn } from '../documents/delivery.ts';
 import { type JobDocument, jobIn } from '../documents/job.ts';
@@ -11,30 +12,31 @@ export interface RecordPair {
   readonly job: DocumentSnapshot<JobDocument> | undefined;
 }
 
-/** A change of one record; with `lastUpdateTime`, only of that version of it. */
-interface Update {
-  readonly document: DocumentReference<DeliveryDocument>;
-  readonly fields: DocumentData;
-  readonly lastUpdateTime?: Timestamp;
-}
-
-/** Reads and updates of deliveries. Those of one turn of the event loop share a call (docs/design/0001). */
+/** Reads and writes of deliveries. Those of one turn of the event loop share a call (docs/design/0001-coalesced-firestore-calls.md). */
 export class DeliveryCalls {
   readonly #firestore: Firestore;
   readonly #read: (documents: readonly DocumentReference[]) => Promise<readonly DocumentSnapshot[]>;
-  /** Resolves with the time of the write. */
-  readonly update: (update: Update) => Promise<Timestamp>;
+  readonly #claims: Commit;
+  readonly #changes: Commit;
   /** Set by each of these answers. */
   readonly clock = new FirestoreClock();
 
   constructor(firestore: Firestore) {
     this.#firestore = firestore;
     this.#read = coalesce(async (lists) => await readAll(firestore, lists));
-    this.update = coalesce(async (updates) => {
-      const writeTimes = await updateAll(firestore, updates);
-      writeTimes.slice(-1).forEach((writeTime) => this.clock.set(writeTime));
-      return writeTimes;
-    });
+    this.#claims = coalescedCommits(firestore);
+    this.#changes = coalescedCommits(firestore);
+  }
+
+  /** Records a delivery together with its job's change. A claim that fails must not repeat the changes of the same turn. */
+  readonly claim: Commit = async (writes) => await this.#timed(this.#claims(writes));
+
+  readonly change: Commit = async (writes) => await this.#timed(this.#changes(writes));
+
+  async #timed(writing: Promise<Timestamp>): Promise<Timestamp> {
+    const writeTime = await writing;
+    this.clock.set(writeTime);
+    return writeTime;
   }
 
   documentOf(webhookId: string): DocumentReference<DeliveryDocument> {
@@ -67,11 +69,4 @@ async function readAll(
   const snapshots = await firestore.getAll(...lists.flat());
   let from = 0;
   return lists.map(({ length }) => snapshots.slice(from, (from += length)));
-}
-
-async function updateAll(firestore: Firestore, updates: readonly Update[]): Promise<readonly Timestamp[]> {
-  const batch = firestore.batch();
-  for (const { document, fields, lastUpdateTime } of updates)
-    batch.update(document, fields, lastUpdateTime ? { lastUpdateTime } : {});
-  return (await batch.commit()).map(({ writeTime }) => writeTime);
 }

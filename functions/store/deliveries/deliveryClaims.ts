@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { DocumentReference, DocumentSnapshot, Firestore, Timestamp } from '@google-cloud/firestore';
+import type { DocumentReference, DocumentSnapshot, Timestamp } from '@google-cloud/firestore';
 import { type Decision, decide, type Delivery } from '../../model/delivery.ts';
 import type { JsonObject } from '../../model/json.ts';
 import type { Lease } from '../../model/lease.ts';
@@ -7,10 +7,11 @@ import { Deadline } from '../../runtime/deadline.ts';
 import { isStatus, Status } from '../../runtime/grpcStatus.ts';
 import { KeyedMutex } from '../../runtime/keyedMutex.ts';
 import { RecentKeys } from '../../runtime/recentKeys.ts';
+import { ABSENT } from '../commits.ts';
 import { untilDecided } from '../contention.ts';
 import { type Change, orDelete } from '../documents/converter.ts';
 import type { DeliveryDocument } from '../documents/delivery.ts';
-import { type KnownJob, writeJobEvent } from '../jobEvents.ts';
+import { jobEventWrite, type KnownJob } from '../jobEvents.ts';
 import { foundIn, leaseFrom, secondsLeft } from '../lease.ts';
 import type { DeliveryCalls, RecordPair } from './deliveryCalls.ts';
 import { copyOf, recordOf } from './deliveryRecord.ts';
@@ -75,15 +76,13 @@ interface Read extends RecordPair {
 
 /** Decides, once for all simultaneous copies of a delivery, which one publishes it. */
 export class DeliveryClaims {
-  readonly #firestore: Firestore;
   readonly #calls: DeliveryCalls;
   readonly #options: ClaimOptions;
   readonly #mutex = new KeyedMutex();
   /** Webhook-ids and jobs whose records exist: those are read first. */
   readonly #recent = new RecentKeys(RECENT_KEYS);
 
-  constructor(firestore: Firestore, calls: DeliveryCalls, options: ClaimOptions) {
-    this.#firestore = firestore;
+  constructor(calls: DeliveryCalls, options: ClaimOptions) {
     this.#calls = calls;
     this.#options = options;
   }
@@ -206,15 +205,15 @@ export class DeliveryClaims {
 
   async #count(delivery: Delivery, deadline: Deadline): Promise<void> {
     const copy = { document: this.#calls.documentOf(delivery.webhookId), fields: copyOf(delivery) };
-    const counting = untilDecided(deadline, async () => await this.#calls.update(copy));
+    const counting = untilDecided(deadline, async () => await this.#calls.change([copy]));
     await deadline.wait(counting, ...NOT_RECORDED);
   }
 
   /** Writes the delivery's record and its job's change, both or neither. */
   async #record(delivery: Delivery, owner: string, known: Known): Promise<ClaimedDelivery> {
     const { document, readTime, updateTime, job } = known;
-    const batch = this.#firestore.batch();
-    const change = job && writeJobEvent(batch, delivery, job);
+    const jobEvent = job && jobEventWrite(delivery, job);
+    const change = jobEvent?.change;
     const fields = {
       ...recordOf(delivery, this.#options.ttlMillis),
       ...leaseFrom(readTime, owner, DELIVERY_LEASE_MILLIS),
@@ -222,11 +221,11 @@ export class DeliveryClaims {
       quarantineReason: delivery.event ? undefined : ('NOT_AN_EVENT' as const),
       repeatOf: change?.repeatOf,
     };
-    if (updateTime) batch.update(document, this.#replacing(fields, delivery), { lastUpdateTime: updateTime });
-    else batch.create(document, fields);
-    const results = await batch.commit();
-    const claim = { document, owner, updateTime: writeTimeOf(results.at(-1)) };
-    this.#calls.clock.set(claim.updateTime);
+    const write = updateTime
+      ? { document, fields: this.#replacing(fields, delivery), expected: updateTime }
+      : { document, fields, expected: ABSENT };
+    const claimedAt = await this.#calls.claim([...(jobEvent ? [jobEvent.write] : []), write]);
+    const claim = { document, owner, updateTime: claimedAt };
     this.#remember(delivery);
     return { status: 'claimed', claim, repeatOf: change?.repeatOf, userMetadata: change?.job.userMetadata };
   }
@@ -264,9 +263,4 @@ function knownBy({ delivery, job }: RecordPair): Known {
 
 function isLongEnough({ leaseUntil }: Lease, from: Timestamp): boolean {
   return leaseUntil !== undefined && leaseUntil.getTime() - from.toMillis() >= WORK_MILLIS;
-}
-
-function writeTimeOf(result: { readonly writeTime: Timestamp } | undefined): Timestamp {
-  if (result === undefined) throw new Error('Firestore committed without the time of the writes.');
-  return result.writeTime;
 }

@@ -26,10 +26,10 @@ export interface JobDocument extends EventFields, SubmissionFields {
 }
 
 /** The state of a job by its events: `jobId`, `state`, `error`, `timeline`, `ends` and more. */
-export type EventFields = Job;
+type EventFields = Job;
 
 /** Fields that submitJob writes. */
-export interface SubmissionFields {
+interface SubmissionFields {
   readonly submittedAt?: Date | undefined;
   readonly route?: string | undefined;
   /** The id that went to Gemini with the job. */
@@ -59,7 +59,7 @@ export interface ResultsFields extends Partial<Progress>, Lease {
 }
 
 /** The reconciler's state of a job without news. */
-export interface ReconcileFields extends Lease {
+interface ReconcileFields extends Lease {
   /** Queries of Gemini that found no end. */
   readonly queries?: number | undefined;
   /** The earliest time of the next query. */

@@ -7,7 +7,7 @@ import { areComparable, areEqual, compareValues, isNaN, isNull } from './values.
 /** How an index serves a condition. */
 type Kind = 'equality' | 'inequality' | 'contains';
 
-export interface Condition {
+interface Condition {
   readonly field: string;
   readonly kind: Kind;
   matches(document: StoredDocument): boolean;

@@ -3,7 +3,7 @@ import { invalid } from './status.ts';
 const MAX_ID_BYTES = 1_500;
 
 /** A document, or the root of a database, whose path is empty. */
-export interface ResourceName {
+interface ResourceName {
   /** `projects/P/databases/D`. */
   readonly database: string;
   /** The path below `documents`: `jobs/x`. */

@@ -10,12 +10,12 @@ import { fromMicros, toMicros } from './time.ts';
 import { applyTransforms } from './transforms.ts';
 
 /** The result of one write. */
-export interface WriteResult {
+interface WriteResult {
   readonly updateTime?: ProtoTimestamp;
   readonly transformResults?: readonly Value[];
 }
 
-export interface Committed {
+interface Committed {
   readonly writeResults: readonly WriteResult[];
   readonly commitTime: ProtoTimestamp;
 }

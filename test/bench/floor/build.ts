@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { build } from 'rolldown';
-import { pruneDefinitions } from '../../../build/pruneDefinitions.ts';
+import { pruneDefinitions } from '../../../tools/pruneDefinitions.ts';
 
 const FOLDER = join(import.meta.dirname, '../../../node_modules/.cache/bench/floor');
 

@@ -1,5 +1,5 @@
 /** Returns a time as protocol buffers have it. */
-export function timestampOf(time: Date) {
+function timestampOf(time: Date) {
   const millis = time.getTime();
   return { seconds: Math.floor(millis / 1_000), nanos: (millis % 1_000) * 1_000_000 };
 }

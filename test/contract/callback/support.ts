@@ -54,7 +54,7 @@ export interface Sent {
   readonly chunked?: boolean;
 }
 
-export interface Signed extends Sent {
+interface Signed extends Sent {
   readonly id?: string;
   readonly timestampSeconds?: number;
   readonly secret?: string;

@@ -1,9 +1,11 @@
 import { execFile, execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { heapOptions, nodeOptions } from '../../../functions/runtime/nodeOptions.ts';
 import { newSecret } from '../../../simulator/signing.ts';
 import { eventually, freePort, startTied } from '../../../local/process.ts';
 
@@ -37,9 +39,9 @@ function npmSettings(): NodeJS.ProcessEnv {
 }
 
 test('uploads only what is built or run', () => {
-  expect(
-    files.filter((file) => !/^((functions|build)\/.*\.ts|package(-lock)?\.json|rolldown\.config\.ts)$/.test(file)),
-  ).toEqual([]);
+  const tools = '(pruneDefinitions|replaceModules|trainCodeCache)';
+  const needed = new RegExp(`^(functions/.*\\.ts|tools/${tools}\\.ts|package(-lock)?\\.json|rolldown\\.config\\.ts)$`);
+  expect(files.filter((file) => !needed.test(file))).toEqual([]);
   expect(files.length).toBeGreaterThan(50);
 });
 
@@ -76,28 +78,50 @@ describe('from that folder', () => {
   });
 });
 
-describe('the compile cache', () => {
-  const cache = join(folder, 'dist/compile-cache');
+describe('the code cache', () => {
+  const cache = join(folder, 'dist/functions.cjs.cache');
   const load = () => {
-    const env = { PATH: process.env['PATH'], NODE_DEBUG_NATIVE: 'COMPILE_CACHE' };
+    const env = { PATH: process.env['PATH'] };
     return spawnSync(process.execPath, [join(folder, 'dist/index.cjs')], { env, encoding: 'utf8' });
   };
-  const isUsed = ({ stderr }: { stderr: string }) =>
-    /V8 code cache for CommonJS \S+\/dist\/functions\.cjs was accepted/.test(stderr);
 
   test('is built, and used by the deployed entry', () => {
-    expect(load().stdout).toMatch(/"event":"compile_cache","message":"Compile cache: \S+compile-cache/);
-    expect(isUsed(load())).toBe(true);
+    expect(load()).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/"event":"code_cache","message":"Code cache of \S+functions\.cjs: used"/),
+    });
   });
 
-  test('is used under the name of another processor and user', () => {
-    const [built = ''] = readdirSync(cache);
-    renameSync(join(cache, built), join(cache, built.replace(/-[0-9a-f]{8}-\d+$/, '-00000000-4711')));
-    expect(isUsed(load())).toBe(true);
+  test('of another version of V8 is not used', () => {
+    const bytes = readFileSync(cache);
+    writeFileSync(cache, bytes.fill(0, 4, 8));
+    expect(load()).toMatchObject({ status: 0, stdout: expect.stringContaining('functions.cjs: unused') });
   });
 
   test('is not needed', () => {
-    rmSync(cache, { recursive: true });
+    rmSync(cache);
     expect(load()).toMatchObject({ status: 0, stdout: '' });
   });
+});
+
+test('the deployed instance does not load the application of the Functions Framework', async () => {
+  const probe = join(folder, 'probe.cjs');
+  writeFileSync(probe, "process.on('exit', () => console.log(Object.keys(require.cache).join('\\n')));");
+  const loadedWith = async (options: string) => {
+    const port = await freePort();
+    const env = { FUNCTION_TARGET: 'geminiCallback', WEBHOOK_SIGNING_SECRET: newSecret(), PORT: String(port) };
+    const framework = join(folder, 'node_modules/.bin/functions-framework');
+    const running = await startTied(process.execPath, [framework, `--source=${folder}`], {
+      PATH: process.env['PATH'],
+      GOOGLE_CLOUD_PROJECT: 'demo-artifact',
+      NODE_OPTIONS: `${options} --require="${probe}"`,
+      ...env,
+    });
+    const output = text(running.stdout);
+    await eventually('the function answers', 15_000, async () => (await fetch(`http://127.0.0.1:${port}/`)).status);
+    await running.end();
+    return await output;
+  };
+  expect(await loadedWith(nodeOptions(512, folder))).not.toContain('/node_modules/express/');
+  expect(await loadedWith(heapOptions(512))).toContain('/node_modules/express/');
 });

@@ -28,7 +28,7 @@ export interface CloudService {
 }
 
 /** How new revisions behave, and the URLs of tags. */
-export interface Behaviour {
+interface Behaviour {
   readonly starts: (service: string) => boolean;
   readonly tagUrl: (service: string, tag: string) => string;
 }

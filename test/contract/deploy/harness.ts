@@ -132,7 +132,7 @@ export async function openStage(): Promise<Stage> {
 }
 
 /** Runs a command in this process, with a second of waiting shortened to a millisecond. */
-export async function runCommand(args: readonly string[], variables: NodeJS.ProcessEnv, folder: string): Promise<Run> {
+async function runCommand(args: readonly string[], variables: NodeJS.ProcessEnv, folder: string): Promise<Run> {
   const terminal = new RecordingTerminal({ json: args.includes('--json') });
   const program = new Command().option('--json').exitOverride();
   program.configureOutput({ writeErr: (text) => terminal.note(text), writeOut: (text) => terminal.note(text) });

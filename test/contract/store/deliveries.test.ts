@@ -76,6 +76,19 @@ test('one of a hundred simultaneous copies is claimed, and its owner can still s
   expect(await recordOf(delivery)).toMatchObject({ state: 'published', attempts: 100 });
 });
 
+test('first events of the same turn are claimed, although a record of one of them exists', async () => {
+  const copy = newDelivery();
+  const elsewhere = new Deliveries(firestore, { ttlDays: TTL_DAYS });
+  await elsewhere.claim(copy, soon());
+  const others = Array.from({ length: 5 }, () => newDelivery());
+  await claimed(newDelivery()); // Firestore's time is known from here on.
+  const results = await Promise.all([copy, ...others].map((delivery) => deliveries.claim(delivery, soon())));
+  const [ofCopy, ...ofOthers] = results.map(({ status }) => status);
+  expect(ofCopy).toBe('in_progress');
+  expect(ofOthers).toEqual(others.map(() => 'claimed'));
+  expect(await recordOf(copy)).toMatchObject({ attempts: 2 });
+});
+
 test('a settlement is written to the claimed document, also where the event has been changed since', async () => {
   const delivery = newDelivery();
   const claim = await claimed(delivery);

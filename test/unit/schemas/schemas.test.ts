@@ -4,7 +4,7 @@ import specification from '@asyncapi/specs/schemas/3.0.0.json' with { type: 'jso
 import { Ajv } from 'ajv';
 import { expect, test } from 'vitest';
 import { parse as parseYaml } from 'yaml';
-import { generatedFiles } from '../../../build/generate.ts';
+import { generatedFiles } from '../../../tools/generate.ts';
 import { problemsOf } from '../../support/schemas.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');

@@ -7,7 +7,7 @@ import { startFirestore as startOfficial } from '../../../../local/backends/offi
 import { hasEmulators } from '../../../support/requirements.ts';
 
 /** A running backend, for one suite. */
-export interface Backend {
+interface Backend {
   readonly isEmbedded: boolean;
   /** `127.0.0.1:port`, once the suite's tests run. */
   readonly host: string;

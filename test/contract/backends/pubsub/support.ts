@@ -8,7 +8,7 @@ import * as embedded from '../../../../local/backends/pubsub/index.ts';
 import { hasEmulators } from '../../../support/requirements.ts';
 import { eventually } from '../../../../local/process.ts';
 
-export interface Backend {
+interface Backend {
   readonly name: 'official' | 'embedded';
   readonly start: () => Promise<{ readonly host: string; stop(): Promise<unknown> }>;
 }

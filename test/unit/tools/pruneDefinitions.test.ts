@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type Namespace, pruneDefinitions, reachableFrom } from '../../../build/pruneDefinitions.ts';
+import { type Namespace, pruneDefinitions, reachableFrom } from '../../../tools/pruneDefinitions.ts';
 import { buildWith } from './project.ts';
 
 const method = (requestType: string, responseType: string) => ({ requestType, responseType });

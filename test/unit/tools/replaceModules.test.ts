@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { emptyClient, replaceModules } from '../../../build/replaceModules.ts';
+import { emptyClient, replaceModules } from '../../../tools/replaceModules.ts';
 import { buildWith } from './project.ts';
 
 const CLIENT = 'shop-api/src/client.js';

@@ -35,7 +35,7 @@ export function pruneDefinitions(services: Readonly<Record<string, string>>): Pl
     buildEnd(error) {
       const missing = Object.keys(services).filter((name) => !pruned.has(name));
       if (!error && missing.length > 0)
-        throw new Error(`No definitions of ${missing.join(', ')} were bundled: update build/pruneDefinitions.ts.`);
+        throw new Error(`No definitions of ${missing.join(', ')} were bundled: update tools/pruneDefinitions.ts.`);
     },
   };
 }
