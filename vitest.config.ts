@@ -11,6 +11,8 @@ const tier = (name: string, groupOrder: number, maxWorkers: number, folders = na
     include: [`test/${folders}/**/*.test.ts`],
     ...(name !== 'unit' && withBackends),
     maxWorkers,
+    // The proof points the client libraries of its process at backends of its own.
+    isolate: name === 'load',
     sequence: { groupOrder },
   },
 });

@@ -32,6 +32,19 @@ const SettingVariables = z.strictObject(
   ),
 );
 
+export const HELP = `gemini-simulator: serves the Gemini API's long jobs, their files and their signed webhooks on this machine.
+
+It takes its settings from variables:
+
+  PORT                  default 8787; 0 takes any free port
+  HOST                  default 127.0.0.1
+  SEED                  the same seed gives the same ids and contents
+  CLOCK                 running or manual
+  CLOCK_START           a time like 2026-05-28T20:26:40Z
+${SETTINGS.map(({ variable }) => `  ${variable}`).join('\n')}
+
+docs/simulator.md describes each.`;
+
 /**
  * The options of the program: `PORT`, `HOST`, `SEED`, `CLOCK`, `CLOCK_START`, and any setting: `jobs.runningMillis` is
  * `SIMULATOR_JOBS_RUNNING_MILLIS`, in JSON or as text. Empty variables count as missing. Throws a `TypeError` that names

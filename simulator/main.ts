@@ -1,4 +1,5 @@
-import { optionsFromEnvironment } from './environment.ts';
+import { parseArgs } from 'node:util';
+import { HELP, optionsFromEnvironment } from './environment.ts';
 import type { LedgerEntry } from './ledger.ts';
 import { startSimulator } from './simulator.ts';
 
@@ -50,7 +51,9 @@ function explain(error: unknown): string {
 }
 
 try {
-  await start();
+  const { values } = parseArgs({ options: { help: { type: 'boolean', short: 'h' } } });
+  if (values.help === true) console.log(HELP);
+  else await start();
 } catch (error) {
   console.error(`The simulator cannot start: ${explain(error)}`);
   process.exitCode = 1;

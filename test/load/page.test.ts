@@ -6,6 +6,8 @@ import type { SimulatorOptions } from '../../simulator/simulator.ts';
 import { hasBrowser, launchBrowser } from '../support/browser.ts';
 import { given, HOUR_MILLIS, JOB_MILLIS, prompt, setUp } from '../unit/simulator/harness.ts';
 
+const EVENTS = ['batch.succeeded', 'interaction.failed', 'video.generated'] as const;
+
 describe.skipIf(!hasBrowser)('the page (needs a browser: set CHROMIUM_PATH)', () => {
   let browser: Browser;
 
@@ -241,6 +243,33 @@ describe.skipIf(!hasBrowser)('the page (needs a browser: set CHROMIUM_PATH)', ()
     await page.locator('#deliveries summary').click();
     expect((await page.locator('header').boundingBox())?.height).toBeLessThan(50);
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(390);
+  });
+
+  describe.each([1280, 390])('%i px wide', (width) => {
+    test.each(['light', 'dark'] as const)('saves screenshots in %s colours', async (colorScheme) => {
+      const context = await open({}, { width, height: width === 390 ? 844 : 800 });
+      const { page, simulator, ai, receiver } = context;
+      const picture = async (state: string) => {
+        await page.screenshot({ path: `test-artefacts/page/${state}-${width}-${colorScheme}.png`, fullPage: true });
+        expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width);
+      };
+      await page.emulateMedia({ colorScheme });
+      await page.getByText('Faults off').waitFor();
+      await picture('empty');
+      await ai.webhooks.create({ name: 'My receiver', uri: `${receiver.url}/gemini`, subscribed_events: [...EVENTS] });
+      await deliver(context, 'Nightly classification');
+      await ai.interactions.create({ model: 'm', input: 'Compare the two offers [fail]', background: true });
+      receiver.answer = 503;
+      await simulator.clock.advance(JOB_MILLIS);
+      receiver.answer = 200;
+      await ai.batches.create({ model: 'm', src: [prompt('hello')], config: { displayName: 'Still running' } });
+      await page.locator('#jobs').getByText('Still running').waitFor();
+      await page.locator('#deliveries summary').first().click();
+      await page.locator('#deliveries > li').nth(1).waitFor();
+      await picture('filled');
+      await page.getByText('Faults off').click();
+      await picture('faults');
+    });
   });
 
   test('shows markup from requests as text', async () => {

@@ -26,7 +26,7 @@ test('a result too large for a message goes to the bucket, and without a bucket 
       index: 1,
       error: expect.objectContaining({ message: expect.stringContaining('BUCKET') }),
     }),
-    { jobId: two, total: 2, ok: 0, error: 2, expected: 2 },
+    { jobId: two, total: 2, ok: 0, error: 2, expected: 2, usage: expect.objectContaining({ results: 2 }) },
   ]);
 });
 

@@ -7,8 +7,11 @@ import { given, prompt, startReceiver } from './harness.ts';
 
 const main = new URL('../../../simulator/main.ts', import.meta.url).pathname;
 
-function start(environment: Record<string, string>): { child: ChildProcessWithoutNullStreams; output: () => string } {
-  const child = spawn(process.execPath, [main], { env: { ...process.env, PORT: '0', ...environment } });
+function start(
+  environment: Record<string, string>,
+  ...args: readonly string[]
+): { child: ChildProcessWithoutNullStreams; output: () => string } {
+  const child = spawn(process.execPath, [main, ...args], { env: { ...process.env, PORT: '0', ...environment } });
   let output = '';
   child.stdout.on('data', (data: Buffer) => (output += data.toString()));
   child.stderr.on('data', (data: Buffer) => (output += data.toString()));
@@ -46,6 +49,13 @@ describe('the program', () => {
     expect(output()).toMatch(/attempt {3}msg_\S+ {2}#1 {2}200 {2}\d+ ms/);
     child.kill('SIGTERM');
     expect(await once(child, 'exit')).toEqual([0, null]);
+  });
+
+  test('lists its variables for --help, and starts nothing', async () => {
+    const { child, output } = start({}, '--help');
+    expect(await once(child, 'close')).toEqual([0, null]);
+    expect(output()).toMatch(/PORT +default 8787[^]*SIMULATOR_JOBS_RUNNING_MILLIS/);
+    expect(output()).not.toContain('export');
   });
 
   test('says in one line why it cannot start', async () => {
