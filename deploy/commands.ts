@@ -60,7 +60,7 @@ export function addDeployCommand(program: Command, context: Context, surrounding
     .option('--rebuild', 'build the image again, for patches of Node.js and the base image')
     .option('--dry-run', 'print the commands for an empty project as a script')
     .option('--status', 'show revisions, digests, traffic, and differences from the plan')
-    .option('--rollback', 'send all requests to the revisions before the last release')
+    .option('--rollback', 'send all requests to the revisions before the last update')
     .action(async (_options, command: Command) => {
       await runDeploy(command.optsWithGlobals<DeployOptions>(), context().terminal, surroundings);
     });

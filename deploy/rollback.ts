@@ -14,7 +14,7 @@ interface Move {
 }
 
 /**
- * Sends all requests to the revisions that served before the last release. A second rollback undoes the first.
+ * Sends all requests to the revisions that served before the last update. A second rollback undoes the first.
  *
  * @throws {CliError} `NO_PREVIOUS_REVISION` where no release has replaced a revision.
  */

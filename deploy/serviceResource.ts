@@ -14,7 +14,7 @@ export interface ServiceResource extends Resource {
   readonly shift: (revision: string, previous: string) => Line;
 }
 
-/** Tag of the revision that served before the last release. */
+/** Tag of the revision that served before the last update. */
 export const PREVIOUS = 'previous';
 
 export function serviceResources(installation: InstallationSpec, source: string): readonly ServiceResource[] {
