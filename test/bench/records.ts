@@ -81,7 +81,7 @@ async function reconcileOnce(count: number): Promise<Reading> {
   ]);
   const simulator = await simulatorOfRunningJobs();
   let asked = 0;
-  const log = new Log(undefined, (line) => (asked += line.includes('"job_asked"') ? 1 : 0));
+  const log = new Log(undefined, (line) => (asked += line.includes('"job_queried"') ? 1 : 0));
   const env = { ...project.env, GEMINI_API_KEY: 'any-key', GOOGLE_GEMINI_BASE_URL: simulator.url };
   const run = connectReconciler(readReconcileConfig(env), log);
   const { millis, reads } = await measured(async () => void (await run()));
