@@ -9,7 +9,7 @@ const FRAMEWORK = join(ROOT, 'node_modules/@google-cloud/functions-framework/bui
 
 /** Set while coverage is measured: the folder for what V8 has counted, in functions that run from their sources. */
 const { FUNCTION_COVERAGE } = process.env;
-const SOURCE = FUNCTION_COVERAGE === undefined ? ROOT : join(ROOT, 'test/coverage');
+const SOURCE = FUNCTION_COVERAGE === undefined ? ROOT : join(ROOT, 'test/codeCoverage');
 
 /** Ends a function that is not needed any more; a killed one could not write its coverage. */
 export const LAST_SIGNAL: NodeJS.Signals = FUNCTION_COVERAGE === undefined ? 'SIGKILL' : 'SIGTERM';

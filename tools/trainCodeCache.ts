@@ -76,12 +76,12 @@ async function train(target: string): Promise<void> {
   process.exit(0);
 }
 
-const { FUNCTION_TARGET: target } = process.env;
+const [, , target] = process.argv;
 if (target !== undefined) await train(target);
 // Each function adds to the caches of those before it.
 for (const each of Object.keys(REQUESTS)) {
   const env = { ...process.env, ...ENVIRONMENT, FUNCTION_TARGET: each };
-  const { status, stderr } = spawnSync(process.execPath, [import.meta.filename], { env, encoding: 'utf8' });
+  const { status, stderr } = spawnSync(process.execPath, [import.meta.filename, each], { env, encoding: 'utf8' });
   if (status !== 0) throw new Error(`The training of ${each} failed:\n${stderr}`);
   console.log(`Trained the code cache with ${each}.`);
 }

@@ -15,7 +15,7 @@ export interface Write {
 /** Commits writes, all or none of them, and resolves with the time of the last one. */
 export type Commit = (writes: readonly Write[]) => Promise<Timestamp>;
 
-/** Returns a {@link Commit} whose calls of one turn of the event loop share a call (docs/design/0001-coalesced-firestore-calls.md). */
+/** Returns a {@link Commit} whose calls of one turn share a call (docs/design/0001-coalesced-firestore-calls.md). */
 export function coalescedCommits(firestore: Firestore): Commit {
   return coalesce(async (groups: readonly (readonly Write[])[]) => {
     const batch = firestore.batch();

@@ -12,7 +12,7 @@ export interface RecordPair {
   readonly job: DocumentSnapshot<JobDocument> | undefined;
 }
 
-/** Reads and writes of deliveries. Those of one turn of the event loop share a call (docs/design/0001-coalesced-firestore-calls.md). */
+/** Reads and writes of deliveries; those of one turn share a call (docs/design/0001-coalesced-firestore-calls.md). */
 export class DeliveryCalls {
   readonly #firestore: Firestore;
   readonly #read: (documents: readonly DocumentReference[]) => Promise<readonly DocumentSnapshot[]>;
