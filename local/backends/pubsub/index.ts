@@ -1,7 +1,6 @@
 import { status } from '@grpc/grpc-js';
-import { type LocalServer, serve } from '../grpc.ts';
 import { loadServices } from '../protos.ts';
-import { implement, RpcError } from '../rpc.ts';
+import { type LocalServer, RpcError, serve } from '../rpc.ts';
 import { Broker } from './broker.ts';
 import { publisherMethods } from './publisher.ts';
 import { Store } from './store.ts';
@@ -10,9 +9,6 @@ import { subscriberMethods } from './subscriber.ts';
 export { Store } from './store.ts';
 
 const PROTOS = '@google-cloud/pubsub-api/build/protos/protos.json';
-
-/** Requests beyond Pub/Sub's own limit are read, so that they are refused with INVALID_ARGUMENT, which no client retries. */
-const MAX_REQUEST_BYTES = -1;
 
 /**
  * Starts an embedded stand-in of Pub/Sub on 127.0.0.1. docs/local.md lists its differences from the official emulator.
@@ -24,8 +20,7 @@ export async function startPubsub({ port = 0, store = new Store() } = {}): Promi
   const broker = new Broker(store);
   const methods = { ...publisherMethods(broker), ...subscriberMethods(broker) };
   const definitions = loadServices(PROTOS, 'google.pubsub.v1.Publisher', 'google.pubsub.v1.Subscriber');
-  const services = definitions.map((definition) => implement(definition, methods));
-  const server = await serve(services, { port, maxRequestBytes: MAX_REQUEST_BYTES });
+  const server = await serve(definitions, methods, port);
   broker.start();
   const stop = async () => {
     broker.stop(new RpcError(status.UNAVAILABLE, 'The server is stopping.'));

@@ -47,5 +47,5 @@ export interface ListRequest extends PageRequest {
 /** Returns a page of the resources of a project. */
 export function listOf<Item extends { readonly name: string }>(items: Iterable<Item>, request: ListRequest) {
   const ofProject = [...items].filter(({ name }) => name.startsWith(`${request.project}/`));
-  return pageOf(ofProject, request);
+  return pageOf<Item>(ofProject, request);
 }

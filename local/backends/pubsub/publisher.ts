@@ -1,5 +1,5 @@
 import { pageOf } from '../page.ts';
-import type { Method } from '../rpc.ts';
+import type { Methods } from '../rpc.ts';
 import type { Broker } from './broker.ts';
 import { checkMessages } from './limits.ts';
 import { alreadyExists, checkName, find, listOf, type ListRequest } from './names.ts';
@@ -17,7 +17,7 @@ interface TopicRequest {
 }
 
 /** Methods of google.pubsub.v1.Publisher. */
-export function publisherMethods(broker: Broker): Readonly<Record<string, Method>> {
+export function publisherMethods(broker: Broker): Methods {
   const { topics, subscriptions } = broker.store;
   const subscriptionsOf = (topic: string) => [...subscriptions.values()].filter(({ config }) => config.topic === topic);
   return {
@@ -31,11 +31,11 @@ export function publisherMethods(broker: Broker): Readonly<Record<string, Method
     },
     getTopic: ({ topic }: TopicRequest) => find(topics, topic),
     listTopics: (request: ListRequest) => {
-      const { items, nextPageToken } = listOf(topics.values(), request);
+      const [items, nextPageToken] = listOf(topics.values(), request);
       return { topics: items, nextPageToken };
     },
     listTopicSubscriptions: (request: ListRequest & TopicRequest) => {
-      const { items, nextPageToken } = pageOf(subscriptionsOf(find(topics, request.topic).name), request);
+      const [items, nextPageToken] = pageOf(subscriptionsOf(find(topics, request.topic).name), request);
       return { subscriptions: items.map(({ name }) => name), nextPageToken };
     },
     deleteTopic: ({ topic }: TopicRequest) => {

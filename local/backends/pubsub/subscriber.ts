@@ -1,5 +1,5 @@
 import { type ServerUnaryCall, status } from '@grpc/grpc-js';
-import { invalid, type Method, RpcError } from '../rpc.ts';
+import { invalid, type Methods, RpcError } from '../rpc.ts';
 import type { Broker } from './broker.ts';
 import { parseFilter } from './filter.ts';
 import { type Lease, received } from './lease.ts';
@@ -26,11 +26,11 @@ interface PullRequest extends SubscriptionRequest {
 }
 
 /** Methods of google.pubsub.v1.Subscriber. */
-export function subscriberMethods(broker: Broker): Readonly<Record<string, Method>> {
+export function subscriberMethods(broker: Broker): Methods {
   return { ...administration(broker), ...delivery(broker) };
 }
 
-function administration(broker: Broker): Readonly<Record<string, Method>> {
+function administration(broker: Broker): Methods {
   const { topics, subscriptions } = broker.store;
   const checkDeadLetterTopic = ({ deadLetterPolicy }: SubscriptionConfig) =>
     deadLetterPolicy && find(topics, deadLetterPolicy.deadLetterTopic);
@@ -51,7 +51,7 @@ function administration(broker: Broker): Readonly<Record<string, Method>> {
     },
     getSubscription: ({ subscription }: SubscriptionRequest) => find(subscriptions, subscription).config,
     listSubscriptions: (request: ListRequest) => {
-      const { items, nextPageToken } = listOf(subscriptions.values(), request);
+      const [items, nextPageToken] = listOf(subscriptions.values(), request);
       return { subscriptions: items.map(({ config }) => config), nextPageToken };
     },
     deleteSubscription: ({ subscription: name }: SubscriptionRequest) => {
@@ -63,7 +63,7 @@ function administration(broker: Broker): Readonly<Record<string, Method>> {
   };
 }
 
-function delivery(broker: Broker): Readonly<Record<string, Method>> {
+function delivery(broker: Broker): Methods {
   const pullable = (name: string) => {
     const queue = broker.queue(name);
     if (!queue.subscription.config.pushConfig?.pushEndpoint) return queue;

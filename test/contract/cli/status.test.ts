@@ -9,6 +9,7 @@ import { cli, startCli } from '../../support/cli.ts';
 const HOUR_MILLIS = 3_600_000;
 const CALLBACK_URL = 'https://callback.example.test/';
 const MANY = 10_000;
+const BATCH = 500;
 
 let simulator: Simulator;
 let project: LocalProject;
@@ -149,13 +150,16 @@ test('what cannot be checked is said to be unchecked, and is no problem', async 
 });
 
 test(`reads ${MANY} records in less than 2 s`, { timeout: 120_000 }, async () => {
-  const writer = project.firestore.bulkWriter();
-  for (let index = 0; index < MANY / 2; index += 1) {
-    void writer.set(project.firestore.doc(`deliveries/msg_${index}`), delivery('published', index * 1_000));
-    const results = { state: 'complete', updatedAt: ago(index * 1_000) };
-    void writer.set(project.firestore.doc(`jobs/batches~${index}`), job('succeeded', results));
+  const { firestore } = project;
+  for (let first = 0; first < MANY / 2; first += BATCH) {
+    const batch = firestore.batch();
+    for (let index = first; index < first + BATCH; index += 1) {
+      batch.set(firestore.doc(`deliveries/msg_${index}`), delivery('published', index * 1_000));
+      const results = { state: 'complete', updatedAt: ago(index * 1_000) };
+      batch.set(firestore.doc(`jobs/batches~${index}`), job('succeeded', results));
+    }
+    await batch.commit();
   }
-  await writer.close();
   const { exitCode, status: read } = await status();
   expect([exitCode, read['jobs']]).toEqual([0, expect.objectContaining({ succeeded: MANY / 2 })]);
   // Other tests run beside this one, so that one run says little.
