@@ -1,12 +1,11 @@
-import { connect } from 'node:net';
-import { networkInterfaces } from 'node:os';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Message } from '@google-cloud/pubsub';
 import { expect, onTestFinished, test } from 'vitest';
 import { startPubsub, Store } from '../../../../local/backends/pubsub/index.ts';
 import { startTied } from '../../../../local/process.ts';
-import { Clients, statusOf } from './support.ts';
+import { statusOf } from '../support.ts';
+import { Clients } from './support.ts';
 
 /** A server that a test can end and start again where it was. */
 async function startRestartable() {
@@ -34,7 +33,7 @@ test('a restart loses nothing: topics, subscriptions, and what is not acknowledg
   await clients.acknowledge(leased.slice(1));
   await clients.publish({ text: '5', attributes: { a: '' } }, { text: 'filtered' });
   const pulled = await clients.pullSome(4);
-  expect(pulled.map(({ text }) => text)).toEqual(['2', '3', '4', '5']);
+  expect(pulled.map(({ text }) => text).toSorted()).toEqual(['2', '3', '4', '5']);
   const [metadata] = await clients.pubsub.subscription('sub').getMetadata();
   expect(metadata).toMatchObject({ enableMessageOrdering: true, filter: 'attributes:a' });
 });
@@ -119,22 +118,6 @@ test('a request over 10 MB is refused, which the official emulator never answers
   const text = 'x'.repeat(5_100_000);
   expect(await statusOf(clients.publish({ text }, { text }))).toBe('INVALID_ARGUMENT');
   expect(await clients.pull()).toEqual([]);
-});
-
-test('a taken port is an error, and leaves nothing running', async () => {
-  const server = await startRestartable();
-  await expect(startPubsub({ port: Number(server.host.split(':')[1]) })).rejects.toThrow(/EADDRINUSE/);
-});
-
-test('only this machine reaches it', async () => {
-  const server = await startRestartable();
-  const port = Number(server.host.split(':')[1]);
-  expect(server.host).toBe(`127.0.0.1:${port}`);
-  const addresses = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
-  for (const { address } of addresses.filter(({ family, internal }) => family === 'IPv4' && !internal)) {
-    const socket = connect({ host: address, port });
-    await expect(once(socket, 'connect')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
-  }
 });
 
 test('a process ends after stop(), in spite of leases, waiting pulls and pushes under way', async () => {
