@@ -6,9 +6,6 @@ import { parseName } from './names.ts';
 import type { Query } from './query.ts';
 import type { Database, Store } from './store.ts';
 
-/** The client ends a stream that is silent for two minutes. */
-const HEARTBEAT_MILLIS = 30_000;
-
 interface Target {
   readonly targetId: number;
   readonly query?: { readonly parent: string; readonly structuredQuery?: StructuredQuery };
@@ -22,9 +19,9 @@ interface ListenRequest {
   readonly removeTarget?: number;
 }
 
-type Compile = (path: string, structuredQuery: StructuredQuery | undefined) => Query;
-
 export type ListenCall = ServerDuplexStream<ListenRequest, object>;
+
+type Compile = (path: string, structuredQuery: StructuredQuery | undefined) => Query;
 
 /** Serves a Listen stream: adds and removes targets until the client ends it. */
 export function listen(store: Store, compile: Compile, call: ListenCall): void {
@@ -53,7 +50,8 @@ export function listen(store: Store, compile: Compile, call: ListenCall): void {
 }
 
 /**
- * Sends a target's documents, and after each commit the differences. A client that resumes begins anew.
+ * Sends a target's documents, and after each commit the differences. A client that resumes begins anew, as clients do
+ * after two minutes of silence.
  *
  * @returns a function that ends it.
  */
@@ -90,14 +88,9 @@ function watch(database: Database, compile: Compile, target: Target, call: Liste
   named?.documents.filter((name) => !sent.has(name)).forEach(sendRemoval);
   sendChange('CURRENT', [targetId]);
   sendChange('NO_CHANGE', []);
-  const unsubscribe = database.subscribe(() => {
+  return database.subscribe(() => {
     if (sendDifferences()) sendChange('NO_CHANGE', []);
   });
-  const heartbeat = setInterval(() => sendChange('NO_CHANGE', []), HEARTBEAT_MILLIS).unref();
-  return () => {
-    unsubscribe();
-    clearInterval(heartbeat);
-  };
 }
 
 function finderOf(database: Database, compile: Compile, { query, documents }: Target): () => readonly StoredDocument[] {

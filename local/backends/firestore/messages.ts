@@ -38,16 +38,11 @@ export interface FieldMask {
   readonly fieldPaths: readonly string[];
 }
 
-/** The operand of a transform by its type. */
-export interface Operands {
-  readonly setToServerValue: string;
-  readonly increment: Value;
-  readonly appendMissingElements: Contents['arrayValue'];
-}
-
-export interface FieldTransform extends Partial<Operands> {
+export interface FieldTransform {
   readonly fieldPath: string;
   readonly transformType?: string;
+  readonly increment?: Value;
+  readonly appendMissingElements?: Contents['arrayValue'];
 }
 
 export interface Write {

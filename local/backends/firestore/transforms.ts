@@ -1,22 +1,22 @@
 import { invalid, unimplemented } from '../rpc.ts';
 import { getField, parseFieldPath, withField } from './fieldPath.ts';
-import { type Fields, type FieldTransform, fromMicros, type Operands, type Value } from './messages.ts';
+import { type Fields, type FieldTransform, fromMicros, type Value } from './messages.ts';
 import { areEqual } from './values.ts';
 
-type Transform<Operand> = (current: Value | undefined, operand: Operand, micros: number) => Value;
+type Transform = (current: Value | undefined, transform: FieldTransform, micros: number) => Value;
 
-const TRANSFORMS: { readonly [Type in keyof Operands]: Transform<Operands[Type]> } = {
-  // The service's request time has milliseconds only.
-  setToServerValue: (_current, _operand, micros) => {
+const TRANSFORMS: Readonly<Record<string, Transform>> = {
+  setToServerValue: (_current, _transform, micros) => {
+    // The service's request time has milliseconds only.
     return { valueType: 'timestampValue', timestampValue: fromMicros(micros - (micros % 1_000)) };
   },
-  increment: (current, operand) => {
+  increment: (current, { increment: operand }) => {
     if (!isNumber(operand)) throw invalid('An increment needs an integer or a double.');
     return isNumber(current) ? add(current, operand) : operand;
   },
-  appendMissingElements: (current, operand) => {
+  appendMissingElements: (current, { appendMissingElements: operand }) => {
     const values = current?.valueType === 'arrayValue' ? [...current.arrayValue.values] : [];
-    for (const value of operand.values) if (!values.some((each) => areEqual(each, value))) values.push(value);
+    for (const value of operand?.values ?? []) if (!values.some((each) => areEqual(each, value))) values.push(value);
     return { valueType: 'arrayValue', arrayValue: { values } };
   },
 };
@@ -31,11 +31,10 @@ export function applyTransforms(
   const transformed = transforms.reduce((current, transform) => {
     const { fieldPath, transformType } = transform;
     if (!transformType) throw invalid(`The transform of ${fieldPath} is empty.`);
-    if (!Object.hasOwn(TRANSFORMS, transformType))
-      throw unimplemented(`the transform ${transformType} of ${fieldPath}`);
-    const apply = TRANSFORMS[transformType as keyof Operands] as Transform<unknown>;
+    const apply = TRANSFORMS[transformType];
+    if (!apply) throw unimplemented(`the transform ${transformType} of ${fieldPath}`);
     const path = parseFieldPath(fieldPath);
-    const value = apply(getField(current, path), transform[transformType as keyof Operands], micros);
+    const value = apply(getField(current, path), transform, micros);
     results.push(value.valueType === 'arrayValue' ? { valueType: 'nullValue', nullValue: 'NULL_VALUE' } : value);
     return withField(current, path, value);
   }, fields);

@@ -15,7 +15,7 @@ import {
 import { parseFilter } from './filter.ts';
 import type { SubscriptionConfig } from './messages.ts';
 import { startPush } from './push.ts';
-import { type Lease, Queue, received } from './queue.ts';
+import { Queue, received } from './queue.ts';
 import type { Store } from './store.ts';
 import { type StreamingPullCall, streamingPull } from './streamingPull.ts';
 
@@ -106,13 +106,11 @@ function delivery(store: Store): Methods {
       const ended = new AbortController();
       call.on('cancelled', () => ended.abort());
       const signal = AbortSignal.any([ended.signal, AbortSignal.timeout(PULL_WAIT_MILLIS)]);
-      let leases: readonly Lease[] = queue.take(demand);
-      while (leases.length === 0 && !request.returnImmediately && !signal.aborted) {
-        await queue.ready(signal);
-        // Nothing is leased to a caller that has disconnected.
-        if (!ended.signal.aborted) leases = queue.take(demand);
-      }
-      return { receivedMessages: leases.map(received) };
+      const leases = queue.take(demand);
+      if (leases.length > 0 || request.returnImmediately) return { receivedMessages: leases.map(received) };
+      await queue.ready(signal);
+      // Nothing is leased to a caller that has disconnected.
+      return { receivedMessages: ended.signal.aborted ? [] : queue.take(demand).map(received) };
     },
     streamingPull: (call: StreamingPullCall) => streamingPull(call, pullable),
     acknowledge: ({ subscription, ackIds }: AckRequest) => {

@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { startFirestore, Store } from '../../../../local/backends/firestore/index.ts';
 import { newestOf, NEWEST, QUERIES, queryOf } from '../../../../functions/store/queries.ts';
 import { newProjectId, statusOf } from '../support.ts';
-import { connect, connectRaw, idsOf, type Raw } from './support.ts';
+import { callStream, connect, connectRaw, idsOf, type Raw } from './support.ts';
 
 const INDEXES = join(import.meta.dirname, '../../../../firestore.indexes.json');
 
@@ -19,8 +19,13 @@ test('refuses the queries whose index is not in firestore.indexes.json, and runs
   const { host } = await start({ indexes: INDEXES });
   const firestore = connect(host);
   const jobs = firestore.collection('jobs');
-  const missing = jobs.where('state', '==', 'running').orderBy('expireAt', 'desc').get();
-  await expect(missing).rejects.toMatchObject({
+  const parent = `projects/${newProjectId()}/databases/(default)/documents`;
+  const structuredQuery = {
+    from: [{ collectionId: 'jobs' }],
+    where: { fieldFilter: { field: { fieldPath: 'state' }, op: 'EQUAL', value: { stringValue: 'running' } } },
+    orderBy: [{ field: { fieldPath: 'expireAt' }, direction: 'DESCENDING' }],
+  };
+  await expect(callStream(host, 'RunQuery', { parent, structuredQuery })).rejects.toMatchObject({
     code: 9,
     details:
       'The query requires an index. Add it to firestore.indexes.json: {"collectionGroup":"jobs","queryScope":"COLLECTION",' +

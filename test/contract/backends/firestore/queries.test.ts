@@ -8,8 +8,8 @@ import {
   type WhereFilterOp,
 } from '@google-cloud/firestore';
 import { expect, test } from 'vitest';
-import { describeBackends, newProjectId } from '../support.ts';
-import { connect, idsOf, statusOfStream } from './support.ts';
+import { describeBackends, newProjectId, statusOf } from '../support.ts';
+import { callStream, connect, idsOf } from './support.ts';
 
 const ID = FieldPath.documentId();
 const where = (field: string, op: WhereFilterOp, value: unknown) => Filter.where(field, op, value);
@@ -191,10 +191,12 @@ describeBackends('Firestore', 'queries', (backend) => {
 
   const parent = `projects/${newProjectId()}/databases/(default)/documents`;
   const run = async (structuredQuery: object) =>
-    await statusOfStream(backend.host, 'RunQuery', { parent, structuredQuery: { from: FROM, ...structuredQuery } });
+    await statusOf(
+      callStream(backend.host, 'RunQuery', { parent, structuredQuery: { from: FROM, ...structuredQuery } }),
+    );
   const aggregate = async (...aggregations: object[]) => {
     const structuredAggregationQuery = { structuredQuery: { from: FROM }, aggregations };
-    return await statusOfStream(backend.host, 'RunAggregationQuery', { parent, structuredAggregationQuery });
+    return await statusOf(callStream(backend.host, 'RunAggregationQuery', { parent, structuredAggregationQuery }));
   };
 
   test.each(REFUSED)('refuses %s', async (_name, query) => {
@@ -203,7 +205,7 @@ describeBackends('Firestore', 'queries', (backend) => {
 
   test('refuses a malformed parent, an aggregation of nothing, and all documents by descending names', async () => {
     const request = { parent: 'a', structuredQuery: { from: FROM } };
-    expect(await statusOfStream(backend.host, 'RunQuery', request)).toBe('INVALID_ARGUMENT');
+    expect(await statusOf(callStream(backend.host, 'RunQuery', request))).toBe('INVALID_ARGUMENT');
     expect(await aggregate()).toBe('INVALID_ARGUMENT');
     const orderBy = [{ field: { fieldPath: '__name__' }, direction: 'DESCENDING' }];
     expect(await run({ orderBy })).toBe('FAILED_PRECONDITION');

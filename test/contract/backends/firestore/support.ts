@@ -38,12 +38,11 @@ export async function idsOf(query: Query): Promise<readonly string[]> {
 const [SERVICE = {}] = loadServices('@google-cloud/firestore/build/protos/v1.json', 'google.firestore.v1.Firestore');
 const Client = makeGenericClientConstructor(SERVICE, 'Firestore');
 
-/** Returns the status of a call whose response is a stream. The client library would repeat a refused query for 7 s. */
-export async function statusOfStream(host: string, method: string, request: object): Promise<string> {
+/** Makes a call whose response is a stream. The client library would repeat a refused query for 7 s. */
+export async function callStream(host: string, method: string, request: object): Promise<readonly unknown[]> {
   const client = new Client(host, credentials.createInsecure());
   onTestFinished(() => client.close());
   const { path = '', requestSerialize, responseDeserialize } = SERVICE[method] ?? {};
   if (!requestSerialize || !responseDeserialize) throw new Error(`There is no method ${method}.`);
-  const call = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request);
-  return await statusOf(call.toArray());
+  return await client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request).toArray();
 }
