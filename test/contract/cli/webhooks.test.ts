@@ -162,10 +162,12 @@ describe('list, show, update, delete, ping', () => {
     expect(await webhooks('show', id)).toMatchObject(failed('not found'));
   });
 
-  test('update refuses an event that Gemini refuses, before it calls Gemini', async () => {
-    const events = ['--events', 'batch.failed,batch.cancelled'];
-    const run = await stage.withoutRequests(async () => await webhooks('update', 'hook', ...events));
-    expect(run).toMatchObject(misused('Gemini refuses a subscription to batch.cancelled.'));
+  test.for([
+    ['no change', [], 'There is nothing to change'],
+    ['an event that Gemini refuses', ['--events', 'batch.failed,batch.cancelled'], 'subscription to batch.cancelled.'],
+  ] as const)('update refuses %s before it calls Gemini', async ([, args, message]) => {
+    const run = await stage.withoutRequests(async () => await webhooks('update', 'hook', ...args));
+    expect(run).toMatchObject(misused(message));
   });
 
   test('name a key that is missing, and one that Gemini refuses', async () => {
