@@ -92,7 +92,11 @@ test('--wait ends with the failure of the job', async () => {
 test.for([
   ['a file that does not exist', ['batch', ...MODEL, '--file', '/no/such/file'], '/no/such/file'],
   ['an empty file', ['batch', ...MODEL, '--file', '/dev/null'], '/dev/null'],
-  ['a route that cannot be one', ['batch', '--model=m', '--route=a/b', '--file', import.meta.filename], 'route: must be'],
+  [
+    'a route that cannot be one',
+    ['batch', '--model=m', '--route=a/b', '--file', import.meta.filename],
+    'route: must be',
+  ],
   ['metadata that is no object', ['interaction', ...MODEL, '--input=x', '--metadata=[1]'], '--metadata'],
   ['metadata that is no JSON', ['interaction', ...MODEL, '--input=x', '--metadata={'], '--metadata'],
   ['an empty key', ['interaction', ...MODEL, '--input=x', '--idempotency-key='], '--idempotency-key'],
