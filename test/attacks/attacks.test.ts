@@ -31,7 +31,7 @@ async function send(attack: Attack, genuine: Genuine, fill: Fill, to = callback)
   return answer;
 }
 
-test.concurrent.each(readCorpus())('$name: $expected', async ({ expected, ...attack }) => {
+test.concurrent.each(readCorpus())('$name: $expected', async ({ expected, attack }) => {
   const genuine = genuineOf(attack);
   const fill = filling(genuine, attack, recorder.url.href);
   const { from = 'v1', token = {}, again } = attack;

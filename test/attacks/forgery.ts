@@ -60,10 +60,10 @@ export interface Attack {
 }
 
 /** Reads `corpus.json`: attacks by the verdict on them and by their names. */
-export function readCorpus(): readonly (Attack & { readonly name: string; readonly expected: string })[] {
+export function readCorpus(): readonly { name: string; expected: string; attack: Attack }[] {
   const corpus = JSON.parse(readFileSync(join(import.meta.dirname, 'corpus.json'), 'utf8')) as Verdicts;
   return Object.entries(corpus).flatMap(([expected, attacks]) =>
-    Object.entries(attacks).map(([name, attack]) => ({ name, expected, ...attack })),
+    Object.entries(attacks).map(([name, attack]) => ({ name, expected, attack })),
   );
 }
 

@@ -1,5 +1,10 @@
 import { once } from 'node:events';
-import { createServer as createHttpServer, type RequestListener, type ServerResponse } from 'node:http';
+import {
+  createServer as createHttpServer,
+  type Server as HttpServer,
+  type RequestListener,
+  type ServerResponse,
+} from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 
@@ -12,11 +17,11 @@ export interface TestServer<T extends Server = Server> {
   /** Without a slash at the end. */
   readonly url: string;
   /** Cuts all connections and closes the server. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** Serves HTTP. */
-export async function serveHttp(listener: RequestListener | AsyncListener) {
+export async function serveHttp(listener: RequestListener | AsyncListener): Promise<TestServer<HttpServer>> {
   return await listen(createHttpServer((request, response) => void listener(request, response)));
 }
 
@@ -36,6 +41,11 @@ export function sendJson(
   headers: Readonly<Record<string, string>> = {},
 ): void {
   response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
+}
+
+/** Accepts requests and never answers. */
+export async function serveSilentHttp() {
+  return await serveHttp(() => {});
 }
 
 /** Accepts connections and never writes a byte: a dependency that stalls. */
