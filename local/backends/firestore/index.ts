@@ -10,7 +10,7 @@ import { parseName } from './names.ts';
 import { compileQuery, joinPath } from './query.ts';
 import { Store } from './store.ts';
 import { type ReadOptions, type TransactionOptions, Transactions } from './transactions.ts';
-import { commitWrites } from './writes.ts';
+import { batchWrite, commitWrites } from './writes.ts';
 
 export { Store } from './store.ts';
 
@@ -112,6 +112,7 @@ function methodsOf(store: Store, indexFile: IndexFile | undefined): Methods {
       if (transaction.length > 0) transactions.commit(database, transaction, writes);
       return commitWrites(database, writes);
     },
+    batchWrite: ({ database, writes }: InDatabase<{ writes: Write[] }>) => batchWrite(store.database(database), writes),
     listen: (call: ListenCall) => listen(store, compile, call),
   };
 }

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { status } from '@grpc/grpc-js';
-import { invalid, RpcError, unimplemented } from '../rpc.ts';
+import { invalid, RpcError, toRpcError, unimplemented } from '../rpc.ts';
 import type { StoredDocument } from './document.ts';
 import { getField, parseFieldPath, withField } from './fieldPath.ts';
 import { checkDocumentSize, checkRequestSize, normalizeFields } from './limits.ts';
@@ -13,7 +13,7 @@ import { applyTransforms } from './transforms.ts';
  *
  * @throws RpcError of the first write that is refused.
  */
-export function commitWrites(database: Database, writes: readonly Write[]): object {
+export function commitWrites(database: Database, writes: readonly Write[]) {
   checkRequestSize(writes);
   const micros = database.now();
   const changes = new Map<string, StoredDocument | undefined>();
@@ -33,6 +33,19 @@ export function commitWrites(database: Database, writes: readonly Write[]): obje
   });
   database.apply(changes);
   return { writeResults, commitTime: fromMicros(micros) };
+}
+
+/** Applies each write separately: a refused one does not stop the others. */
+export function batchWrite(database: Database, writes: readonly Write[]): object {
+  const outcomes = writes.map((write) => {
+    try {
+      return { result: commitWrites(database, [write]).writeResults[0], status: {} };
+    } catch (error) {
+      const { code, message } = toRpcError(error);
+      return { result: {}, status: { code, message } };
+    }
+  });
+  return { writeResults: outcomes.map(({ result }) => result), status: outcomes.map((outcome) => outcome.status) };
 }
 
 function checkPrecondition(

@@ -174,6 +174,17 @@ describeBackends('Firestore', 'writes', (backend) => {
     expect(later.valueOf() > writeTime.valueOf()).toBe(true);
   });
 
+  test('a bulk writer reports each write for itself', async () => {
+    const firestore = connect(backend.host);
+    await firestore.doc('a/taken').set({});
+    const writer = firestore.bulkWriter();
+    writer.onWriteError(() => false);
+    const outcomes = [writer.create(firestore.doc('a/taken'), {}), writer.create(firestore.doc('a/free'), { n: 1 })];
+    await writer.close();
+    expect(await Promise.all(outcomes.map(statusOf))).toEqual(['ALREADY_EXISTS', 'OK']);
+    expect((await firestore.doc('a/free').get()).data()).toEqual({ n: 1 });
+  });
+
   test('a batch has no limit of 500 writes', async () => {
     const firestore = connect(backend.host);
     const batch = firestore.batch();
