@@ -21,7 +21,7 @@ const ids = (first: number, last = first) =>
   Array.from({ length: last - first + 1 }, (_, index) => `d${String(first + index).padStart(2, '0')}`);
 
 const COMPARISONS: readonly (readonly [WhereFilterOp, unknown, readonly string[]])[] = [
-  // A range finds values of its own type only.
+  // A range matches values of the operand's type only.
   ['>', 0.5, ids(8, 11)],
   ['<', 0, ids(4, 5)],
   ['>=', 2 ** 53, ids(9, 11)],

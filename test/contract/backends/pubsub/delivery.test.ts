@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Message } from '@google-cloud/pubsub';
 import { describe, expect, test } from 'vitest';
 import { describeBackends, statusOf } from '../support.ts';
-import { Clients, type Pulled } from './support.ts';
+import { Clients, type Pulled, subscribe } from './support.ts';
 
 describeBackends('Pub/Sub', 'delivery', (backend) => {
   const textsOf = (messages: readonly Pulled[]) => messages.map(({ text }) => text);
@@ -26,8 +26,7 @@ describeBackends('Pub/Sub', 'delivery', (backend) => {
     });
 
     test('waits for a message', async () => {
-      const clients = new Clients(backend.host);
-      await clients.create();
+      const clients = await subscribe(backend.host);
       const pulling = clients.subscriber.pull({ subscription: clients.subscription(), maxMessages: 5 });
       await sleep(200);
       await clients.publish({ text: 'late' });
@@ -35,8 +34,7 @@ describeBackends('Pub/Sub', 'delivery', (backend) => {
     });
 
     test('redelivers a refused message, and one that is not acknowledged in time', async () => {
-      const clients = new Clients(backend.host);
-      await clients.create();
+      const clients = await subscribe(backend.host);
       await clients.publish({ text: 'a' });
       const first = await clients.pullSome(1);
       await clients.modifyDeadline(first, 0);
@@ -52,8 +50,7 @@ describeBackends('Pub/Sub', 'delivery', (backend) => {
     });
 
     test('keeps a message for as long as its deadline is extended', async () => {
-      const clients = new Clients(backend.host);
-      await clients.create();
+      const clients = await subscribe(backend.host);
       await clients.publish({ text: 'a' });
       const pulled = await clients.pullSome(1);
       await clients.modifyDeadline(pulled, 1);
@@ -63,8 +60,9 @@ describeBackends('Pub/Sub', 'delivery', (backend) => {
     });
 
     test('waits for the backoff of a retry policy', async () => {
-      const clients = new Clients(backend.host);
-      await clients.create({ retryPolicy: { minimumBackoff: { seconds: 1 }, maximumBackoff: { seconds: 2 } } });
+      const clients = await subscribe(backend.host, {
+        retryPolicy: { minimumBackoff: { seconds: 1 }, maximumBackoff: { seconds: 2 } },
+      });
       await clients.publish({ text: 'a' });
       let pulled = await clients.pullSome(1);
       const waits: number[] = [];
@@ -81,7 +79,7 @@ describeBackends('Pub/Sub', 'delivery', (backend) => {
     });
   });
 
-  test('a message that is refused too often moves to the dead-letter topic, with where it came from', async () => {
+  test('moves a message that is refused 5 times to the dead-letter topic, with its origin', async () => {
     const clients = new Clients(backend.host);
     await clients.pubsub.createTopic('dead');
     await clients.pubsub.createSubscription('dead', 'letters');
@@ -114,8 +112,7 @@ describeBackends('Pub/Sub', 'delivery', (backend) => {
     const key = (text: string, orderingKey: string) => ({ text, orderingKey });
 
     test('keeps the messages of a key in order, and others apart', async () => {
-      const clients = new Clients(backend.host);
-      await clients.create({ enableMessageOrdering: true });
+      const clients = await subscribe(backend.host, { enableMessageOrdering: true });
       const texts = Array.from({ length: 50 }, (_, index) => `a${index}`);
       await clients.publish(...texts.map((text) => key(text, 'a')), key('b', 'b'));
       const received: string[] = [];
@@ -128,8 +125,7 @@ describeBackends('Pub/Sub', 'delivery', (backend) => {
     });
 
     test('redelivers what follows a refused message, unless it is acknowledged; the official emulator only the refused one', async () => {
-      const clients = new Clients(backend.host);
-      await clients.create({ enableMessageOrdering: true });
+      const clients = await subscribe(backend.host, { enableMessageOrdering: true });
       await clients.publish(...['1', '2', '3'].map((text) => key(text, 'a')));
       const first = await clients.pullSome(3);
       expect(textsOf(first)).toEqual(['1', '2', '3']);
@@ -143,9 +139,8 @@ describeBackends('Pub/Sub', 'delivery', (backend) => {
       expect(await clients.pull()).toEqual([]);
     });
 
-    test('keeps back a key whose messages are not all acknowledged', async () => {
-      const clients = new Clients(backend.host);
-      await clients.create({ enableMessageOrdering: true });
+    test('delivers the next messages of a key after all earlier ones are acknowledged', async () => {
+      const clients = await subscribe(backend.host, { enableMessageOrdering: true });
       await clients.publish(key('1', 'a'), key('2', 'a'));
       const first = await clients.pull('sub', 1);
       expect(textsOf(first)).toEqual(['1']);
@@ -156,9 +151,10 @@ describeBackends('Pub/Sub', 'delivery', (backend) => {
   });
 
   describe('filters', () => {
-    test('choose messages by their attributes; the official emulator ignores them', async () => {
-      const clients = new Clients(backend.host);
-      await clients.create({ filter: 'attributes.type = "batch" AND NOT attributes:repeat_of' });
+    test('select messages by their attributes; the official emulator ignores them', async () => {
+      const clients = await subscribe(backend.host, {
+        filter: 'attributes.type = "batch" AND NOT attributes:repeat_of',
+      });
       await clients.publish(
         { text: 'no', attributes: { type: 'video' } },
         { text: 'yes', attributes: { type: 'batch' } },
@@ -168,7 +164,7 @@ describeBackends('Pub/Sub', 'delivery', (backend) => {
       expect(await clients.pull()).toEqual([]);
     });
 
-    test('that are invalid are refused by the embedded one only', async () => {
+    test('with a syntax error are refused; the official emulator accepts them', async () => {
       const clients = new Clients(backend.host);
       const creation = clients.create({ filter: 'attributes.type = "a" AND attributes:b OR attributes:c' });
       expect(await statusOf(creation)).toBe(backend.isEmbedded ? 'INVALID_ARGUMENT' : 'OK');
@@ -177,8 +173,7 @@ describeBackends('Pub/Sub', 'delivery', (backend) => {
 
   describe('streaming pull', () => {
     test('feeds the client library until everything is acknowledged; the embedded one within the flow control', async () => {
-      const clients = new Clients(backend.host);
-      await clients.create();
+      const clients = await subscribe(backend.host);
       const texts = Array.from({ length: 100 }, (_, index) => String(index));
       await clients.publish(...texts.map((text) => ({ text })));
       const subscription = clients.pubsub.subscription('sub', { flowControl: { maxMessages: 10 } });
@@ -201,8 +196,7 @@ describeBackends('Pub/Sub', 'delivery', (backend) => {
     });
 
     test('redelivers what the client refuses, with its ordering key', async () => {
-      const clients = new Clients(backend.host);
-      await clients.create({ enableMessageOrdering: true });
+      const clients = await subscribe(backend.host, { enableMessageOrdering: true });
       const subscription = clients.pubsub.subscription('sub');
       const received: string[] = [];
       subscription.on('message', (message: Message) => {
@@ -216,8 +210,7 @@ describeBackends('Pub/Sub', 'delivery', (backend) => {
     });
 
     test('takes acknowledgements and deadlines on the stream', async () => {
-      const clients = new Clients(backend.host);
-      await clients.create();
+      const clients = await subscribe(backend.host);
       await clients.publish({ text: 'a' });
       const stream = clients.subscriber.streamingPull();
       const received: string[] = [];
@@ -235,9 +228,8 @@ describeBackends('Pub/Sub', 'delivery', (backend) => {
       expect(await clients.pull()).toEqual([]);
     });
 
-    test('a client that is gone leaves its messages to their deadlines', async () => {
-      const clients = new Clients(backend.host);
-      await clients.create();
+    test('redelivers the messages of a disconnected client after their deadlines', async () => {
+      const clients = await subscribe(backend.host);
       const stream = clients.subscriber.streamingPull();
       stream.on('error', () => {});
       stream.write({ subscription: clients.subscription(), streamAckDeadlineSeconds: 10 });
@@ -250,8 +242,7 @@ describeBackends('Pub/Sub', 'delivery', (backend) => {
     });
 
     test('ends with an error when the subscription is deleted', async () => {
-      const clients = new Clients(backend.host);
-      await clients.create();
+      const clients = await subscribe(backend.host);
       const subscription = clients.pubsub.subscription('sub');
       const failed = new Promise((resolve) => subscription.on('error', resolve));
       subscription.on('message', (message: Message) => message.ack());

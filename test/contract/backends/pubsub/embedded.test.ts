@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { startPubsub, Store } from '../../../../local/backends/pubsub/index.ts';
 import { startTied } from '../../../../local/process.ts';
 import { statusOf } from '../support.ts';
-import { Clients } from './support.ts';
+import { Clients, subscribe } from './support.ts';
 
 /** A server that a test can end and start again where it was. */
 async function startRestartable() {
@@ -21,8 +21,7 @@ async function startRestartable() {
 
 test('a restart loses nothing: topics, subscriptions, and what is not acknowledged, leased or not', async () => {
   const server = await startRestartable();
-  const clients = new Clients(server.host);
-  await clients.create({ enableMessageOrdering: true, filter: 'attributes:a' });
+  const clients = await subscribe(server.host, { enableMessageOrdering: true, filter: 'attributes:a' });
   const messages = ['1', '2', '3', '4'].map((text) => ({ text, attributes: { a: '' }, orderingKey: text }));
   await clients.publish(...messages);
   const leased = await clients.pull('sub', 3);
@@ -40,8 +39,7 @@ test('a restart loses nothing: topics, subscriptions, and what is not acknowledg
 
 test('what is published during restarts is delivered', async () => {
   const server = await startRestartable();
-  const clients = new Clients(server.host);
-  await clients.create();
+  const clients = await subscribe(server.host);
   const accepted: string[] = [];
   const over = new AbortController();
   const publishing = (async () => {
@@ -74,8 +72,7 @@ test('a restart keeps the count of delivery attempts', async () => {
 
 test('a subscriber continues after a restart', async () => {
   const server = await startRestartable();
-  const clients = new Clients(server.host);
-  await clients.create();
+  const clients = await subscribe(server.host);
   const received: string[] = [];
   const subscription = clients.pubsub.subscription('sub');
   subscription.on('error', (error) => expect.unreachable(String(error)));
@@ -94,8 +91,7 @@ test('a subscriber continues after a restart', async () => {
 
 test('a message that is published again has another id after a restart', async () => {
   const server = await startRestartable();
-  const clients = new Clients(server.host);
-  await clients.create();
+  const clients = await subscribe(server.host);
   const before = await clients.publish({ text: 'a' });
   await server.restart();
   expect(await clients.publish({ text: 'a' })).not.toEqual(before);
@@ -103,8 +99,7 @@ test('a message that is published again has another id after a restart', async (
 
 test('what it does not implement is UNIMPLEMENTED, and named', async () => {
   const server = await startRestartable();
-  const clients = new Clients(server.host);
-  await clients.create();
+  const clients = await subscribe(server.host);
   const seek = clients.subscriber.seek({ subscription: clients.subscription(), time: { seconds: 1 } });
   await expect(seek).rejects.toThrow(/UNIMPLEMENTED.*\/google\.pubsub\.v1\.Subscriber\/Seek.*LOCAL_BACKENDS=official/);
   const exactlyOnce = clients.pubsub.createSubscription('topic', 'once', { enableExactlyOnceDelivery: true });
@@ -113,8 +108,7 @@ test('what it does not implement is UNIMPLEMENTED, and named', async () => {
 
 test('a request over 10 MB is refused, which the official emulator never answers', async () => {
   const server = await startRestartable();
-  const clients = new Clients(server.host);
-  await clients.create();
+  const clients = await subscribe(server.host);
   const text = 'x'.repeat(5_100_000);
   expect(await statusOf(clients.publish({ text }, { text }))).toBe('INVALID_ARGUMENT');
   expect(await clients.pull()).toEqual([]);

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { freePort } from '../../../../local/process.ts';
 import { describeBackends, statusOf } from '../support.ts';
-import { Clients } from './support.ts';
+import { Clients, subscribe } from './support.ts';
 
 interface Push {
   readonly contentType: string | undefined;
@@ -97,7 +97,7 @@ describeBackends('Pub/Sub', 'push', (backend) => {
     return endpoints;
   };
 
-  test('takes four statuses for an acknowledgement; the official emulator 203 instead of 202', async () => {
+  test('four statuses acknowledge; with the official emulator 203 instead of 202', async () => {
     const statuses = backend.isEmbedded ? [200, 201, 202, 204] : [200, 201, 203, 204];
     const endpoints = await pushesByStatus(statuses, (pushes) => pushes > 0);
     await sleep(1_500);
@@ -124,10 +124,9 @@ describeBackends('Pub/Sub', 'push', (backend) => {
   });
 
   test('waits for the backoff of a retry policy', async () => {
-    const clients = new Clients(backend.host);
     const endpoint = await Endpoint.start(503, 503, 204);
     const retryPolicy = { minimumBackoff: { seconds: 1 }, maximumBackoff: { seconds: 2 } };
-    await clients.create({ pushEndpoint: endpoint.url, retryPolicy });
+    const clients = await subscribe(backend.host, { pushEndpoint: endpoint.url, retryPolicy });
     await clients.publish({ text: 'a' });
     await expect.poll(() => endpoint.pushes.length).toBe(3);
     const [first = 0, second = 0, third = 0] = endpoint.pushes.map(({ millis }) => millis);
@@ -135,7 +134,7 @@ describeBackends('Pub/Sub', 'push', (backend) => {
     expect(third - second).toBeGreaterThan(backend.isEmbedded ? 1_950 : 950);
   });
 
-  test('moves what is refused too often to the dead-letter topic', async () => {
+  test('moves a message that is refused 5 times to the dead-letter topic', async () => {
     const clients = new Clients(backend.host);
     const endpoint = await Endpoint.start(500);
     await clients.pubsub.createTopic('dead');
@@ -149,27 +148,24 @@ describeBackends('Pub/Sub', 'push', (backend) => {
   });
 
   test('pushes messages of an ordering key one after the other, a failed one before the next', async () => {
-    const clients = new Clients(backend.host);
     const endpoint = await Endpoint.start(204, 500, 204);
-    await clients.create({ pushEndpoint: endpoint.url, enableMessageOrdering: true });
+    const clients = await subscribe(backend.host, { pushEndpoint: endpoint.url, enableMessageOrdering: true });
     await clients.publish(...['1', '2', '3'].map((each) => ({ text: each, orderingKey: 'key' })));
     await expect.poll(() => endpoint.pushes.map(({ data }) => data)).toEqual(['1', '2', '2', '3']);
     expect(endpoint.most).toBe(1);
   });
 
-  test('pushes messages without a key beside each other', async () => {
-    const clients = new Clients(backend.host);
+  test('pushes messages without a key concurrently', async () => {
     const endpoint = await Endpoint.start(204);
-    await clients.create({ pushEndpoint: endpoint.url });
+    const clients = await subscribe(backend.host, { pushEndpoint: endpoint.url });
     await clients.publish(...Array.from({ length: 50 }, (_, index) => ({ text: String(index) })));
     await expect.poll(() => endpoint.pushes.length).toBe(50);
     expect(endpoint.most).toBeGreaterThan(1);
   });
 
-  test('takes the place of pull', async () => {
-    const clients = new Clients(backend.host);
+  test('a subscription with an endpoint cannot be pulled', async () => {
     const endpoint = await Endpoint.start(204);
-    await clients.create({ pushEndpoint: endpoint.url });
+    const clients = await subscribe(backend.host, { pushEndpoint: endpoint.url });
     expect(await statusOf(clients.pull())).toBe(backend.isEmbedded ? 'FAILED_PRECONDITION' : 'OK');
   });
 });

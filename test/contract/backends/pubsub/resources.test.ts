@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import { describeBackends, statusOf } from '../support.ts';
-import { Clients } from './support.ts';
+import { Clients, subscribe } from './support.ts';
 
 describeBackends('Pub/Sub', 'resources', (backend) => {
   describe('topics and subscriptions', () => {
@@ -57,8 +57,7 @@ describeBackends('Pub/Sub', 'resources', (backend) => {
     });
 
     test('have the defaults of the service', async () => {
-      const clients = new Clients(backend.host);
-      await clients.create({ retryPolicy: { minimumBackoff: { seconds: 12 } } });
+      const clients = await subscribe(backend.host, { retryPolicy: { minimumBackoff: { seconds: 12 } } });
       const [metadata] = await clients.pubsub.subscription('sub').getMetadata();
       expect(metadata).toMatchObject({ topic: clients.topic(), ackDeadlineSeconds: 10, filter: '' });
       expect(Number(metadata.messageRetentionDuration?.seconds)).toBe(7 * 86_400);
@@ -81,8 +80,7 @@ describeBackends('Pub/Sub', 'resources', (backend) => {
       ['a backoff over 600 s', backoff(10, 601), 'INVALID_ARGUMENT', 'INVALID_ARGUMENT'],
       ['a push endpoint that is no URL', () => ({ pushEndpoint: 'nowhere' }), 'INVALID_ARGUMENT', 'INVALID_ARGUMENT'],
     ])('%s', async (_title, options, embedded, official) => {
-      const clients = new Clients(backend.host);
-      await clients.create();
+      const clients = await subscribe(backend.host);
       const creation = clients.pubsub.createSubscription('topic', 'refused', options(clients));
       expect(await statusOf(creation)).toBe(backend.isEmbedded ? embedded : official);
     });
@@ -90,8 +88,7 @@ describeBackends('Pub/Sub', 'resources', (backend) => {
 
   describe('publishing', () => {
     test('gives each message a unique id', async () => {
-      const clients = new Clients(backend.host);
-      await clients.create();
+      const clients = await subscribe(backend.host);
       const batches = await Promise.all([1, 2, 3].map(() => clients.publish({ text: 'a' }, { text: 'a' })));
       expect(new Set(batches.flat()).size).toBe(6);
     });
@@ -107,8 +104,7 @@ describeBackends('Pub/Sub', 'resources', (backend) => {
     });
 
     test('accepts nothing after the deadline of the call', async () => {
-      const clients = new Clients(backend.host);
-      await clients.create();
+      const clients = await subscribe(backend.host);
       const request = { topic: clients.topic(), messages: [{ data: Buffer.from('late') }] };
       await expect(clients.publisher.publish(request, { timeout: 0, maxRetries: 0 })).rejects.toBeDefined();
       await clients.publish({ text: 'in time' });
@@ -117,8 +113,7 @@ describeBackends('Pub/Sub', 'resources', (backend) => {
     });
 
     test('carries messages of megabytes', async () => {
-      const clients = new Clients(backend.host);
-      await clients.create();
+      const clients = await subscribe(backend.host);
       const text = 'x'.repeat(9_900_000);
       await clients.publish({ text });
       expect((await clients.pullSome(1))[0]?.text.length).toBe(text.length);
@@ -137,8 +132,7 @@ describeBackends('Pub/Sub', 'resources', (backend) => {
     ['a stream without a subscription', (clients) => stream(clients, { subscription: '' })],
     ['deadlines of other ids', (clients) => stream(clients, { modifyDeadlineAckIds: ['a', 'b'] })],
   ])('refuses %s', async (_, call) => {
-    const clients = new Clients(backend.host);
-    await clients.create();
+    const clients = await subscribe(backend.host);
     expect(await statusOf(call(clients))).toBe('INVALID_ARGUMENT');
   });
 
@@ -150,8 +144,7 @@ describeBackends('Pub/Sub', 'resources', (backend) => {
     ],
     ['a changed endpoint', async (clients) => await clients.pubsub.subscription('sub').modifyPushConfig({})],
   ])('%s is UNIMPLEMENTED by the embedded one', async (_, call) => {
-    const clients = new Clients(backend.host);
-    await clients.create();
+    const clients = await subscribe(backend.host);
     expect(await statusOf(call(clients))).toBe(backend.isEmbedded ? 'UNIMPLEMENTED' : 'OK');
   });
 });

@@ -29,7 +29,7 @@ export class Clients {
     onTestFinished(() => this.close());
   }
 
-  /** A topic `topic` and a subscription `sub`, by their whole names. */
+  /** Creates a topic `topic` and a subscription `sub`. */
   async create(options: Parameters<PubSub['createSubscription']>[2] = {}): Promise<void> {
     await this.pubsub.createTopic('topic');
     await this.pubsub.createSubscription('topic', 'sub', options);
@@ -87,6 +87,13 @@ export class Clients {
   async close(): Promise<void> {
     await Promise.all([this.pubsub.close(), this.publisher.close(), this.subscriber.close()]);
   }
+}
+
+/** Connects to a new project with a topic `topic` and a subscription `sub`. */
+export async function subscribe(host: string, options?: Parameters<Clients['create']>[0]): Promise<Clients> {
+  const clients = new Clients(host);
+  await clients.create(options);
+  return clients;
 }
 
 function ackIdsOf(messages: readonly Pulled[]): string[] {

@@ -70,7 +70,7 @@ describe('runs', () => {
     ['one field in either order', undefined, ['-other']],
     ['a range of one field', where('other', 'LESS_THAN'), []],
     ['equality of any fields, whose own indexes are merged', all('AND', state, where('other', 'EQUAL')), []],
-    ['array-contains by itself', where('other', 'ARRAY_CONTAINS'), []],
+    ['array-contains alone', where('other', 'ARRAY_CONTAINS'), []],
     ['a composite index', state, ['-time']],
     ['a composite index, with a range', all('AND', state, where('time', 'LESS_THAN')), ['-time']],
     ['a composite index for each value of in', where('state', 'IN'), ['-time']],
