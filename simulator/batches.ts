@@ -17,7 +17,7 @@ interface InlinedResponses {
   readonly inlinedResponses: readonly object[];
 }
 
-interface Output {
+export interface BatchOutput {
   readonly responsesFile?: string;
   readonly inlinedResponses?: InlinedResponses;
   readonly inlinedEmbedContentResponses?: InlinedResponses;
@@ -29,7 +29,7 @@ interface Batch {
   readonly method: BatchMethod;
   readonly model: string;
   readonly input: BatchInput;
-  output: Output | undefined;
+  output: BatchOutput | undefined;
   stats: { readonly requests: number; readonly failed: number } | undefined;
 }
 
@@ -102,13 +102,13 @@ export class Batches {
     return { name: job.name, metadata, done: isFinal(job) ? true : undefined, error: job.error, response };
   }
 
-  #namedOutput({ job, output }: Batch, inLists: boolean): Output | undefined {
+  #namedOutput({ job, output }: Batch, inLists: boolean): BatchOutput | undefined {
     const namedAt = (job.endMillis ?? 0) + this.#services.settings.get().jobs.outputDelayMillis;
     const isNamed = this.#services.clock.now() >= namedAt && !(inLists && output?.responsesFile === undefined);
     return isNamed ? output : undefined;
   }
 
-  #inOrder(output: Output | undefined): Output | undefined {
+  #inOrder(output: BatchOutput | undefined): BatchOutput | undefined {
     if (output?.responsesFile !== undefined || this.#services.settings.get().jobs.inlineOrder === 'requests')
       return output;
     const label = this.#services.random.next('inline-order');
@@ -121,7 +121,7 @@ export class Batches {
     };
     return Object.fromEntries(
       Object.entries(output ?? {}).map(([name, responses]) => [name, shuffle(responses as InlinedResponses)]),
-    ) as Output;
+    ) as BatchOutput;
   }
 
   #conclude(batch: Batch, { state, output }: Outcome): string | undefined {

@@ -18,6 +18,11 @@ export function row(...children) {
   return element('div', { className: 'row' }, ...children);
 }
 
+/** Preformatted text, focusable so that the keyboard can scroll it. */
+export function block(text) {
+  return element('pre', { textContent: text, tabIndex: 0 });
+}
+
 export function chip(text, tone) {
   return element('span', { className: `chip ${tone}`, textContent: text });
 }
@@ -36,6 +41,10 @@ export function words(identifier) {
   return identifier.replaceAll('_', ' ').replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }
 
+export function quiet(text, properties = {}) {
+  return element('span', { className: 'quiet', textContent: text, ...properties });
+}
+
 /** One line, cut where it is too long; the whole text is its title. */
 export function line(tag, text, className = '') {
   return element(tag, { className: `grow ${className}`, textContent: text, title: text });
@@ -43,6 +52,13 @@ export function line(tag, text, className = '') {
 
 export function button(text, action, properties = {}) {
   return element('button', { type: 'button', textContent: text, onclick: () => void attempt(action), ...properties });
+}
+
+export function copyButton(label, text) {
+  return button(label, async () => {
+    await navigator.clipboard.writeText(text);
+    notify('Copied.');
+  });
 }
 
 /** A disclosure that stays open when its card is built again, by its key. */
@@ -54,13 +70,11 @@ export function disclosure(key, summary, ...children) {
 
 /** With its day, because the clock moves by days. */
 export function clockTime(iso) {
-  const day = { month: 'short', day: 'numeric' };
-  const time = { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' };
-  return element('time', {
-    className: 'quiet',
-    dateTime: iso,
-    textContent: new Date(iso).toLocaleString([], { ...day, ...time }),
-  });
+  const date = new Date(iso);
+  const day = date.toLocaleDateString([], { month: 'short', day: 'numeric' });
+  const time = date.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
+  const shownDay = element('span', { className: 'day', textContent: `${day}, ` });
+  return element('time', { className: 'quiet', dateTime: iso }, shownDay, time);
 }
 
 /** JSON with indentation, or the text itself. */

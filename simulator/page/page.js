@@ -55,13 +55,20 @@ async function refresh() {
   render();
 }
 
-let refreshTimer;
+let isStale = false;
+let isRefreshing = false;
 
-function refreshSoon() {
-  refreshTimer ??= setTimeout(() => {
-    refreshTimer = undefined;
-    void refresh().catch(() => undefined);
-  }, REFRESH_DELAY_MILLIS);
+/** Refreshes one at a time, so that no older overview replaces a newer one. */
+async function refreshSoon() {
+  isStale = true;
+  if (isRefreshing) return;
+  isRefreshing = true;
+  while (isStale) {
+    await new Promise((resolve) => setTimeout(resolve, REFRESH_DELAY_MILLIS));
+    isStale = false;
+    await refresh().catch(() => undefined);
+  }
+  isRefreshing = false;
 }
 
 function connect() {
@@ -70,7 +77,7 @@ function connect() {
   const stream = new EventSource('/admin/stream');
   stream.addEventListener('open', () => show('live', 'good'));
   stream.addEventListener('error', () => show('connection lost', 'bad'));
-  stream.addEventListener('change', refreshSoon);
+  stream.addEventListener('change', () => void refreshSoon());
 }
 
 byId('usage').textContent = `export GOOGLE_GEMINI_BASE_URL=${location.origin}\nexport GEMINI_API_KEY=any-key`;
