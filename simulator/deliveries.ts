@@ -1,26 +1,39 @@
-import type { Base } from './base.ts';
+import { attemptHeaders } from './attemptHeaders.ts';
+import type { SigningServices } from './attemptHeaders.ts';
 import { isoTime } from './clock.ts';
 import { ApiError, notFound } from './errors.ts';
 import { eventBody, pingBody } from './events.ts';
 import type { GeminiEvent } from './events.ts';
-import type { Keys } from './keys.ts';
-import type { AttemptAnswer, AttemptFault, AttemptRecord, DeliveryRecord, Ledger } from './ledger.ts';
+import type { AttemptFault, DeliveryRecord, Ledger } from './ledger.ts';
 import { Poster } from './post.ts';
-import { newSecret, signJwt, signV1, signV1a } from './signing.ts';
-import type { SignedMessage } from './signing.ts';
-import type { Webhook, Webhooks } from './webhooks.ts';
+import type { Webhook } from './webhooks.ts';
 
-type Target = { readonly webhook: Webhook } | { readonly uri: string };
-
-interface DeliveryServices extends Base {
+interface DeliveryServices extends SigningServices {
   readonly ledger: Ledger;
-  readonly keys: Keys;
-  readonly webhooks: Webhooks;
+}
+
+/** The endpoint of a delivery: a registered webhook, or a URI of the job. */
+interface Target {
+  readonly uri: string;
+  readonly webhook: string | undefined;
+}
+
+/** An event as it is sent. The label makes its random choices. */
+interface Outgoing {
+  readonly label: string;
+  readonly type: string;
+  readonly jobName: string | undefined;
+  readonly body: string;
 }
 
 const HOLD_MILLIS = 60_000;
-const JWT_LIFETIME_SECONDS = 300;
-const ISSUER = 'https://generativelanguage.googleapis.com';
+/** Faults of single attempts, and the settings of their shares. */
+const ATTEMPT_RATES = [
+  ['stale', 'stale'],
+  ['unsigned', 'unsigned'],
+  ['wrong_signature', 'wrongSignature'],
+  ['lost_answer', 'lostAnswer'],
+] as const;
 
 /** Delivers events: signs, sends and retries until the endpoint answers 2xx or the retry window ends (docs/gemini-wire.md 4.6). */
 export class Deliveries {
@@ -35,32 +48,33 @@ export class Deliveries {
 
   /** Delivers an event to the URIs of its job, or else to the webhooks that subscribed to its type (docs/gemini-wire.md 4.7). */
   readonly emit = (event: GeminiEvent): void => {
+    const { random, settings, webhooks } = this.#services;
     const uris = event.webhookConfig?.uris ?? [];
-    const targets: Target[] =
+    const targets =
       uris.length > 0
-        ? uris.map((uri) => ({ uri }))
-        : this.#services.webhooks.subscribed(event.type).map((webhook) => ({ webhook }));
-    const label = this.#services.random.next('event');
-    if (this.#services.random.chance(`${label}/unknown type`, this.#services.settings.get().faults.unknownType)) {
+        ? uris.map((uri) => ({ uri, webhook: undefined }))
+        : webhooks.subscribed(event.type).map(({ id, uri }) => ({ uri, webhook: id }));
+    const label = random.next('event');
+    if (random.chance(`${label}/unknown type`, settings.get().faults.unknownType)) {
       this.#emitTo(targets, { ...event, type: `${event.type.split('.')[0]}.reticulated` }, `${label}/unknown`);
     }
     this.#emitTo(targets, event, label);
   };
 
-  ping(webhook: Webhook): DeliveryRecord {
-    const body = JSON.stringify(
-      pingBody(webhook.id, this.#services.clock.now(), this.#services.settings.get().deliveries.ping),
-    );
-    this.#services.ledger.event({ type: 'webhook.ping', jobName: undefined, body });
-    return this.#deliver({ webhook }, 'webhook.ping', undefined, body, this.#services.random.next('event'));
+  ping({ id, uri }: Webhook): DeliveryRecord {
+    const { random, settings, clock, ledger } = this.#services;
+    const body = JSON.stringify(pingBody(id, clock.now(), settings.get().deliveries.ping));
+    const ping = { type: 'webhook.ping', jobName: undefined, body };
+    ledger.event(ping);
+    return this.#deliver({ uri, webhook: id }, { ...ping, label: random.next('event') });
   }
 
   /** Makes one more attempt of each delivery with this id now, with the given fault, and waits for the answers. */
-  async redeliver(webhookId: string, ...faults: readonly AttemptFault[]): Promise<void> {
-    await Promise.all(this.#find(webhookId).map(async (delivery) => await this.#attempt(delivery, faults)));
+  async redeliver(webhookId: string, fault?: AttemptFault): Promise<void> {
+    await Promise.all(this.#find(webhookId).map(async (delivery) => await this.#attempt(delivery, fault)));
   }
 
-  /** Sends the next delivery to the same URI again, then this one. Throws where there is no next one. */
+  /** Sends the next delivery to the same URI again, then this one. Throws FAILED_PRECONDITION if there is no next one. */
   async reorder(webhookId: string): Promise<void> {
     for (const delivery of this.#find(webhookId)) {
       const { deliveries } = this.#services.ledger;
@@ -68,8 +82,8 @@ export class Deliveries {
       if (later === undefined) {
         throw new ApiError('FAILED_PRECONDITION', `No later delivery to ${delivery.uri}. Start another job first.`);
       }
-      await this.#attempt(later, []);
-      await this.#attempt(delivery, []);
+      await this.#attempt(later);
+      await this.#attempt(delivery);
     }
   }
 
@@ -84,56 +98,44 @@ export class Deliveries {
   }
 
   #emitTo(targets: readonly Target[], event: GeminiEvent, label: string): void {
-    const { userMetadata } = this.#services.settings.get().deliveries;
-    const body = JSON.stringify(eventBody(event, this.#services.clock.now(), userMetadata));
-    this.#services.ledger.event({ type: event.type, jobName: event.jobName, body });
-    for (const target of targets) this.#deliver(target, event.type, event.jobName, body, label);
+    const { settings, clock, ledger } = this.#services;
+    const body = JSON.stringify(eventBody(event, clock.now(), settings.get().deliveries.userMetadata));
+    const { type, jobName } = event;
+    ledger.event({ type, jobName, body });
+    for (const target of targets) this.#deliver(target, { label, type, jobName, body });
   }
 
-  #deliver(
-    target: Target,
-    eventType: string,
-    jobName: string | undefined,
-    body: string,
-    eventLabel: string,
-  ): DeliveryRecord {
-    const label = this.#services.settings.get().deliveries.sharedId
-      ? eventLabel
-      : this.#services.random.next('delivery');
-    const webhookId = `msg_${this.#services.random.uuid(`${label}/id`)}`;
-    const dropped = this.#services.random.chance(`${webhookId}/drop`, this.#services.settings.get().faults.drop);
-    const delivery = this.#services.ledger.delivery({
-      webhookId,
-      eventType,
-      jobName,
-      kind: 'webhook' in target ? 'static' : 'dynamic',
-      webhook: 'webhook' in target ? target.webhook.id : undefined,
-      uri: 'webhook' in target ? target.webhook.uri : target.uri,
-      body,
-      state: dropped ? 'dropped' : 'waiting',
-    });
-    if (dropped) this.#services.ledger.deliveryChanged(delivery);
+  #deliver({ uri, webhook }: Target, { label, type: eventType, jobName, body }: Outgoing): DeliveryRecord {
+    const { random, settings, ledger } = this.#services;
+    const { deliveries, faults } = settings.get();
+    const webhookId = `msg_${random.uuid(`${deliveries.sharedId ? label : random.next('delivery')}/id`)}`;
+    const dropped = random.chance(`${webhookId}/drop`, faults.drop);
+    const kind = webhook === undefined ? 'dynamic' : 'static';
+    const state = dropped ? 'dropped' : 'waiting';
+    const delivery = ledger.delivery({ webhookId, eventType, jobName, kind, webhook, uri, body, state });
+    if (dropped) ledger.deliveryChanged(delivery);
     else this.#sendFirst(delivery);
     return delivery;
   }
 
   #sendFirst(delivery: DeliveryRecord): void {
-    const { faults, deliveries } = this.#services.settings.get();
+    const { random, settings, clock } = this.#services;
+    const { faults, deliveries } = settings.get();
     const hit = (fault: 'delay' | 'duplicate' | 'reorder') =>
-      this.#services.random.chance(`${delivery.webhookId}/${fault}`, faults[fault]);
+      random.chance(`${delivery.webhookId}/${fault}`, faults[fault]);
     const delay = (deliveries.retryDelaysMillis[0] ?? 0) + (hit('delay') ? faults.delayMillis : 0);
     const release = this.#held.get(delivery.uri);
     if (hit('reorder') && release === undefined) {
       this.#hold(delivery);
     } else {
       this.#schedule(delivery, delay);
-      if (hit('duplicate')) this.#services.clock.after(delay, async () => await this.#duplicate(delivery));
+      if (hit('duplicate')) clock.after(delay, async () => await this.#duplicate(delivery));
     }
     release?.();
   }
 
   async #duplicate(delivery: DeliveryRecord): Promise<void> {
-    if (this.#isWanted(delivery)) await this.#attempt(delivery, ['duplicate']);
+    if (this.#isWanted(delivery)) await this.#attempt(delivery, 'duplicate');
   }
 
   #hold(delivery: DeliveryRecord): void {
@@ -164,111 +166,45 @@ export class Deliveries {
   }
 
   /** Nothing is sent to a webhook that was deleted or disabled meanwhile, pings excepted. */
-  #isWanted({ webhook, eventType }: DeliveryRecord): boolean {
-    if (webhook === undefined) return true;
-    if (!this.#services.webhooks.has(webhook)) return false;
-    return this.#services.webhooks.get(webhook).state === 'enabled' || eventType === 'webhook.ping';
+  #isWanted({ webhook: id, eventType }: DeliveryRecord): boolean {
+    if (id === undefined) return true;
+    const webhook = this.#services.webhooks.find(id);
+    return webhook !== undefined && (webhook.state === 'enabled' || eventType === 'webhook.ping');
   }
 
   async #attemptAndRetry(delivery: DeliveryRecord, step: number): Promise<void> {
-    const { retryDelaysMillis, giveUpAfterMillis } = this.#services.settings.get().deliveries;
-    await this.#attempt(delivery, []);
+    const { settings, clock } = this.#services;
+    const { retryDelaysMillis, giveUpAfterMillis } = settings.get().deliveries;
+    await this.#attempt(delivery);
     if (delivery.state !== 'waiting') return;
     const delay = retryDelaysMillis[step + 1];
     const end = Date.parse(delivery.time) + giveUpAfterMillis;
-    if (delay === undefined || this.#services.clock.now() + delay > end) this.#settle(delivery, 'given_up');
+    if (delay === undefined || clock.now() + delay > end) this.#settle(delivery, 'given_up');
     else this.#schedule(delivery, delay, step + 1);
   }
 
-  async #attempt(delivery: DeliveryRecord, given: readonly AttemptFault[]): Promise<void> {
-    const { timeoutMillis } = this.#services.settings.get().deliveries;
-    const faults = [...given, ...this.#attemptFaults(delivery)];
-    const requestHeaders = this.#headers(delivery, faults);
-    const attempt = this.#services.ledger.attempt(delivery, { requestHeaders, faults });
-    const answer = await this.#poster.post(delivery.uri, requestHeaders, delivery.body, timeoutMillis);
-    this.#services.ledger.attemptAnswered(delivery, attempt, answer);
-    if (isAccepted(answer, attempt)) this.#settle(delivery, 'delivered');
+  async #attempt(delivery: DeliveryRecord, given?: AttemptFault): Promise<void> {
+    const { settings, random, ledger } = this.#services;
+    const { deliveries, faults: rates } = settings.get();
+    const label = `${delivery.webhookId}/${delivery.attempts.length + 1}`;
+    const hits = ATTEMPT_RATES.filter(([fault, rate]) => random.chance(`${label}/${fault}`, rates[rate]));
+    const faults = [...(given === undefined ? [] : [given]), ...hits.map(([fault]) => fault)];
+    const requestHeaders = attemptHeaders(this.#services, delivery, faults);
+    const attempt = ledger.attempt(delivery, { requestHeaders, faults });
+    const answer = await this.#poster.post(delivery.uri, requestHeaders, delivery.body, deliveries.timeoutMillis);
+    ledger.attemptAnswered(delivery, attempt, answer);
+    const { status = 0 } = answer;
+    if (status >= 200 && status < 300 && !faults.includes('lost_answer')) this.#settle(delivery, 'delivered');
   }
 
   #settle(delivery: DeliveryRecord, state: 'delivered' | 'given_up' | 'cancelled'): void {
-    const first = delivery.state !== 'delivered';
+    const { webhooks, settings, ledger } = this.#services;
+    const isFirst = delivery.state !== 'delivered';
     delivery.state = state;
     delivery.nextAttemptTime = undefined;
-    this.#services.ledger.deliveryChanged(delivery);
-    if (
-      !first ||
-      state === 'cancelled' ||
-      delivery.webhook === undefined ||
-      !this.#services.webhooks.has(delivery.webhook)
-    )
-      return;
-    const { disableAfterGivenUp } = this.#services.settings.get().deliveries;
-    this.#services.webhooks.settle(
-      this.#services.webhooks.get(delivery.webhook),
-      state === 'delivered',
-      disableAfterGivenUp,
-    );
+    ledger.deliveryChanged(delivery);
+    const webhook = webhooks.find(delivery.webhook ?? '');
+    if (!isFirst || state === 'cancelled' || webhook === undefined) return;
+    webhooks.settle(webhook, state === 'delivered', settings.get().deliveries.disableAfterGivenUp);
   }
-
-  #attemptFaults({ webhookId, attempts }: DeliveryRecord): AttemptFault[] {
-    const { faults } = this.#services.settings.get();
-    const rates = {
-      stale: faults.stale,
-      unsigned: faults.unsigned,
-      wrong_signature: faults.wrongSignature,
-      lost_answer: faults.lostAnswer,
-    };
-    const names = Object.keys(rates) as (keyof typeof rates)[];
-    return names.filter((name) =>
-      this.#services.random.chance(`${webhookId}/${attempts.length + 1}/${name}`, rates[name]),
-    );
-  }
-
-  #headers(delivery: DeliveryRecord, faults: readonly AttemptFault[]): Record<string, string> {
-    const settings = this.#services.settings.get();
-    const nowMillis = settings.deliveries.timestamp === 'machine' ? Date.now() : this.#services.clock.now();
-    const ageMillis = faults.includes('stale') ? settings.faults.staleMillis : 0;
-    const timestampSeconds = Math.floor((nowMillis - ageMillis) / 1000);
-    const message = { id: delivery.webhookId, timestampSeconds, body: delivery.body };
-    const headers = {
-      'Content-Type': 'application/json',
-      'Content-Length': String(Buffer.byteLength(delivery.body)),
-      'User-Agent': 'Gemini-API-Simulator',
-      'Webhook-Id': delivery.webhookId,
-      'Webhook-Timestamp': String(timestampSeconds),
-    };
-    if (faults.includes('unsigned')) return headers;
-    return { ...headers, 'Webhook-Signature': this.#signature(delivery, message, faults.includes('wrong_signature')) };
-  }
-
-  #signature(delivery: DeliveryRecord, message: SignedMessage, wrong: boolean): string {
-    if (delivery.webhook !== undefined) return this.#staticSignature(delivery.webhook, message, wrong);
-    const key = wrong ? this.#services.keys.foreign() : this.#services.keys.signer(delivery.webhookId);
-    if (this.#services.settings.get().deliveries.scheme === 'v1a') return signV1a(key, message);
-    const kid = this.#services.settings.get().jwks.keyIds ? { kid: key.kid } : {};
-    return signJwt(key, { alg: key.alg, ...kid, typ: 'JWT' }, this.#claims(delivery, message));
-  }
-
-  #staticSignature(webhook: string, message: SignedMessage, wrong: boolean): string {
-    const secrets = wrong
-      ? [newSecret(this.#services.random.bytes('foreign secret', 32))]
-      : this.#services.webhooks.secrets(this.#services.webhooks.get(webhook)).map(({ value }) => value);
-    return secrets.map((secret) => signV1(secret, message)).join(' ');
-  }
-
-  /** Made up, because the guide does not describe the token's claims (docs/gemini-wire.md 5.3). */
-  #claims({ uri, body }: DeliveryRecord, { id, timestampSeconds }: SignedMessage): object {
-    return {
-      iss: ISSUER,
-      aud: this.#services.settings.get().deliveries.audience ?? uri,
-      iat: timestampSeconds,
-      exp: timestampSeconds + JWT_LIFETIME_SECONDS,
-      jti: id,
-      ...(JSON.parse(body) as object),
-    };
-  }
-}
-
-function isAccepted({ status = 0 }: AttemptAnswer, { faults }: AttemptRecord): boolean {
-  return status >= 200 && status < 300 && !faults.includes('lost_answer');
 }

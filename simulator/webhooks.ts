@@ -91,8 +91,8 @@ export class Webhooks {
     return webhook;
   }
 
-  has(id: string): boolean {
-    return this.#byId.has(id);
+  find(id: string): Webhook | undefined {
+    return this.#byId.get(id);
   }
 
   list(): Webhook[] {

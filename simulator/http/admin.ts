@@ -10,7 +10,8 @@ import { outcomeSchema } from '../job.ts';
 import { ATTEMPT_FAULTS } from '../ledger.ts';
 import { overview } from '../overview.ts';
 import { jobResults } from '../results.ts';
-import { duration, SettingsPatchSchema } from '../settings.ts';
+import { SettingsPatchSchema } from '../settings.ts';
+import { duration } from '../settings/setting.ts';
 import { endpointUris, userMetadata } from '../webhooks.ts';
 import { jsonBody } from './route.ts';
 
@@ -102,7 +103,7 @@ function adminHandlers(core: Core): Handlers {
     },
     'POST /jobs/results': ({ name }) => jobResults(core, name),
     'POST /deliveries/redeliver': async ({ webhookId, fault }) => {
-      await deliveries.redeliver(webhookId, ...(fault === undefined ? [] : [fault]));
+      await deliveries.redeliver(webhookId, fault);
       return now();
     },
     'POST /deliveries/reorder': async ({ webhookId }) => {

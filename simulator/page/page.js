@@ -37,6 +37,7 @@ function render() {
   renderList('deliveries', deliveries, ({ webhookId, uri }) => `${webhookId} ${uri}`, deliveryCard);
   showFaults(overview.faults);
   showTime();
+  document.querySelector('main').hidden = false;
 }
 
 /** Says how many are shown, where that is not all. */
