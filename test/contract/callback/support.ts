@@ -5,7 +5,7 @@ import { createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { ed25519Key, newSecret, publicJwk, rsaKey, signJwt, signV1, signV1a } from '../../../simulator/signing.ts';
-import * as vectors from '../../../simulator/vectors.ts';
+import * as vectors from '../../support/vectors.ts';
 import { LAST_SIGNAL, type RunningFunction, startFunction } from '../../../local/functions.ts';
 import { type ReceivedMessage, LocalProject, type Topic } from '../../../local/project.ts';
 

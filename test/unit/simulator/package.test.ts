@@ -94,6 +94,7 @@ test('the packed package runs in another folder with its dependencies alone', as
   const installed = join(folder, 'node_modules/gemini-simulator');
   mkdirSync(installed, { recursive: true });
   await promisify(execFile)('tar', ['-xzf', join(folder, filename), '--strip-components=1', '-C', installed]);
+  expect(readFileSync(join(installed, 'LICENSE'), 'utf8')).toBe(readFileSync(join(ROOT, 'LICENSE'), 'utf8'));
   for (const name of Object.keys(manifest(installed).dependencies)) {
     cpSync(join(ROOT, 'node_modules', name), join(folder, 'node_modules', name), { recursive: true });
   }

@@ -1,10 +1,7 @@
-/**
- * The published test vectors of the reference, section 13. Never use these keys for anything else.
- */
+/** Published test vectors (docs/gemini-wire.md 13). Never use these keys for anything else. */
 
-/** Common input: all signatures below are made for this id and time. */
+/** All signatures below are made for this id and time. */
 export const id = 'msg_3f0c9a52-7d41-4b8e-9c16-2a5be07d1f84';
-/** Seconds; also the time at which the checks of section 13 are made. */
 export const timestampSeconds = 1_780_000_000;
 export const body =
   '{"type":"batch.succeeded","version":"v1","timestamp":"2026-05-28T20:26:40Z","data":{"id":"batches/ex4mpleb4tch0001","output_file_uri":"https://generativelanguage.googleapis.com/v1beta/files/batch-ex4mpleb4tch0001:download?alt=media"}}';
@@ -32,56 +29,25 @@ export const ed25519 = [
   {
     kid: 'sim-ed-1',
     seed: '000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f',
-    d: 'AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8',
     x: 'A6EHv_POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg',
-    publicKey: 'whpk_A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg=',
     v1a: 'v1a,sbQgwBasGXf8D3cTS4ht7oj0OPHU/5X5XLas9sfP9etc6RAvW7aj7Cw1V5JscBsOS+LnZ+kFNl2AfAZZSF6RBQ==',
   },
   {
     kid: 'sim-ed-2',
     seed: '202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f',
-    d: 'ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8',
     x: 'Kay64UG8yvCyLhqU000LxzYeUm0L_hLIl5S8kyKWbdc',
-    publicKey: 'whpk_Kay64UG8yvCyLhqU000LxzYeUm0L/hLIl5S8kyKWbdc=',
     v1a: 'v1a,eFux/hlf4Az/hZ7TLRRkQj20+XCpwrdaiuSPZ9OZ8heoIyUWODvhQHh7G5pMMWEv47Sa585yrPBBDMYrnA13Cw==',
   },
   {
     kid: 'sim-ed-3',
     seed: '404142434445464748494a4b4c4d4e4f505152535455565758595a5b5c5d5e5f',
-    d: 'QEFCQ0RFRkdISUpLTE1OT1BRUlNUVVZXWFlaW1xdXl8',
     x: 'JUO5L_EJVRFHatyDadtt3JM2ZaEZeN2hQE7hBmypVZ0',
-    publicKey: 'whpk_JUO5L/EJVRFHatyDadtt3JM2ZaEZeN2hQE7hBmypVZ0=',
     v1a: 'v1a,y87wxN9HgMvBZiSssFYsDLHsgUA/ol57TJ/ePVshbneZyYBQBXC6gjPBQpZW/qos8+7+wpH2aoFVlxVrz+z4Dg==',
   },
 ] as const;
 export const jwks = {
-  keys: [
-    {
-      kty: 'OKP',
-      crv: 'Ed25519',
-      x: 'A6EHv_POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg',
-      kid: 'sim-ed-1',
-      alg: 'EdDSA',
-      use: 'sig',
-    },
-    {
-      kty: 'OKP',
-      crv: 'Ed25519',
-      x: 'Kay64UG8yvCyLhqU000LxzYeUm0L_hLIl5S8kyKWbdc',
-      kid: 'sim-ed-2',
-      alg: 'EdDSA',
-      use: 'sig',
-    },
-    {
-      kty: 'OKP',
-      crv: 'Ed25519',
-      x: 'JUO5L_EJVRFHatyDadtt3JM2ZaEZeN2hQE7hBmypVZ0',
-      kid: 'sim-ed-3',
-      alg: 'EdDSA',
-      use: 'sig',
-    },
-  ],
-} as const;
+  keys: ed25519.map(({ kid, x }) => ({ kty: 'OKP', crv: 'Ed25519', x, kid, alg: 'EdDSA', use: 'sig' })),
+};
 
 /** JWT, 13.4 and 13.5. */
 export const rsaPrivateJwk = {
