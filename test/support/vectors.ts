@@ -45,9 +45,15 @@ export const ed25519 = [
     v1a: 'v1a,y87wxN9HgMvBZiSssFYsDLHsgUA/ol57TJ/ePVshbneZyYBQBXC6gjPBQpZW/qos8+7+wpH2aoFVlxVrz+z4Dg==',
   },
 ] as const;
-export const jwks = {
-  keys: ed25519.map(({ kid, x }) => ({ kty: 'OKP', crv: 'Ed25519', x, kid, alg: 'EdDSA', use: 'sig' })),
-};
+const publicOf = ({ kid, x }: (typeof ed25519)[number]) => ({
+  kty: 'OKP',
+  crv: 'Ed25519',
+  x,
+  kid,
+  alg: 'EdDSA',
+  use: 'sig',
+});
+export const jwks = { keys: [publicOf(ed25519[0]), publicOf(ed25519[1]), publicOf(ed25519[2])] } as const;
 
 /** JWT, 13.4 and 13.5. */
 export const rsaPrivateJwk = {

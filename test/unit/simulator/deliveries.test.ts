@@ -1,7 +1,7 @@
 import { createLocalJWKSet, jwtVerify } from 'jose';
 import { Webhook } from 'standardwebhooks';
 import { describe, expect, test } from 'vitest';
-import { given, HOUR_MILLIS, JOB_MILLIS, jwks, secondsAfterStart, setUp, startBatch } from './harness.ts';
+import { given, HOUR_MILLIS, jwks, secondsAfterStart, setUp, startBatch } from './harness.ts';
 import { START_MILLIS, verifyingKeys } from './harness.ts';
 import type { Receiver } from './harness.ts';
 import type { SettingsPatch } from '../../../simulator/settings.ts';
