@@ -126,6 +126,59 @@ describe('a resumable upload', () => {
   });
 });
 
+/** Requests in the form that google-genai for Python sends, which differs from JavaScript's. */
+describe('an upload by the SDK for Python', () => {
+  const start = {
+    'content-type': 'application/json',
+    'x-goog-upload-protocol': 'resumable',
+    'x-goog-upload-command': 'start',
+    'x-goog-upload-header-content-length': '6',
+    'x-goog-upload-header-content-type': 'jsonl',
+    'x-goog-upload-file-name': 'input.jsonl',
+  };
+
+  test('starts in snake case, and sends chunks without an API key', async () => {
+    const { simulator, ai } = await setUp({ settings: { api: { key: 'any-key' } } });
+    const file = { display_name: 'Mine', mime_type: 'jsonl', size_bytes: 6 };
+    const init = { method: 'POST', headers: start, body: JSON.stringify({ file }) };
+    const url = given((await call(simulator, '/upload/v1beta/files', init)).headers.get('x-goog-upload-url'));
+    const headers = { 'x-goog-upload-command': 'upload, finalize', 'x-goog-upload-offset': '0' };
+    const end = await fetch(url, { method: 'POST', headers, body: '{}\n{}\n' });
+    expect(end.headers.get('x-goog-upload-status')).toBe('final');
+    const uploaded = (await end.json()) as { file: { name: string } };
+    const { name } = uploaded.file;
+    expect(await ai.files.get({ name })).toMatchObject({ displayName: 'Mine', mimeType: 'jsonl', sizeBytes: '6' });
+  });
+
+  test('needs an API key to start, and an upload_id that exists to continue', async () => {
+    const { simulator } = await setUp();
+    const path = `${simulator.url}/upload/v1beta/files`;
+    expect((await fetch(path, { method: 'POST', headers: start, body: '{}' })).status).toBe(403);
+    const headers = { 'x-goog-upload-command': 'upload, finalize', 'x-goog-upload-offset': '0' };
+    expect((await fetch(`${path}?upload_id=x`, { method: 'POST', headers, body: '{}' })).status).toBe(404);
+  });
+});
+
+describe('registerFiles', () => {
+  const auth = { getRequestHeaders: async () => await Promise.resolve(new Headers({ authorization: 'Bearer token' })) };
+
+  test('registers objects of Cloud Storage', async () => {
+    const { ai } = await setUp();
+    const uris = ['gs://bucket/input.jsonl'];
+    const { files } = await ai.files.registerFiles({ auth: auth as never, uris });
+    expect(files).toMatchObject([{ source: 'REGISTERED', displayName: 'input.jsonl', state: 'ACTIVE' }]);
+    expect(await ai.files.get({ name: given(files?.[0]?.name) })).toEqual(files?.[0]);
+  });
+
+  test('fails a batch that reads one, with the reason', async () => {
+    const { simulator, ai } = await setUp();
+    const { files } = await ai.files.registerFiles({ auth: auth as never, uris: ['gs://bucket/input.jsonl'] });
+    const { name } = await ai.batches.create({ model: 'm', src: given(files?.[0]?.name) });
+    await simulator.finish(given(name));
+    expect(simulator.jobs()[0]?.error?.message).toContain('cannot read gs://bucket/input.jsonl');
+  });
+});
+
 describe('a download', () => {
   const spec = { lines: 1_000, lineBytes: 500 };
 

@@ -177,6 +177,7 @@ export const REFUSED: readonly (readonly [status: number, ...Row])[] = [
   [403, 'files.delete', ({ ai }) => ai.files.delete({ name: 'files/1g583ke2xdsn' })],
   [400, 'files.get, output of a batch', ({ ai, output }) => ai.files.get({ name: output })],
   [400, 'files.upload, unsupported type', upload('bad/mime_type')],
+  [400, 'files.upload, archive', upload('application/zip')],
   [400, 'files.registerFiles, not in Cloud Storage', ({ ai }) => ai.files.registerFiles({ auth, uris })],
   [404, 'interactions.get', ({ ai }) => ai.interactions.get('v1_x')],
   [404, 'interactions.cancel', ({ ai }) => ai.interactions.cancel('v1_x')],
