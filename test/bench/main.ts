@@ -47,7 +47,7 @@ const BENCHES: Readonly<Record<string, () => Promise<readonly Section[]>>> = {
   parts: async () => [
     await benchVerification(rounds),
     await benchColdStarts(rounds),
-    await countParts(),
+    countParts(),
     await countCallback(),
   ],
   results: async () => [await benchResults(rounds, project('results'))],

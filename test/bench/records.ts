@@ -5,7 +5,7 @@ import { connectReconciler } from '../../functions/reconcile/runtime.ts';
 import { Log } from '../../functions/observability/log.ts';
 import { LocalProject } from '../../local/project.ts';
 import { type Simulator, startSimulator } from '../../simulator/simulator.ts';
-import { counted } from './counts.ts';
+import { billedDuring } from '../support/billed.ts';
 import type { Figure, Section } from './measure.ts';
 
 const [MANY, FEW] = [10_000, 100];
@@ -116,7 +116,7 @@ async function seed(
 
 async function measured(work: () => Promise<void>): Promise<Reading> {
   let millis = 0;
-  const { reads } = await counted(async () => {
+  const { reads } = await billedDuring(async () => {
     const startedAt = performance.now();
     await work();
     millis = performance.now() - startedAt;
