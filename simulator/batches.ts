@@ -45,7 +45,7 @@ export class Batches {
   create(model: string, body: unknown, method: BatchMethod = 'generateContent'): Batch {
     const { displayName, inputConfig: input, webhookConfig } = parseCreation(method, body);
     if (input.fileName !== undefined) this.#services.files.getById(input.fileName.slice('files/'.length));
-    const id = this.#services.random.letters(this.#services.random.next('batch'), 36);
+    const id = this.#services.random.id('batch', 36);
     const job = this.#services.jobs.start({
       name: `batches/${id}`,
       kind: 'batch',
@@ -103,32 +103,29 @@ export class Batches {
   }
 
   #namedOutput({ job, output }: Batch, inLists: boolean): BatchOutput | undefined {
-    const namedAt = (job.endMillis ?? 0) + this.#services.settings.get().jobs.outputDelayMillis;
-    const isNamed = this.#services.clock.now() >= namedAt && !(inLists && output?.responsesFile === undefined);
+    const { clock, settings } = this.#services;
+    const namedAt = (job.endMillis ?? 0) + settings.get().jobs.outputDelayMillis;
+    const isNamed = clock.now() >= namedAt && !(inLists && output?.responsesFile === undefined);
     return isNamed ? output : undefined;
   }
 
   #inOrder(output: BatchOutput | undefined): BatchOutput | undefined {
-    if (output?.responsesFile !== undefined || this.#services.settings.get().jobs.inlineOrder === 'requests')
-      return output;
-    const label = this.#services.random.next('inline-order');
-    const shuffle = (responses: InlinedResponses): InlinedResponses => {
-      const keyed = responses.inlinedResponses.map((response, index) => ({
-        response,
-        place: this.#services.random.fraction(`${label}/${index}`),
-      }));
-      return { inlinedResponses: keyed.toSorted((a, b) => a.place - b.place).map(({ response }) => response) };
+    const { random, settings } = this.#services;
+    if (output?.responsesFile !== undefined || settings.get().jobs.inlineOrder === 'requests') return output;
+    const label = random.next('inline-order');
+    const shuffle = ({ inlinedResponses }: InlinedResponses): InlinedResponses => {
+      const places = new Map(inlinedResponses.map((one, index) => [one, random.fraction(`${label}/${index}`)]));
+      return { inlinedResponses: inlinedResponses.toSorted((a, b) => (places.get(a) ?? 0) - (places.get(b) ?? 0)) };
     };
-    return Object.fromEntries(
-      Object.entries(output ?? {}).map(([name, responses]) => [name, shuffle(responses as InlinedResponses)]),
-    ) as BatchOutput;
+    const fields = Object.entries(output ?? {}).map(([name, value]) => [name, shuffle(value as InlinedResponses)]);
+    return Object.fromEntries(fields) as BatchOutput;
   }
 
   #conclude(batch: Batch, { state, output }: Outcome): string | undefined {
     const { fileName, requests } = batch.input;
     if (state !== 'succeeded' && state !== 'partially_succeeded') return undefined;
     if (output !== undefined && 'text' in output) {
-      const lines = output.text.split('\n').filter((line) => line !== '').length;
+      const lines = output.text.split('\n').filter(Boolean).length;
       return this.#keepFile(batch, bytesContent(Buffer.from(output.text)), output.requests ?? lines, 0);
     }
     if (output !== undefined) {
@@ -156,7 +153,7 @@ export class Batches {
     const inlinedResponses = requests.map(({ metadata }, index) => Object.assign({ metadata }, results[index]));
     const field = batch.method === 'generateContent' ? 'inlinedResponses' : 'inlinedEmbedContentResponses';
     batch.output = { [field]: { inlinedResponses } };
-    batch.stats = { requests: requests.length, failed: countErrors(results) };
+    batch.stats = { requests: requests.length, failed: results.filter((result) => 'error' in result).length };
   }
 
   #keepFile(batch: Batch, content: Parameters<Files['addGenerated']>[0], requests: number, failed: number): string {
@@ -168,24 +165,18 @@ export class Batches {
 
   #answer({ id, model, method }: Batch, request: BatchRequest, index: number): Result {
     if (promptText(request).includes('[error]')) return { error: { code: 3, message: "Invalid value at 'contents'" } };
-    if (this.#services.random.chance(`${id}/${index}/error`, this.#services.settings.get().jobs.requestErrorRate)) {
+    const { random, settings } = this.#services;
+    if (random.chance(`${id}/${index}/error`, settings.get().jobs.requestErrorRate)) {
       return { error: { code: 13, message: 'Internal error encountered.' } };
     }
-    if (method === 'embedContent')
-      return { response: embedContentResponse(request as EmbedRequest, this.#services.random) };
-    return { response: generateContentResponse(request as GenerateRequest, model, this.#services.random) };
+    if (method === 'embedContent') return { response: embedContentResponse(request as EmbedRequest, random) };
+    return { response: generateContentResponse(request as GenerateRequest, model, random) };
   }
-}
-
-function countErrors(results: readonly Result[]): number {
-  return results.filter((result) => 'error' in result).length;
 }
 
 /** int64 values are strings (docs/gemini-wire.md 7.3). */
 function batchStats({ input, stats }: Batch): object | undefined {
-  if (stats === undefined) {
-    return input.requests && { requestCount: String(input.requests.requests.length) };
-  }
+  if (stats === undefined) return input.requests && { requestCount: String(input.requests.requests.length) };
   const failed = stats.failed === 0 ? {} : { failedRequestCount: String(stats.failed) };
   const successful = String(stats.requests - stats.failed);
   return { requestCount: String(stats.requests), successfulRequestCount: successful, ...failed };

@@ -9,14 +9,20 @@ import { downloadUri } from './events.ts';
 export interface StoredFile {
   /** `files/…` */
   readonly name: string;
-  readonly displayName: string | undefined;
+  readonly displayName?: string | undefined;
   readonly mimeType: string;
   /** Only generated files can be downloaded (docs/gemini-wire.md 8.3). */
   readonly source: 'UPLOADED' | 'GENERATED' | 'REGISTERED';
   readonly content: Content;
-  readonly sha256: string | undefined;
+  readonly sha256?: string;
   readonly createMillis: number;
   readonly expireMillis: number;
+}
+
+export interface WantedFile {
+  readonly name?: string | undefined;
+  readonly displayName?: string | undefined;
+  readonly mimeType: string;
 }
 
 /** The longest id that `files.get` accepts. Ids of batch output files are longer (docs/gemini-wire.md 1.9). */
@@ -37,25 +43,15 @@ export class Files {
   }
 
   /** Stores uploaded bytes under the wanted name or one of twelve letters. Throws ALREADY_EXISTS. */
-  addUploaded(bytes: Uint8Array, wanted: { name?: string; displayName?: string; mimeType: string }): StoredFile {
-    const label = this.#services.random.next('file');
-    const name = wanted.name ?? `files/${this.#services.random.letters(label, 12)}`;
+  addUploaded(bytes: Uint8Array, { name = this.#newName(), ...wanted }: WantedFile): StoredFile {
     if (this.#find(name) !== undefined) throw new ApiError('ALREADY_EXISTS', `File already exists: ${name}`);
-    return this.#add({
-      name,
-      displayName: wanted.displayName,
-      mimeType: wanted.mimeType,
-      source: 'UPLOADED',
-      content: bytesContent(bytes),
-      sha256: createHash('sha256').update(bytes).digest('base64'),
-    });
+    const sha256 = createHash('sha256').update(bytes).digest('base64');
+    return this.#add({ ...wanted, name, source: 'UPLOADED', content: bytesContent(bytes), sha256 });
   }
 
   /** Stores the output of a job, by default under a name of twelve letters. */
-  addGenerated(content: Content, mimeType: string, wantedName?: string): StoredFile {
-    const label = this.#services.random.next('file');
-    const name = wantedName ?? `files/${this.#services.random.letters(label, 12)}`;
-    return this.#add({ name, displayName: undefined, mimeType, source: 'GENERATED', content, sha256: undefined });
+  addGenerated(content: Content, mimeType: string, name = this.#newName()): StoredFile {
+    return this.#add({ name, mimeType, source: 'GENERATED', content });
   }
 
   /** Registers an object of Cloud Storage, whose bytes the simulator cannot read. */
@@ -67,12 +63,11 @@ export class Files {
       );
     };
     return this.#add({
-      name: `files/${this.#services.random.letters(this.#services.random.next('file'), 12)}`,
+      name: this.#newName(),
       displayName: uri.slice(uri.lastIndexOf('/') + 1),
       mimeType: 'application/octet-stream',
       source: 'REGISTERED',
       content: { sizeBytes: 0, read },
-      sha256: undefined,
     });
   }
 
@@ -126,6 +121,10 @@ export class Files {
       state: 'ACTIVE',
       source,
     };
+  }
+
+  #newName(): string {
+    return `files/${this.#services.random.id('file', 12)}`;
   }
 
   #add(file: Omit<StoredFile, 'createMillis' | 'expireMillis'>): StoredFile {

@@ -69,20 +69,12 @@ export class Interactions {
     const given = checked(interactionCreation, body);
     const input = inputItems(given.input);
     if (given.previous_interaction_id !== undefined) checkContinuation(this.get(given.previous_interaction_id), input);
-    const id = `v1_${this.#services.random.letters(this.#services.random.next('interaction'), 32)}`;
+    const id = `v1_${this.#services.random.id('interaction', 32)}`;
     const job = given.background ? this.#start(id, given, input) : undefined;
     const webhookConfig = (body as { webhook_config?: unknown }).webhook_config;
     const createMillis = job?.createMillis ?? this.#services.clock.now();
-    const interaction: Interaction = {
-      id,
-      given,
-      webhookConfig,
-      input,
-      createMillis,
-      job,
-      steps: [],
-      video: undefined,
-    };
+    const outputs = { steps: [], video: undefined };
+    const interaction: Interaction = { id, given, webhookConfig, input, createMillis, job, ...outputs };
     if (!given.background) this.#answer(interaction, willCall(interaction));
     if (given.store) this.#byId.set(id, interaction);
     return interaction;
@@ -155,19 +147,14 @@ export class Interactions {
 
   #answer(interaction: Interaction, calls: boolean): void {
     const { id, given } = interaction;
-    const thought = {
-      type: 'thought' as const,
-      signature: this.#services.random.bytes(`${id}/thought`, 24).toString('base64'),
-    };
+    const { random, settings, files } = this.#services;
+    const thought = { type: 'thought' as const, signature: random.bytes(`${id}/thought`, 24).toString('base64') };
     const formats = outputFormats(given);
     if (calls) {
       interaction.steps = [thought, ...this.#functionCalls(interaction)];
     } else if (formats.some(({ type }) => type === 'video')) {
-      const { videoBytes } = this.#services.settings.get().jobs;
-      interaction.video = this.#services.files.addGenerated(
-        videoContent(id, videoBytes, this.#services.random),
-        'video/mp4',
-      );
+      const content = videoContent(id, settings.get().jobs.videoBytes, random);
+      interaction.video = files.addGenerated(content, 'video/mp4');
     } else {
       const content = formats.map((format) => this.#outputPart(interaction, format));
       interaction.steps = [thought, { type: 'model_output', content }];
@@ -175,30 +162,23 @@ export class Interactions {
   }
 
   #outputPart({ input }: Interaction, { type, mimeType, schema }: OutputFormat): object {
+    const { random } = this.#services;
     const prompt = inputText(input);
     const media = (mime_type: string, bytes: Buffer) => ({ type, mime_type, data: bytes.toString('base64') });
-    if (type === 'image') return media('image/png', pngImage(prompt, this.#services.random));
-    if (type === 'audio')
-      return { ...media('audio/wav', wavAudio(prompt, this.#services.random)), sample_rate: 24_000, channels: 1 };
+    if (type === 'image') return media('image/png', pngImage(prompt, random));
+    if (type === 'audio') return { ...media('audio/wav', wavAudio(prompt, random)), sample_rate: 24_000, channels: 1 };
     const isJson = schema !== undefined || mimeType === 'application/json';
-    return {
-      type: 'text',
-      text: isJson ? answerJson(prompt, schema, this.#services.random) : answerText(prompt, this.#services.random),
-    };
+    return { type: 'text', text: isJson ? answerJson(prompt, schema, random) : answerText(prompt, random) };
   }
 
   #functionCalls({ id, given }: Interaction): FunctionCall[] {
+    const { random, settings } = this.#services;
     const declared = given.tools.filter(isFunctionTool);
-    return Array.from({ length: this.#services.settings.get().jobs.functionCalls }, (_, index) => {
+    return Array.from({ length: settings.get().jobs.functionCalls }, (_, index) => {
       const { name, parameters } = declared[index % declared.length] ?? UNDECLARED;
-      const callLabel = `${id}/call/${index}`;
-      const values = sampleOf({ ...parameters, type: 'object' }, callLabel, this.#services.random) as object;
-      return {
-        type: 'function_call',
-        id: `call_${this.#services.random.letters(callLabel, 12)}`,
-        name,
-        arguments: values,
-      };
+      const label = `${id}/call/${index}`;
+      const values = sampleOf({ ...parameters, type: 'object' }, label, random) as object;
+      return { type: 'function_call', id: `call_${random.letters(label, 12)}`, name, arguments: values };
     });
   }
 
@@ -215,8 +195,9 @@ export class Interactions {
 /** Throws unless the input answers exactly the function calls that the previous interaction made (docs/gemini-wire.md 9.4). */
 function checkContinuation(previous: Interaction, input: readonly InputItem[]): void {
   const status = statusOf(previous);
-  if (status === 'in_progress')
+  if (status === 'in_progress') {
     throw new ApiError('FAILED_PRECONDITION', `Interaction ${previous.id} is still running`);
+  }
   const calls = previous.steps.filter((step) => step.type === 'function_call' && 'id' in step).map((step) => step.id);
   const answered = input.filter(isFunctionResult).map((result) => result.call_id);
   const unknown = answered.filter((id) => !calls.includes(id));
@@ -235,9 +216,7 @@ export function statusOf({ job, steps }: Interaction): string {
 }
 
 function usage({ input, steps, video }: Interaction): object {
-  const [total_input_tokens, total_output_tokens] = [
-    tokens(inputText(input)),
-    tokens(JSON.stringify(steps)) + (video === undefined ? 0 : 1_000),
-  ];
+  const total_input_tokens = tokens(inputText(input));
+  const total_output_tokens = tokens(JSON.stringify(steps)) + (video === undefined ? 0 : 1_000);
   return { total_input_tokens, total_output_tokens, total_tokens: total_input_tokens + total_output_tokens };
 }

@@ -41,6 +41,11 @@ export class Random {
     return Array.from(this.bytes(label, length), (byte) => LETTERS[byte % LETTERS.length]).join('');
   }
 
+  /** Returns an unused id of the kind. */
+  id(kind: string, length: number): string {
+    return this.letters(this.next(kind), length);
+  }
+
   uuid(label: string): string {
     const bytes = this.bytes(label, 16);
     bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x40, 6);

@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { ApiError, checked } from './errors.ts';
-import type { Files, StoredFile } from './files.ts';
+import type { Files, StoredFile, WantedFile } from './files.ts';
 import { eitherSpelling } from './json.ts';
 import type { Random } from './random.ts';
 
 interface Upload {
   readonly id: string;
-  readonly wanted: { name?: string; displayName?: string; mimeType: string };
+  readonly wanted: WantedFile;
   readonly sizeBytes: number | undefined;
   readonly chunks: Uint8Array[];
   receivedBytes: number;
@@ -69,14 +69,9 @@ export class Uploads {
     if (mimeType !== UNDECLARED_TYPE && !MIME_TYPE.test(mimeType)) {
       throw new ApiError('INVALID_ARGUMENT', `Unsupported MIME type: ${mimeType}`);
     }
-    const id = this.#random.letters(this.#random.next('upload'), 24);
+    const id = this.#random.id('upload', 24);
     this.#files.requireType(mimeType);
-    const wanted = {
-      ...(name === undefined ? {} : { name }),
-      ...(displayName === undefined ? {} : { displayName }),
-      mimeType,
-    };
-    this.#byId.set(id, { id, wanted, sizeBytes, chunks: [], receivedBytes: 0 });
+    this.#byId.set(id, { id, wanted: { name, displayName, mimeType }, sizeBytes, chunks: [], receivedBytes: 0 });
     return id;
   }
 

@@ -36,7 +36,7 @@ export class Videos {
   /** Starts an operation and returns its name. */
   create(model: string, body: unknown): string {
     const { instances, parameters, webhookConfig } = checked(creation, body);
-    const name = `models/${model}/operations/${this.#services.random.letters(this.#services.random.next('video'), 12)}`;
+    const name = `models/${model}/operations/${this.#services.random.id('video', 12)}`;
     const prompts = instances.map(({ prompt }) => prompt).join('\n');
     const job = this.#services.jobs.start({
       name,

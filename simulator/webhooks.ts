@@ -65,22 +65,13 @@ export class Webhooks {
   create(body: unknown, wantedId: string | undefined): { webhook: Webhook; secret: string } {
     const { name, uri, subscribed_events: subscribedEvents } = checked(fields, body);
     this.#check({ uri, subscribedEvents });
-    const label = this.#services.random.next('webhook');
-    const id = checked(customId, wantedId) ?? this.#services.random.letters(label, 36);
+    const id = checked(customId, wantedId) ?? this.#services.random.id('webhook', 36);
     if (this.#byId.has(id)) throw new ApiError('ALREADY_EXISTS', `Webhook already exists: ${id}`);
     const secret = this.#newSecret();
     const now = this.#services.clock.now();
-    const webhook: Webhook = {
-      id,
-      createMillis: now,
-      name,
-      uri,
-      subscribedEvents,
-      state: 'enabled',
-      updateMillis: now,
-      secrets: [{ value: secret, expireMillis: undefined }],
-      givenUpInARow: 0,
-    };
+    const secrets = [{ value: secret, expireMillis: undefined }];
+    const times = { createMillis: now, updateMillis: now };
+    const webhook: Webhook = { id, ...times, name, uri, subscribedEvents, state: 'enabled', secrets, givenUpInARow: 0 };
     this.#byId.set(id, webhook);
     return { webhook, secret };
   }
@@ -177,7 +168,7 @@ export class Webhooks {
   }
 
   #newSecret(): string {
-    const label = this.#services.random.next('secret');
-    return newSecret(this.#services.random.bytes(label, 32));
+    const { random } = this.#services;
+    return newSecret(random.bytes(random.next('secret'), 32));
   }
 }
