@@ -5,7 +5,7 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { GoogleGenAI } from '@google/genai';
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { startSimulator } from '../../../simulator/simulator.ts';
 import type { Simulator, SimulatorOptions } from '../../../simulator/simulator.ts';
 
@@ -120,4 +120,14 @@ export async function verifyingKeys(simulator: Simulator, { headers, body }: Rec
 /** The signed times. */
 export function secondsAfterStart(received: readonly Received[]): number[] {
   return received.map(({ headers }) => Number(headers['webhook-timestamp']) - START_MILLIS / 1000);
+}
+
+/** Expects INVALID_ARGUMENT for a body, with the reason in its message, and no job. */
+export async function expectRefusal(simulator: Simulator, path: string, body: object, reason: string): Promise<void> {
+  const response = await call(simulator, path, { method: 'POST', body: JSON.stringify(body) });
+  expect(response.status).toBe(400);
+  expect(await response.json()).toMatchObject({
+    error: { code: 400, status: 'INVALID_ARGUMENT', message: expect.stringContaining(reason) as string },
+  });
+  expect(simulator.jobs()).toEqual([]);
 }

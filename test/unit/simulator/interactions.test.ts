@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { call, given, JOB_MILLIS, setUp } from './harness.ts';
+import { call, expectRefusal, given, JOB_MILLIS, setUp } from './harness.ts';
 
 const model = 'gemini-3.8-flash';
 const weather = {
@@ -94,13 +94,7 @@ describe('an interaction', () => {
     ['a result without its call', { input: [{ type: 'function_result', result: 1 }] }, 'call_id'],
   ])('with %s is refused', async (_, fields, reason) => {
     const { simulator } = await setUp();
-    const init = { method: 'POST', body: JSON.stringify({ model, input: 'hello', ...fields }) };
-    const response = await call(simulator, '/v1beta/interactions', init);
-    expect(response.status).toBe(400);
-    expect(await response.json()).toMatchObject({
-      error: { status: 'INVALID_ARGUMENT', message: expect.stringContaining(reason) as string },
-    });
-    expect(simulator.jobs()).toEqual([]);
+    await expectRefusal(simulator, '/v1beta/interactions', { model, input: 'hello', ...fields }, reason);
   });
 
   test('accepts every field of the SDK', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { call, client, given, HOUR_MILLIS, JOB_MILLIS, prompt, setUp } from './harness.ts';
+import { call, client, expectRefusal, given, HOUR_MILLIS, JOB_MILLIS, prompt, setUp } from './harness.ts';
 import { signV1 } from '../../../simulator/signing.ts';
 
 const events = ['batch.succeeded' as const];
@@ -86,11 +86,7 @@ describe('webhooks by the SDK', () => {
     ['an unknown field', { uri, subscribed_events: events, secret: 's' }, 'secret'],
   ] as const)("refuses %s in Google's error form", async (_, body, name) => {
     const { simulator } = await setUp();
-    const response = await call(simulator, '/v1beta/webhooks', { method: 'POST', body: JSON.stringify(body) });
-    expect(response.status).toBe(400);
-    const { error } = (await response.json()) as { error: { message: string } };
-    expect(error).toMatchObject({ code: 400, status: 'INVALID_ARGUMENT' });
-    expect(error.message).toContain(name);
+    await expectRefusal(simulator, '/v1beta/webhooks', body, name);
   });
 });
 
