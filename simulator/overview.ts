@@ -1,6 +1,6 @@
 import { isoTime } from './clock.ts';
 import type { Core } from './core.ts';
-import { isFinal } from './job.ts';
+import { isFinal } from './jobs/job.ts';
 
 /** The most jobs or deliveries that the page shows, the latest first. */
 const SHOWN = 100;

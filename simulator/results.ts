@@ -1,4 +1,4 @@
-import type { BatchOutput } from './batches.ts';
+import type { BatchOutput } from './jobs/batches.ts';
 import type { Core } from './core.ts';
 import { notFound } from './errors.ts';
 

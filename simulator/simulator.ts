@@ -1,14 +1,14 @@
 import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Clock } from './clock.ts';
-import { linesContent, linesSpecSchema } from './content.ts';
-import type { LinesSpec } from './content.ts';
+import { linesContent, linesSpecSchema } from './files/content.ts';
+import type { LinesSpec } from './files/content.ts';
 import { createCore } from './core.ts';
 import type { Core, CoreOptions } from './core.ts';
-import type { GeminiEvent } from './events.ts';
+import type { GeminiEvent } from './webhooks/events.ts';
 import { createApp } from './http/app.ts';
-import type { Job, JobKind, Outcome } from './job.ts';
-import type { Keys } from './keys.ts';
+import type { Job, JobKind, Outcome } from './jobs/job.ts';
+import type { Keys } from './webhooks/keys.ts';
 import type { AttemptFault, Ledger } from './ledger.ts';
 import type { Settings } from './settings.ts';
 

@@ -1,4 +1,4 @@
-import type { BatchMethod } from '../batchRequests.ts';
+import type { BatchMethod } from '../jobs/batchRequests.ts';
 import type { Core } from '../core.ts';
 import { jsonBody, page, parameter, route } from './route.ts';
 import type { Route, SimulatorContext } from './route.ts';

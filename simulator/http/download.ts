@@ -1,7 +1,7 @@
-import type { Content } from '../content.ts';
+import type { Content } from '../files/content.ts';
 import type { Core } from '../core.ts';
 import { ApiError } from '../errors.ts';
-import { parseRange } from '../range.ts';
+import { parseRange } from '../files/range.ts';
 import { parameter, route } from './route.ts';
 import type { Route, SimulatorContext } from './route.ts';
 

@@ -1,6 +1,6 @@
 import type { Core } from '../core.ts';
-import type { Interaction } from '../interactions.ts';
-import { interactionEvents } from '../interactionStream.ts';
+import type { Interaction } from '../jobs/interactions.ts';
+import { interactionEvents } from '../jobs/interactionStream.ts';
 import { jsonBody, parameter, route } from './route.ts';
 import type { Route, SimulatorContext } from './route.ts';
 

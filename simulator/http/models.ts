@@ -1,4 +1,4 @@
-import { generateContentResponse, generateRequest, promptText } from '../answers.ts';
+import { generateContentResponse, generateRequest, promptText } from '../jobs/answers.ts';
 import type { Core } from '../core.ts';
 import { ApiError, checked } from '../errors.ts';
 import { jsonBody, parameter, route } from './route.ts';

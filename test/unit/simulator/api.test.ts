@@ -77,7 +77,7 @@ describe('a path', () => {
 });
 
 describe('faults of the API', () => {
-  test('an error with retry-after hits the set number of times, without an effect', async () => {
+  test('an error with retry-after is sent as often as set, without an effect', async () => {
     const fault = { method: 'batches.create', status: 429, retryAfterSeconds: 3, times: 2 };
     const { simulator, ai } = await setUp({ settings: { api: { faults: [fault] } } });
     const init = { method: 'POST', body: '{}' };
@@ -111,7 +111,7 @@ describe('faults of the API', () => {
     expect(performance.now() - start).toBeGreaterThanOrEqual(79);
   });
 
-  test('a set body replaces the answer', async () => {
+  test('a body replaces the answer', async () => {
     const faults = [{ method: 'batches.get', body: '{"name":"batches/odd"}' }];
     const { ai } = await setUp({ settings: { api: { faults } } });
     expect(await ai.batches.get({ name: 'batches/x' })).toMatchObject({ name: 'batches/odd' });
@@ -128,7 +128,7 @@ describe('faults of the API', () => {
 });
 
 describe('the JWKS', () => {
-  test('needs no API key and can be withheld', async () => {
+  test('needs no API key, and is unavailable on demand', async () => {
     const { simulator } = await setUp();
     const get = async () => (await fetch(`${simulator.url}/.well-known/jwks.json`)).status;
     expect(await get()).toBe(200);
@@ -154,7 +154,7 @@ describe('a simulator', () => {
     await simulator.close();
   });
 
-  test('closes while requests, streams and deliveries are open, and leaves nothing', async () => {
+  test('closes while requests, streams and deliveries are open', async () => {
     const { receiver } = await setUp();
     receiver.answer = 'hang';
     const slow = { method: 'batches.list', latencyMillis: 60_000 };

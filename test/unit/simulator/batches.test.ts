@@ -66,7 +66,7 @@ describe('a batch of inline requests', () => {
     expect(third).not.toBe(first);
   });
 
-  test('fails requests at the rate that is set', async () => {
+  test('fails requests at the set rate', async () => {
     const { simulator, ai } = await setUp();
     simulator.settings.patch({ jobs: { requestErrorRate: 0.3 } });
     const job = await ai.batches.create({ model, src: Array.from({ length: 200 }, (_, n) => prompt(`p${n}`)) });
@@ -113,7 +113,7 @@ describe('a batch from a file', () => {
     expect(response).toBeUndefined();
   });
 
-  test('cannot be made to succeed with a file that cannot be read', async () => {
+  test('cannot succeed with an unreadable file', async () => {
     const { simulator, ai } = await setUp();
     const job = await ai.batches.create({ model, src: await upload(ai, [{ key: 'r1' }]) });
     const forced = simulator.finish(given(job.name), { state: 'succeeded' });
@@ -121,7 +121,7 @@ describe('a batch from a file', () => {
     expect(await state(ai, job)).toBe('JOB_STATE_PENDING');
   });
 
-  test('can be given an output of any size', async () => {
+  test('has an output of any size on demand', async () => {
     const { simulator, job } = await run({}, { output: { lines: 1_000_000, lineBytes: 2_048, errorEvery: 10 } });
     const response = await call(simulator, `/v1/${job.dest?.fileName}:download?alt=media`, { method: 'HEAD' });
     expect(response.headers.get('content-length')).toBe('2048000000');
@@ -132,7 +132,7 @@ describe('a batch from a file', () => {
 });
 
 describe('a batch', () => {
-  test('expires after 48 h without results when it never ends', async () => {
+  test('expires after 48 h without results', async () => {
     const { simulator, ai } = await setUp();
     const job = await ai.batches.create({ model, src: [prompt('any')], config: { displayName: '[hang]' } });
     await simulator.clock.advance(48 * HOUR_MILLIS - 1);
@@ -143,13 +143,13 @@ describe('a batch', () => {
     expect(expired.dest?.inlinedResponses).toBeUndefined();
   });
 
-  test('fails when its name says so', async () => {
+  test('fails if [fail] is in its name', async () => {
     const { simulator, job } = await run({ config: { displayName: '[fail]' } });
     expect(job.state).toBe('JOB_STATE_FAILED');
     expect(await operation(simulator, job)).toMatchObject({ done: true, error: { code: 13 } });
   });
 
-  test('stays cancelled once it is', async () => {
+  test('stays cancelled', async () => {
     const { simulator, ai } = await setUp();
     const job = await ai.batches.create({ model, src: [prompt('any')] });
     await ai.batches.cancel({ name: given(job.name) });
@@ -158,7 +158,7 @@ describe('a batch', () => {
     await expect(simulator.finish(given(job.name))).rejects.toMatchObject({ status: 'FAILED_PRECONDITION' });
   });
 
-  test('is unknown and silent once it is deleted', async () => {
+  test('is unknown after its deletion, and sends no event', async () => {
     const { simulator, ai, receiver } = await setUp();
     const config = { webhookConfig: { uris: [receiver.url] } };
     const job = await ai.batches.create({ model, src: [prompt('any')], config });
@@ -168,7 +168,7 @@ describe('a batch', () => {
     expect(simulator.ledger.events).toEqual([]);
   });
 
-  test('lists come in pages, without inline results', async () => {
+  test('is listed in pages, without inline results', async () => {
     const { simulator, ai } = await setUp();
     for (const name of ['a', 'b', 'c']) {
       await ai.batches.create({ model, src: [prompt(name)], config: { displayName: name } });
@@ -181,7 +181,7 @@ describe('a batch', () => {
     expect(JSON.stringify(listed)).not.toContain('You asked');
   });
 
-  test('is accepted in snake_case as well', async () => {
+  test('is accepted in snake_case', async () => {
     const { simulator, receiver } = await setUp();
     const batch = {
       display_name: 'snake',
@@ -211,7 +211,7 @@ describe('a batch', () => {
     await expectRefusal(simulator, `/v1/models/${model}:batchGenerateContent`, { batch }, reason);
   });
 
-  test('of more than 20 MB is refused, announced or in chunks', async () => {
+  test('is refused above 20 MB, with or without a Content-Length', async () => {
     const { simulator } = await setUp();
     const request = prompt('a'.repeat(20 * 1024 * 1024));
     const body = JSON.stringify({ batch: { inputConfig: { requests: { requests: [{ request }] } } } });

@@ -46,7 +46,7 @@ describe('faults', () => {
     expect(receiver.received).toHaveLength(2);
   });
 
-  test('reorder: a delivery that none follows arrives after a minute', async () => {
+  test('reorder: a delivery without a next one arrives after a minute', async () => {
     const { receiver, simulator } = await deliverWith({ reorder: 1 });
     await simulator.clock.advance(59_999);
     expect(receiver.received).toEqual([]);
@@ -62,14 +62,14 @@ describe('faults', () => {
     expect(secondsAfterStart(receiver.received)).toEqual([7]);
   });
 
-  test('drop: a delivery never arrives', async () => {
+  test('drop: a delivery is never sent', async () => {
     const { receiver, simulator } = await deliverWith({ drop: 1 });
     await simulator.clock.advance(48 * HOUR_MILLIS);
     expect(receiver.received).toEqual([]);
     expect(simulator.ledger.deliveries).toMatchObject([{ state: 'dropped', attempts: [] }]);
   });
 
-  test('stale: the signature is right, the time is old', async () => {
+  test('stale: the signature is valid, the timestamp is old', async () => {
     const { receiver, simulator } = await deliverWith({ stale: 1, staleMillis: 301_000 });
     expect(secondsAfterStart(receiver.received)).toEqual([-301]);
     expect(await verifyingKeys(simulator, given(receiver.received[0]))).toHaveLength(1);
@@ -81,7 +81,7 @@ describe('faults', () => {
     expect(receiver.received[0]?.headers).toHaveProperty('webhook-timestamp');
   });
 
-  test('wrong signature: it looks right and no key verifies it', async () => {
+  test('wrong signature: a dynamic one is well-formed, but no key verifies it', async () => {
     const { receiver, simulator } = await deliverWith({ wrongSignature: 1 });
     expect(receiver.received[0]?.headers['webhook-signature']).toMatch(/^v1a,[A-Za-z0-9+/]{86}==$/);
     expect(await verifyingKeys(simulator, given(receiver.received[0]))).toEqual([]);
@@ -98,13 +98,13 @@ describe('faults', () => {
     expect(() => library.verify(body, headers as Record<string, string>)).toThrow('No matching signature');
   });
 
-  test('unknown type: another event comes first', async () => {
+  test('unknown type: another event precedes it', async () => {
     const { receiver } = await deliverWith({ unknownType: 1 });
     expect(bodies(receiver.received).map(({ type }) => type)).toEqual(['batch.reticulated', 'batch.failed']);
     expect(new Set(receiver.received.map(({ headers }) => headers['webhook-id'])).size).toBe(2);
   });
 
-  test('lost answer: what was accepted is sent again', async () => {
+  test('lost answer: an accepted delivery is retried', async () => {
     const { receiver, simulator } = await deliverWith({ lostAnswer: 1 });
     simulator.settings.patch({ faults: { lostAnswer: 0 } });
     await simulator.clock.advance(HOUR_MILLIS);

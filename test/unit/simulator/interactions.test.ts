@@ -38,7 +38,7 @@ describe('an interaction', () => {
     ]);
   });
 
-  test('that fails has the reason', async () => {
+  test('has the error if it fails', async () => {
     const { simulator, ai, receiver } = await setUp();
     const webhook_config = { uris: [receiver.url] };
     const { id } = await ai.interactions.create({ model, input: '[fail]', background: true, webhook_config });
@@ -60,7 +60,7 @@ describe('an interaction', () => {
     await expect(ai.interactions.get(id)).rejects.toMatchObject({ status: 404 });
   });
 
-  test('can end in ways that cause no event', async () => {
+  test('ends without an event in other states', async () => {
     const { simulator, ai } = await setUp();
     const { id } = await ai.interactions.create({ model, input: 'hello', background: true });
     await simulator.finish(id, { state: 'budget_exceeded' });
@@ -69,7 +69,7 @@ describe('an interaction', () => {
     await expect(simulator.finish('v1_unknown')).rejects.toMatchObject({ status: 'NOT_FOUND' });
   });
 
-  test('shows its input only when asked', async () => {
+  test('shows its input on demand', async () => {
     const { ai } = await setUp();
     const { id } = await ai.interactions.create({ model, input: 'my words' });
     const types = (steps: readonly { type: string }[] | undefined) => steps?.map(({ type }) => type);
@@ -120,7 +120,7 @@ describe('an interaction', () => {
     expect(interaction.status).toBe('completed');
   });
 
-  test('that was not stored cannot be continued', async () => {
+  test('cannot be continued if it was not stored', async () => {
     const { ai } = await setUp();
     const { id } = await ai.interactions.create({ model, input: 'hello', store: false });
     const next = ai.interactions.create({ model, input: 'again', previous_interaction_id: given(id) });
@@ -153,7 +153,7 @@ describe('a function call', () => {
     expect(types).toEqual(['interaction.requires_action', 'interaction.completed']);
   });
 
-  test('has a value of the right type for each argument that is declared', async () => {
+  test('has a value of the declared type for each argument', async () => {
     const { ai } = await setUp();
     const properties = {
       unit: { type: 'string', enum: ['celsius'] },
@@ -175,7 +175,7 @@ describe('a function call', () => {
     });
   });
 
-  test('comes with others when so set, and each needs its result', async () => {
+  test('is one of several on demand, and each needs its result', async () => {
     const { ai } = await setUp({ settings: { jobs: { functionCalls: 3 } } });
     const tools = [weather, { ...weather, name: 'get_time' }];
     const { id, steps } = await ai.interactions.create({ model, input: 'weather?', tools });

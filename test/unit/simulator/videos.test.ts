@@ -10,7 +10,7 @@ describe('an Omni video', () => {
 
   const response_format = { type: 'video' as const, delivery: 'uri' as const };
 
-  test('is shown by URI when so asked, by the call that made it', async () => {
+  test('has a URI on demand, in the answer to create', async () => {
     const { ai } = await setUp();
     const created = await ai.interactions.create({ ...omni, background: false, response_format });
     const video = given(created.output_video);
@@ -25,9 +25,9 @@ describe('an Omni video', () => {
 
   test.each([
     ['inline', omni, false],
-    ['inline though it was to come by URI', { ...omni, response_format }, false],
-    ['by URI when so asked and so set', { ...omni, response_format }, true],
-  ])('of a background job comes %s', async (_, body, omniUriOnGet) => {
+    ['inline although a URI was requested', { ...omni, response_format }, false],
+    ['by URI if requested and omniUriOnGet is true', { ...omni, response_format }, true],
+  ])('of a background job is returned %s', async (_, body, omniUriOnGet) => {
     const { simulator, ai } = await setUp({ settings: { jobs: { omniUriOnGet, videoBytes: 1_000 } } });
     const { id } = await ai.interactions.create(body);
     await simulator.finish(id);
@@ -41,7 +41,7 @@ describe('an Omni video', () => {
     ['video', ['video.generated']],
     ['both', ['interaction.completed', 'video.generated']],
     ['none', []],
-  ] as const)('causes the events that are set: %s', async (omniEvents, types) => {
+  ] as const)('causes the events of omniEvents %s', async (omniEvents, types) => {
     const { simulator, ai } = await setUp({ settings: { deliveries: { omniEvents } } });
     const { id } = await ai.interactions.create(omni);
     await simulator.finish(id);

@@ -1,12 +1,12 @@
-import type { Base } from './base.ts';
-import type { Timer } from './clock.ts';
-import { checkEndpoint } from './endpoints.ts';
-import { ApiError, notFound } from './errors.ts';
-import { eventsOf } from './events.ts';
-import type { GeminiEvent } from './events.ts';
-import type { Files } from './files.ts';
+import type { Base } from '../base.ts';
+import type { Timer } from '../clock.ts';
+import { checkEndpoint } from '../webhooks/endpoints.ts';
+import { ApiError, notFound } from '../errors.ts';
+import { eventsOf } from '../webhooks/events.ts';
+import type { GeminiEvent } from '../webhooks/events.ts';
+import type { Files } from '../files/files.ts';
 import { FINAL_STATES, isFinal, type Job, type JobKind, type JobState, type Outcome } from './job.ts';
-import type { Ledger } from './ledger.ts';
+import type { Ledger } from '../ledger.ts';
 
 interface JobsServices extends Base {
   readonly ledger: Ledger;

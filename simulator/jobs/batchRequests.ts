@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { embedRequest, generateRequest } from './answers.ts';
 import type { EmbedRequest, GenerateRequest } from './answers.ts';
-import type { Content } from './content.ts';
-import { textLines } from './content.ts';
-import { ApiError, checked } from './errors.ts';
-import { eitherSpelling } from './json.ts';
-import { webhookConfigSchema } from './webhooks.ts';
+import type { Content } from '../files/content.ts';
+import { textLines } from '../files/content.ts';
+import { ApiError, checked } from '../errors.ts';
+import { eitherSpelling } from '../json.ts';
+import { webhookConfigSchema } from '../webhooks/webhooks.ts';
 
 /** The method that a batch calls for each of its requests. */
 export type BatchMethod = 'generateContent' | 'embedContent';

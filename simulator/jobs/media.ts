@@ -1,7 +1,7 @@
 import { crc32, deflateSync } from 'node:zlib';
-import { bytesContent } from './content.ts';
-import type { Content } from './content.ts';
-import type { Random } from './random.ts';
+import { bytesContent } from '../files/content.ts';
+import type { Content } from '../files/content.ts';
+import type { Random } from '../random.ts';
 
 const IMAGE_SIDE = 64;
 const SAMPLE_RATE = 24_000;

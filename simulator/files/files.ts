@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import type { Base } from './base.ts';
-import { isoTime } from './clock.ts';
+import type { Base } from '../base.ts';
+import { isoTime } from '../clock.ts';
 import { bytesContent } from './content.ts';
 import type { Content } from './content.ts';
-import { ApiError } from './errors.ts';
-import { downloadUri } from './events.ts';
+import { ApiError } from '../errors.ts';
+import { downloadUri } from '../webhooks/events.ts';
 
 export interface StoredFile {
   /** `files/…` */

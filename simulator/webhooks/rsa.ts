@@ -1,6 +1,6 @@
 import { checkPrimeSync } from 'node:crypto';
 import type { JsonWebKey } from 'node:crypto';
-import type { Random } from './random.ts';
+import type { Random } from '../random.ts';
 
 const EXPONENT = 65_537n;
 const PRIME_BYTES = 128;

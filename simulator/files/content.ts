@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { Random } from './random.ts';
-import { usageMetadata } from './usage.ts';
+import type { Random } from '../random.ts';
+import { usageMetadata } from '../jobs/usage.ts';
 
 /** Bytes that can be read from any offset without loading all of them. */
 export interface Content {

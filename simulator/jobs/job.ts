@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { linesSpecSchema } from './content.ts';
-import type { WebhookConfig } from './webhooks.ts';
+import { linesSpecSchema } from '../files/content.ts';
+import type { WebhookConfig } from '../webhooks/webhooks.ts';
 
 export type JobKind = 'batch' | 'interaction' | 'video';
 

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { ApiError, checked } from './errors.ts';
+import { ApiError, checked } from '../errors.ts';
 import type { Files, StoredFile, WantedFile } from './files.ts';
-import { eitherSpelling } from './json.ts';
-import type { Random } from './random.ts';
+import { eitherSpelling } from '../json.ts';
+import type { Random } from '../random.ts';
 
 interface Upload {
   readonly id: string;

@@ -2,10 +2,10 @@ import { embedContentResponse, generateContentResponse, promptText } from './ans
 import type { EmbedRequest, GenerateRequest } from './answers.ts';
 import { parseCreation, readRequests } from './batchRequests.ts';
 import type { BatchInput, BatchMethod, BatchRequest } from './batchRequests.ts';
-import { isoTime } from './clock.ts';
-import { bytesContent, linesContent } from './content.ts';
-import { notFound } from './errors.ts';
-import type { Files } from './files.ts';
+import { isoTime } from '../clock.ts';
+import { bytesContent, linesContent } from '../files/content.ts';
+import { notFound } from '../errors.ts';
+import type { Files } from '../files/files.ts';
 import { isFinal, type Job, type Outcome } from './job.ts';
 import type { JobServices } from './jobs.ts';
 

@@ -1,8 +1,8 @@
-import type { Base } from './base.ts';
+import type { Base } from '../base.ts';
 import type { Keys } from './keys.ts';
-import type { AttemptFault, DeliveryRecord } from './ledger.ts';
-import { newSecret, signJwt, signV1, signV1a } from './signing.ts';
-import type { SignedMessage } from './signing.ts';
+import type { AttemptFault, DeliveryRecord } from '../ledger.ts';
+import { newSecret, signJwt, signV1, signV1a } from '../signing.ts';
+import type { SignedMessage } from '../signing.ts';
 import type { Webhooks } from './webhooks.ts';
 
 export interface SigningServices extends Base {

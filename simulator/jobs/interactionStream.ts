@@ -1,7 +1,7 @@
 import type { Interaction, Interactions, Step } from './interactions.ts';
 import { statusOf } from './interactions.ts';
 import { isFinal } from './job.ts';
-import type { Ledger } from './ledger.ts';
+import type { Ledger } from '../ledger.ts';
 
 const CHUNK_CHARACTERS = 24;
 

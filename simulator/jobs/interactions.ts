@@ -1,8 +1,8 @@
 import { answerJson, answerText } from './answers.ts';
-import { isoTime } from './clock.ts';
-import { ApiError, checked, notFound } from './errors.ts';
-import { downloadUri } from './events.ts';
-import type { StoredFile } from './files.ts';
+import { isoTime } from '../clock.ts';
+import { ApiError, checked, notFound } from '../errors.ts';
+import { downloadUri } from '../webhooks/events.ts';
+import type { StoredFile } from '../files/files.ts';
 import {
   inputItems,
   inputText,

@@ -1,9 +1,9 @@
-import { ApiError } from './errors.ts';
-import type { Random } from './random.ts';
+import { ApiError } from '../errors.ts';
+import type { Random } from '../random.ts';
 import { rsaJwk } from './rsa.ts';
-import type { Settings } from './settings.ts';
-import { ed25519Key, publicJwk, rsaKey } from './signing.ts';
-import type { PublicJwk, SigningKey } from './signing.ts';
+import type { Settings } from '../settings.ts';
+import { ed25519Key, publicJwk, rsaKey } from '../signing.ts';
+import type { PublicJwk, SigningKey } from '../signing.ts';
 
 const PUBLISHED_KEYS = 3;
 

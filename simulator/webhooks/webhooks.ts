@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import type { Base } from './base.ts';
-import { isoTime } from './clock.ts';
+import type { Base } from '../base.ts';
+import { isoTime } from '../clock.ts';
 import { checkEndpoint, endpointUri } from './endpoints.ts';
-import { ApiError, checked, notFound } from './errors.ts';
-import { eitherSpelling } from './json.ts';
-import { newSecret } from './signing.ts';
+import { ApiError, checked, notFound } from '../errors.ts';
+import { eitherSpelling } from '../json.ts';
+import { newSecret } from '../signing.ts';
 
 type WebhookState = 'enabled' | 'disabled' | 'disabled_due_to_failed_deliveries';
 

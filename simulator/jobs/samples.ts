@@ -1,4 +1,4 @@
-import type { Random } from './random.ts';
+import type { Random } from '../random.ts';
 
 /** Nested schemas deeper than this become empty objects, which ends recursive ones. */
 const MAX_DEPTH = 8;

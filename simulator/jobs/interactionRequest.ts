@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { endpointUris, userMetadata } from './webhooks.ts';
+import { endpointUris, userMetadata } from '../webhooks/webhooks.ts';
 
 /** Content, steps of an earlier interaction, and tools: the types of both SDKs. */
 const ITEM_TYPE =

@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { checked, notFound } from './errors.ts';
-import { downloadUri } from './events.ts';
+import { checked, notFound } from '../errors.ts';
+import { downloadUri } from '../webhooks/events.ts';
 import { isFinal, type Job } from './job.ts';
 import type { JobServices } from './jobs.ts';
-import { eitherSpelling } from './json.ts';
+import { eitherSpelling } from '../json.ts';
 import { videoContent } from './media.ts';
-import { webhookConfigSchema } from './webhooks.ts';
+import { webhookConfigSchema } from '../webhooks/webhooks.ts';
 
 const RESPONSE_TYPE = 'type.googleapis.com/google.ai.generativelanguage.v1beta.PredictLongRunningResponse';
 /** Made up: no source has the text. */

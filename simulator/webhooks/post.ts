@@ -1,7 +1,7 @@
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { text } from 'node:stream/consumers';
-import type { AttemptAnswer } from './ledger.ts';
+import type { AttemptAnswer } from '../ledger.ts';
 
 /** Length to which an endpoint's answer is cut, in characters. */
 const KEPT_BODY = 2_000;

@@ -1,7 +1,7 @@
 import { BlockList, isIPv6 } from 'node:net';
 import { z } from 'zod';
-import { ApiError } from './errors.ts';
-import type { SettingsValues } from './settings.ts';
+import { ApiError } from '../errors.ts';
+import type { SettingsValues } from '../settings.ts';
 
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 

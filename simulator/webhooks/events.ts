@@ -1,6 +1,6 @@
-import { isoTime } from './clock.ts';
-import type { Job, JobKind, FinalState } from './job.ts';
-import type { SettingsValues } from './settings.ts';
+import { isoTime } from '../clock.ts';
+import type { Job, JobKind, FinalState } from '../jobs/job.ts';
+import type { SettingsValues } from '../settings.ts';
 import type { WebhookConfig } from './webhooks.ts';
 
 type DeliverySettings = SettingsValues['deliveries'];

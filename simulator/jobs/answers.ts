@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { camelKeys } from './json.ts';
+import { camelKeys } from '../json.ts';
 import { pcmAudio, pngImage } from './media.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../random.ts';
 import { sampleOf } from './samples.ts';
 import { tokens, usageMetadata } from './usage.ts';
 

@@ -1,10 +1,10 @@
 import { attemptHeaders } from './attemptHeaders.ts';
 import type { SigningServices } from './attemptHeaders.ts';
-import { isoTime } from './clock.ts';
-import { ApiError, notFound } from './errors.ts';
+import { isoTime } from '../clock.ts';
+import { ApiError, notFound } from '../errors.ts';
 import { eventBody, pingBody } from './events.ts';
 import type { GeminiEvent } from './events.ts';
-import type { AttemptFault, DeliveryRecord, Ledger } from './ledger.ts';
+import type { AttemptFault, DeliveryRecord, Ledger } from '../ledger.ts';
 import { Poster } from './post.ts';
 import type { Webhook } from './webhooks.ts';
 
