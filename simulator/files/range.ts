@@ -5,8 +5,8 @@ interface ByteRange {
 }
 
 /**
- * The one range that a `Range` header asks for (RFC 9110, 14.2). Answers `undefined` where the header is to be ignored:
- * missing, malformed, of another unit or with several ranges; and `unsatisfiable` where it lies behind the end.
+ * Returns the one range of a `Range` header (RFC 9110, 14.2); `undefined` for a header to ignore:
+ * missing, malformed, of another unit or with several ranges; or `unsatisfiable` for one behind the end.
  */
 export function parseRange(header: string | undefined, sizeBytes: number): ByteRange | undefined | 'unsatisfiable' {
   const [, first = '', last = ''] = /^bytes=(\d*)-(\d*)$/.exec(header ?? '') ?? [];

@@ -93,7 +93,7 @@ export function isFunctionResult(item: InputItem): item is InputItem & { call_id
   return item.type === 'function_result';
 }
 
-/** An output that `response_format` or `response_modalities` asks for. */
+/** An output that `response_format` or `response_modalities` requests. */
 export interface OutputFormat {
   readonly type: string;
   readonly mimeType?: string | undefined;
@@ -111,7 +111,7 @@ const outputFormat = z
   })
   .transform(({ type, mime_type: mimeType, schema, delivery }) => ({ type, mimeType, schema, delivery }));
 
-/** Lists the outputs that were asked for; text is the default, and video that of Omni models. */
+/** Lists the requested outputs; text is the default, and video that of Omni models. */
 export function outputFormats(given: InteractionCreation): readonly OutputFormat[] {
   const { response_format: format, response_mime_type: mimeType, response_modalities: modalities, model } = given;
   const formats = z.array(outputFormat).safeParse(Array.isArray(format) ? format : [format]);

@@ -25,7 +25,7 @@ interface JobSpec extends Pick<Job, 'name' | 'kind' | 'webhookConfig'> {
   readonly markers: string;
   /** Returns the planned outcome. Default: the job succeeds. */
   readonly plan?: () => Outcome;
-  /** Makes the results and returns the name of their file, if any. Throws where the job cannot end so. */
+  /** Makes the results and returns the name of their file, if any. Throws if the job cannot end so. */
   readonly conclude: (outcome: Outcome) => string | undefined;
 }
 
@@ -99,7 +99,7 @@ export class Jobs {
     this.#change(job, 'running');
   }
 
-  /** Ends a job as planned, or as failed where its results cannot be made. */
+  /** Ends a job as planned, or as failed if its results cannot be made. */
   #endAsPlanned(entry: Entry, given: Outcome = {}): void {
     try {
       this.#end(entry, { ...this.#plan(entry), ...given });

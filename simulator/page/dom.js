@@ -45,7 +45,7 @@ export function quiet(text, properties = {}) {
   return element('span', { className: 'quiet', textContent: text, ...properties });
 }
 
-/** One line, cut where it is too long; the whole text is its title. */
+/** Text on one line, cut if too long; its title has all of it. */
 export function line(tag, text, className = '') {
   return element(tag, { className: `grow ${className}`, textContent: text, title: text });
 }
@@ -68,7 +68,7 @@ export function disclosure(key, summary, ...children) {
   return made;
 }
 
-/** With its day, because the clock moves by days. */
+/** Shows a time with its day, because the clock moves by days. */
 export function clockTime(iso) {
   const date = new Date(iso);
   const day = date.toLocaleDateString([], { month: 'short', day: 'numeric' });
@@ -86,7 +86,7 @@ export function pretty(text) {
   }
 }
 
-/** Runs an action, and shows why it failed. */
+/** Runs an action, and shows its error. */
 export async function attempt(action) {
   const error = byId('error');
   try {

@@ -26,9 +26,9 @@ export const Deliveries = z.strictObject({
     [0, 5_000, 300_000, 1_800_000, 2 * HOUR_MILLIS, 5 * HOUR_MILLIS, 10 * HOUR_MILLIS],
     'Delay of each attempt after the end of the one before it.',
   ),
-  giveUpAfterMillis: setting(duration, 24 * HOUR_MILLIS, 'No attempt is made so long after the event.'),
+  giveUpAfterMillis: setting(duration, 24 * HOUR_MILLIS, 'Time after an event in which attempts are made.'),
   timeoutMillis: setting(wallDuration, 10_000, 'Time an endpoint has to answer, by the wall clock.'),
-  disableAfterGivenUp: setting(count, 3, 'Deliveries given up in a row that disable a webhook.'),
+  disableAfterGivenUp: setting(count, 3, 'Number of deliveries given up in a row that disables a webhook.'),
   // 4.7
   sharedId: setting(z.boolean(), false, 'All deliveries of an event have the same webhook-id.'),
   // 4.4
@@ -51,14 +51,14 @@ export const Deliveries = z.strictObject({
 
 export const Faults = z.strictObject({
   duplicate: setting(rate, 0, 'Share of deliveries that are sent twice at the same time.'),
-  reorder: setting(rate, 0, 'Share of deliveries that are held until the next one to the same URI, a minute at most.'),
+  reorder: setting(rate, 0, 'Share of deliveries that are sent after the next one to the same URI, or after a minute.'),
   delay: setting(rate, 0, 'Share of deliveries that are delayed by `delayMillis`.'),
   delayMillis: setting(duration, 10_000, 'Delay of a delayed delivery.'),
   drop: setting(rate, 0, 'Share of deliveries that are never sent.'),
   unknownType: setting(rate, 0, 'Share of events that are preceded by an event of an unknown type.'),
-  stale: setting(rate, 0, 'Share of attempts whose signed timestamp is older by `staleMillis`.'),
+  stale: setting(rate, 0, 'Share of attempts with a timestamp that is `staleMillis` old.'),
   staleMillis: setting(duration, 600_000, 'Age of a stale timestamp.'),
   unsigned: setting(rate, 0, 'Share of attempts without a signature.'),
-  wrongSignature: setting(rate, 0, 'Share of attempts that are signed with a foreign key.'),
+  wrongSignature: setting(rate, 0, 'Share of attempts that are signed with a key that is not published.'),
   lostAnswer: setting(rate, 0, 'Share of attempts whose answer is lost, so that they are retried.'),
 });

@@ -8,11 +8,7 @@ export const Jobs = z.strictObject({
     1_500,
     'Time from the start of a job to its end; null: it runs until it is finished.',
   ),
-  batchExpiryMillis: setting(
-    duration,
-    48 * HOUR_MILLIS,
-    'A batch that is not final so long after its creation expires.',
-  ),
+  batchExpiryMillis: setting(duration, 48 * HOUR_MILLIS, 'Age at which a batch that is not final expires.'),
   failureRate: setting(rate, 0, 'Share of jobs that fail.'),
   requestErrorRate: setting(rate, 0, 'Share of requests of a batch that are answered with an error.'),
   inlineOrder: setting(
@@ -26,9 +22,13 @@ export const Jobs = z.strictObject({
     false,
     'GET of an Omni interaction shows the requested URI; otherwise always inline data.',
   ),
-  functionCalls: setting(count, 1, 'Calls of an interaction that requires action, of the declared functions in turn.'),
+  functionCalls: setting(
+    count,
+    1,
+    'Number of calls of an interaction that requires action, of the declared functions in turn.',
+  ),
   // docs/gemini-wire.md 7.4
-  outputDelayMillis: setting(duration, 0, 'A batch names its output so long after its end.'),
+  outputDelayMillis: setting(duration, 0, 'Time between the end of a batch and the naming of its output.'),
   outputIn: setting(
     z.enum(['both', 'metadata', 'response']),
     'both',

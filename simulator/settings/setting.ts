@@ -1,9 +1,9 @@
 import { z } from 'zod';
 
 export const HOUR_MILLIS = 3_600_000;
-/** At most three decades, so that sums stay valid dates. */
+/** Milliseconds, three decades at most, so that sums stay valid dates. */
 export const duration = z.number().int().min(0).max(1e12);
-/** By the wall clock, up to the longest timer. */
+/** Milliseconds by the wall clock, up to the longest timer. */
 export const wallDuration = z
   .number()
   .int()

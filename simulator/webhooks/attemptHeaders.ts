@@ -55,7 +55,7 @@ function dynamicSignature({ settings, keys }: SigningServices, uri: string, mess
   return signJwt(key, { alg: key.alg, ...kid, typ: 'JWT' }, claims(message, deliveries.audience ?? uri));
 }
 
-/** Made up, because the guide does not describe the token's claims (docs/gemini-wire.md 5.3). */
+/** Returns a token's claims, made up because the guide does not describe them (docs/gemini-wire.md 5.3). */
 function claims({ id, timestampSeconds, body }: SignedMessage, audience: string): object {
   return {
     iss: ISSUER,

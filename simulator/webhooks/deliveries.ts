@@ -165,7 +165,7 @@ export class Deliveries {
     this.#services.ledger.deliveryChanged(delivery);
   }
 
-  /** Nothing is sent to a webhook that was deleted or disabled meanwhile, pings excepted. */
+  /** Returns false for a webhook that was deleted or disabled meanwhile, except for pings. */
   #isWanted({ webhook: id, eventType }: DeliveryRecord): boolean {
     if (id === undefined) return true;
     const webhook = this.#services.webhooks.find(id);

@@ -48,7 +48,7 @@ export function eventBody(event: GeminiEvent, timeMillis: number, place: Deliver
   return metadata === undefined ? body : withMetadata(body, metadata, place);
 }
 
-/** Made up, because no source describes the body of a ping (docs/gemini-wire.md 4.5). */
+/** Returns the body of a ping, made up because no source describes it (docs/gemini-wire.md 4.5). */
 export function pingBody(webhookId: string, timeMillis: number, variant: DeliverySettings['ping']): object {
   if (variant === 'empty') return {};
   const body = { type: 'webhook.ping', version: 'v1', timestamp: eventTime(timeMillis) };
@@ -109,7 +109,7 @@ function withMetadata(body: { data: object }, metadata: object, place: DeliveryS
   }
 }
 
-/** Without fractions of a second, as in the guide's example. */
+/** Formats a time without fractions of a second, as in the guide's example. */
 function eventTime(millis: number): string {
   return isoTime(millis).replace(/\.\d+Z$/, 'Z');
 }

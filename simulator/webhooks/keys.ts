@@ -29,7 +29,7 @@ export class Keys {
     return { keys: keys.map((key) => publicJwk(jwks.keyIds ? key : { ...key, kid: undefined })) };
   }
 
-  /** Publishes a new key instead of the oldest and signs with the new one from now on. Its `kid` is returned. */
+  /** Publishes a new key instead of the oldest and signs with the new one from now on. Returns its `kid`. */
   rotate(): string {
     const key = this.#make();
     this.#published = [...this.#published.slice(1), key];

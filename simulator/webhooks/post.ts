@@ -3,7 +3,7 @@ import { request as httpsRequest } from 'node:https';
 import { text } from 'node:stream/consumers';
 import type { AttemptAnswer } from '../ledger.ts';
 
-/** Length to which an endpoint's answer is cut, in characters. */
+/** The longest kept answer of an endpoint, in characters. */
 const KEPT_BODY = 2_000;
 
 /**

@@ -14,7 +14,7 @@ export function rsaJwk(label: string, random: Random): JsonWebKey {
   return { kty: 'RSA', ...(Object.fromEntries(fields) as object) };
 }
 
-/** The first fitting prime from there on. Two leading ones give the product of two its full length. */
+/** Returns the first fitting prime from `start` on. Two leading ones make the product of two full-length. */
 function prime(start: Buffer): bigint {
   start.writeUInt8(start.readUInt8(0) | 0xc0, 0);
   let candidate = BigInt(`0x${start.toString('hex')}`) | 1n;
@@ -22,7 +22,7 @@ function prime(start: Buffer): bigint {
   return candidate;
 }
 
-/** The number that multiplied by `value` leaves 1, by the extended Euclidean algorithm. */
+/** Returns the modular inverse, by the extended Euclidean algorithm. */
 function inverse(value: bigint, modulus: bigint): bigint {
   let [rest, nextRest, factor, nextFactor] = [modulus, value % modulus, 0n, 1n];
   while (nextRest !== 0n) {
