@@ -34,7 +34,7 @@ export async function release(
   if (builder === undefined) throw new Error('There is nothing to release.');
   try {
     const built = await deployBuilder(builder, isRebuild, shell, terminal);
-    const rest = await Promise.all(followers.map(async (target) => await deployTarget(target, false, shell)));
+    const rest = await allEnded(followers.map(async (target) => await deployTarget(target, false, shell)));
     const deployed = [built, ...rest];
     if (deployed.some(({ outcome }) => outcome === 'candidate')) await promote(deployed, shell);
     return changesOf(deployed);
@@ -47,6 +47,12 @@ export async function release(
       cause: error,
     });
   }
+}
+
+/** Waits for all, also after a failure: a deployment that still runs would change the services behind the next run. */
+async function allEnded<T>(running: readonly Promise<T>[]): Promise<readonly T[]> {
+  await Promise.allSettled(running);
+  return await Promise.all(running);
 }
 
 async function targetOf(resource: ServiceResource, shell: Shell): Promise<Target> {
