@@ -56,8 +56,8 @@ describe('a Veo video', () => {
     const context = await setUp();
     const { simulator, ai } = context;
     const body = JSON.stringify({ instances: [{ prompt }], parameters: { sampleCount: 2 }, ...fields });
-    const path = '/v1beta/models/veo-3.1-generate-preview:predictLongRunning';
-    const created = await call(simulator, path, { method: 'POST', body });
+    const start = '/v1beta/models/veo-3.1-generate-preview:predictLongRunning';
+    const created = await call(simulator, start, { method: 'POST', body });
     const operation = new GenerateVideosOperation();
     operation.name = ((await created.json()) as { name: string }).name;
     expect((await ai.operations.getVideosOperation({ operation })).done).not.toBe(true);
