@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Timestamp } from '@google-cloud/firestore';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Stage } from '../results/harness.ts';
-import { clockAhead } from '../../../local/functions.ts';
+import { clockAhead } from '../../support/clockAhead.ts';
 import { eventually } from '../../../local/process.ts';
 import { Proxy } from '../../support/proxy.ts';
 import { batch, interaction, MODEL, ROUTE_KEY, say, start, started, startGemini, submit, urlOf } from './support.ts';
