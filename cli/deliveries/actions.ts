@@ -69,7 +69,7 @@ export class DeliveryActions {
         `${webhookId} is ${claimed.status.replace('_', ' ')}: another process handled it first.`,
       );
     const log = new Log(undefined, () => {});
-    const tools = { deliveries: this.#deliveries, publisher: this.#publisher, log, now: () => new Date() };
+    const tools = { deliveries: this.#deliveries, publisher: this.#publisher, log };
     await publishClaimed(delivery, claimed, tools, soon()).catch(this.#pubsubError);
     return await findDelivery(this.#firestore, webhookId);
   }

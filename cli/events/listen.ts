@@ -47,7 +47,7 @@ export async function listenCommand(options: ListenOptions, context: Context): P
     const subscription = await ListenerSubscription.create({
       projectId: projectId ?? '',
       topic: topics.events,
-      emulator: pubsubEmulator,
+      pubsubEmulator,
       filter,
     });
     try {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { SubscriberClient } from '@google-cloud/pubsub-api';
+import { clientOptions, type PubsubConnection } from '../../functions/messaging/clientOptions.ts';
 import { GrpcStatus } from '../google/grpcStatus.ts';
-import { clientOptions } from '../google/pubsub.ts';
 
 /** Shortest expiration that Pub/Sub allows: a subscription that a killed command left is deleted after a day. */
 const EXPIRES_SECONDS = 86_400;
@@ -27,11 +27,9 @@ export interface ReceivedEvent {
   readonly data: Buffer;
 }
 
-interface SubscriptionOptions {
+interface SubscriptionOptions extends PubsubConnection {
   readonly projectId: string;
   readonly topic: string;
-  /** `host:port` of an emulator. */
-  readonly emulator: string | undefined;
   readonly filter: EventFilter;
 }
 
@@ -47,8 +45,9 @@ export class ListenerSubscription {
     this.#filter = filter;
   }
 
-  static async create({ projectId, topic, emulator, filter }: SubscriptionOptions): Promise<ListenerSubscription> {
-    const client = new SubscriberClient(clientOptions(projectId, emulator));
+  static async create({ topic, filter, ...connection }: SubscriptionOptions): Promise<ListenerSubscription> {
+    const client = new SubscriberClient(clientOptions(connection));
+    const { projectId } = connection;
     const name = `projects/${projectId}/subscriptions/${topic}-listen-${randomBytes(4).toString('hex')}`;
     const text = filterText(filter);
     await client.createSubscription({

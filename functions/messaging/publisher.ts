@@ -1,16 +1,13 @@
-import { grpc } from 'google-gax';
 import type { PublishRequest } from '../model/publishRequest.ts';
 import type { Message } from '../model/message.ts';
 import { CHANNEL_OPTIONS } from '../runtime/grpcChannel.ts';
 import type { Deadline } from '../runtime/deadline.ts';
+import { clientOptions, type PubsubConnection } from './clientOptions.ts';
 import { PublisherClient } from './publisherClient.ts';
 import { publishEncoded } from './publishEncoded.ts';
 import { coalesce } from '../runtime/coalesce.ts';
 
-interface PublisherOptions<Topic extends string> {
-  readonly projectId: string | undefined;
-  /** `host:port` of an emulator: the generated client does not read `PUBSUB_EMULATOR_HOST`. */
-  readonly pubsubEmulator: string | undefined;
+interface PublisherOptions<Topic extends string> extends PubsubConnection {
   /** The ids of the topics, by the names that the code uses. */
   readonly topics: Readonly<Record<Topic, string>>;
 }
@@ -107,12 +104,8 @@ export class Publisher<Topic extends string> {
 
   /** The library finds the credentials, and the project where none is configured. */
   async #connect(): Promise<Connection> {
-    const { projectId, pubsubEmulator } = this.#options;
-    const client = new PublisherClient({
-      ...CHANNEL_OPTIONS,
-      ...(projectId === undefined ? {} : { projectId }),
-      ...(pubsubEmulator === undefined ? {} : emulatorOptions(pubsubEmulator)),
-    });
+    const { projectId } = this.#options;
+    const client = new PublisherClient({ ...CHANNEL_OPTIONS, ...clientOptions(this.#options) });
     // A client whose initialization has failed fails for good, so it is made anew at the next call.
     return { client, stub: await client.initialize(), projectId: projectId ?? (await client.getProjectId()) };
   }
@@ -121,11 +114,6 @@ export class Publisher<Topic extends string> {
 function withIds(count: number, messageIds: readonly string[]): readonly string[] {
   if (messageIds.length !== count) throw new Error('Pub/Sub answered without an id for every message.');
   return messageIds;
-}
-
-function emulatorOptions(host: string) {
-  const { hostname, port } = new URL(`http://${host}`);
-  return { servicePath: hostname, port: Number(port), sslCreds: grpc.credentials.createInsecure() };
 }
 
 /** Retries quickly until the deadline; the client's default is to wait for seconds between its attempts. */

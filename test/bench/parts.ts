@@ -194,7 +194,7 @@ async function roundTrips(): Promise<Figure> {
   const claimed = await deliveries.claim(delivery, deadline);
   if (claimed.status !== 'claimed') throw new Error('The delivery was not claimed.');
   const log = new Log(undefined, () => {});
-  await publishClaimed(delivery, claimed, { deliveries, publisher, log, now: () => new Date() }, deadline);
+  await publishClaimed(delivery, claimed, { deliveries, publisher, log }, deadline);
   await project.close();
   const name = `round trips of a first event (${calls.join(', ')})`;
   return { name, unit: '', ours: [calls.length], theirs: [3] };

@@ -148,7 +148,7 @@ describe('a claim without a read', () => {
     expect(await leaseMillis(id)).toBeGreaterThan(5_000);
     expect(await leaseMillis(id)).toBeLessThan(11_000);
     if (claimed.status !== 'claimed') throw new Error(`Not claimed, but ${claimed.status}: ${name}.`);
-    const settlement = { state: 'published', messageId: 'm', publishedAt: new Date() } as const;
+    const settlement = { state: 'published', messageId: 'm' } as const;
     expect(await deliveries.settle(claimed.claim, settlement, soon())).toBe(true);
   });
 
