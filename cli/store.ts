@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Firestore } from '@google-cloud/firestore';
-import { Environment } from '../functions/config/environment.ts';
+import { readSettings } from '../functions/config/environment.ts';
 import { projectSettings } from '../functions/config/settings.ts';
 import { connectFirestore } from '../functions/store/firestore.ts';
 import type { Context } from './context.ts';
@@ -26,10 +26,7 @@ export async function withStore<T>(
   more: readonly Variable[] = [],
 ): Promise<T> {
   const variables = await context.settings(...STORE, ...more);
-  const environment = new Environment(variables);
-  const settings = projectSettings(environment);
-  environment.requireValid();
-  const firestore = connectFirestore(settings);
+  const firestore = connectFirestore(readSettings(variables, projectSettings));
   try {
     return await work(firestore, variables);
   } catch (error) {
