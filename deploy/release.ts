@@ -34,7 +34,7 @@ export async function release(
   const targets = await Promise.all([builder, ...followers]);
   try {
     const built = await deployBuilder(await builder, isRebuild, shell, terminal);
-    const rest = await Promise.all(targets.slice(1).map(async (target) => await deployTarget(target, false, shell)));
+    const rest = await allEnded(targets.slice(1).map(async (target) => await deployTarget(target, false, shell)));
     const deployed = [built, ...rest];
     if (deployed.some(({ outcome }) => outcome === 'candidate')) await promote(deployed, shell);
     const kinds = { created: 'created', candidate: 'updated', unchanged: 'unchanged' } as const;
@@ -48,6 +48,12 @@ export async function release(
       cause: error,
     });
   }
+}
+
+/** Waits for all, also after a failure: a deployment that still runs would change the services behind the next run. */
+async function allEnded<T>(running: readonly Promise<T>[]): Promise<readonly T[]> {
+  await Promise.allSettled(running);
+  return await Promise.all(running);
 }
 
 async function targetOf(resource: ServiceResource, shell: Shell): Promise<Target> {

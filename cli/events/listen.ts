@@ -45,7 +45,7 @@ export async function listenCommand(options: ListenOptions, context: Context): P
     const subscription = await ListenerSubscription.create({
       projectId,
       topic: topics.events,
-      pubsubEmulator,
+      emulator: pubsubEmulator,
       filter,
     });
     try {

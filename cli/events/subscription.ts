@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { SubscriberClient } from '@google-cloud/pubsub-api';
-import { clientOptions, type PubsubConnection } from '../../functions/messaging/clientOptions.ts';
+import { clientOptions } from '../../functions/runtime/grpcChannel.ts';
 import { GrpcStatus } from '../google/grpcStatus.ts';
 
 /** Shortest expiration that Pub/Sub allows: a subscription that a killed command left is deleted after a day. */
@@ -27,9 +27,11 @@ export interface ReceivedEvent {
   readonly data: Buffer;
 }
 
-interface SubscriptionOptions extends PubsubConnection {
+interface SubscriptionOptions {
   readonly projectId: string;
   readonly topic: string;
+  /** `host:port` of an emulator. */
+  readonly emulator: string | undefined;
   readonly filter: EventFilter;
 }
 
@@ -45,9 +47,8 @@ export class ListenerSubscription {
     this.#filter = filter;
   }
 
-  static async create({ topic, filter, ...connection }: SubscriptionOptions): Promise<ListenerSubscription> {
-    const client = new SubscriberClient(clientOptions(connection));
-    const { projectId } = connection;
+  static async create({ projectId, topic, emulator, filter }: SubscriptionOptions): Promise<ListenerSubscription> {
+    const client = new SubscriberClient(clientOptions(projectId, emulator));
     const name = `projects/${projectId}/subscriptions/${topic}-listen-${randomBytes(4).toString('hex')}`;
     const text = filterText(filter);
     await client.createSubscription({

@@ -1,6 +1,6 @@
 import { PublisherClient, SubscriberClient } from '@google-cloud/pubsub-api';
 import type { ProjectSettings } from '../../functions/config/settings.ts';
-import { clientOptions } from '../../functions/messaging/clientOptions.ts';
+import { clientOptions } from '../../functions/runtime/grpcChannel.ts';
 
 /** Messages in a subscription of the dead-letter topic. */
 export interface DeadLetters {
@@ -21,7 +21,7 @@ export async function readDeadLetters({
   topics,
   pubsubEmulator,
 }: ProjectSettings): Promise<DeadLetters> {
-  const options = clientOptions({ projectId, pubsubEmulator });
+  const options = clientOptions(projectId, pubsubEmulator);
   const [publisher, subscriber] = [new PublisherClient(options), new SubscriberClient(options)];
   const topic = `projects/${projectId}/topics/${topics.deadLetter}`;
   const [names] = await publisher.listTopicSubscriptions({ topic }, CALL);

@@ -1,3 +1,5 @@
+import { grpc } from 'google-gax';
+
 /**
  * Settings of every gRPC channel.
  *
@@ -10,3 +12,16 @@ export const CHANNEL_OPTIONS = {
   'grpc.keepalive_time_ms': 10_000,
   'grpc.keepalive_timeout_ms': 3_000,
 };
+
+/**
+ * Returns the options of a generated client.
+ *
+ * @param projectId left out, the client finds the project of its credentials.
+ * @param emulator `host:port`: generated clients do not read the variables of the emulators.
+ */
+export function clientOptions(projectId: string | undefined, emulator: string | undefined) {
+  const project = projectId === undefined ? {} : { projectId };
+  if (emulator === undefined) return project;
+  const { hostname, port } = new URL(`http://${emulator}`);
+  return { ...project, servicePath: hostname, port: Number(port), sslCreds: grpc.credentials.createInsecure() };
+}

@@ -5,7 +5,7 @@ import { NOTHING_YET } from '../../../functions/model/progress.ts';
 import { Deadline } from '../../../functions/runtime/deadline.ts';
 import { sha256 } from '../../../functions/runtime/sha256.ts';
 import { Deliveries } from '../../../functions/store/deliveries.ts';
-import { connectFirestore } from '../../../functions/store/firestore.ts';
+import { Database } from '../../../functions/store/database.ts';
 import { ReconcilableJobs } from '../../../functions/store/reconcilableJobs.ts';
 import { JobResults } from '../../../functions/store/results.ts';
 import { Submissions } from '../../../functions/store/submissions.ts';
@@ -15,11 +15,11 @@ import { LocalProject } from '../../../local/project.ts';
 const APART_MILLIS = 250_000;
 
 let project: LocalProject;
-let firestore: ReturnType<typeof connectFirestore>;
+let firestore: Database;
 
 beforeAll(async () => {
   project = await LocalProject.create();
-  firestore = connectFirestore({ projectId: project.projectId, database: '(default)' });
+  firestore = new Database({ projectId: project.projectId, database: '(default)' });
 });
 
 afterAll(async () => {
@@ -87,6 +87,21 @@ describe.each([
     const record = (await project.document(path)) ?? {};
     const { leaseUntil } = (record['results'] ?? record) as Record<string, { toMillis(): number }>;
     expect(leaseUntil?.toMillis()).toBeLessThan(Date.now() + 60_000);
+  });
+
+  test('dates a delivery as others do', async () => {
+    const id = `msg_dated_${direction}`;
+    const deliveries = new Deliveries(firestore, { ttlDays: 30 });
+    clock(aheadMillis);
+    const claimed = await deliveries.claim(deliveryOf(id), soon());
+    if (claimed.status !== 'claimed') throw new Error('The delivery was not claimed.');
+    await deliveries.settle(claimed.claim, { state: 'published', messageId: 'm' }, soon());
+    vi.useRealTimers();
+    const record = (await project.document(`deliveries/${id}`)) ?? {};
+    for (const name of ['firstReceivedAt', 'lastReceivedAt', 'publishedAt']) {
+      const millis = (record[name] as { toMillis(): number }).toMillis();
+      expect([name, Math.abs(millis - Date.now()) < 60_000]).toEqual([name, true]);
+    }
   });
 
   test('does not take over a delivery or a job that a reconciler works on', async () => {
