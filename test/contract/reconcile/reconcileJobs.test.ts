@@ -18,7 +18,17 @@ import { forTest } from '../../support/opened.ts';
 import { ProxiedProject } from '../../support/proxiedProject.ts';
 import { startReceiver } from '../../unit/simulator/harness.ts';
 import { Stage } from '../results/harness.ts';
-import { AT_ONCE, documentOf, eventsOf, NOTHING, openReconciler, reconcile, register, sendEvent } from './support.ts';
+import {
+  AT_ONCE,
+  documentOf,
+  eventsOf,
+  NOTHING,
+  openReconciler,
+  reconcile,
+  register,
+  secondsAgo,
+  sendEvent,
+} from './support.ts';
 
 const HOUR_MILLIS = 3_600_000;
 
@@ -54,7 +64,8 @@ test('a delivery that a killed instance left pending is published once, byte for
   const reconciler = await startFunction('reconcileJobs', { ...env, ...AT_ONCE, RECONCILE_PENDING_SECONDS: '60' });
   await forTest({ close: async () => await reconciler.end() });
   expect(await reconcile(reconciler)).toMatchObject({ republished: 0 });
-  await proxied.project.firestore.doc(`deliveries/${callback.id}`).update({ leaseUntil: new Date(0) });
+  const aged = { firstReceivedAt: secondsAgo(120), leaseUntil: secondsAgo(60) };
+  await proxied.project.firestore.doc(`deliveries/${callback.id}`).update(aged);
   expect(await reconcile(reconciler)).toMatchObject({ republished: 1 });
   expect(await reconcile(reconciler)).toMatchObject({ republished: 0 });
   const messages = await proxied.project.messages('gemini-events');

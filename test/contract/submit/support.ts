@@ -4,10 +4,11 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Timestamp } from '@google-cloud/firestore';
 import { onTestFinished } from 'vitest';
-import type { Stage } from '../results/harness.ts';
 import type { RunningFunction } from '../../../local/functions.ts';
+import type { SimulatorOptions } from '../../../simulator/simulator.ts';
+import { ROUTE_KEY } from '../pipeline.ts';
+import { Stage } from '../results/harness.ts';
 
-export const ROUTE_KEY = 'route-key-of-a-test-with-32-characters';
 const BASE = 'http://127.0.0.1:9/hooks';
 export const MODEL = 'gemini-3.8-flash';
 export const contents = [{ role: 'user', parts: [{ text: 'hello' }] }];
@@ -29,6 +30,12 @@ interface Answer {
 
 export async function start(stage: Stage, env: NodeJS.ProcessEnv = {}): Promise<RunningFunction> {
   return await stage.start({ CALLBACK_URL: BASE, DYNAMIC_ROUTE_KEY: ROUTE_KEY, ...env }, 'submitJob');
+}
+
+/** Opens a stage with one instance of submitJob. */
+export async function open(env: NodeJS.ProcessEnv = {}, options: SimulatorOptions = {}) {
+  const stage = await Stage.open(options);
+  return { stage, running: await start(stage, env) };
 }
 
 export async function submit({ url }: RunningFunction, request: unknown, key?: string): Promise<Answer> {
