@@ -46,8 +46,11 @@ export async function submit({ url }: RunningFunction, request: unknown, key?: s
   return { status: response.status, retryAfter: response.headers.get('retry-after'), body: answer };
 }
 
-export const reasonOf = ({ body }: Answer) =>
-  (body['error'] as { details: { reason?: string }[] } | undefined)?.details[0]?.reason;
+/** The status of an answer with the job that it names, or the reason of its error: `202 batches/a`. */
+export function outcomeOf({ status, body }: Answer): string {
+  const error = body['error'] as { details: { reason?: string }[] } | undefined;
+  return `${status} ${error === undefined ? String(body['jobId']) : error.details[0]?.reason}`;
+}
 
 export const started = ({ simulator }: Stage) => simulator.jobs().map(({ name }) => name);
 
