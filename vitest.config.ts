@@ -13,6 +13,8 @@ const tier = (name: string, groupOrder: number, maxWorkers: number, folders = na
     maxWorkers,
     // The proof points the client libraries of its process at backends of its own.
     isolate: name === 'load',
+    // Most faults wait for a clock, each with processes of its own.
+    ...(name === 'faults' && { maxConcurrency: 4, testTimeout: 60_000 }),
     sequence: { groupOrder },
   },
 });

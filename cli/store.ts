@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Firestore } from '@google-cloud/firestore';
 import { Environment } from '../functions/config/environment.ts';
 import { projectSettings } from '../functions/config/settings.ts';
-import { connectFirestore } from '../functions/store/firestore.ts';
+import { Database } from '../functions/store/database.ts';
 import type { Context } from './context.ts';
 import { CliError } from './errors.ts';
 import { backendError, FIRESTORE, NoAnswerError } from './failures.ts';
@@ -23,14 +22,14 @@ const CLOSE_MILLIS = 500;
  */
 export async function withStore<T>(
   context: Context,
-  work: (firestore: Firestore, variables: NodeJS.ProcessEnv) => Promise<T>,
+  work: (firestore: Database, variables: NodeJS.ProcessEnv) => Promise<T>,
   more: readonly Variable[] = [],
 ): Promise<T> {
   const variables = await context.settings(...STORE, ...more);
   const environment = new Environment(variables);
   const settings = projectSettings(environment);
   environment.requireValid();
-  const firestore = connectFirestore(settings);
+  const firestore = new Database(settings);
   let isAnswering = true;
   try {
     return await work(firestore, variables);

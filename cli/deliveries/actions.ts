@@ -1,4 +1,3 @@
-import type { Firestore } from '@google-cloud/firestore';
 import { Environment } from '../../functions/config/environment.ts';
 import { projectSettings } from '../../functions/config/settings.ts';
 import { publishClaimed } from '../../functions/messaging/publishClaimed.ts';
@@ -8,6 +7,7 @@ import { eventMessage } from '../../functions/model/message.ts';
 import { Log } from '../../functions/observability/log.ts';
 import { Deadline } from '../../functions/runtime/deadline.ts';
 import { ServiceError } from '../../functions/runtime/serviceError.ts';
+import type { Database } from '../../functions/store/database.ts';
 import { Deliveries } from '../../functions/store/deliveries.ts';
 import { CliError } from '../errors.ts';
 import { backendError, PUBSUB } from '../failures.ts';
@@ -20,13 +20,13 @@ const AGED: QuarantineReason = 'TIMESTAMP_OUT_OF_TOLERANCE';
 
 /** Actions on recorded deliveries, with one connection for many. */
 export class DeliveryActions {
-  readonly #firestore: Firestore;
+  readonly #firestore: Database;
   readonly #variables: NodeJS.ProcessEnv;
   readonly #deliveries: Deliveries;
   readonly #publisher: Publisher<'events' | 'deadLetter'>;
 
   /** @throws {ConfigError} */
-  constructor(firestore: Firestore, variables: NodeJS.ProcessEnv) {
+  constructor(firestore: Database, variables: NodeJS.ProcessEnv) {
     const environment = new Environment(variables);
     const settings = projectSettings(environment);
     const ttlDays = environment.read('DELIVERY_TTL_DAYS');

@@ -5,6 +5,7 @@ import { STALLED_MINUTES } from '../../functions/model/progress.ts';
 import { Publisher } from '../../functions/messaging/publisher.ts';
 import { retryResults, type RetryStatus } from '../../functions/results/retry.ts';
 import { Deadline } from '../../functions/runtime/deadline.ts';
+import type { Database } from '../../functions/store/database.ts';
 import { Deliveries } from '../../functions/store/deliveries.ts';
 import { RetriableResults } from '../../functions/store/resultsRetry.ts';
 import type { Context } from '../context.ts';
@@ -77,7 +78,7 @@ async function jobName(firestore: Firestore, id: string): Promise<string> {
 /** One job after the other; a failure does not stop the rest. */
 async function retryAll(
   names: readonly string[],
-  firestore: Firestore,
+  firestore: Database,
   variables: NodeJS.ProcessEnv,
   terminal: Terminal,
 ): Promise<readonly RetriedJob[]> {

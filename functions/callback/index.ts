@@ -1,5 +1,5 @@
 import type { RequestListener } from 'node:http';
-import { connectFirestore } from '../store/firestore.ts';
+import { Database } from '../store/database.ts';
 import { Deliveries } from '../store/deliveries.ts';
 import { Publisher } from '../messaging/publisher.ts';
 import { Log } from '../observability/log.ts';
@@ -33,7 +33,7 @@ export function createGeminiCallback(variables: NodeJS.ProcessEnv): RequestListe
       audience: config.audience,
       toleranceSeconds: config.toleranceSeconds,
     },
-    deliveries: new Deliveries(connectFirestore(config), { ttlDays: config.ttlDays }),
+    deliveries: new Deliveries(new Database(config), { ttlDays: config.ttlDays }),
     publisher: new Publisher(config),
     log,
     now: () => new Date(),

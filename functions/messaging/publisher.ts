@@ -1,11 +1,10 @@
-import { grpc } from 'google-gax';
-import type { PublishRequest } from '../model/publishRequest.ts';
+import { EncodableMessage, CommonFields, PublishRequest } from '../model/publishRequest.ts';
 import type { Message } from '../model/message.ts';
-import { CHANNEL_OPTIONS } from '../runtime/grpcChannel.ts';
-import type { Deadline } from '../runtime/deadline.ts';
-import { PublisherClient } from './publisherClient.ts';
-import { publishEncoded } from './publishEncoded.ts';
 import { coalesce } from '../runtime/coalesce.ts';
+import type { Deadline } from '../runtime/deadline.ts';
+import { GrpcService, routedBy } from '../runtime/grpcService.ts';
+import { isTransientStatus } from '../runtime/grpcStatus.ts';
+import { PublisherClient } from './publisherClient.ts';
 
 interface PublisherOptions<Topic extends string> {
   readonly projectId: string | undefined;
@@ -20,11 +19,8 @@ const NOT_ACCEPTED = [
   'Pub/Sub did not accept the message in time. Send the request again.',
 ] as const;
 
-interface Connection {
-  readonly client: PublisherClient;
-  /** The client's gRPC stub. */
-  readonly stub: object;
-  readonly projectId: string;
+interface PublishResponse {
+  readonly messageIds: readonly string[];
 }
 
 interface Single {
@@ -36,16 +32,17 @@ interface Single {
  * Publishes messages at once and within a deadline.
  *
  * `topic()` of the Pub/Sub library would hold messages back for 10 ms, retry failed ones from its own queue for a minute,
- * and stop an ordering key after a failure. The generated client below it does none of that.
+ * and stop an ordering key after a failure.
  */
 export class Publisher<Topic extends string> {
-  readonly #options: PublisherOptions<Topic>;
+  readonly #topics: PublisherOptions<Topic>['topics'];
+  readonly #service: GrpcService;
   /** By the id of the topic. */
   readonly #singles = new Map<string, (single: Single) => Promise<string>>();
-  #connected: Promise<Connection> | undefined;
 
-  constructor(options: PublisherOptions<Topic>) {
-    this.#options = options;
+  constructor({ projectId, pubsubEmulator, topics }: PublisherOptions<Topic>) {
+    this.#topics = topics;
+    this.#service = new GrpcService(PublisherClient, { projectId, emulator: pubsubEmulator });
   }
 
   /**
@@ -55,7 +52,7 @@ export class Publisher<Topic extends string> {
    * @throws {ServiceError} `PUBLISH_UNAVAILABLE`; the message may have been accepted nevertheless.
    */
   async publish(topic: Topic, message: Message, deadline: Deadline): Promise<string> {
-    return await deadline.wait(this.#singlesOf(this.#options.topics[topic])({ message, deadline }), ...NOT_ACCEPTED);
+    return await deadline.wait(this.#singlesOf(this.#topics[topic])({ message, deadline }), ...NOT_ACCEPTED);
   }
 
   /**
@@ -64,80 +61,50 @@ export class Publisher<Topic extends string> {
    * @throws {ServiceError} `PUBLISH_UNAVAILABLE`; they may have been accepted nevertheless.
    */
   async publishAll(topic: Topic, request: PublishRequest, deadline: Deadline): Promise<readonly string[]> {
-    return await deadline.wait(this.#publishEncoded(this.#options.topics[topic], request, deadline), ...NOT_ACCEPTED);
+    return await deadline.wait(this.#publish(this.#topics[topic], request, deadline), ...NOT_ACCEPTED);
   }
 
   /** Prepares the first call: loads the service's definition and finds the credentials. */
   async connect(): Promise<void> {
-    await this.#connection();
+    await this.#service.connect();
   }
 
   /** A shared call ends at the earliest deadline of its messages. */
   #singlesOf(topicId: string): (single: Single) => Promise<string> {
     let singles = this.#singles.get(topicId);
     singles ??= coalesce(async (all) => {
-      const millis = Math.min(...all.map(({ deadline }) => deadline.remainingMillis));
-      const messages = all.map(({ message }) => message);
-      return await this.#publish(topicId, messages, millis);
+      const [first, ...others] = all.map(({ deadline }) => deadline);
+      const earliest = others.reduce((a, b) => (b.remainingMillis < a.remainingMillis ? b : a), first as Deadline);
+      return await this.#publish(topicId, PublishRequest.of(...all.map(({ message }) => encodable(message))), earliest);
     });
     this.#singles.set(topicId, singles);
     return singles;
   }
 
-  async #publish(topicId: string, messages: readonly Message[], millis: number): Promise<readonly string[]> {
-    const { client, projectId } = await this.#connection();
+  async #publish(topicId: string, request: PublishRequest, deadline: Deadline): Promise<readonly string[]> {
+    const { projectId } = await this.#service.connect();
     const topic = `projects/${projectId}/topics/${topicId}`;
-    const [response] = await client.publish({ topic, messages: [...messages] }, callOptions(millis));
-    return withIds(messages.length, response.messageIds ?? []);
-  }
-
-  async #publishEncoded(topicId: string, request: PublishRequest, deadline: Deadline) {
-    const { stub, projectId } = await this.#connection();
-    const topic = `projects/${projectId}/topics/${topicId}`;
-    return withIds(request.count, await publishEncoded(stub, topic, request, deadline));
-  }
-
-  async #connection(): Promise<Connection> {
-    this.#connected ??= this.#connect().catch((error: unknown) => {
-      this.#connected = undefined;
-      throw error;
+    const { messageIds } = await this.#service.call<Buffer, PublishResponse>({
+      method: 'publish',
+      request: request.to(topic),
+      serialize: asIs,
+      headers: routedBy('topic', topic),
+      deadline,
+      isTransient: isTransientStatus,
     });
-    return await this.#connected;
+    return withIds(request.count, messageIds);
   }
+}
 
-  /** The library finds the credentials, and the project where none is configured. */
-  async #connect(): Promise<Connection> {
-    const { projectId, pubsubEmulator } = this.#options;
-    const client = new PublisherClient({
-      ...CHANNEL_OPTIONS,
-      ...(projectId === undefined ? {} : { projectId }),
-      ...(pubsubEmulator === undefined ? {} : emulatorOptions(pubsubEmulator)),
-    });
-    // A client whose initialization has failed fails for good, so it is made anew at the next call.
-    return { client, stub: await client.initialize(), projectId: projectId ?? (await client.getProjectId()) };
-  }
+function encodable({ data, ...common }: Message): EncodableMessage {
+  return new EncodableMessage(new CommonFields(common), {}, [data]);
+}
+
+function asIs(request: Buffer): Buffer {
+  return request;
 }
 
 function withIds(count: number, messageIds: readonly string[]): readonly string[] {
   if (messageIds.length !== count) throw new Error('Pub/Sub answered without an id for every message.');
   return messageIds;
-}
-
-function emulatorOptions(host: string) {
-  const { hostname, port } = new URL(`http://${host}`);
-  return { servicePath: hostname, port: Number(port), sslCreds: grpc.credentials.createInsecure() };
-}
-
-/** Retries quickly until the deadline; the client's default is to wait for seconds between its attempts. */
-function callOptions(millis: number) {
-  const backoffSettings = {
-    initialRetryDelayMillis: 50,
-    retryDelayMultiplier: 1.5,
-    maxRetryDelayMillis: 500,
-    initialRpcTimeoutMillis: millis,
-    rpcTimeoutMultiplier: 1,
-    maxRpcTimeoutMillis: millis,
-    totalTimeoutMillis: millis,
-  };
-  return { timeout: millis, retry: { backoffSettings } };
 }

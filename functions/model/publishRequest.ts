@@ -79,9 +79,10 @@ export class PublishRequest {
     return this.#writer.capacity;
   }
 
-  static of(message: EncodableMessage): PublishRequest {
-    const request = new PublishRequest(message.length + MAX_TOPIC_BYTES);
-    request.add(message);
+  static of(...messages: readonly EncodableMessage[]): PublishRequest {
+    const length = messages.reduce((sum, message) => sum + message.length, 0);
+    const request = new PublishRequest(length + MAX_TOPIC_BYTES);
+    for (const message of messages) request.add(message);
     return request;
   }
 

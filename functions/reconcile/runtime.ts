@@ -3,7 +3,7 @@ import { Publisher } from '../messaging/publisher.ts';
 import { Deadline } from '../runtime/deadline.ts';
 import { Log } from '../observability/log.ts';
 import { Deliveries } from '../store/deliveries.ts';
-import { connectFirestore } from '../store/firestore.ts';
+import { Database } from '../store/database.ts';
 import { readClock } from '../store/firestoreClock.ts';
 import { ReconcilableJobs } from '../store/reconcilableJobs.ts';
 import type { ReconcileConfig } from './config.ts';
@@ -17,7 +17,7 @@ const CLOCK_MILLIS = 5_000;
 
 /** Connects the reconciler and returns the function that runs it once. */
 export function connectReconciler(config: ReconcileConfig, log = new Log(config.projectId)): () => Promise<Summary> {
-  const firestore = connectFirestore(config);
+  const firestore = new Database(config);
   const gemini = geminiByKey(config.gemini, log);
   const dependencies = {
     config,

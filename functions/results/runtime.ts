@@ -4,7 +4,7 @@ import { Publisher } from '../messaging/publisher.ts';
 import type { EventHandler } from '../http/push.ts';
 import { Log } from '../observability/log.ts';
 import { stopping } from '../http/shutdown.ts';
-import { connectFirestore } from '../store/firestore.ts';
+import { Database } from '../store/database.ts';
 import { JobResults } from '../store/results.ts';
 import { Bucket } from './publishing/bucket.ts';
 import type { ResultsConfig } from './config.ts';
@@ -15,7 +15,7 @@ export function connectResults(config: ResultsConfig): EventHandler {
   const { projectId, bucket, budgetMillis } = config;
   const log = new Log(projectId);
   const gemini = geminiByKey(config.gemini, log);
-  const store = new JobResults(connectFirestore(config));
+  const store = new JobResults(new Database(config));
   const publisher = new Publisher(config);
   const dependencies = {
     bucket: bucket === undefined ? undefined : Bucket.open(bucket, projectId),

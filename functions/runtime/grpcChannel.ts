@@ -1,3 +1,5 @@
+import { grpc } from 'google-gax';
+
 /**
  * Settings of every gRPC channel.
  *
@@ -10,3 +12,9 @@ export const CHANNEL_OPTIONS = {
   'grpc.keepalive_time_ms': 10_000,
   'grpc.keepalive_timeout_ms': 3_000,
 };
+
+/** Returns the options with which a generated client calls an emulator. @param host `host:port`, without a scheme. */
+export function emulatorOptions(host: string) {
+  const { hostname, port } = new URL(`http://${host}`);
+  return { servicePath: hostname, port: Number(port), sslCreds: grpc.credentials.createInsecure() };
+}

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import type { DocumentData, Firestore } from '@google-cloud/firestore';
+import type { DocumentData } from '@google-cloud/firestore';
 import { type Delivery, isAbandoned, type QuarantineReason, type Settlement } from '../model/delivery.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { Deadline } from '../runtime/deadline.ts';
 import { isStatus, Status } from '../runtime/grpcStatus.ts';
 import { untilDecided } from './contention.ts';
+import type { Database } from './database.ts';
 import { DeliveryCalls } from './deliveries/deliveryCalls.ts';
 import {
   type Claim,
@@ -49,13 +50,13 @@ interface Recalled {
  * Every method throws {@link ServiceError} `STORE_UNAVAILABLE` where Firestore has not answered by the deadline.
  */
 export class Deliveries {
-  readonly #firestore: Firestore;
+  readonly #firestore: Database;
   readonly #ttlMillis: number;
   readonly #calls: DeliveryCalls;
   readonly #claims: DeliveryClaims;
 
   /** @param options `receives`: false where an operator claims a delivery that arrived earlier, which is not counted. */
-  constructor(firestore: Firestore, { ttlDays, receives = true }: { ttlDays: number; receives?: boolean }) {
+  constructor(firestore: Database, { ttlDays, receives = true }: { ttlDays: number; receives?: boolean }) {
     this.#firestore = firestore;
     this.#ttlMillis = ttlDays * DAY_MILLIS;
     this.#calls = new DeliveryCalls(firestore);

@@ -1,59 +1,27 @@
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { usageOf } from '../bench/measure.ts';
-import {
-  type Answer,
-  AUDIENCE,
-  Callback,
-  CANARY,
-  FOREIGN_ED,
-  JWKS,
-  refusal,
-  ROUTE_KEY,
-  SECRET,
-  shown,
-  verdict,
-} from '../contract/callback/support.ts';
 import { publicJwk, signV1a } from '../../simulator/signing.ts';
+import { usageOf } from '../bench/measure.ts';
+import { CANARY, FOREIGN_ED } from '../contract/callback/sender.ts';
+import { type Answer, Callback, callbackForFile, expectRefusal, verdict } from '../contract/callback/support.ts';
 import { type JwksServer, startJwks } from '../support/jwks.ts';
-import { type Attack, type Fill, filling, type Genuine, genuineOf, requestOf } from './forgery.ts';
+import { type Attack, type Fill, filling, type Genuine, genuineOf, readCorpus, requestOf } from './forgery.ts';
 import { exchange } from './raw.ts';
 
-const CORPUS = JSON.parse(readFileSync(join(import.meta.dirname, 'corpus.json'), 'utf8')) as readonly Attack[];
+const callback = await callbackForFile();
 
-let jwks: JwksServer;
 /** A key server of the attacker. */
 let recorder: JwksServer;
-let callback: Callback;
 /** Webhook-ids of genuine deliveries, the only ones that may leave records or messages. */
 const accepted = new Map<string, string[]>();
 
-beforeAll(async () => {
-  jwks = await startJwks(JWKS);
-  recorder = await startJwks([publicJwk(FOREIGN_ED)]);
-  callback = await startCallback();
-});
-afterAll(async () => {
-  await callback.close();
-  await jwks.close();
-  await recorder.close();
-});
+beforeAll(async () => void (recorder = await startJwks([publicJwk(FOREIGN_ED)])));
+afterAll(async () => await recorder.close());
 
-async function startCallback(on?: Callback): Promise<Callback> {
-  const variables = {
-    WEBHOOK_SIGNING_SECRET: SECRET,
-    DYNAMIC_ROUTE_KEY: ROUTE_KEY,
-    WEBHOOK_AUDIENCE: AUDIENCE,
-    GEMINI_JWKS_URL: jwks.url.href,
-  };
-  return await Callback.start(variables, on?.project);
-}
-
-async function send(attack: Partial<Attack>, genuine: Genuine, fill: Fill, to = callback): Promise<Answer> {
+async function send(attack: Attack, genuine: Genuine, fill: Fill, to = callback): Promise<Answer> {
   for (const text of ['{v1}', '{v1a}', '{token}', '{mac}']) to.keepSecret(fill(text));
   const answer = await exchange(to.running.url, requestOf(attack, genuine, fill), attack.pace);
   const { webhookId } = (answer.body ?? {}) as { webhookId?: string };
@@ -63,20 +31,15 @@ async function send(attack: Partial<Attack>, genuine: Genuine, fill: Fill, to = 
   return answer;
 }
 
-/** All that there is to a refusal; of the rest, the verdict says enough. */
-function answerOf(expected: string): object {
-  const [status = '', reason = ''] = expected.split(' ', 2);
-  return /^[A-Z_]+$/.test(reason) ? refusal(Number(status), reason) : {};
-}
-
-test.concurrent.each(CORPUS)('$name: $expect', async (attack) => {
+test.concurrent.each(readCorpus())('$name: $expected', async ({ expected, attack }) => {
   const genuine = genuineOf(attack);
   const fill = filling(genuine, attack, recorder.url.href);
   const { from = 'v1', token = {}, again } = attack;
   if (again) await send({ from, token }, genuine, fill);
   const answer = await send(attack, genuine, fill);
-  expect(verdict(answer)).toBe(attack.expect);
-  expect(shown(answer)).toMatchObject(answerOf(attack.expect));
+  expect(verdict(answer)).toBe(expected);
+  const [status, reason = ''] = expected.split(' ', 2);
+  if (/^[A-Z_]+$/.test(reason)) expectRefusal(answer, Number(status), reason);
   expect(answer.text).not.toContain(CANARY);
   expect(answer.millis).toBeLessThan(attack.millis ?? 5_000);
 });
@@ -107,7 +70,7 @@ function isStillSigned(part: Part, original: string, values: readonly string[]):
   return part !== 'body' && values.length === 1 && values[0]?.trim() === original;
 }
 
-test('a genuine delivery that is altered in any one way is accepted only where what is signed is not', async () => {
+test('a genuine delivery that is altered in any way is accepted only where the signed parts are unchanged', async () => {
   const signedParts = Object.entries(SIGNED).flatMap(([from, parts]) => parts.map((part) => ({ from, part })));
   const alterations = fc.record({
     signed: fc.constantFrom(...(signedParts as { from: Scheme; part: Part }[])),
@@ -129,7 +92,8 @@ test('a genuine delivery that is altered in any one way is accepted only where w
       const original = fill(texts[part]);
       const values = CHANGES[change]?.(original, Math.round(place * original.length), character) ?? [];
       fc.pre(values.join() !== original);
-      const altered = part === 'body' || part === 'path' ? { [part]: values.join('') } : { set: { [part]: values } };
+      const name = part.replace('webhook-', '');
+      const altered = { [name]: name === part ? values.join('') : values };
       const answer = await send({ from, ...altered }, genuine, fill);
       expect(answer.status).toBeOneOf([200, 400, 401]);
       expect(answer.status !== 200 || isStillSigned(part, original, values)).toBe(true);
@@ -139,20 +103,22 @@ test('a genuine delivery that is altered in any one way is accepted only where w
 }, 120_000);
 
 test('twenty copies at once over two instances are one message', async () => {
-  const second = await startCallback(callback);
+  const second = await Callback.start(callback.env, callback.project);
   const genuine = genuineOf();
   const fill = filling(genuine, {}, recorder.url.href);
   const copies = Array.from({ length: 20 }, async (_, n) => {
-    const to = n % 2 === 0 ? callback : second;
-    return verdict(await to.untilAccepted(async () => await send({ from: 'v1a' }, genuine, fill, to)));
+    for (;;) {
+      const answer = await send({ from: 'v1a' }, genuine, fill, n % 2 === 0 ? callback : second);
+      if (answer.status !== 503) return verdict(answer);
+      await sleep(300 * Math.random());
+    }
   });
   const verdicts = await Promise.all(copies);
-  await second.running.end('SIGKILL');
+  await second.close();
   expect(verdicts.toSorted()).toEqual([...Array<string>(19).fill('200 duplicate'), '200 published']);
-  expect(second.leaks()).toEqual([]);
 });
 
-test('a connection that is reset before its answer ends nothing but itself', async () => {
+test('a connection that is reset before its answer disturbs no other', async () => {
   const { hostname, port } = new URL(callback.running.url);
   for (const method of ['CONNECT', 'BREW', 'POST']) {
     for (let n = 0; n < 50; n++) {
@@ -165,7 +131,7 @@ test('a connection that is reset before its answer ends nothing but itself', asy
 });
 
 test.skipIf(process.platform !== 'linux')(
-  'the dearest requests take little memory, and not long',
+  'the most expensive requests take little memory and time',
   async () => {
     const { url, pid } = callback.running;
     const genuine = genuineOf();
@@ -193,7 +159,7 @@ test.skipIf(process.platform !== 'linux')(
   120_000,
 );
 
-test('nothing was recorded, published or logged but for what was signed, and no address out of a token was asked', async () => {
+test('only genuine deliveries were recorded and published, and no address of a token was requested', async () => {
   const those = (outcome: string) => [...accepted].flatMap(([id, verdicts]) => (verdicts.includes(outcome) ? id : []));
   const idsOf = async (topic: 'gemini-events' | 'gemini-dead-letter') =>
     (await callback.messages(topic)).map(({ attributes }) => String(attributes['webhook_id'])).toSorted();
@@ -201,7 +167,6 @@ test('nothing was recorded, published or logged but for what was signed, and no 
   expect(records.toSorted()).toEqual([...accepted.keys()].toSorted());
   expect(await idsOf('gemini-events')).toEqual(those('200 published').toSorted());
   expect(await idsOf('gemini-dead-letter')).toEqual(those('200 quarantined').toSorted());
-  expect(callback.leaks()).toEqual([]);
   expect(recorder.requests()).toBe(0);
   expect(verdict(await callback.v1())).toBe('200 published');
 });

@@ -1,5 +1,8 @@
 import { constants, createHmac, createPublicKey, type KeyObject, sign } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import {
+  AUDIENCE,
   claims,
   dynamicPath,
   ED,
@@ -13,8 +16,8 @@ import {
   ROUTE_KEY,
   RSA,
   SECRET,
-} from '../contract/callback/support.ts';
-import { publicJwk, signV1, signV1a } from '../../simulator/signing.ts';
+} from '../contract/callback/sender.ts';
+import { ed25519Key, publicJwk, signV1, signV1a } from '../../simulator/signing.ts';
 import type { Pace } from './raw.ts';
 
 /** A token of Gemini's, but for what is said here. */
@@ -25,9 +28,8 @@ interface Token {
   readonly claims?: Readonly<Record<string, unknown>>;
 }
 
-/** A request made out of a genuine delivery, and what it must be answered. */
+/** The changes that make a request out of a genuine delivery. */
 export interface Attack {
-  readonly name: string;
   /** The scheme of the genuine delivery, `v1` by default. */
   readonly from?: 'v1' | 'v1a' | 'jwt';
   readonly method?: string;
@@ -39,6 +41,10 @@ export interface Attack {
   readonly event?: string;
   readonly eventHex?: string;
   readonly token?: Token;
+  /** Values of the headers `webhook-id`, `webhook-timestamp` and `webhook-signature`, and of others. */
+  readonly id?: string | readonly string[];
+  readonly timestamp?: string | readonly string[];
+  readonly signature?: string | readonly string[];
   readonly set?: Readonly<Record<string, string | readonly string[]>>;
   readonly unset?: readonly string[];
   /** Lines that stand in the header as they are. */
@@ -49,10 +55,19 @@ export interface Attack {
   readonly pace?: Pace;
   /** The genuine delivery has been accepted before. */
   readonly again?: true;
-  /** How long the answer may take. */
+  /** The longest time to the answer. */
   readonly millis?: number;
-  readonly expect: string;
 }
+
+/** Reads `corpus.json`: attacks by the verdict on them and by their names. */
+export function readCorpus(): readonly { name: string; expected: string; attack: Attack }[] {
+  const corpus = JSON.parse(readFileSync(join(import.meta.dirname, 'corpus.json'), 'utf8')) as Verdicts;
+  return Object.entries(corpus).flatMap(([expected, attacks]) =>
+    Object.entries(attacks).map(([name, attack]) => ({ name, expected, attack })),
+  );
+}
+
+type Verdicts = Readonly<Record<string, Readonly<Record<string, Attack>>>>;
 
 export interface Genuine {
   readonly id: string;
@@ -72,6 +87,7 @@ const SHARED: Readonly<Record<string, string | Buffer>> = {
   empty: '',
   bytes: secretBytes(SECRET),
   text: SECRET,
+  unprefixed: SECRET.slice('whsec_'.length),
   foreign: secretBytes(FOREIGN_SECRET),
   routeKey: ROUTE_KEY,
   pem: pem(ED_PUBLIC),
@@ -116,7 +132,7 @@ const SPELLINGS: Readonly<Record<string, (text: string) => string>> = {
 };
 
 /** A delivery whose signatures have a letter that base64url writes otherwise. */
-export function genuineOf({ age = 0, event: signed, eventHex }: Partial<Attack> = {}): Genuine {
+export function genuineOf({ age = 0, event: signed, eventHex }: Attack = {}): Genuine {
   for (;;) {
     const id = newId();
     const text = signed ?? event('batch.succeeded', { id: `batches/${id}` });
@@ -128,7 +144,7 @@ export function genuineOf({ age = 0, event: signed, eventHex }: Partial<Attack> 
 }
 
 /** Fills in what the corpus can name, of one genuine delivery. */
-export function filling(genuine: Genuine, { token }: Partial<Attack>, recorder: string): Fill {
+export function filling(genuine: Genuine, { token }: Attack, recorder: string): Fill {
   const { id, timestampSeconds, body } = genuine;
   const content = Buffer.concat([Buffer.from(`${id}.${timestampSeconds}.`), body]);
   const issued = claims({ jti: id });
@@ -144,11 +160,17 @@ export function filling(genuine: Genuine, { token }: Partial<Attack>, recorder: 
     'v1.bodyOnly': () => hmac(secretBytes(SECRET), body),
     v1a: () => bare(signV1a(ED, genuine)),
     'v1a.foreign': () => bare(signV1a(FOREIGN_ED, genuine)),
+    'v1a.seeded': () => bare(signV1a(ed25519Key(secretBytes(SECRET)), genuine)),
     'v1a.rsa': () => sign('sha256', content, RSA.privateKey).toString('base64'),
     'v1a.rsaStart': () => sign('sha256', content, RSA.privateKey).subarray(0, 64).toString('base64'),
     path: () => dynamicPath(),
     mac: () => dynamicPath().split('/').at(-1) ?? '',
     'path.foreign': () => dynamicPath('nightly', FOREIGN_ROUTE_KEY),
+    'path.emptyKey': () => dynamicPath('nightly', ''),
+    'path.signingSecret': () => dynamicPath('nightly', SECRET),
+    'path.long': () => dynamicPath('r'.repeat(65)),
+    'path.dotted': () => dynamicPath('a.b'),
+    audience: () => AUDIENCE,
     'ed.kid': () => ED.kid ?? '',
     'ed2.kid': () => ED_2.kid ?? '',
     'rsa.kid': () => RSA.kid ?? '',
@@ -168,15 +190,16 @@ export function filling(genuine: Genuine, { token }: Partial<Attack>, recorder: 
 }
 
 /** The request as its bytes; all that the attack does not say is as in the genuine delivery. */
-export function requestOf(attack: Partial<Attack>, genuine: Genuine, fill: Fill): Buffer {
+export function requestOf(attack: Attack, genuine: Genuine, fill: Fill): Buffer {
   const { from = 'v1', method = 'POST', path = from === 'v1' ? '/' : '{path}', chunked } = attack;
-  const { set = {}, unset = [], lines = [] } = attack;
+  const { id = '{id}', timestamp = '{ts}', set = {}, unset = [], lines = [] } = attack;
+  const { signature = from === 'jwt' ? '{token}' : `${from},{${from}}` } = attack;
   const body = attack.body === undefined ? genuine.body : Buffer.from(fill(attack.body));
   const headers: Record<string, string | readonly string[]> = {
     host: 'hooks.example.test',
-    'webhook-id': '{id}',
-    'webhook-timestamp': '{ts}',
-    'webhook-signature': from === 'jwt' ? '{token}' : `${from},{${from}}`,
+    'webhook-id': id,
+    'webhook-timestamp': timestamp,
+    'webhook-signature': signature,
     ...(chunked ? { 'transfer-encoding': 'chunked' } : { 'content-length': String(body.length) }),
     ...set,
   };

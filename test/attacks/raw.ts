@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Answer } from '../contract/callback/support.ts';
+import { type Answer, parseJson } from '../contract/callback/support.ts';
 
 /** How much goes out at a time, with a pause behind it. */
 export interface Pace {
@@ -41,13 +41,5 @@ function answerOf(received: string): Omit<Answer, 'millis'> {
   const [statusLine = '', ...lines] = head.split('\r\n');
   const headers = Object.fromEntries(lines.map((line) => line.split(': ', 2)));
   const text = Buffer.from(rest.join('\r\n\r\n'), 'latin1').toString();
-  return { status: Number(statusLine.split(' ')[1]), headers, text, body: parse(text) };
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  return { status: Number(statusLine.split(' ')[1]), headers, text, body: parseJson(text) };
 }

@@ -7,15 +7,15 @@ import { reconciledDelivery } from '../../functions/model/reconciledDelivery.ts'
 import { Log } from '../../functions/observability/log.ts';
 import { Deadline } from '../../functions/runtime/deadline.ts';
 import { Deliveries } from '../../functions/store/deliveries.ts';
-import { connectFirestore } from '../../functions/store/firestore.ts';
+import { Database } from '../../functions/store/database.ts';
 import { LocalProject } from '../../local/project.ts';
-import { counted } from './counts.ts';
+import { billedDuring } from '../support/billed.ts';
 import { median, type Section } from './measure.ts';
 
 const SCALE = join(import.meta.dirname, '../../docs/scale.md');
 const CALLBACKS = 100_000;
 
-const TITLE = 'Billed for a callback';
+const TITLE = 'Billed and called for a callback';
 const [READS, WRITES, BYTES] = [
   'Firestore: documents read',
   'Firestore: documents written',
@@ -26,7 +26,7 @@ const [READS, WRITES, BYTES] = [
 export async function countCallback(): Promise<Section> {
   const project = await LocalProject.create();
   const { projectId } = project;
-  const firestore = connectFirestore({ projectId, database: '(default)' });
+  const firestore = new Database({ projectId, database: '(default)' });
   const topics = { events: 'gemini-events', deadLetter: 'gemini-dead-letter' };
   const dependencies = {
     deliveries: new Deliveries(firestore, { ttlDays: 30 }),
@@ -41,14 +41,15 @@ export async function countCallback(): Promise<Section> {
     await publishClaimed(delivery, claimed, dependencies, Deadline.inMillis(8_000));
   };
   await handle('first-of-the-instance');
-  const { reads, writes, publishedBytes } = await counted(async () => await handle('next'));
+  const { reads, writes, publishedBytes, methods } = await billedDuring(async () => await handle('next'));
   await Promise.all([firestore.terminate(), project.close()]);
   const figures = [
-    { name: READS, unit: '', ours: [reads] },
-    { name: WRITES, unit: '', ours: [writes] },
-    { name: BYTES, unit: 'B', ours: [publishedBytes] },
+    { name: READS, unit: '', product: [reads] },
+    { name: WRITES, unit: '', product: [writes] },
+    { name: BYTES, unit: 'B', product: [publishedBytes] },
+    { name: `round trips (${methods.join(', ')})`, unit: '', product: [methods.length], reference: [3] },
   ];
-  return { title: TITLE, beside: '', figures };
+  return { title: TITLE, beside: 'the minimum', figures };
 }
 
 function deliveryOf(name: string): Delivery {
@@ -61,7 +62,7 @@ function deliveryOf(name: string): Delivery {
 export function costOf(sections: readonly Section[]): string {
   const valueOf = (title: string, name: string) => {
     const figure = sections.find((section) => section.title === title)?.figures.find((each) => each.name === name);
-    return figure && median(figure.ours);
+    return figure && median(figure.product);
   };
   const idleMillis = valueOf('geminiCallback', 'latency, one at a time, p50');
   const busyMillis = valueOf('geminiCallback', 'processor time per delivery of them');

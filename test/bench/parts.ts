@@ -8,25 +8,15 @@ import {
 } from 'node:crypto';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { Firestore } from '@google-cloud/firestore';
-import { PublisherClient } from '@google-cloud/pubsub-api/build/src/v1/publisher_client.js';
 import { SignJWT } from 'jose';
 import { importKey } from '../../functions/callback/publicKey.ts';
 import { v1Signer } from '../../functions/callback/v1.ts';
 import type { SignedRequest, Trust } from '../../functions/callback/signedRequest.ts';
 import { verify } from '../../functions/callback/verify.ts';
-import { publishClaimed } from '../../functions/messaging/publishClaimed.ts';
-import { Publisher } from '../../functions/messaging/publisher.ts';
-import type { Delivery } from '../../functions/model/delivery.ts';
-import { reconciledDelivery } from '../../functions/model/reconciledDelivery.ts';
 import { signRoute } from '../../functions/model/route.ts';
-import { Deadline } from '../../functions/runtime/deadline.ts';
-import { Log } from '../../functions/observability/log.ts';
-import { Deliveries } from '../../functions/store/deliveries.ts';
-import { connectFirestore } from '../../functions/store/firestore.ts';
 import { startFunction } from '../../local/functions.ts';
 import { LocalProject } from '../../local/project.ts';
-import type { Figure, Section } from './measure.ts';
+import type { Section } from './measure.ts';
 import { straightforward } from './straightforward.ts';
 
 const VERIFICATIONS = 2_000;
@@ -75,13 +65,13 @@ export async function benchVerification(rounds: number): Promise<Section> {
   const figures = schemes.map(([name]) => ({
     name: `verification of ${name}`,
     unit: 'µs',
-    ours: [] as number[],
-    theirs: [] as number[],
+    product: [] as number[],
+    reference: [] as number[],
   }));
   for (let round = 0; round < rounds; round++) {
     for (const [index, [, request, bare]] of schemes.entries()) {
-      figures[index]?.ours.push(await microsOf(async () => (await verify(request, trust, now)).inTime));
-      figures[index]?.theirs.push(await microsOf(bare));
+      figures[index]?.product.push(await microsOf(async () => (await verify(request, trust, now)).inTime));
+      figures[index]?.reference.push(await microsOf(bare));
     }
   }
   const wrongAt = (place: number) => {
@@ -95,10 +85,10 @@ export async function benchVerification(rounds: number): Promise<Section> {
       );
   };
   const [first, last] = [wrongAt(0), wrongAt(hmac.length - 1)];
-  const refusals = { ours: [] as number[], theirs: [] as number[] };
+  const refusals = { product: [] as number[], reference: [] as number[] };
   for (let round = 0; round < rounds; round++) {
-    refusals.theirs.push(await microsOf(first));
-    refusals.ours.push(await microsOf(last));
+    refusals.reference.push(await microsOf(first));
+    refusals.product.push(await microsOf(last));
   }
   const refusal = { name: 'refusal: the last byte wrong, beside the first', unit: 'µs', ...refusals };
   return { title: 'Verification alone', beside: 'bare node:crypto', figures: [...figures, refusal] };
@@ -124,14 +114,19 @@ const ENVIRONMENTS: Readonly<Record<string, NodeJS.ProcessEnv>> = {
 export async function benchColdStarts(rounds: number): Promise<Section> {
   const project = await LocalProject.create();
   const empty = { target: 'empty', source: straightforward('empty') };
-  const functions = Object.entries(ENVIRONMENTS).map(([target, env]) => ({ target, env, ours: [] as number[] }));
-  const theirs: number[] = [];
+  const functions = Object.entries(ENVIRONMENTS).map(([target, env]) => ({ target, env, product: [] as number[] }));
+  const reference: number[] = [];
   for (let round = 0; round < rounds; round++) {
-    theirs.push(await coldStart(empty.target, project.env, empty.source));
-    for (const { target, env, ours } of functions) ours.push(await coldStart(target, { ...project.env, ...env }));
+    reference.push(await coldStart(empty.target, project.env, empty.source));
+    for (const { target, env, product } of functions) product.push(await coldStart(target, { ...project.env, ...env }));
   }
   await project.close();
-  const figures = functions.map(({ target, ours }) => ({ name: `cold start of ${target}`, unit: 'ms', ours, theirs }));
+  const figures = functions.map(({ target, product }) => ({
+    name: `cold start of ${target}`,
+    unit: 'ms',
+    product,
+    reference,
+  }));
   return { title: 'Process start to the first answer', beside: 'the Framework alone', figures };
 }
 
@@ -143,59 +138,21 @@ async function coldStart(target: string, env: NodeJS.ProcessEnv, source?: string
   return millis;
 }
 
-/** Counts of loaded code and of calls, the same on every machine. */
-export async function countParts(): Promise<Section> {
-  return { title: 'Counted', beside: 'the minimum', figures: [...artifactSizes(), await roundTrips()] };
-}
-
-/** The bundle; the Framework beside it is the platform's. */
-function artifactSizes(): readonly Figure[] {
+/** Counts the code of the bundle, the same on every machine; the Framework beside it is the platform's. */
+export function countParts(): Section {
   const folder = join(import.meta.dirname, '../../dist');
   const sizes = readdirSync(folder)
     .filter((name) => name.endsWith('.cjs'))
     .map((name) => ({ name, kilobytes: statSync(join(folder, name)).size / 1_000 }));
   const isRead = (name: string) => name === 'index.cjs' || name === 'functions.cjs';
   const sum = (all: typeof sizes) => all.reduce((kilobytes, each) => kilobytes + each.kilobytes, 0);
-  return [
-    { name: 'deployed bundle: read at the start', unit: 'kB', ours: [sum(sizes.filter(({ name }) => isRead(name)))] },
-    { name: 'deployed bundle: all of it', unit: 'kB', ours: [sum(sizes)] },
+  const figures = [
+    {
+      name: 'deployed bundle: read at the start',
+      unit: 'kB',
+      product: [sum(sizes.filter(({ name }) => isRead(name)))],
+    },
+    { name: 'deployed bundle: all of it', unit: 'kB', product: [sum(sizes)] },
   ];
-}
-
-type Calls = Record<string, (...args: unknown[]) => unknown>;
-
-/** Calls to Firestore and Pub/Sub for one delivery; three are the least: to record it, to publish it, to mark it. */
-async function roundTrips(): Promise<Figure> {
-  const project = await LocalProject.create();
-  const { projectId } = project;
-  const calls: string[] = [];
-  const count = (prototype: object, name: string, nameOf: (method: unknown) => string) => {
-    const methods = prototype as Calls;
-    const { [name]: original } = methods;
-    methods[name] = function (this: unknown, ...args) {
-      calls.push(nameOf(args[0]));
-      return original?.apply(this, [...args]);
-    };
-  };
-  count(Firestore.prototype, 'request', String);
-  count(Firestore.prototype, 'requestStream', String);
-  count(PublisherClient.prototype, 'publish', () => 'publish');
-  const deliveries = new Deliveries(connectFirestore({ projectId, database: '(default)' }), { ttlDays: 30 });
-  const topics = { events: 'gemini-events', deadLetter: 'gemini-dead-letter' };
-  const publisher = new Publisher({ projectId, pubsubEmulator: process.env['PUBSUB_EMULATOR_HOST'], topics });
-  const deliveryOf = (name: string): Delivery => {
-    const status = { name: 'succeeded', data: {} };
-    return { ...reconciledDelivery({ name, kind: 'batch' }, 'batch.succeeded', status, new Date()), scheme: 'v1' };
-  };
-  const deadline = Deadline.inMillis(8_000);
-  await deliveries.claim(deliveryOf('batches/first-of-the-instance'), deadline);
-  calls.length = 0;
-  const delivery = deliveryOf('batches/trips');
-  const claimed = await deliveries.claim(delivery, deadline);
-  if (claimed.status !== 'claimed') throw new Error('The delivery was not claimed.');
-  const log = new Log(undefined, () => {});
-  await publishClaimed(delivery, claimed, { deliveries, publisher, log, now: () => new Date() }, deadline);
-  await project.close();
-  const name = `round trips of a first event (${calls.join(', ')})`;
-  return { name, unit: '', ours: [calls.length], theirs: [3] };
+  return { title: 'Code', beside: '', figures };
 }

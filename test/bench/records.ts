@@ -5,7 +5,7 @@ import { connectReconciler } from '../../functions/reconcile/runtime.ts';
 import { Log } from '../../functions/observability/log.ts';
 import { LocalProject } from '../../local/project.ts';
 import { type Simulator, startSimulator } from '../../simulator/simulator.ts';
-import { counted } from './counts.ts';
+import { billedDuring } from '../support/billed.ts';
 import type { Figure, Section } from './measure.ts';
 
 const [MANY, FEW] = [10_000, 100];
@@ -37,8 +37,11 @@ async function onBoth(
   return [await measure(MANY), few];
 }
 
-function figuresOf(name: string, [ours = [], theirs = []]: readonly (readonly Reading[])[]): readonly Figure[] {
-  const of = (key: keyof Reading) => ({ ours: ours.map((each) => each[key]), theirs: theirs.map((each) => each[key]) });
+function figuresOf(name: string, [product = [], reference = []]: readonly (readonly Reading[])[]): readonly Figure[] {
+  const of = (key: keyof Reading) => ({
+    product: product.map((each) => each[key]),
+    reference: reference.map((each) => each[key]),
+  });
   return [
     { name: `${name}: time`, unit: 'ms', ...of('millis') },
     { name: `${name}: documents read`, unit: '', ...of('reads') },
@@ -116,7 +119,7 @@ async function seed(
 
 async function measured(work: () => Promise<void>): Promise<Reading> {
   let millis = 0;
-  const { reads } = await counted(async () => {
+  const { reads } = await billedDuring(async () => {
     const startedAt = performance.now();
     await work();
     millis = performance.now() - startedAt;

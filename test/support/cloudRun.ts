@@ -1,5 +1,4 @@
-import { createServer } from 'node:http';
-import { once } from 'node:events';
+import { sendJson, serveHttp } from './server.ts';
 
 /** A Cloud Run service's settings: values, and secrets by their names, each in a variable or mounted as a file. */
 interface ServiceSpec {
@@ -21,7 +20,7 @@ export interface CloudRun {
   readonly host: string;
   /** Services by `<project>/<region>/<name>`. */
   readonly services: Map<string, ServiceSpec>;
-  /** Paths that were asked for. */
+  /** Requested paths. */
   readonly requests: string[];
   refusal: Refusal | undefined;
   close(): Promise<void>;
@@ -32,11 +31,10 @@ const PATH = /^\/v2\/projects\/([^/]+)\/locations\/([^/]+)\/services(?:\/([^/]+)
 export async function startCloudRun(): Promise<CloudRun> {
   const services = new Map<string, ServiceSpec>();
   const requests: string[] = [];
-  const server = createServer((request, response) => {
+  const { host, close } = await serveHttp((request, response) => {
     const path = request.url ?? '';
     requests.push(path);
-    const send = (status: number, body: object) =>
-      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+    const send = (status: number, body: object) => sendJson(response, status, body);
     if (cloudRun.refusal) return send(cloudRun.refusal.code, { error: cloudRun.refusal });
     const [, project, region, name] = PATH.exec(path) ?? [];
     const parent = `${project}/${region}/`;
@@ -48,20 +46,7 @@ export async function startCloudRun(): Promise<CloudRun> {
     if (spec === undefined) return send(404, { error: { code: 404, status: 'NOT_FOUND', message: 'not found' } });
     return send(200, resourceOf(parent + name, spec));
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  const cloudRun: CloudRun = {
-    host: `127.0.0.1:${typeof address === 'object' ? address?.port : ''}`,
-    services,
-    requests,
-    refusal: undefined,
-    close: async () => {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    },
-  };
+  const cloudRun: CloudRun = { host, services, requests, refusal: undefined, close };
   return cloudRun;
 }
 

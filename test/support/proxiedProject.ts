@@ -5,10 +5,19 @@ import { eventually } from '../../local/process.ts';
 import { LocalProject } from '../../local/project.ts';
 import { Proxy } from './proxy.ts';
 
-/** A signed callback, the same on every attempt but for its time. */
+/** A callback, which each attempt signs with its own time. */
 export interface Callback {
   readonly id: string;
   readonly body: string;
+}
+
+let callbacks = 0;
+
+/** Returns a callback about the end of a batch of its own, or about another job. */
+export function newCallback(type = 'batch.succeeded', time = new Date(), jobId?: string): Callback {
+  const id = `msg_fault_${++callbacks}`;
+  const data = { id: jobId ?? `batches/${id}` };
+  return { id, body: JSON.stringify({ type, timestamp: time.toISOString(), data }) };
 }
 
 /** The response as the sender sees it; status 0 where the connection ended without an answer. */
@@ -20,7 +29,7 @@ export interface Answer {
   readonly millis: number;
 }
 
-/** A project of a test's own whose functions reach both backends through proxies only; the test itself looks directly. */
+/** A separate project whose functions reach both backends through proxies only. The test itself reads directly. */
 export class ProxiedProject {
   readonly project: LocalProject;
   readonly firestore: Proxy;
@@ -44,7 +53,7 @@ export class ProxiedProject {
     );
   }
 
-  /** An instance of the function, in a separate process. */
+  /** Starts an instance of the function, in a separate process. */
   async start(env: NodeJS.ProcessEnv = {}): Promise<RunningFunction> {
     const running = await startFunction('geminiCallback', {
       ...this.project.env,
@@ -57,14 +66,14 @@ export class ProxiedProject {
     return running;
   }
 
-  /** The headers of an attempt made now. */
+  /** Returns the headers of an attempt made now. */
   sign({ id, body }: Callback): Record<string, string> {
     const timestampSeconds = Math.floor(Date.now() / 1_000);
     const signature = signV1(this.#secret, { id, timestampSeconds, body });
     return { 'webhook-id': id, 'webhook-timestamp': String(timestampSeconds), 'webhook-signature': signature };
   }
 
-  /** One attempt of the sender's. */
+  /** Sends one attempt. */
   async send({ url }: RunningFunction, callback: Callback): Promise<Answer> {
     const { body } = callback;
     const startedAt = performance.now();
@@ -94,7 +103,7 @@ export class ProxiedProject {
     });
   }
 
-  /** The webhook-ids of the messages that the topic was given since the last call. */
+  /** Returns the webhook-ids of the messages published since the last call. */
   async published(): Promise<readonly string[]> {
     return (await this.project.messages('gemini-events')).map(({ attributes }) => attributes['webhook_id'] ?? '');
   }

@@ -1,6 +1,6 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { once } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { json } from 'node:stream/consumers';
+import { sendJson, serveHttp } from './server.ts';
 
 /** The part of Secret Manager's REST surface that the command line uses; Google has no emulator of it. */
 export interface SecretManager {
@@ -15,14 +15,9 @@ export interface SecretManager {
 
 export async function startSecretManager(): Promise<SecretManager> {
   const secrets = new Map<string, string[]>();
-  const server = createServer((request, response) => {
-    void answer(request, response);
-  });
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const send = (status: number, body: object) => {
-      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
-    };
+    const send = (status: number, body: object) => sendJson(response, status, body);
     const fail = (code: number, status: string) => send(code, { error: { code, status, message: status } });
     const url = new URL(request.url ?? '', 'http://localhost');
     const path = decodeURIComponent(url.pathname).replace('/v1/', '');
@@ -46,18 +41,7 @@ export async function startSecretManager(): Promise<SecretManager> {
     send(200, { name: `${name}/versions/${versions.length}` });
   }
 
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  const manager: SecretManager = {
-    host: `127.0.0.1:${typeof address === 'object' ? address?.port : ''}`,
-    secrets,
-    refusesVersions: false,
-    close: async () => {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    },
-  };
+  const { host, close } = await serveHttp(answer);
+  const manager: SecretManager = { host, secrets, refusesVersions: false, close };
   return manager;
 }

@@ -1,6 +1,7 @@
-import type { DocumentReference, DocumentSnapshot, Firestore, Timestamp } from '@google-cloud/firestore';
+import type { DocumentReference, DocumentSnapshot, Timestamp } from '@google-cloud/firestore';
 import { coalesce } from '../../runtime/coalesce.ts';
 import { type Commit, coalescedCommits } from '../commits.ts';
+import type { Database } from '../database.ts';
 import type { DeliveryDocument } from '../documents/delivery.ts';
 import { deliveriesIn } from '../documents/delivery.ts';
 import { type JobDocument, jobIn } from '../documents/job.ts';
@@ -14,14 +15,14 @@ export interface RecordPair {
 
 /** Reads and writes of deliveries; those of one turn share a call (docs/design/0001-coalesced-firestore-calls.md). */
 export class DeliveryCalls {
-  readonly #firestore: Firestore;
+  readonly #firestore: Database;
   readonly #read: (documents: readonly DocumentReference[]) => Promise<readonly DocumentSnapshot[]>;
   readonly #claims: Commit;
   readonly #changes: Commit;
   /** Set by each of these answers. */
   readonly clock = new FirestoreClock();
 
-  constructor(firestore: Firestore) {
+  constructor(firestore: Database) {
     this.#firestore = firestore;
     this.#read = coalesce(async (lists) => await readAll(firestore, lists));
     this.#claims = coalescedCommits(firestore);
@@ -63,7 +64,7 @@ export class DeliveryCalls {
 }
 
 async function readAll(
-  firestore: Firestore,
+  firestore: Database,
   lists: readonly (readonly DocumentReference[])[],
 ): Promise<readonly (readonly DocumentSnapshot[])[]> {
   const snapshots = await firestore.getAll(...lists.flat());

@@ -10,6 +10,7 @@ import { readReconcileConfig } from '../../../functions/reconcile/config.ts';
 import { reconcile as reconcileOnce } from '../../../functions/reconcile/run.ts';
 import { Deadline } from '../../../functions/runtime/deadline.ts';
 import { Deliveries } from '../../../functions/store/deliveries.ts';
+import { Database } from '../../../functions/store/database.ts';
 import { ReconcilableJobs } from '../../../functions/store/reconcilableJobs.ts';
 import { clockAhead, startFunction } from '../../../local/functions.ts';
 import { eventually } from '../../../local/process.ts';
@@ -164,7 +165,7 @@ test('a Gemini that never answers does not prolong a run', async () => {
   const log = new Log(undefined, () => {});
   const dependencies = {
     config,
-    deliveries: new Deliveries(stage.project.firestore, { ttlDays: 30 }),
+    deliveries: new Deliveries(new Database(config), { ttlDays: 30 }),
     jobs: new ReconcilableJobs(stage.project.firestore),
     publisher: new Publisher(config),
     log,

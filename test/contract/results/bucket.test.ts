@@ -5,10 +5,9 @@ import { deliver, eventMessage, Stage } from './harness.ts';
 test('a result too large for a message goes to the bucket, and without a bucket becomes an error', async () => {
   const stage = await Stage.open();
   const [plain, copying] = [await stage.start(), await stage.start({ RESULTS_BUCKET: 'results' })];
-  const [one, two] = [await stage.batch(), await stage.batch()];
   const lineBytes = 20_000_000;
-  await stage.simulator.finish(one, { output: { lines: 3, lineBytes } });
-  await stage.simulator.finish(two, { output: { lines: 2, lineBytes } });
+  const one = await stage.finishedBatch({ output: { lines: 3, lineBytes } });
+  const two = await stage.finishedBatch({ output: { lines: 2, lineBytes } });
   expect(await deliver(copying, eventMessage('batch.succeeded', one))).toBe(204);
   const uri = (index: number) => `gs://results/${one.replace('/', '~')}/${index}.json`;
   expect((await stage.results()).map(({ data }) => data)).toEqual([
@@ -33,13 +32,12 @@ test('a result too large for a message goes to the bucket, and without a bucket 
 test('a large line that is no result keeps its bytes, in the memory of a small function', async () => {
   const stage = await Stage.open();
   const running = await stage.start({ RESULTS_BUCKET: 'results' });
-  const batch = await stage.batch();
   const lines = [
     `{"key":"a","response":{"r":1},"metadata":"${'x'.repeat(11_000_000)}"}`,
     `{"key":"b",${'x'.repeat(8_000_000)}`,
     'x'.repeat(20_000_000),
   ];
-  await stage.simulator.finish(batch, { output: { text: lines.join('\n') } });
+  const batch = await stage.finishedBatch({ output: { text: lines.join('\n') } });
   expect(await deliver(running, eventMessage('batch.succeeded', batch))).toBe(204);
   const path = (index: number) => `results/${batch.replace('/', '~')}/${index}.json`;
   const large = (index: number, code: string) => ({
@@ -65,8 +63,7 @@ test('a large line that is no result keeps its bytes, in the memory of a small f
 test('a bucket that refuses a result loses nothing: the event is delivered again', async () => {
   const stage = await Stage.open();
   const running = await stage.start({ RESULTS_BUCKET: 'results' });
-  const batch = await stage.batch();
-  await stage.simulator.finish(batch, { output: { lines: 2, lineBytes: 11_000_000 } });
+  const batch = await stage.finishedBatch({ output: { lines: 2, lineBytes: 11_000_000 } });
   stage.storage.refusals = 1;
   expect(await deliver(running, eventMessage('batch.succeeded', batch))).toBe(503);
   expect(await deliver(running, eventMessage('batch.succeeded', batch))).toBe(204);

@@ -38,8 +38,7 @@ test('numbers keep their digits in every kind of message', async () => {
     `{"key":${LONG},"error":${object}}`,
     `{"key":"none","other":${object}}`,
   ];
-  const batch = await stage.batch();
-  await stage.simulator.finish(batch, { output: { text: lines.join('\n') } });
+  const batch = await stage.finishedBatch({ output: { text: lines.join('\n') } });
   expect(await deliver(running, eventMessage('batch.succeeded', batch))).toBe(204);
   const published = (await stage.project.messages('gemini-results')).slice(0, -1);
   expect(published.map(({ attributes }) => attributes['result_key'])).toEqual(['a', LONG, 'i', LONG, 'none']);
@@ -132,8 +131,7 @@ test.for([
 ] as const)('a succeeded batch with %s says how many are missing', async ([, text, total]) => {
   const stage = await Stage.open();
   const running = await stage.start();
-  const batch = await stage.batch();
-  await stage.simulator.finish(batch, { output: { text, requests: 5 } });
+  const batch = await stage.finishedBatch({ output: { text, requests: 5 } });
   expect(await deliver(running, eventMessage('batch.succeeded', batch))).toBe(204);
   const counts = { total, expected: 5, missing: 5 - total };
   expect((await stage.results()).at(-1)?.data).toEqual({ jobId: batch, ok: total, error: 0, ...counts });
@@ -157,8 +155,7 @@ test('tokens are summed over the results that name them', async () => {
   const usage = (count: number) =>
     `{"promptTokenCount":${count},"candidatesTokenCount":"2","thoughtsTokenCount":3,"cachedContentTokenCount":4,"totalTokenCount":9}`;
   const lines = [1, 2, 3].map((count) => `{"key":"k${count}","response":{"usageMetadata":${usage(count)}}}`);
-  const batch = await stage.batch();
-  await stage.simulator.finish(batch, { output: { text: [...lines, '{"key":"x","error":{}}'].join('\n') } });
+  const batch = await stage.finishedBatch({ output: { text: [...lines, '{"key":"x","error":{}}'].join('\n') } });
   expect(await deliver(running, eventMessage('batch.succeeded', batch))).toBe(204);
   const sum = { inputTokens: 6, outputTokens: 6, thoughtTokens: 9, cachedTokens: 12, totalTokens: 27, results: 3 };
   expect((await stage.results()).at(-1)?.data['usage']).toEqual(sum);

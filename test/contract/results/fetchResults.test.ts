@@ -4,8 +4,7 @@ import { deliver, eventMessage, Stage, tokensOf, videoFile } from './harness.ts'
 test('publishes one message per inline response with its key, then the counts', async () => {
   const stage = await Stage.open();
   const running = await stage.start();
-  const batch = await stage.batch(['one', 'two [error]', 'three']);
-  await stage.simulator.finish(batch);
+  const batch = await stage.finishedBatch({}, ['one', 'two [error]', 'three']);
   const message = eventMessage('batch.succeeded', batch, {}, { route: 'nightly', meta_team: 'red' });
   expect(await deliver(running, message)).toBe(204);
 
@@ -51,8 +50,7 @@ test('publishes one message per inline response with its key, then the counts', 
 test('publishes the lines of an output file in order', async () => {
   const stage = await Stage.open();
   const running = await stage.start();
-  const batch = await stage.batch();
-  await stage.simulator.finish(batch, { output: { lines: 5_000, lineBytes: 600, errorEvery: 10 } });
+  const batch = await stage.finishedBatch({ output: { lines: 5_000, lineBytes: 600, errorEvery: 10 } });
   expect(await deliver(running, eventMessage('batch.succeeded', batch))).toBe(204);
   const messages = await stage.resultsToTheEnd();
   expect(messages.slice(0, -1).map(({ data }) => data['index'])).toEqual(Array.from({ length: 5_000 }, (_, n) => n));
@@ -65,7 +63,6 @@ test('publishes the lines of an output file in order', async () => {
 test('publishes lines that are not JSON objects as errors with their bytes', async () => {
   const stage = await Stage.open();
   const running = await stage.start();
-  const batch = await stage.batch();
   const lines = [
     '\uFEFF{"response":{"a":1},"key":"ä"}\r',
     '',
@@ -74,7 +71,7 @@ test('publishes lines that are not JSON objects as errors with their bytes', asy
     '{"key":"only"}',
     ' {"error":{}}',
   ];
-  await stage.simulator.finish(batch, { output: { text: lines.join('\n') } });
+  const batch = await stage.finishedBatch({ output: { text: lines.join('\n') } });
   expect(await deliver(running, eventMessage('batch.succeeded', batch))).toBe(204);
   expect((await stage.results()).map(({ data }) => data)).toEqual([
     { jobId: batch, index: 0, key: 'ä', response: { a: 1 } },
@@ -95,8 +92,7 @@ test('publishes lines that are not JSON objects as errors with their bytes', asy
 test('a repeated or another final event causes no request to Gemini', async () => {
   const stage = await Stage.open();
   const running = await stage.start();
-  const batch = await stage.batch();
-  await stage.simulator.finish(batch);
+  const batch = await stage.finishedBatch();
   const message = eventMessage('batch.succeeded', batch);
   expect(await deliver(running, message)).toBe(204);
   expect(await stage.results()).toHaveLength(2);
@@ -119,8 +115,7 @@ test('a repeated or another final event causes no request to Gemini', async () =
 test.for(['batch.failed', 'batch.cancelled'])('%s without an output publishes nothing', async (type) => {
   const stage = await Stage.open();
   const running = await stage.start();
-  const batch = await stage.batch();
-  await stage.simulator.finish(batch, { state: type === 'batch.failed' ? 'failed' : 'cancelled' });
+  const batch = await stage.finishedBatch({ state: type === 'batch.failed' ? 'failed' : 'cancelled' });
   expect(await deliver(running, eventMessage(type, batch))).toBe(204);
   expect(await stage.results()).toEqual([]);
 });
@@ -128,8 +123,7 @@ test.for(['batch.failed', 'batch.cancelled'])('%s without an output publishes no
 test('requests use the configured API version and accept an output file given as a URL', async () => {
   const stage = await Stage.open();
   const running = await stage.start({ GOOGLE_GENAI_API_VERSION: 'beta' });
-  const batch = await stage.batch();
-  await stage.simulator.finish(batch, { output: { lines: 2, lineBytes: 300 } });
+  const batch = await stage.finishedBatch({ output: { lines: 2, lineBytes: 300 } });
   const id = batch.replace('batches/', 'batch-');
   const responsesFile = `https://generativelanguage.googleapis.com/v1/files/${id}:download?alt=media`;
   const body = JSON.stringify({ metadata: { output: { responsesFile }, state: 'JOB_STATE_SUCCEEDED' } });
@@ -220,8 +214,7 @@ test('an attempt without answers ends in time and releases the lease', async () 
 test('accepts every form of a pushed message and refuses others', async () => {
   const stage = await Stage.open();
   const running = await stage.start();
-  const batch = await stage.batch();
-  await stage.simulator.finish(batch);
+  const batch = await stage.finishedBatch();
   const message = eventMessage('batch.succeeded', batch);
   const post = async (body: string, contentType = 'application/json') =>
     (await fetch(running.url, { method: 'POST', body, headers: { 'content-type': contentType } })).status;

@@ -14,12 +14,6 @@ const namesNoOutput = { body: JSON.stringify({ metadata: { state: 'BATCH_STATE_S
 const typesOf = async (stage: Stage) => (await stage.results()).map(({ attributes }) => attributes['ce-type']);
 const PUBLISHED = ['job.result', 'job.results.completed'];
 
-async function finishedBatch(stage: Stage): Promise<string> {
-  const batch = await stage.batch();
-  await stage.simulator.finish(batch);
-  return batch;
-}
-
 async function video({ simulator }: Stage, prompt: string): Promise<string> {
   const response = await fetch(`${simulator.url}/v1/models/veo-3.1:predictLongRunning`, {
     method: 'POST',
@@ -36,7 +30,7 @@ const interruption = ({ log }: RunningFunction) => log.findLast(({ event }) => e
 test('an output that is named a second after the event is read within the same attempt', async () => {
   const stage = await Stage.open({ settings: { jobs: { outputDelayMillis: 1_000 } } });
   const running = await stage.start();
-  const batch = await finishedBatch(stage);
+  const batch = await stage.finishedBatch();
   expect(await deliver(running, eventMessage('batch.succeeded', batch, {}, {}, minutesAgo(0)))).toBe(204);
   expect(await typesOf(stage)).toEqual(PUBLISHED);
   expect(interruption(running)).toBeUndefined();
@@ -45,7 +39,7 @@ test('an output that is named a second after the event is read within the same a
 test('an output that is named minutes after the event is read by a later attempt', async () => {
   const stage = await Stage.open();
   const running = await stage.start();
-  const batch = await finishedBatch(stage);
+  const batch = await stage.finishedBatch();
   const message = eventMessage('batch.succeeded', batch, {}, {}, minutesAgo(9));
   fault(stage, namesNoOutput);
   expect(await deliver(running, message)).toBe(503);
@@ -77,8 +71,7 @@ test('no output 10 minutes after the event is final', async () => {
 test('a batch that has failed at Gemini never names an output, which is final at once', async () => {
   const stage = await Stage.open();
   const running = await stage.start();
-  const batch = await stage.batch();
-  await stage.simulator.finish(batch, { state: 'failed' });
+  const batch = await stage.finishedBatch({ state: 'failed' });
   expect(await deliver(running, eventMessage('batch.succeeded', batch, {}, {}, minutesAgo(0)))).toBe(204);
   expect((await stage.results()).map(({ data }) => data)).toEqual([
     { jobId: batch, error: { code: 'NO_OUTPUT', message: expect.stringContaining('FAILED') } },
@@ -102,9 +95,8 @@ test.for([
 test.for(['metadata', 'response'] as const)('the output is read where only the %s names it', async (outputIn) => {
   const stage = await Stage.open({ settings: { jobs: { outputIn } } });
   const running = await stage.start();
-  const [inline, file] = [await stage.batch(['one', 'two']), await stage.batch()];
-  await stage.simulator.finish(inline);
-  await stage.simulator.finish(file, { output: { lines: 2, lineBytes: 300 } });
+  const inline = await stage.finishedBatch({}, ['one', 'two']);
+  const file = await stage.finishedBatch({ output: { lines: 2, lineBytes: 300 } });
   for (const batch of [inline, file]) {
     expect(await deliver(running, eventMessage('batch.succeeded', batch))).toBe(204);
     expect((await stage.resultsToTheEnd()).at(-1)?.data).toMatchObject({ jobId: batch, total: 2, ok: 2 });
@@ -126,8 +118,7 @@ test.for(['metadata', 'response'])('a plain list of inline responses in %s is re
 test('inline responses that stand in both places are published once', async () => {
   const stage = await Stage.open();
   const running = await stage.start();
-  const batch = await stage.batch(['one', 'two', 'three']);
-  await stage.simulator.finish(batch);
+  const batch = await stage.finishedBatch({}, ['one', 'two', 'three']);
   expect(await deliver(running, eventMessage('batch.succeeded', batch))).toBe(204);
   expect((await stage.resultsToTheEnd()).map(({ data }) => data['index'])).toEqual([0, 1, 2, undefined]);
 });
@@ -145,8 +136,10 @@ test.for([
 ] as const)('a refusal because of %s ends no job: the results come once it is fixed', async ([, refusal, code]) => {
   const stage = await Stage.open();
   const running = await stage.start();
-  const [batch, file] = [await finishedBatch(stage), await stage.batch()];
-  await stage.simulator.finish(file, { output: { lines: 1, lineBytes: 300 } });
+  const [batch, file] = [
+    await stage.finishedBatch(),
+    await stage.finishedBatch({ output: { lines: 1, lineBytes: 300 } }),
+  ];
   const { id } = await stage.ai.interactions.create({ model: 'gemini-3.8-flash', input: 'hi', background: true });
   await stage.simulator.finish(id);
   const operation = await video(stage, 'a cat');
@@ -184,7 +177,7 @@ test.for([
 ] as const)('%s that lasts longer than an attempt is what the record says', async ([, refusal, code]) => {
   const stage = await Stage.open();
   const running = await stage.start({ CLOUD_RUN_TIMEOUT_SECONDS: '2' });
-  const batch = await finishedBatch(stage);
+  const batch = await stage.finishedBatch();
   fault(stage, refusal);
   expect(await deliver(running, eventMessage('batch.succeeded', batch))).toBe(503);
   expect(await stage.record(batch)).toMatchObject({ results: { lastError: { code, message: refusal.message } } });
@@ -194,7 +187,7 @@ test.for([
 test('where Gemini asks for a long pause the attempt ends at once', async () => {
   const stage = await Stage.open();
   const running = await stage.start();
-  const batch = await finishedBatch(stage);
+  const batch = await stage.finishedBatch();
   fault(stage, { status: 429, retryAfterSeconds: 3_600 });
   const startedAt = performance.now();
   expect(await deliver(running, eventMessage('batch.succeeded', batch))).toBe(503);
@@ -204,8 +197,10 @@ test('where Gemini asks for a long pause the attempt ends at once', async () => 
 test('an operation that is done decides where it gives no state', async () => {
   const stage = await Stage.open({ settings: { jobs: { stateInMetadata: false } } });
   const running = await stage.start();
-  const [succeeded, failed] = [await finishedBatch(stage), await stage.batch()];
-  await stage.simulator.finish(failed, { state: 'failed', error: { code: 13, message: 'It broke.' } });
+  const [succeeded, failed] = [
+    await stage.finishedBatch(),
+    await stage.finishedBatch({ state: 'failed', error: { code: 13, message: 'It broke.' } }),
+  ];
   expect(await deliver(running, eventMessage('batch.succeeded', succeeded))).toBe(204);
   expect(await typesOf(stage)).toEqual(PUBLISHED);
   expect(await deliver(running, eventMessage('batch.failed', failed))).toBe(204);
@@ -234,7 +229,7 @@ test('an instance that shuts down during a read logs no error', async () => {
     settings: { api: { faults: [{ method: 'batches.get', latencyMillis: 60_000 }] } },
   });
   const running = await stage.start();
-  const batch = await finishedBatch(stage);
+  const batch = await stage.finishedBatch();
   const answered = deliver(running, eventMessage('batch.succeeded', batch));
   await expect.poll(async () => (await stage.record(batch))?.['results'], { timeout: 10_000 }).toBeDefined();
   await running.end('SIGTERM');

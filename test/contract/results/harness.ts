@@ -1,9 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { GoogleGenAI } from '@google/genai';
 import type { DocumentData } from '@google-cloud/firestore';
 import { expect, onTestFinished } from 'vitest';
 import { jobDocumentId } from '../../../functions/model/jobName.ts';
 import { type Simulator, type SimulatorOptions, startSimulator } from '../../../simulator/simulator.ts';
 import { LAST_SIGNAL, type RunningFunction, startFunction } from '../../../local/functions.ts';
+import { eventually } from '../../../local/process.ts';
 import { type ReceivedMessage, LocalProject } from '../../../local/project.ts';
 import { startStorage, type StorageServer } from '../../support/storage.ts';
 
@@ -12,7 +14,9 @@ export interface Result {
   readonly data: Record<string, unknown>;
 }
 
-/** A project, a simulator and a bucket of a test's own, and functions in processes of theirs. */
+export type StageOptions = SimulatorOptions & { readonly ordered?: boolean };
+
+/** A separate project, simulator and bucket, and functions in separate processes. */
 export class Stage {
   readonly project: LocalProject;
   readonly simulator: Simulator;
@@ -27,8 +31,8 @@ export class Stage {
     this.ai = new GoogleGenAI({ apiKey: 'any-key', httpOptions: { baseUrl: simulator.url } });
   }
 
-  /** Ends with the test. */
-  static async open({ ordered = true, ...options }: SimulatorOptions & { ordered?: boolean } = {}): Promise<Stage> {
+  /** @param onEnd registers its end; a concurrent test gives the `onTestFinished` of its context. */
+  static async open({ ordered = true, ...options }: StageOptions = {}, onEnd = onTestFinished): Promise<Stage> {
     const jobs = { runningMillis: null };
     const settings = { ...options.settings, jobs: { ...jobs, ...options.settings?.jobs } };
     const stage = new Stage(
@@ -36,7 +40,7 @@ export class Stage {
       await startSimulator({ seed: 'results', ...options, settings }),
       await startStorage(),
     );
-    onTestFinished(async () => await stage.#close());
+    onEnd(async () => await stage.#close());
     return stage;
   }
 
@@ -59,11 +63,32 @@ export class Stage {
     return running;
   }
 
-  /** A batch that waits for its end. */
+  /** Starts a batch. */
   async batch(prompts: readonly string[] = ['hello']): Promise<string> {
     const src = prompts.map((words, n) => ({ contents: [{ parts: [{ text: words }] }], metadata: { key: `r${n}` } }));
     const { name = '' } = await this.ai.batches.create({ model: 'gemini-3.8-flash', src });
     return name;
+  }
+
+  /** Ends a new batch. By default it succeeds with inline responses to its prompts. */
+  async finishedBatch(outcome: Parameters<Simulator['finish']>[1] = {}, prompts?: readonly string[]): Promise<string> {
+    const name = await this.batch(prompts);
+    await this.simulator.finish(name, outcome);
+    return name;
+  }
+
+  /** Waits until the record of a job counts so many published results. */
+  async published(jobName: string, atLeast = 1): Promise<void> {
+    await eventually(`${atLeast} results are recorded`, 60_000, async () => {
+      const { published = 0 } = (await this.record(jobName))?.['results'] ?? {};
+      return published >= atLeast || undefined;
+    });
+  }
+
+  /** Waits for the lease of a killed instance, which it could not release, to expire. */
+  async leaseExpired(jobName: string): Promise<void> {
+    const { leaseUntil } = (await this.record(jobName))?.['results'] ?? {};
+    await sleep(leaseUntil.toMillis() - Date.now());
   }
 
   async results(): Promise<readonly Result[]> {

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Firestore } from '@google-cloud/firestore';
-import { afterEach, expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { publishClaimed } from '../../../functions/messaging/publishClaimed.ts';
 import { Publisher } from '../../../functions/messaging/publisher.ts';
 import type { Delivery } from '../../../functions/model/delivery.ts';
@@ -9,41 +8,16 @@ import { reconciledDelivery } from '../../../functions/model/reconciledDelivery.
 import { Deadline } from '../../../functions/runtime/deadline.ts';
 import { Log } from '../../../functions/observability/log.ts';
 import { Deliveries } from '../../../functions/store/deliveries.ts';
-import { connectFirestore } from '../../../functions/store/firestore.ts';
+import { Database } from '../../../functions/store/database.ts';
 import { LocalProject } from '../../../local/project.ts';
+import { billedDuring } from '../../support/billed.ts';
 
 const PAGE = readFileSync(join(import.meta.dirname, '../../../docs/scale.md'), 'utf8');
-
-afterEach(() => vi.restoreAllMocks());
-
-/** The two ways on which the client sends everything that is asked of it; neither is public. */
-type Client = Record<'request' | 'requestStream', (method: string, ...rest: readonly unknown[]) => unknown>;
-
-/** Counts what Firestore bills: documents that are read or written. */
-function countDocuments() {
-  const counts = { reads: 0, writes: 0 };
-  const client = Firestore.prototype as unknown as Client;
-  const { request, requestStream } = client;
-  vi.spyOn(client, 'request').mockImplementation(function (this: unknown, method, ...rest) {
-    counts.writes += lengthAt(rest[0], 'writes');
-    return request.call(this, method, ...rest);
-  });
-  vi.spyOn(client, 'requestStream').mockImplementation(function (this: unknown, method, ...rest) {
-    counts.reads += lengthAt(rest[1], 'documents');
-    return requestStream.call(this, method, ...rest);
-  });
-  return counts;
-}
-
-function lengthAt(message: unknown, field: string): number {
-  const list = (message as Record<string, unknown> | undefined)?.[field];
-  return Array.isArray(list) ? list.length : 0;
-}
 
 test('an event costs what docs/scale.md says, and so does a copy of it', async () => {
   const project = await LocalProject.create();
   const { projectId } = project;
-  const firestore = connectFirestore({ projectId, database: '(default)' });
+  const firestore = new Database({ projectId, database: '(default)' });
   const deliveries = new Deliveries(firestore, { ttlDays: 30 });
   const topics = { events: 'gemini-events', deadLetter: 'gemini-dead-letter' };
   const dependencies = {
@@ -59,13 +33,12 @@ test('an event costs what docs/scale.md says, and so does a copy of it', async (
   };
   const soon = () => Deadline.inMillis(5_000);
 
-  const counts = countDocuments();
   const costOf = async (delivery: Delivery) => {
-    const before = { ...counts };
-    const claimed = await deliveries.claim(delivery, soon());
-    if (claimed.status === 'claimed') await publishClaimed(delivery, claimed, dependencies, soon());
-    const messages = (await project.messages('gemini-events')).length;
-    return { reads: counts.reads - before.reads, writes: counts.writes - before.writes, messages };
+    const { reads, writes } = await billedDuring(async () => {
+      const claimed = await deliveries.claim(delivery, soon());
+      if (claimed.status === 'claimed') await publishClaimed(delivery, claimed, dependencies, soon());
+    });
+    return { reads, writes, messages: (await project.messages('gemini-events')).length };
   };
   const readFirst = { reads: 2, writes: 3, messages: 1 };
   expect(await costOf(deliveryOf('first-of-the-instance', 'v1'))).toEqual(readFirst);

@@ -7,7 +7,7 @@ import { Deadline } from '../../../functions/runtime/deadline.ts';
 import { ServiceError } from '../../../functions/runtime/serviceError.ts';
 import { Deliveries } from '../../../functions/store/deliveries.ts';
 import { type Claim, DELIVERY_LEASE_MILLIS } from '../../../functions/store/deliveries/deliveryClaims.ts';
-import { connectFirestore } from '../../../functions/store/firestore.ts';
+import { Database } from '../../../functions/store/database.ts';
 import { LocalProject } from '../../../local/project.ts';
 
 const TTL_DAYS = 30;
@@ -15,12 +15,12 @@ const PUBLISHED_AT = new Date('2026-05-28T20:00:05Z');
 
 let project: LocalProject;
 let deliveries: Deliveries;
-let firestore: ReturnType<typeof connectFirestore>;
+let firestore: Database;
 let ids = 0;
 
 beforeAll(async () => {
   project = await LocalProject.create();
-  firestore = connectFirestore({ projectId: project.projectId, database: '(default)' });
+  firestore = new Database({ projectId: project.projectId, database: '(default)' });
   deliveries = new Deliveries(firestore, { ttlDays: TTL_DAYS });
 });
 

@@ -5,7 +5,7 @@ import { NOTHING_YET } from '../../../functions/model/progress.ts';
 import { Deadline } from '../../../functions/runtime/deadline.ts';
 import { sha256 } from '../../../functions/runtime/sha256.ts';
 import { Deliveries } from '../../../functions/store/deliveries.ts';
-import { connectFirestore } from '../../../functions/store/firestore.ts';
+import { Database } from '../../../functions/store/database.ts';
 import { ReconcilableJobs } from '../../../functions/store/reconcilableJobs.ts';
 import { JobResults } from '../../../functions/store/results.ts';
 import { Submissions } from '../../../functions/store/submissions.ts';
@@ -15,11 +15,11 @@ import { LocalProject } from '../../../local/project.ts';
 const APART_MILLIS = 250_000;
 
 let project: LocalProject;
-let firestore: ReturnType<typeof connectFirestore>;
+let firestore: Database;
 
 beforeAll(async () => {
   project = await LocalProject.create();
-  firestore = connectFirestore({ projectId: project.projectId, database: '(default)' });
+  firestore = new Database({ projectId: project.projectId, database: '(default)' });
 });
 
 afterAll(async () => {

@@ -1,7 +1,7 @@
 import { Timestamp } from '@google-cloud/firestore';
 import { expect, onTestFinished, test } from 'vitest';
 import { Deadline } from '../../../functions/runtime/deadline.ts';
-import { connectFirestore } from '../../../functions/store/firestore.ts';
+import { Database } from '../../../functions/store/database.ts';
 import { type SubmissionClaim, Submissions } from '../../../functions/store/submissions.ts';
 import { LocalProject } from '../../../local/project.ts';
 
@@ -11,7 +11,7 @@ const soon = () => Deadline.inMillis(10_000);
 
 async function openStore() {
   const project = await LocalProject.create();
-  const firestore = connectFirestore({ projectId: project.projectId, database: '(default)' });
+  const firestore = new Database({ projectId: project.projectId, database: '(default)' });
   onTestFinished(async () => void (await Promise.all([firestore.terminate(), project.close()])));
   const submissions = new Submissions(firestore);
   const record = firestore.doc(`submissions/${KEY.recordId}`);

@@ -31,12 +31,13 @@ test('a static secret alone is enough, and the rest has defaults', () => {
 
 test('a route key alone is enough, and lists come from variables and files alike', () => {
   expect(readCallbackConfig({ DYNAMIC_ROUTE_KEY: ROUTE_KEY }).routeKeys.fixed).toEqual([ROUTE_KEY]);
-  const path = fileWith(`${SECRET}\n${SECRET},`);
-  const config = readCallbackConfig({
-    WEBHOOK_SIGNING_SECRET: `${SECRET} , ${SECRET}`,
-    WEBHOOK_SIGNING_SECRET_FILE: path,
-  });
-  expect(config.signingSecrets).toMatchObject({ fixed: [SECRET, SECRET], file: { path, first: [SECRET, SECRET] } });
+  const two = [SECRET, `whsec_${Buffer.alloc(32, 2).toString('base64')}`];
+  for (const separator of [',', ' ', '\n', '\t,\r\n ']) {
+    const list = two.join(separator);
+    const path = fileWith(`${list}\n`);
+    const config = readCallbackConfig({ WEBHOOK_SIGNING_SECRET: list, WEBHOOK_SIGNING_SECRET_FILE: path });
+    expect(config.signingSecrets).toMatchObject({ fixed: two, file: { path, first: two } });
+  }
 });
 
 test('zero is a tolerance, and an empty variable is none', () => {
@@ -71,6 +72,9 @@ test.each([
   ['EVENTS_TOPIC', 'a'],
   ['EVENTS_TOPIC', 'projects/p/topics/t'],
   ['DEAD_LETTER_TOPIC', 'goog-topic'],
+  ['WEBHOOK_AUDIENCE', 'an audience'],
+  ['WEBHOOK_SIGNING_SECRET', 'whsec_%%not-base64%%not-base64-at-all'],
+  ['DYNAMIC_ROUTE_KEY', `${ROUTE_KEY},short`],
 ])('a bad %s is named, with an example and without its value: %o', (name, value) => {
   const read = () =>
     readCallbackConfig({ WEBHOOK_SIGNING_SECRET: SECRET, GOOGLE_CLOUD_PROJECT: 'demo', [name]: value });

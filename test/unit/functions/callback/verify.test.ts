@@ -1,12 +1,11 @@
-import { createHmac, createPublicKey } from 'node:crypto';
-import fc from 'fast-check';
+import { createHmac } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { importKey, type PublicKey } from '../../../../functions/callback/publicKey.ts';
 import { signRoute } from '../../../../functions/model/route.ts';
 import { v1Signer } from '../../../../functions/callback/v1.ts';
 import type { SignedRequest, Trust } from '../../../../functions/callback/signedRequest.ts';
 import { verify } from '../../../../functions/callback/verify.ts';
-import { ed25519Key, newSecret, publicJwk, rsaKey, signJwt, signV1, signV1a } from '../../../../simulator/signing.ts';
+import { ed25519Key, publicJwk, rsaKey, signJwt, signV1 } from '../../../../simulator/signing.ts';
 import * as vectors from '../../../../simulator/vectors.ts';
 
 const { a, b } = vectors.secrets;
@@ -59,8 +58,14 @@ function request(signature: string, rest: Partial<SignedRequest> = {}): SignedRe
   return { path: DYNAMIC_PATH, webhookId: vectors.id, timestamp, signature, body: Buffer.from(vectors.body), ...rest };
 }
 
+/** Verifies a request and expects a refusal with this reason. */
+async function expectRefused(given: SignedRequest, trusted: Trust, reason = 'SIGNATURE_INVALID'): Promise<void> {
+  await expect(verify(given, trusted, NOW)).rejects.toMatchObject({ reason });
+}
+
 const later = (seconds: number) => new Date(NOW.getTime() + seconds * 1_000);
 
+/** Forgeries of each kind: test/attacks. */
 describe('v1', () => {
   test.each([
     ['A only, secret A', vectors.v1.a, [a]],
@@ -87,21 +92,16 @@ describe('v1', () => {
     expect(await verify(empty, trust({ secrets: [a] }), NOW)).toMatchObject({ scheme: 'v1' });
   });
 
+  /** The sender signs a number: an HMAC of its other spellings is not accepted either. */
+  const spelled = (timestamp: string) => `v1,${hmacOf(a, `${vectors.id}.${timestamp}.${vectors.body}`)}`;
   test.each([
-    ['another secret', vectors.v1.a, {}, [b]],
-    ['a newline more', vectors.v1.a, { body: Buffer.from(`${vectors.body}\n`) }, [a]],
     ['serialised anew', vectors.v1.a, { body: Buffer.from(JSON.stringify(JSON.parse(vectors.body), null, 1)) }, [a]],
-    ['another timestamp', vectors.v1.a, { timestamp: '1780000001' }, [a]],
     ['another spelling of the timestamp', vectors.v1.a, { timestamp: '01780000000' }, [a]],
-    ['a timestamp that no clock shows', vectors.v1.a, { timestamp: '9'.repeat(15) }, [a]],
-    ['another id', vectors.v1.a, { webhookId: 'msg_2' }, [a]],
-    ['entries joined by commas', `v1,x,${vectors.v1.a}`, {}, [a]],
-    ['no scheme', vectors.v1.a.slice(3), {}, [a]],
-    ['an empty header', '', {}, [a]],
+    ['another spelling, signed', spelled('01780000000'), { timestamp: '01780000000' }, [a]],
+    ['a timestamp that no clock shows, signed', spelled('9'.repeat(15)), { timestamp: '9'.repeat(15) }, [a]],
+    ['no secret', vectors.v1.a, {}, []],
   ])('is refused: %s', async (_name, signature, rest, secrets) => {
-    await expect(verify(request(signature, rest), trust({ secrets }), NOW)).rejects.toMatchObject({
-      reason: 'SIGNATURE_INVALID',
-    });
+    await expectRefused(request(signature, rest), trust({ secrets }));
   });
 
   test('bytes that are not UTF-8 never match, even where a lenient decoder would make the same text of them', async () => {
@@ -113,9 +113,7 @@ describe('v1', () => {
     });
     const broken = Buffer.concat([Buffer.from('{"type":"x'), Buffer.from([0xff]), Buffer.from('"}')]);
     expect(broken.toString()).toBe(replacement.toString());
-    await expect(verify(request(signature, { body: broken }), trust({ secrets: [a] }), NOW)).rejects.toMatchObject({
-      reason: 'SIGNATURE_INVALID',
-    });
+    await expectRefused(request(signature, { body: broken }), trust({ secrets: [a] }));
   });
 
   test.each([
@@ -146,7 +144,7 @@ describe('v1a', () => {
 
   test('is refused by a key set without its key, after one refresh', async () => {
     const trusted = trust({ keys: KEYS.slice(1) });
-    await expect(verify(request(v1a), trusted, NOW)).rejects.toMatchObject({ reason: 'SIGNATURE_INVALID' });
+    await expectRefused(request(v1a), trusted);
     expect(trusted.refreshes).toBe(1);
   });
 
@@ -160,19 +158,8 @@ describe('v1a', () => {
     expect(await verify(request(both), trust({ secrets: [] }), NOW)).toMatchObject({ scheme: 'v1a' });
   });
 
-  test('is refused when cut to 63 bytes', async () => {
-    const cut = `v1a,${Buffer.from(v1a.slice(4), 'base64').subarray(0, 63).toString('base64')}`;
-    await expect(verify(request(cut), trust({}), NOW)).rejects.toMatchObject({ reason: 'SIGNATURE_INVALID' });
-  });
-
-  test.each([
-    '/',
-    '/dynamic/nightly/',
-    DYNAMIC_PATH.replace('nightly', 'daily'),
-    `${DYNAMIC_PATH}/`,
-    `${DYNAMIC_PATH}A`,
-  ])('proves nothing on a path without a valid route MAC: %s', async (path) => {
-    await expect(verify(request(v1a, { path }), trust({}), NOW)).rejects.toMatchObject({ reason: 'ROUTE_INVALID' });
+  test('proves nothing on a path without a valid route MAC', async () => {
+    await expectRefused(request(v1a, { path: '/' }), trust({}), 'ROUTE_INVALID');
   });
 });
 
@@ -216,45 +203,21 @@ describe('a JWT', () => {
     expect(await verify(request(jwtRs256.token), trust({}), later(300))).toMatchObject({ inTime: false });
   });
 
+  const signed = (changes: object) => signJwt(RSA, { alg: 'RS256' }, { ...claims, ...changes });
   test.each([
-    ['of another audience', jwtRs256.token, { audience: 'https://elsewhere.test' }],
-    ['with alg none', `eyJhbGciOiJub25lIn0.${jwtRs256.token.split('.').slice(1).join('.')}`, {}],
-    ['with alg none and no signature', `eyJhbGciOiJub25lIn0.${jwtRs256.token.split('.')[1]}.`, {}],
     ['by a key that the set does not have', jwtRs256.token, { keys: KEYS.slice(0, 3) }],
-    ['of an unknown kid', signJwt(RSA, { alg: 'RS256', kid: 'other' }, claims), {}],
-    ['of the kid of a key of another type', signJwt(RSA, { alg: 'RS256', kid: 'sim-ed-1' }, claims), {}],
-    ['without exp', signJwt(RSA, { alg: 'RS256' }, { ...claims, exp: undefined }), {}],
-    ['without iat', signJwt(RSA, { alg: 'RS256' }, { ...claims, iat: undefined }), {}],
-    ['with an nbf that is not a number', signJwt(RSA, { alg: 'RS256' }, { ...claims, nbf: 'now' }), {}],
-    ['with an iat that no clock shows', signJwt(RSA, { alg: 'RS256' }, { ...claims, iat: 1e300 }), {}],
-    ['without aud', signJwt(RSA, { alg: 'RS256' }, { ...claims, aud: undefined }), {}],
-    ['signed with the public key as a secret', hs256(), {}],
-    [
-      'with an embedded key',
-      signJwt(
-        ed25519Key(Buffer.alloc(32, 7)),
-        { alg: 'EdDSA', jwk: publicJwk(ed25519Key(Buffer.alloc(32, 7))) },
-        claims,
-      ),
-      {},
-    ],
+    ['without exp', signed({ exp: undefined }), {}],
+    ['without iat', signed({ iat: undefined }), {}],
+    ['with an nbf that is not a number', signed({ nbf: 'now' }), {}],
+    ['with an iat that no clock shows', signed({ iat: 1e300 }), {}],
+    ['whose claims are a list', signJwt(RSA, { alg: 'RS256' }, [claims]), {}],
   ])('%s is refused', async (_name, token, surroundings) => {
-    await expect(verify(request(token), trust(surroundings), NOW)).rejects.toMatchObject({
-      reason: 'SIGNATURE_INVALID',
-    });
+    await expectRefused(request(token), trust(surroundings));
   });
-
-  function hs256(): string {
-    const pem = createPublicKey(RSA.privateKey).export({ type: 'spki', format: 'pem' });
-    const input = [{ alg: 'HS256', kid: 'sim-rsa-1' }, claims]
-      .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
-      .join('.');
-    return `${input}.${createHmac('sha256', pem).update(input).digest('base64url')}`;
-  }
 
   test('is refused where no audience is configured', async () => {
     const trusted = { ...trust({}), audience: undefined };
-    await expect(verify(request(jwtRs256.token), trusted, NOW)).rejects.toMatchObject({ reason: 'SIGNATURE_INVALID' });
+    await expectRefused(request(jwtRs256.token), trusted);
   });
 
   test('without kid is tried with every key of its type', async () => {
@@ -291,43 +254,7 @@ describe('a JWT', () => {
   });
 });
 
-test('schemes are not confused: one scheme’s key never vouches for another’s entry', async () => {
-  const message = { id: vectors.id, timestampSeconds: vectors.timestampSeconds, body: vectors.body };
-  const publicKeyAsSecret = newSecret(Buffer.from(vectors.ed25519[0].x, 'base64url'));
-  const confused = [
-    signV1(publicKeyAsSecret, message),
-    vectors.v1.a.replace('v1,', 'v1a,'),
-    signV1a(ED, message).replace('v1a,', 'v1,'),
-  ];
-  for (const signature of confused) {
-    await expect(verify(request(signature), trust({ secrets: [a] }), NOW)).rejects.toMatchObject({
-      reason: 'SIGNATURE_INVALID',
-    });
-  }
-});
-
-test('an altered genuine delivery is never accepted', async () => {
-  const trusted = trust({ secrets: [a] });
-  const genuine = [vectors.v1.a, vectors.ed25519[0].v1a];
-  const alterations = fc.record({
-    signature: fc.constantFrom(...genuine),
-    part: fc.constantFrom('webhookId', 'timestamp', 'body', 'signature'),
-    at: fc.nat(),
-    by: fc.integer({ min: 1, max: 255 }),
-  });
-  await fc.assert(
-    fc.asyncProperty(alterations, async ({ signature, part, at, by }) => {
-      const original = Buffer.from(
-        { webhookId: vectors.id, timestamp: '1780000000', body: vectors.body, signature }[part] ?? '',
-      );
-      const altered = Buffer.from(original);
-      const index = at % altered.length;
-      altered[index] = (altered[index] ?? 0) ^ by;
-      const value = part === 'body' ? altered : altered.toString('latin1');
-      await expect(verify(request(signature, { [part]: value }), trusted, NOW)).rejects.toMatchObject({
-        name: 'ServiceError',
-      });
-    }),
-    { numRuns: 300 },
-  );
-});
+function hmacOf(secret: string, text: string): string {
+  const key = Buffer.from(secret.slice('whsec_'.length), 'base64');
+  return createHmac('sha256', key).update(text).digest('base64');
+}

@@ -41,8 +41,11 @@ async function pubsubThat(...answers: ((request: ReceivedRequest) => Answer)[]) 
     else reply(null, answer);
   };
   server = await serve([[PUBLISHER, { publish }]], { maxRequestBytes: -1 });
-  const topics = { events: 'gemini-events' };
-  return { requests, publisher: new Publisher({ projectId: 'demo', pubsubEmulator: server.host, topics }) };
+  return { requests, publisher: publisherTo(server.host, 'demo') };
+}
+
+function publisherTo(pubsubEmulator: string, projectId: string | undefined): Publisher<'events'> {
+  return new Publisher({ projectId, pubsubEmulator, topics: { events: 'gemini-events' } });
 }
 
 const message = (text: string) => ({ data: Buffer.from(text), attributes: { a: '1' }, orderingKey: 'batches/a' });
@@ -101,6 +104,26 @@ test('a Pub/Sub that never answers ends with the deadline', async () => {
   const publishing = publisher.publish('events', message('x'), inMillis(300));
   await expect(publishing).rejects.toMatchObject({ reason: 'PUBLISH_UNAVAILABLE' });
   expect(performance.now() - startedAt).toBeLessThan(2_000);
+});
+
+test('nothing is sent when no time is left', async () => {
+  const { publisher, requests } = await pubsubThat(accepted);
+  const publishing = publisher.publish('events', message('x'), inMillis(0));
+  await expect(publishing).rejects.toMatchObject({ reason: 'PUBLISH_UNAVAILABLE' });
+  await publisher.publish('events', message('y'), inMillis(5_000));
+  expect(requests).toMatchObject([{ messages: [message('y')] }]);
+});
+
+test('a client that failed to open is opened again for the next message', async () => {
+  const { requests } = await pubsubThat(accepted);
+  const publisher = publisherTo(server?.host ?? '', undefined);
+  const publish = async () => await publisher.publish('events', message('x'), inMillis(5_000));
+  // The metadata server does not answer with the project yet.
+  vi.stubEnv('GOOGLE_CLOUD_PROJECT', '');
+  await expect(publish()).rejects.toMatchObject({ reason: 'PUBLISH_UNAVAILABLE' });
+  vi.stubEnv('GOOGLE_CLOUD_PROJECT', 'known-later');
+  await publish();
+  expect(requests).toMatchObject([{ topic: 'projects/known-later/topics/gemini-events' }]);
 });
 
 test('an answer without an id for every message is a failure', async () => {

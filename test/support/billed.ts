@@ -1,11 +1,19 @@
 import { DocumentReference, Firestore, Query, WriteBatch } from '@google-cloud/firestore';
-import { PublisherClient } from '@google-cloud/pubsub-api/build/src/v1/publisher_client.js';
+import { GrpcService } from '../../functions/runtime/grpcService.ts';
+import { decodeRequest } from './messages.ts';
 
-/** Documents as Firestore bills them, and bytes as Pub/Sub does. */
-export interface Counts {
+/** Documents as Firestore bills them, bytes as Pub/Sub does, and the methods that were called. */
+interface Billed {
   reads: number;
   writes: number;
   publishedBytes: number;
+  readonly methods: string[];
+}
+
+/** A call of `publish` or `commit`. */
+interface Call {
+  readonly method: string;
+  readonly request: Buffer | { readonly writes: readonly unknown[] };
 }
 
 type Method = (...args: unknown[]) => unknown;
@@ -16,32 +24,35 @@ const LEAST_MESSAGE_BYTES = 1_000;
 /** An aggregation is one read for each so many index entries. */
 const ENTRIES_OF_A_READ = 1_000;
 
-/** Counts, during the work, what this process asks Firestore and Pub/Sub for. */
-export async function counted(work: () => Promise<void>): Promise<Counts> {
-  const counts: Counts = { reads: 0, writes: 0, publishedBytes: 0 };
+/** Returns what this process asks Firestore and Pub/Sub for during the work. */
+export async function billedDuring(work: () => Promise<void>): Promise<Billed> {
+  const billed: Billed = { reads: 0, writes: 0, publishedBytes: 0, methods: [] };
   const restorers = [
-    onResult(DocumentReference.prototype, 'get', () => (counts.reads += 1)),
-    onResult(Firestore.prototype, 'getAll', (documents) => (counts.reads += (documents as unknown[]).length)),
-    onResult(Query.prototype, 'get', (found) => (counts.reads += Math.max(1, (found as { size: number }).size))),
+    onResult(DocumentReference.prototype, 'get', () => (billed.reads += 1)),
+    onResult(Firestore.prototype, 'getAll', (documents) => (billed.reads += (documents as unknown[]).length)),
+    onResult(Query.prototype, 'get', (found) => (billed.reads += Math.max(1, (found as { size: number }).size))),
     replace(
       Query.prototype,
       'count',
       (original) =>
         function (this: unknown) {
           const aggregation = original.call(this) as object;
-          onResult(aggregation, 'get', (found) => (counts.reads += readsOf(found)));
+          onResult(aggregation, 'get', (found) => (billed.reads += readsOf(found)));
           return aggregation;
         },
     ),
-    onResult(WriteBatch.prototype, 'commit', (written) => (counts.writes += (written as unknown[]).length)),
-    onCall(PublisherClient.prototype, 'publish', (request) => (counts.publishedBytes += bytesOf(request))),
+    onResult(WriteBatch.prototype, 'commit', (written) => (billed.writes += (written as unknown[]).length)),
+    // All that the client sends, by two methods that are not public.
+    onCall(Firestore.prototype, 'request', (method) => billed.methods.push(method as string)),
+    onCall(Firestore.prototype, 'requestStream', (method) => billed.methods.push(method as string)),
+    onCall(GrpcService.prototype, 'call', (call) => add(call as Call, billed)),
   ];
   try {
     await work();
   } finally {
     for (const restore of restorers) restore();
   }
-  return counts;
+  return billed;
 }
 
 function readsOf(found: unknown): number {
@@ -49,9 +60,14 @@ function readsOf(found: unknown): number {
   return Math.max(1, Math.ceil(count / ENTRIES_OF_A_READ));
 }
 
-function bytesOf(request: unknown): number {
-  const { messages } = request as { messages: readonly { data: Buffer; attributes: Record<string, string> }[] };
-  return messages.reduce((sum, { data, attributes }) => {
+function add({ method, request }: Call, billed: Billed): void {
+  billed.methods.push(method);
+  if (Buffer.isBuffer(request)) billed.publishedBytes += bytesOf(request);
+  else billed.writes += request.writes.length;
+}
+
+function bytesOf(request: Buffer): number {
+  return decodeRequest(request).messages.reduce((sum, { data, attributes }) => {
     const texts = Object.entries(attributes).flat().join('');
     return sum + Math.max(LEAST_MESSAGE_BYTES, data.length + Buffer.byteLength(texts));
   }, 0);
