@@ -114,7 +114,8 @@ test('nothing is sent when no time is left', async () => {
 test('a client that failed to open is opened again for the next message', async () => {
   const { requests } = await pubsubThat(accepted);
   const publisher = publisherTo(server?.host ?? '', undefined);
-  const publish = async () => await publisher.publish('events', message('x'), inMillis(5_000));
+  // The client looks for a project for seconds: it runs gcloud.
+  const publish = async () => await publisher.publish('events', message('x'), inMillis(20_000));
   // The metadata server does not answer with the project yet.
   vi.stubEnv('GOOGLE_CLOUD_PROJECT', '');
   await expect(publish()).rejects.toMatchObject({ reason: 'PUBLISH_UNAVAILABLE' });
