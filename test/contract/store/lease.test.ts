@@ -1,36 +1,20 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Delivery } from '../../../functions/model/delivery.ts';
-import { parseEvent } from '../../../functions/model/event.ts';
 import { NOTHING_YET } from '../../../functions/model/progress.ts';
-import { Deadline } from '../../../functions/runtime/deadline.ts';
-import { sha256 } from '../../../functions/runtime/sha256.ts';
 import { Deliveries } from '../../../functions/store/deliveries.ts';
-import { Database } from '../../../functions/store/database.ts';
 import { ReconcilableJobs } from '../../../functions/store/reconcilableJobs.ts';
 import { JobResults } from '../../../functions/store/results.ts';
 import { Submissions } from '../../../functions/store/submissions.ts';
-import { LocalProject } from '../../../local/project.ts';
+import { newDelivery, soon, storeForFile } from './support.ts';
 
 /** More than any lease lasts. */
 const APART_MILLIS = 250_000;
 
-let project: LocalProject;
-let firestore: Database;
-
-beforeAll(async () => {
-  project = await LocalProject.create();
-  firestore = new Database({ projectId: project.projectId, database: '(default)' });
-});
-
-afterAll(async () => {
-  await Promise.all([firestore.terminate(), project.close()]);
-});
+const { project, firestore } = await storeForFile();
 
 afterEach(() => {
   vi.useRealTimers();
 });
-
-const soon = () => Deadline.inMillis(5_000);
 
 /** Sets the clock of the instance; Firestore's stays. */
 function clock(aheadMillis: number): void {
@@ -38,12 +22,7 @@ function clock(aheadMillis: number): void {
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + aheadMillis });
 }
 
-function deliveryOf(webhookId: string): Delivery {
-  const payload = Buffer.from(JSON.stringify({ type: 'batch.succeeded', data: { id: `batches/${webhookId}` } }));
-  const receivedAt = new Date();
-  const event = parseEvent(payload, receivedAt);
-  return { webhookId, scheme: 'v1', payload, bodySha256: sha256(payload), receivedAt, ...(event ? { event } : {}) };
-}
+const deliveryOf = (webhookId: string): Delivery => ({ ...newDelivery({}, webhookId), receivedAt: new Date() });
 
 const job = (name: string) => ({ name: `batches/${name}`, kind: 'batch' as const });
 

@@ -1,25 +1,15 @@
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { Webhooks } from '../../../../cli/webhooks/administration.ts';
 import { connectGemini } from '../../../../functions/gemini/client.ts';
 import { type ClaimedSubmission, Starter } from '../../../../functions/submit/starter.ts';
+import { sendJson, serveHttpInTest } from '../../../support/server.ts';
 import { objectsIn } from '../../../../functions/model/json.ts';
 
 const ODD = [null, 7, 'text', [], true];
 
-async function geminiThatAnswers(document: unknown) {
-  const server = createServer((_request, response) => {
-    response.setHeader('content-type', 'application/json').end(JSON.stringify(document));
-  });
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const baseUrl = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-  return connectGemini({ apiKeys: { fixed: ['a-key'], isValid: () => true }, baseUrl, apiVersion: 'v1' });
+async function geminiThatAnswers(document: object) {
+  const { url } = await serveHttpInTest((_request, response) => sendJson(response, 200, document));
+  return connectGemini({ apiKeys: { fixed: ['a-key'], isValid: () => true }, baseUrl: new URL(url), apiVersion: 'v1' });
 }
 
 test('the objects of a list are read, and elements of other types skipped', () => {
