@@ -20,9 +20,6 @@ const [PUBLISHER = {}] = loadServices(PROTOS, 'google.pubsub.v1.Publisher');
 const accepted = ({ messages }: ReceivedRequest): Answer => ({ messageIds: messages.map((_, index) => `m${index}`) });
 const failing = (code: status) => (): Answer => ({ code });
 
-// Without it the client looks for the metadata server of Google Cloud.
-vi.stubEnv('METADATA_SERVER_DETECTION', 'none');
-
 let server: LocalServer | undefined;
 
 afterEach(async () => await server?.stop());
@@ -123,6 +120,7 @@ test('a client that failed to open is opened again for the next message', async 
   await expect(publish()).rejects.toMatchObject({ reason: 'PUBLISH_UNAVAILABLE' });
   vi.stubEnv('GOOGLE_CLOUD_PROJECT', 'known-later');
   await publish();
+  vi.unstubAllEnvs();
   expect(requests).toMatchObject([{ topic: 'projects/known-later/topics/gemini-events' }]);
 });
 

@@ -147,7 +147,7 @@ async function publish(line: string) {
 
 const SIZES = [
   ['small', '', 1],
-  ['large', 'x'.repeat(MAX_MESSAGE_BYTES), 24],
+  ['large', 'x'.repeat(MAX_MESSAGE_BYTES), 64],
 ] as const;
 
 test.for(SIZES)('keeps the bytes of %s invalid lines of JSONTestSuite', async ([, filler, every]) => {
