@@ -1,15 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Environment } from '../functions/config/environment.ts';
+import { readSettings } from '../functions/config/environment.ts';
 import { projectSettings } from '../functions/config/settings.ts';
 import { Database } from '../functions/store/database.ts';
 import type { Context } from './context.ts';
+import { CliError } from './errors.ts';
 import { backendError, FIRESTORE, NoAnswerError } from './failures.ts';
 import { STORE, type Variable } from './installation/variableGroups.ts';
 
 /** The time within which Firestore has to answer; its client would retry for ten minutes. */
 const ANSWER_MILLIS = 10_000;
 
-/** The client's end waits for calls that were given up; the command does not. */
+/** The longest wait for the client's end. */
 const CLOSE_MILLIS = 500;
 
 /**
@@ -25,16 +26,16 @@ export async function withStore<T>(
   more: readonly Variable[] = [],
 ): Promise<T> {
   const variables = await context.settings(...STORE, ...more);
-  const environment = new Environment(variables);
-  const settings = projectSettings(environment);
-  environment.requireValid();
-  const firestore = new Database(settings);
+  const firestore = new Database(readSettings(variables, projectSettings));
+  let isAnswering = true;
   try {
     return await work(firestore, variables);
   } catch (error) {
+    isAnswering = error instanceof CliError;
     throw backendError(FIRESTORE, error, variables);
   } finally {
-    await Promise.race([firestore.terminate(), sleep(CLOSE_MILLIS)]);
+    // Calls that were given up would fail when the client ends, and be reported in place of the error.
+    if (isAnswering) await Promise.race([firestore.terminate(), sleep(CLOSE_MILLIS)]);
   }
 }
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { Environment } from '../../functions/config/environment.ts';
+import { readSettings } from '../../functions/config/environment.ts';
 import { firstOf, signingSecrets } from '../../functions/config/settings.ts';
 import type { Context } from '../context.ts';
 import { CliError, usageError } from '../errors.ts';
@@ -60,9 +60,7 @@ async function receiverOf({ to, secret }: TriggerOptions, context: Context): Pro
 }
 
 function signingSecret(variables: NodeJS.ProcessEnv): string {
-  const environment = new Environment(variables);
-  const secrets = signingSecrets(environment);
-  environment.requireValid();
+  const secrets = readSettings(variables, signingSecrets);
   const first = secrets.fixed[0] ?? (secrets.file === undefined ? undefined : firstOf(secrets));
   if (first !== undefined) return first;
   throw new CliError(

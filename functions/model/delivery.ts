@@ -26,6 +26,7 @@ export interface Delivery {
   readonly bodySha256: string;
   /** SHA-256 of a token's claims without those that its sender renews: a retry has another body. */
   readonly claimsSha256?: string;
+  /** By the instance's clock. It dates an event without a time of its own, and the record's expiry. */
   readonly receivedAt: Date;
   /** W3C trace context of the request. */
   readonly traceparent?: string;
@@ -102,5 +103,4 @@ function isOwnedBy(stored: DeliveryRecord, owner: string): boolean {
 export interface Settlement {
   readonly state: 'published' | 'quarantined';
   readonly messageId: string;
-  readonly publishedAt: Date;
 }

@@ -1,14 +1,15 @@
-import { admin } from './api.js';
+import { admin, gemini } from './api.js';
 import { button, element, line, row, stateChip } from './dom.js';
 
 export function webhookCard({ id, name, uri, state, subscribedEvents }) {
   const ping = button('Ping', async () => await admin('POST', '/webhooks/ping', { id }));
-  const title = name ? [line('strong', name)] : [];
+  const enable = button('Enable', async () => await gemini('PATCH', `/webhooks/${id}`, { state: 'enabled' }));
+  const buttons = state === 'enabled' ? [ping] : [enable, ping];
   return element(
     'li',
     { className: 'card' },
-    row(stateChip(state), ...title, ...(name ? [] : [line('code', uri)]), ping),
+    row(stateChip(state), name ? line('strong', name) : line('code', uri), ...buttons),
     ...(name ? [row(line('code', uri))] : []),
-    row(line('span', subscribedEvents.join(', '), 'quiet')),
+    element('div', { className: 'quiet', textContent: subscribedEvents.join(', ') }),
   );
 }

@@ -36,8 +36,8 @@ export async function liveInTurns(
   rounds: number,
   tell: (text: string) => void,
 ): Promise<Lives> {
-  const lives: Record<Version, Life[]> = { ours: [], theirs: [], floor: [] };
-  await live(versions.at(-1) ?? 'ours'); // The first calls of the emulators are slow, whichever version makes them.
+  const lives: Record<Version, Life[]> = { product: [], straightforward: [], floor: [] };
+  await live(versions.at(-1) ?? 'product'); // The first calls of the emulators are slow, whichever version makes them.
   for (let round = 0; round < rounds; round++) {
     const order = round % 2 === 0 ? versions : versions.toReversed();
     for (const version of order) lives[version].push(await live(version));
@@ -46,32 +46,32 @@ export async function liveInTurns(
   return lives;
 }
 
-export async function besideStraightforward({ ours, theirs }: Lives): Promise<Section> {
+export async function besideStraightforward({ product, straightforward }: Lives): Promise<Section> {
   const small: Life[] = [];
-  for (let round = 0; round < Math.min(ours.length, 3); round++) small.push(await live('ours', SMALL.memoryMiB));
+  for (let round = 0; round < Math.min(product.length, 3); round++) small.push(await live('product', SMALL.memoryMiB));
   const inSmall = {
     name: `peak memory in a function of ${SMALL.memoryMiB} MiB, beside ${SMALL.limitMiB}`,
     unit: 'MiB',
-    ours: small.map(({ peakMiB }) => peakMiB),
-    theirs: small.map(() => SMALL.limitMiB),
+    product: small.map(({ peakMiB }) => peakMiB),
+    reference: small.map(() => SMALL.limitMiB),
     goal: 1,
   };
-  const figures = [...figuresOf(BESIDE_STRAIGHTFORWARD, ours, theirs), inSmall];
+  const figures = [...figuresOf(BESIDE_STRAIGHTFORWARD, product, straightforward), inSmall];
   return { title: 'geminiCallback', beside: 'straightforward', figures };
 }
 
-export function besideFloor({ ours, floor }: Lives): Section {
+export function besideFloor({ product, floor }: Lives): Section {
   return {
     title: 'geminiCallback beside the floor',
     beside: 'floor',
-    figures: figuresOf(BESIDE_FLOOR, ours, floor),
+    figures: figuresOf(BESIDE_FLOOR, product, floor),
   };
 }
 
-function figuresOf(rows: readonly Row[], ours: readonly Life[], theirs: readonly Life[]): readonly Figure[] {
+function figuresOf(rows: readonly Row[], product: readonly Life[], reference: readonly Life[]): readonly Figure[] {
   return rows.map(({ key, ...row }) => ({
     ...row,
-    ours: ours.map((life) => life[key]),
-    theirs: theirs.map((life) => life[key]),
+    product: product.map((life) => life[key]),
+    reference: reference.map((life) => life[key]),
   }));
 }

@@ -32,7 +32,6 @@ export async function countCallback(): Promise<Section> {
     deliveries: new Deliveries(firestore, { ttlDays: 30 }),
     publisher: new Publisher({ projectId, pubsubEmulator: process.env['PUBSUB_EMULATOR_HOST'], topics }),
     log: new Log(undefined, () => {}),
-    now: () => new Date(),
   };
   const handle = async (name: string) => {
     const delivery = deliveryOf(name);
@@ -44,10 +43,10 @@ export async function countCallback(): Promise<Section> {
   const { reads, writes, publishedBytes, methods } = await billedDuring(async () => await handle('next'));
   await Promise.all([firestore.terminate(), project.close()]);
   const figures = [
-    { name: READS, unit: '', ours: [reads] },
-    { name: WRITES, unit: '', ours: [writes] },
-    { name: BYTES, unit: 'B', ours: [publishedBytes] },
-    { name: `round trips (${methods.join(', ')})`, unit: '', ours: [methods.length], theirs: [3] },
+    { name: READS, unit: '', product: [reads] },
+    { name: WRITES, unit: '', product: [writes] },
+    { name: BYTES, unit: 'B', product: [publishedBytes] },
+    { name: `round trips (${methods.join(', ')})`, unit: '', product: [methods.length], reference: [3] },
   ];
   return { title: TITLE, beside: 'the minimum', figures };
 }
@@ -62,7 +61,7 @@ function deliveryOf(name: string): Delivery {
 export function costOf(sections: readonly Section[]): string {
   const valueOf = (title: string, name: string) => {
     const figure = sections.find((section) => section.title === title)?.figures.find((each) => each.name === name);
-    return figure && median(figure.ours);
+    return figure && median(figure.product);
   };
   const idleMillis = valueOf('geminiCallback', 'latency, one at a time, p50');
   const busyMillis = valueOf('geminiCallback', 'processor time per delivery of them');

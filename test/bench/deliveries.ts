@@ -45,7 +45,7 @@ export function many(count: number, key?: Buffer): Sent[] {
 }
 
 /** @returns the seconds that all of the work took. */
-export async function together(
+export async function runAtOnce(
   atOnce: number,
   all: readonly Sent[],
   work: (each: Sent) => Promise<void>,

@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { startBackends } from '../../local/backends/index.ts';
 import { besideFloor, besideStraightforward, type Lives, liveInTurns } from './callback.ts';
 import { countCallback } from './cost.ts';
-import { benchDemo } from './demo.ts';
+import { benchCommands } from './commands.ts';
 import { lineOf, regressions, type Section } from './measure.ts';
 import { benchColdStarts, benchVerification, countParts } from './parts.ts';
 import { benchRecords } from './records.ts';
@@ -15,7 +15,7 @@ import { benchResults, benchResultsFloor } from './results.ts';
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '7' },
-    only: { type: 'string', default: 'callback,floor,parts,results,resultsFloor,records,demo' },
+    only: { type: 'string', default: 'callback,floor,parts,results,resultsFloor,records,commands' },
     /** Fails where a figure has doubled since the baseline. */
     check: { type: 'boolean', default: false },
     /** Writes docs/performance.md, its chart and the baseline. */
@@ -32,8 +32,8 @@ let lives: Promise<Lives> | undefined;
 const allLives = async () =>
   await (lives ??= liveInTurns(
     [
-      'ours',
-      ...(chosen.includes('callback') ? ['theirs' as const] : []),
+      'product',
+      ...(chosen.includes('callback') ? ['straightforward' as const] : []),
       ...(chosen.includes('floor') ? ['floor' as const] : []),
     ],
     rounds,
@@ -53,7 +53,7 @@ const BENCHES: Readonly<Record<string, () => Promise<readonly Section[]>>> = {
   results: async () => [await benchResults(rounds, project('results'))],
   resultsFloor: async () => [await benchResultsFloor(rounds, project('floor'))],
   records: async () => [await benchRecords(rounds)],
-  demo: async () => [await benchDemo(rounds)],
+  commands: async () => [await benchCommands(rounds)],
 };
 for (const name of chosen)
   if (!(name in BENCHES)) throw new TypeError(`--only takes ${Object.keys(BENCHES).join(',')}`);

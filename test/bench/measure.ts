@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 /** The resources that a process has used so far. */
 export interface Usage {
@@ -6,16 +6,13 @@ export interface Usage {
   readonly peakBytes: number;
 }
 
-/** Linux' unit of processor time is a hundredth of a second. */
-const MILLIS_PER_TICK = 10;
-
-/** Reads Linux' own books, so that the process need not take part. */
+/** Reads Linux' own books, so that the process need not take part; those of a thread that has ended are gone. */
 export function usageOf(pid: number): Usage {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const threads = readdirSync(`/proc/${pid}/task`);
+  const nanos = threads.map((thread) => readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]);
   const [, peak = '0'] = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
-  const ticks = Number(fields[11]) + Number(fields[12]);
-  return { cpuMillis: ticks * MILLIS_PER_TICK, peakBytes: Number(peak) * 1_024 };
+  const cpuMillis = nanos.reduce((sum, each) => sum + Number(each) / 1_000_000, 0);
+  return { cpuMillis, peakBytes: Number(peak) * 1_024 };
 }
 
 export function median(values: readonly number[]): number {
@@ -29,16 +26,16 @@ export function median(values: readonly number[]): number {
 export interface Figure {
   readonly name: string;
   readonly unit: string;
-  readonly ours: readonly number[];
-  /** The same of what it is held against; absent where nothing is. */
-  readonly theirs?: readonly number[];
+  readonly product: readonly number[];
+  /** The same of what it is compared with; absent where nothing is. */
+  readonly reference?: readonly number[];
   /** More is better of a rate; of all else, less. */
   readonly isRate?: boolean | undefined;
-  /** The goal of the ratio ours/theirs: a maximum, for a rate a minimum; absent where it is only reported. */
+  /** The goal of the ratio product / reference: a maximum, for a rate a minimum; absent where it is only reported. */
   readonly goal?: number | undefined;
 }
 
-/** Figures that are held against the same thing. */
+/** Figures that are compared with the same version. */
 export interface Section {
   readonly title: string;
   /** The name of the version to compare with; empty where the figures stand alone. */
@@ -48,8 +45,8 @@ export interface Section {
 
 export interface Summary {
   readonly name: string;
-  readonly ours: string;
-  readonly theirs: string;
+  readonly product: string;
+  readonly reference: string;
   /** Median of the rounds' ratios; of the figure itself where it stands alone. */
   readonly value: number;
   readonly ratio: string;
@@ -58,14 +55,14 @@ export interface Summary {
   readonly isMet: boolean;
 }
 
-export function summaryOf({ name, unit, ours, theirs, isRate = false, goal }: Figure): Summary {
-  const ratios = theirs && ours.map((value, round) => value / (theirs[round] ?? Number.NaN));
-  const value = median(ratios ?? ours);
+export function summaryOf({ name, unit, product, reference, isRate = false, goal }: Figure): Summary {
+  const ratios = reference && product.map((value, round) => value / (reference[round] ?? Number.NaN));
+  const value = median(ratios ?? product);
   const of = (values: readonly number[]) => `${format(median(values))} ${unit}`;
   return {
     name,
-    ours: of(ours),
-    theirs: theirs ? of(theirs) : '',
+    product: of(product),
+    reference: reference ? of(reference) : '',
     value,
     ratio: ratios ? format(value) : '',
     spread: ratios ? `${format(Math.min(...ratios))} to ${format(Math.max(...ratios))}` : '',
@@ -76,8 +73,8 @@ export function summaryOf({ name, unit, ours, theirs, isRate = false, goal }: Fi
 
 /** One line for the terminal. */
 export function lineOf(figure: Figure): string {
-  const { name, ours, theirs, ratio, spread, goal, isMet } = summaryOf(figure);
-  const figures = theirs === '' ? ours : `${ours} | ${theirs}`;
+  const { name, product, reference, ratio, spread, goal, isMet } = summaryOf(figure);
+  const figures = reference === '' ? product : `${product} | ${reference}`;
   const compared = ratio === '' ? '' : `ratio ${ratio} (${spread})`;
   const verdict = goal === '' ? '' : `  goal ${goal}  ${isMet ? 'met' : 'MISSED'}`;
   return `${name.padEnd(50)} ${figures.padEnd(26)} ${compared}${verdict}`.trimEnd();

@@ -65,13 +65,13 @@ export async function benchVerification(rounds: number): Promise<Section> {
   const figures = schemes.map(([name]) => ({
     name: `verification of ${name}`,
     unit: 'µs',
-    ours: [] as number[],
-    theirs: [] as number[],
+    product: [] as number[],
+    reference: [] as number[],
   }));
   for (let round = 0; round < rounds; round++) {
     for (const [index, [, request, bare]] of schemes.entries()) {
-      figures[index]?.ours.push(await microsOf(async () => (await verify(request, trust, now)).inTime));
-      figures[index]?.theirs.push(await microsOf(bare));
+      figures[index]?.product.push(await microsOf(async () => (await verify(request, trust, now)).inTime));
+      figures[index]?.reference.push(await microsOf(bare));
     }
   }
   const wrongAt = (place: number) => {
@@ -85,10 +85,10 @@ export async function benchVerification(rounds: number): Promise<Section> {
       );
   };
   const [first, last] = [wrongAt(0), wrongAt(hmac.length - 1)];
-  const refusals = { ours: [] as number[], theirs: [] as number[] };
+  const refusals = { product: [] as number[], reference: [] as number[] };
   for (let round = 0; round < rounds; round++) {
-    refusals.theirs.push(await microsOf(first));
-    refusals.ours.push(await microsOf(last));
+    refusals.reference.push(await microsOf(first));
+    refusals.product.push(await microsOf(last));
   }
   const refusal = { name: 'refusal: the last byte wrong, beside the first', unit: 'µs', ...refusals };
   return { title: 'Verification alone', beside: 'bare node:crypto', figures: [...figures, refusal] };
@@ -114,14 +114,19 @@ const ENVIRONMENTS: Readonly<Record<string, NodeJS.ProcessEnv>> = {
 export async function benchColdStarts(rounds: number): Promise<Section> {
   const project = await LocalProject.create();
   const empty = { target: 'empty', source: straightforward('empty') };
-  const functions = Object.entries(ENVIRONMENTS).map(([target, env]) => ({ target, env, ours: [] as number[] }));
-  const theirs: number[] = [];
+  const functions = Object.entries(ENVIRONMENTS).map(([target, env]) => ({ target, env, product: [] as number[] }));
+  const reference: number[] = [];
   for (let round = 0; round < rounds; round++) {
-    theirs.push(await coldStart(empty.target, project.env, empty.source));
-    for (const { target, env, ours } of functions) ours.push(await coldStart(target, { ...project.env, ...env }));
+    reference.push(await coldStart(empty.target, project.env, empty.source));
+    for (const { target, env, product } of functions) product.push(await coldStart(target, { ...project.env, ...env }));
   }
   await project.close();
-  const figures = functions.map(({ target, ours }) => ({ name: `cold start of ${target}`, unit: 'ms', ours, theirs }));
+  const figures = functions.map(({ target, product }) => ({
+    name: `cold start of ${target}`,
+    unit: 'ms',
+    product,
+    reference,
+  }));
   return { title: 'Process start to the first answer', beside: 'the Framework alone', figures };
 }
 
@@ -142,8 +147,12 @@ export function countParts(): Section {
   const isRead = (name: string) => name === 'index.cjs' || name === 'functions.cjs';
   const sum = (all: typeof sizes) => all.reduce((kilobytes, each) => kilobytes + each.kilobytes, 0);
   const figures = [
-    { name: 'deployed bundle: read at the start', unit: 'kB', ours: [sum(sizes.filter(({ name }) => isRead(name)))] },
-    { name: 'deployed bundle: all of it', unit: 'kB', ours: [sum(sizes)] },
+    {
+      name: 'deployed bundle: read at the start',
+      unit: 'kB',
+      product: [sum(sizes.filter(({ name }) => isRead(name)))],
+    },
+    { name: 'deployed bundle: all of it', unit: 'kB', product: [sum(sizes)] },
   ];
   return { title: 'Code', beside: '', figures };
 }

@@ -37,8 +37,11 @@ async function onBoth(
   return [await measure(MANY), few];
 }
 
-function figuresOf(name: string, [ours = [], theirs = []]: readonly (readonly Reading[])[]): readonly Figure[] {
-  const of = (key: keyof Reading) => ({ ours: ours.map((each) => each[key]), theirs: theirs.map((each) => each[key]) });
+function figuresOf(name: string, [product = [], reference = []]: readonly (readonly Reading[])[]): readonly Figure[] {
+  const of = (key: keyof Reading) => ({
+    product: product.map((each) => each[key]),
+    reference: reference.map((each) => each[key]),
+  });
   return [
     { name: `${name}: time`, unit: 'ms', ...of('millis') },
     { name: `${name}: documents read`, unit: '', ...of('reads') },

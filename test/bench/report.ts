@@ -46,12 +46,12 @@ ${sections.map(tableOf).join('')}${costOf(sections)}`;
 
 function tableOf({ title, beside, figures }: Section): string {
   if (beside === '') {
-    const rows = figures.map(summaryOf).map(({ name, ours }) => `| ${name} | ${ours} |`);
+    const rows = figures.map(summaryOf).map(({ name, product }) => `| ${name} | ${product} |`);
     return `\n## ${title}\n\n| | gemini-callbacks |\n| --- | --- |\n${rows.join('\n')}\n`;
   }
-  const rows = figures.map(summaryOf).map(({ name, ours, theirs, ratio, spread, goal, isMet }) => {
+  const rows = figures.map(summaryOf).map(({ name, product, reference, ratio, spread, goal, isMet }) => {
     const compared = ratio === '' ? '' : `${ratio} (${spread})`;
-    return `| ${name} | ${ours} | ${theirs} | ${compared} | ${goal === '' ? '' : `${goal} ${isMet ? '✓' : '**missed**'}`} |`;
+    return `| ${name} | ${product} | ${reference} | ${compared} | ${goal === '' ? '' : `${goal} ${isMet ? '✓' : '**missed**'}`} |`;
   });
   const head = `| | gemini-callbacks | ${beside} | ratio | goal |\n| --- | --- | --- | --- | --- |`;
   return `\n## ${title}\n\n${head}\n${rows.join('\n')}\n`;

@@ -49,34 +49,45 @@ const peak = (costs: readonly Cost[]) => costs.map(({ peakBytes }) => peakBytes 
 /** `fetchResults` beside a loop that reads the output into memory and publishes its lines one by one. */
 export async function benchResults(rounds: number, projectId: string): Promise<Section> {
   return await inSurroundings(projectId, async ({ simulator, env }) => {
-    const ours = async () => await startFunction('fetchResults', env);
-    const theirs = async () => await startScript(straightforward('fetchResults'), env);
-    const [ourMany, theirMany, ourLarge, theirLarge]: [Cost[], Cost[], Cost[], Cost[]] = [[], [], [], []];
+    const product = async () => await startFunction('fetchResults', env);
+    const reference = async () => await startScript(straightforward('fetchResults'), env);
+    const [productMany, referenceMany, productLarge, referenceLarge]: [Cost[], Cost[], Cost[], Cost[]] = [
+      [],
+      [],
+      [],
+      [],
+    ];
     for (let round = 1; round <= rounds; round += 1) {
-      ourMany.push(await cost(simulator, ours, MANY));
-      theirMany.push(await cost(simulator, theirs, MANY));
-      ourLarge.push(await cost(simulator, ours, LARGE));
-      theirLarge.push(await cost(simulator, theirs, LARGE));
+      productMany.push(await cost(simulator, product, MANY));
+      referenceMany.push(await cost(simulator, reference, MANY));
+      productLarge.push(await cost(simulator, product, LARGE));
+      referenceLarge.push(await cost(simulator, reference, LARGE));
       process.stderr.write(`results: round ${round} of ${rounds}\n`);
     }
-    const small = [await cost(simulator, ours, { lines: 10_000, lineBytes: 1_000 })];
-    const huge = [await cost(simulator, ours, { lines: 500_000, lineBytes: 1_000 })];
+    const small = [await cost(simulator, product, { lines: 10_000, lineBytes: 1_000 })];
+    const huge = [await cost(simulator, product, { lines: 500_000, lineBytes: 1_000 })];
     const rate = { name: 'results per second', unit: 'per s', isRate: true, goal: 5 };
     const figures = [
-      { ...rate, ours: perSecond(ourMany), theirs: perSecond(theirMany) },
-      { name: 'processor time per 1,000 results', unit: 'ms', ours: cpu(ourMany), theirs: cpu(theirMany), goal: 1 },
+      { ...rate, product: perSecond(productMany), reference: perSecond(referenceMany) },
+      {
+        name: 'processor time per 1,000 results',
+        unit: 'ms',
+        product: cpu(productMany),
+        reference: cpu(referenceMany),
+        goal: 1,
+      },
       {
         name: 'peak memory, 200 MB of output',
         unit: 'MiB',
-        ours: peak(ourLarge),
-        theirs: peak(theirLarge),
+        product: peak(productLarge),
+        reference: peak(referenceLarge),
         goal: 0.333,
       },
       {
         name: 'peak memory, 500 MB beside 10 MB (both gemini-callbacks)',
         unit: 'MiB',
-        ours: peak(huge),
-        theirs: peak(small),
+        product: peak(huge),
+        reference: peak(small),
         goal: 2,
       },
     ];
@@ -92,16 +103,16 @@ export async function benchResultsFloor(rounds: number, projectId: string): Prom
       async () => await startFunction('fetchResults', env),
       async () => await startScript(file, { ...env, MESSAGE_BYTES: String(MANY.lineBytes) }),
     ];
-    const [ours, floor]: [Cost[], Cost[]] = [[], []];
+    const [product, floor]: [Cost[], Cost[]] = [[], []];
     for (let round = 1; round <= rounds; round += 1) {
       for (const [index, start] of starts.entries())
-        (index === 0 ? ours : floor).push(await cost(simulator, start, MANY));
+        (index === 0 ? product : floor).push(await cost(simulator, start, MANY));
       process.stderr.write(`results beside the floor: round ${round} of ${rounds}\n`);
     }
     const rate = { name: 'results per second', unit: 'per s', isRate: true, goal: 0.6 };
     const figures = [
-      { ...rate, ours: perSecond(ours), theirs: perSecond(floor) },
-      { name: 'processor time per 1,000 results', unit: 'ms', ours: cpu(ours), theirs: cpu(floor) },
+      { ...rate, product: perSecond(product), reference: perSecond(floor) },
+      { name: 'processor time per 1,000 results', unit: 'ms', product: cpu(product), reference: cpu(floor) },
     ];
     return { title: 'fetchResults beside the floor', beside: 'floor', figures };
   });

@@ -1,23 +1,15 @@
 import { invalid } from '../rpc.ts';
 import type { Fields, Value } from './messages.ts';
 
-const SEGMENT = /(?:([a-zA-Z_][a-zA-Z_0-9]*)|`((?:[^`\\]|\\.)+)`)(\.|$)/y;
-
-/** The pseudo field that holds a document's name. */
-export const NAME = '__name__';
+const SEGMENT = /([a-zA-Z_]\w*)|`((?:[^`\\]|\\.)+)`/gs;
+const PATH = new RegExp(`^(?:${SEGMENT.source})(?:\\.(?:${SEGMENT.source}))*$`, 's');
 
 /** Splits a field path, whose segments may be quoted with backticks. */
 export function parseFieldPath(path: string): readonly string[] {
-  const segments: string[] = [];
-  SEGMENT.lastIndex = 0;
-  for (;;) {
-    const match = SEGMENT.exec(path);
-    if (match === null) {
-      throw invalid(`Invalid property path "${path}". Segments that are not identifiers must be in backticks.`);
-    }
-    segments.push(match[1] ?? (match[2] ?? '').replaceAll(/\\(.)/g, '$1'));
-    if (match[3] === '') return segments;
+  if (!PATH.test(path)) {
+    throw invalid(`Invalid property path "${path}". Segments that are not identifiers must be in backticks.`);
   }
+  return [...path.matchAll(SEGMENT)].map(([, plain, quoted = '']) => plain ?? quoted.replaceAll(/\\(.)/gs, '$1'));
 }
 
 export function getField(fields: Fields, [first = '', ...rest]: readonly string[]): Value | undefined {
@@ -38,16 +30,4 @@ export function withField(fields: Fields, [first = '', ...rest]: readonly string
   if (value !== undefined) return { ...fields, [first]: value };
   const { [first]: _removed, ...others } = fields;
   return others;
-}
-
-/** Returns the fields at the given paths only. */
-export function project(fields: Fields, paths: readonly string[]): Fields {
-  let projected: Fields = {};
-  for (const path of paths) {
-    if (path === NAME) continue;
-    const segments = parseFieldPath(path);
-    const value = getField(fields, segments);
-    if (value !== undefined) projected = withField(projected, segments, value);
-  }
-  return projected;
 }

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { GROUPS } from '../../../cli/groups.ts';
 import { Context } from '../../../cli/context.ts';
 import { cli } from '../../support/cli.ts';
+import { errorOf, misused } from './harness.ts';
 
 const HELP_MILLIS = 300;
 
@@ -79,6 +80,8 @@ test.for<[string, readonly string[], string]>([
   ['an unknown command of a group', ['jobs', 'nope'], "unknown command 'nope'"],
   ['an unknown flag', ['jobs', 'list', '--nope'], "unknown option '--nope'"],
   ['a missing argument', ['jobs', 'show'], "missing required argument 'id'"],
+  ['an empty argument', ['webhooks', 'delete', ''], 'Empty: <id>'],
+  ['a missing option', ['webhooks', 'create'], "required option '--uri <url>' not specified"],
   ['a state that does not exist', ['jobs', 'list', '--state=done'], 'Allowed choices'],
   ['a time that cannot be read', ['jobs', 'list', '--since=yesterday'], '--since yesterday must be an age'],
   ['a route that cannot be one', ['deliveries', 'list', '--route=a/b'], '--route a/b must be'],
@@ -89,11 +92,14 @@ test.for<[string, readonly string[], string]>([
   ['both', ['submit', 'interaction', '--route=r', '--input=x', '--model=m', '--agent=a'], '--model and --agent'],
 ])('%s is wrong usage: exit code 2, and one object with --json', async ([, args, message]) => {
   const [forPeople, forPrograms] = await Promise.all([cli(args, {}), cli([...args, '--json'], {})]);
-  expect(forPeople).toMatchObject({ exitCode: 2, stdout: '', stderr: expect.stringContaining(message) });
+  expect(forPeople).toMatchObject({ ...misused(message), stdout: '' });
   expect([forPrograms.exitCode, forPrograms.stdout]).toEqual([2, '']);
-  expect(JSON.parse(forPrograms.stderr)).toEqual({
-    error: { code: 'USAGE', message: expect.stringContaining(message) },
-  });
+  expect(errorOf(forPrograms)).toEqual({ code: 'USAGE', message: expect.stringContaining(message) });
+});
+
+test('a group without a command shows its commands', async () => {
+  expect(await cli(['webhooks'], {})).toMatchObject(misused('route-url'));
+  expect(errorOf(await cli(['webhooks', '--json'], {})).message).toMatch(/^A command is missing/);
 });
 
 test.for([

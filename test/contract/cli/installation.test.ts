@@ -1,14 +1,15 @@
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { GoogleGenAI } from '@google/genai';
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { newSecret } from '../../../simulator/signing.ts';
-import { type Simulator, startSimulator } from '../../../simulator/simulator.ts';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { LocalProject } from '../../../local/project.ts';
+import { newSecret } from '../../../simulator/signing.ts';
+import { startSimulator } from '../../../simulator/simulator.ts';
 import { cli, type CliRun } from '../../support/cli.ts';
-import { type CloudRun, startCloudRun } from '../../support/cloudRun.ts';
-import { type SecretManager, startSecretManager } from '../../support/secretManager.ts';
+import { startCloudRun } from '../../support/cloudRun.ts';
+import { forFile, forTest, temporaryFolder } from '../../support/opened.ts';
+import { startSecretManager } from '../../support/secretManager.ts';
+import { client } from '../../unit/simulator/harness.ts';
+import { errorOf, resultOf } from './harness.ts';
 
 const API_KEY = 'canary-api-key';
 const ROUTE_KEY = 'canary-route-key-of-32-characters!';
@@ -16,22 +17,17 @@ const SIGNING_SECRET = newSecret();
 const SECRETS = [API_KEY, ROUTE_KEY, SIGNING_SECRET];
 const FLAGS = ['--project=demo-shop', '--region=europe-west1'];
 
-let simulator: Simulator;
-let cloudRun: CloudRun;
-let secretManager: SecretManager;
+const [simulator, cloudRun, secretManager] = await Promise.all([
+  forFile(startSimulator()),
+  forFile(startCloudRun()),
+  forFile(startSecretManager()),
+]);
+const STANDS = { CLOUD_RUN_EMULATOR_HOST: cloudRun.host, SECRET_MANAGER_EMULATOR_HOST: secretManager.host };
+
 let folder: string;
 
-beforeAll(async () => {
-  [simulator, cloudRun, secretManager] = await Promise.all([startSimulator(), startCloudRun(), startSecretManager()]);
-});
-
-afterAll(async () => {
-  await Promise.all([simulator.close(), cloudRun.close(), secretManager.close()]);
-});
-
 beforeEach(() => {
-  folder = realpathSync(mkdtempSync(join(tmpdir(), 'installation-')));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
+  folder = temporaryFolder();
   cloudRun.services.clear();
   cloudRun.requests.length = 0;
   cloudRun.refusal = undefined;
@@ -60,23 +56,21 @@ function deployed(project = 'demo-shop', region = 'europe-west1', prefix = ''): 
 
 /** Runs a command in the test's folder, with nothing but the two stand-ins in its environment. */
 async function run(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<CliRun> {
-  const stands = { CLOUD_RUN_EMULATOR_HOST: cloudRun.host, SECRET_MANAGER_EMULATOR_HOST: secretManager.host };
-  return await cli(args, { HOME: folder, ...stands, ...env }, { cwd: folder });
+  return await cli(args, { HOME: folder, ...STANDS, ...env }, { cwd: folder });
 }
 
-interface Config {
-  readonly settings: readonly { readonly name: string; readonly value: string; readonly origin: string }[];
-}
-
-async function config(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Record<string, string>> {
-  const { stdout, stderr, exitCode } = await run(['config', '--json', ...args], env);
-  expect([exitCode, stderr]).toEqual([0, '']);
-  for (const secret of SECRETS) expect(stdout).not.toContain(secret);
-  const { settings } = JSON.parse(stdout) as Config;
+/** Returns each setting with its origin. */
+async function config(args: readonly string[], env: NodeJS.ProcessEnv = {}, cwd = folder) {
+  type Config = {
+    readonly settings: readonly { readonly name: string; readonly value: string; readonly origin: string }[];
+  };
+  const { settings } = await resultOf<Config>(['config', ...args], { HOME: folder, ...STANDS, ...env }, { cwd });
+  for (const secret of SECRETS) expect(JSON.stringify(settings)).not.toContain(secret);
   return Object.fromEntries(settings.map(({ name, value, origin }) => [name, `${value} from ${origin}`]));
 }
 
-const errorOf = ({ stderr }: CliRun) => (JSON.parse(stderr) as { error: { code: string; message: string } }).error;
+/** Matches an error by its code and a part of its message. */
+const error = (code: string, message: string) => ({ code, message: expect.stringContaining(message) as string });
 
 describe('a deployed installation', () => {
   test('is found by its project and region, and config says where each setting stands', async () => {
@@ -94,14 +88,12 @@ describe('a deployed installation', () => {
 
   test('gives a command what it needs, and is asked for nothing else', async () => {
     deployed();
-    await new GoogleGenAI({ apiKey: API_KEY, httpOptions: { baseUrl: simulator.url } }).webhooks.create({
-      uri: 'https://callback.example.test/',
-      subscribed_events: ['batch.succeeded'],
-    });
+    const uri = 'https://callback.example.test/';
+    await client(simulator).webhooks.create({ uri, subscribed_events: ['batch.succeeded'] });
     simulator.settings.patch({ api: { key: API_KEY } });
     onTestFinished(() => void simulator.settings.patch({ api: { key: null } }));
     const listed = await run(['webhooks', 'list', ...FLAGS]);
-    expect(listed).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('https://callback.example.test/') });
+    expect(listed).toMatchObject({ exitCode: 0, stdout: expect.stringContaining(uri) });
     expect(cloudRun.requests.map((path) => path.split('/').at(-1))).toEqual(['fetch-results']);
     const route = await run(['webhooks', 'route-url', '--route=nightly', ...FLAGS]);
     expect(route.stdout).toMatch(/^https:\/\/callback\.example\.test\/dynamic\/nightly\/[\w-]{43}\n$/);
@@ -116,13 +108,9 @@ describe('a deployed installation', () => {
       GOOGLE_CLOUD_PROJECT: `demo-shop from ${join(folder, '.gemini-callbacks.json')}`,
       EVENTS_TOPIC: 'blue-gemini-events from Cloud Run service blue-gemini-callback',
     });
-    mkdirSync(join(folder, 'below'));
-    const below = await cli(
-      ['config', '--json'],
-      { CLOUD_RUN_EMULATOR_HOST: cloudRun.host },
-      { cwd: join(folder, 'below') },
-    );
-    expect(below).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('blue-gemini-events') });
+    const below = join(folder, 'below');
+    mkdirSync(below);
+    expect(await config([], {}, below)).toHaveProperty('EVENTS_TOPIC', expect.stringMatching(/^blue-gemini-events /));
     expect(await config([], { GOOGLE_CLOUD_PROJECT: 'demo-other' })).toMatchObject({
       GOOGLE_CLOUD_PROJECT: 'demo-other from GOOGLE_CLOUD_PROJECT',
       EVENTS_TOPIC: '(not set) from ',
@@ -152,50 +140,33 @@ describe('a deployed installation', () => {
 });
 
 describe('where something is missing, the message says what and the command that fixes it', () => {
-  const DISABLED = 'Cloud Run Admin API has not been used in project 1 before or it is disabled.';
-  const cases: readonly [string, () => unknown, readonly string[], string, string][] = [
-    [
-      'nothing is deployed',
-      () => {},
-      FLAGS,
-      'NOT_DEPLOYED',
-      'npm run deploy -- --project=demo-shop --region=europe-west1',
-    ],
-    ['another region', () => deployed('demo-shop', 'us-central1'), FLAGS, 'NOT_DEPLOYED', 'gcloud run services list'],
-    [
-      'a prefix is missing',
-      () => deployed('demo-shop', 'europe-west1', 'blue-'),
-      FLAGS,
-      'NOT_DEPLOYED',
-      '--prefix=blue',
-    ],
-    ['no region', deployed, ['--project=demo-shop', '--prefix=x'], 'CONFIG_INVALID', '--region=REGION'],
+  const refuse = (code: number, message: string) => () => (cloudRun.refusal = { code, message });
+  const cases: readonly [string, () => unknown, string, string, (readonly string[])?][] = [
+    ['nothing is deployed', () => {}, 'NOT_DEPLOYED', 'npm run deploy -- --project=demo-shop --region=europe-west1'],
+    ['another region', () => deployed('demo-shop', 'us-central1'), 'NOT_DEPLOYED', 'gcloud run services list'],
+    ['a prefix', () => deployed('demo-shop', 'europe-west1', 'blue-'), 'NOT_DEPLOYED', '--prefix=blue'],
+    ['no region', deployed, 'CONFIG_INVALID', '--region=REGION', ['--project=demo-shop', '--prefix=x']],
     [
       'a region that does not exist',
-      () =>
-        (cloudRun.refusal = { code: 403, message: "Permission denied on 'locations/nowhere' (or it may not exist)." }),
-      FLAGS,
+      refuse(403, "Permission denied on 'locations/nowhere' (or it may not exist)."),
       'WRONG_REGION',
       'gcloud run regions list --project=demo-shop',
     ],
     [
       'no permission',
-      () => (cloudRun.refusal = { code: 403, message: "Permission 'run.services.get' denied." }),
-      FLAGS,
+      refuse(403, "Permission 'run.services.get' denied."),
       'NO_PERMISSION',
       'gcloud projects add-iam-policy-binding demo-shop --member=user:YOUR_ADDRESS --role=roles/run.viewer',
     ],
     [
       'an API that is not enabled',
-      () => (cloudRun.refusal = { code: 403, message: DISABLED }),
-      FLAGS,
+      refuse(403, 'Cloud Run Admin API has not been used in project 1 before or it is disabled.'),
       'API_DISABLED',
       'gcloud services enable run.googleapis.com --project=demo-shop',
     ],
     [
       'credentials that expired',
-      () => (cloudRun.refusal = { code: 401, message: 'Request had invalid authentication credentials.' }),
-      FLAGS,
+      refuse(401, 'Request had invalid authentication credentials.'),
       'CREDENTIALS_EXPIRED',
       'gcloud auth application-default login',
     ],
@@ -205,17 +176,15 @@ describe('where something is missing, the message says what and the command that
         deployed();
         secretManager.secrets.clear();
       },
-      FLAGS,
       'SECRET_MISSING',
       'gcloud secrets versions add key --project=demo-shop',
     ],
   ];
 
-  test.for(cases)('%s', async ([, prepare, flags, code, advice]) => {
+  test.for(cases)('%s', async ([, prepare, code, advice, flags = FLAGS]) => {
     prepare();
     const failed = await run(['webhooks', 'list', '--json', ...flags]);
-    expect(failed.stdout).toBe('');
-    expect(errorOf(failed)).toMatchObject({ code, message: expect.stringContaining(advice) });
+    expect([failed.stdout, errorOf(failed)]).toEqual(['', expect.objectContaining(error(code, advice))]);
     const forPeople = await run(['webhooks', 'list', ...flags]);
     expect(forPeople.stderr).toMatch(/^error: /);
     expect(`${failed.stderr}${forPeople.stderr}`).not.toMatch(/\n\s+at /);
@@ -223,27 +192,24 @@ describe('where something is missing, the message says what and the command that
 
   test('Cloud Run does not answer', async () => {
     const failed = await run(['config', '--json', ...FLAGS], { CLOUD_RUN_EMULATOR_HOST: '127.0.0.1:1' });
-    expect(errorOf(failed)).toMatchObject({
-      code: 'GOOGLE_UNREACHABLE',
-      message: expect.stringContaining('127.0.0.1:1'),
-    });
+    expect(errorOf(failed)).toMatchObject(error('GOOGLE_UNREACHABLE', '127.0.0.1:1'));
   });
 
   test('the remembered installation cannot be read', async () => {
     writeFileSync(join(folder, '.gemini-callbacks.json'), '{"project":');
-    expect(errorOf(await run(['config', '--json']))).toMatchObject({
-      code: 'INSTALLATION_UNREADABLE',
-      message: expect.stringContaining('--project'),
-    });
+    expect(errorOf(await run(['config', '--json']))).toMatchObject(error('INSTALLATION_UNREADABLE', '--project'));
   });
 });
 
 describe('without Application Default Credentials', () => {
-  const bare = {
+  const BARE = {
     GOOGLE_CLOUD_PROJECT: 'demo-shop',
     GEMINI_API_KEY: 'canary-key',
     CALLBACK_URL: 'https://c.example.test/',
   };
+  const bare = async (args: readonly string[], env: NodeJS.ProcessEnv = {}) =>
+    await cli(args, { HOME: folder, ...BARE, ...env }, { cwd: folder });
+
   const COMMANDS = [
     ['jobs', 'list'],
     ['jobs', 'show', 'batches/a'],
@@ -257,21 +223,16 @@ describe('without Application Default Credentials', () => {
   ];
 
   test.for(COMMANDS)('%s %s names the command that signs in', async (...[args]) => {
-    const env = { HOME: folder, ...bare };
-    const [failed, forPeople] = await Promise.all([
-      cli([...args, '--json'], env, { cwd: folder }),
-      cli(args, env, { cwd: folder }),
-    ]);
-    expect([failed.exitCode, failed.stdout]).toEqual([1, '']);
-    expect(errorOf(failed).code).toBe('NO_CREDENTIALS');
+    const [failed, forPeople] = await Promise.all([bare([...args, '--json']), bare(args)]);
+    expect([failed.exitCode, failed.stdout, errorOf(failed).code]).toEqual([1, '', 'NO_CREDENTIALS']);
     expect(forPeople.stderr).toBe(
       'error: No Google Cloud credentials were found here. Run: gcloud auth application-default login\n',
     );
   });
 
   test('doctor checks what it can, and names the command that signs in', async () => {
-    const env = { HOME: folder, ...bare, GOOGLE_GEMINI_BASE_URL: simulator.url, GEMINI_JWKS_URL: `${simulator.url}/x` };
-    const { exitCode, stdout } = await cli(['doctor', '--json'], env, { cwd: folder });
+    const gemini = { GOOGLE_GEMINI_BASE_URL: simulator.url, GEMINI_JWKS_URL: `${simulator.url}/x` };
+    const { exitCode, stdout } = await bare(['doctor', '--json'], gemini);
     const { findings } = JSON.parse(stdout) as { findings: object[] };
     expect(exitCode).toBe(1);
     expect(findings).toContainEqual(
@@ -281,12 +242,9 @@ describe('without Application Default Credentials', () => {
   });
 
   test('credentials that cannot be read name the variable that points to them', async () => {
-    const env = { HOME: folder, ...bare, GOOGLE_APPLICATION_CREDENTIALS: join(folder, 'none.json') };
-    const failed = await cli(['jobs', 'list', '--json'], env, { cwd: folder });
-    expect(errorOf(failed)).toMatchObject({
-      code: 'NO_CREDENTIALS',
-      message: expect.stringContaining('GOOGLE_APPLICATION_CREDENTIALS'),
-    });
+    const env = { GOOGLE_APPLICATION_CREDENTIALS: join(folder, 'none.json') };
+    const failed = await bare(['jobs', 'list', '--json'], env);
+    expect(errorOf(failed)).toMatchObject(error('NO_CREDENTIALS', 'GOOGLE_APPLICATION_CREDENTIALS'));
   });
 });
 
@@ -296,18 +254,15 @@ test('without a project the message names the flag and the variable', async () =
   writeFileSync(path, JSON.stringify(key));
   const env = { HOME: folder, GOOGLE_APPLICATION_CREDENTIALS: path, CLOUDSDK_CONFIG: folder };
   const failed = await cli(['jobs', 'list', '--json'], env, { cwd: folder });
-  expect(failed.exitCode).toBe(2);
-  expect(errorOf(failed)).toMatchObject({
-    code: 'NO_PROJECT',
-    message: expect.stringMatching(/--project=.*GOOGLE_CLOUD_PROJECT=/),
-  });
+  const message = expect.stringMatching(/--project=.*GOOGLE_CLOUD_PROJECT=/) as string;
+  expect([failed.exitCode, errorOf(failed)]).toEqual([2, expect.objectContaining({ code: 'NO_PROJECT', message })]);
 });
 
 describe('--local', () => {
   const FILE = '.gemini-callbacks.local.json';
 
   test('uses what npm start runs, also where the shell names another project', async () => {
-    const project = await LocalProject.create();
+    const project = await forTest(LocalProject.create());
     await project.firestore
       .doc('jobs/batches~a')
       .set({ jobId: 'batches/a', kind: 'batch', state: 'running', updatedAt: new Date() });
@@ -315,19 +270,14 @@ describe('--local', () => {
     writeFileSync(join(folder, FILE), JSON.stringify({ pid: process.pid, variables }));
     const listed = await run(['jobs', 'list', '--local'], { GOOGLE_CLOUD_PROJECT: 'demo-other' });
     expect(listed).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('batches/a') });
-    await project.close();
   });
 
   test.for([
     ['without the file', undefined],
-    ['with the file of a process that was killed', { pid: 2 ** 30, variables: {} }],
-    ['with a file that is cut', 'cut'],
+    ['with the file of a process that was killed', `{"pid":${2 ** 30},"variables":{}}`],
+    ['with a file that is cut', '{"pid":'],
   ] as const)('%s says that nothing runs, and how to start it', async ([, content]) => {
-    if (content !== undefined)
-      writeFileSync(join(folder, FILE), content === 'cut' ? '{"pid":' : JSON.stringify(content));
-    expect(errorOf(await run(['jobs', 'list', '--local', '--json']))).toEqual({
-      code: 'NOT_RUNNING',
-      message: '--local: nothing runs on this machine. Start it in another terminal: npm start',
-    });
+    if (content !== undefined) writeFileSync(join(folder, FILE), content);
+    expect(errorOf(await run(['jobs', 'list', '--local', '--json']))).toEqual(error('NOT_RUNNING', 'npm start'));
   });
 });

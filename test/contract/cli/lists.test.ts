@@ -1,7 +1,9 @@
 import type { DocumentData } from '@google-cloud/firestore';
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { LocalProject } from '../../../local/project.ts';
-import { cli, type CliRun } from '../../support/cli.ts';
+import { cli } from '../../support/cli.ts';
+import { forFile, forTest } from '../../support/opened.ts';
+import { errorOf, misused, resultOf } from './harness.ts';
 
 const MINUTE_MILLIS = 60_000;
 
@@ -14,22 +16,20 @@ const DELIVERIES: readonly (readonly [string, DocumentData, number])[] = [
   ['msg_5', { state: 'published', type: 'batch.succeeded', jobId: 'batches/d', route: 'hourly' }, 1],
 ];
 
-const errorOf = ({ stderr }: CliRun) => (JSON.parse(stderr) as { error: { code: string; message: string } }).error;
 const ago = (minutes: number) => new Date(Date.now() - minutes * MINUTE_MILLIS);
 
 async function write(project: LocalProject): Promise<void> {
   const batch = project.firestore.batch();
   for (const [id, { state, type, jobId, route }, minutes] of DELIVERIES) {
     const event = { type, timestamp: ago(minutes).toISOString(), data: { id: jobId } };
+    const common = { type, jobId, ...(route === undefined ? {} : { route }) };
     batch.set(project.firestore.doc(`deliveries/${id}`), {
+      ...common,
       webhookId: id,
       state,
-      type,
-      jobId,
       scheme: 'v1',
       attempts: 1,
       bodySha256: id.slice(-1).repeat(64),
-      ...(route === undefined ? {} : { route }),
       ...(state === 'quarantined' ? { quarantineReason: 'TIMESTAMP_OUT_OF_TOLERANCE' } : {}),
       event,
       payload: Buffer.from(JSON.stringify(event)),
@@ -37,61 +37,71 @@ async function write(project: LocalProject): Promise<void> {
       eventTime: ago(minutes),
     });
     batch.set(project.firestore.doc(`jobs/${String(jobId).replace('/', '~')}`), {
-      jobId,
+      ...common,
       kind: String(type).split('.')[0],
-      state: 'running',
+      state: jobId === 'batches/d' ? 'succeeded' : 'running',
       updatedAt: ago(minutes),
       lastEvent: { type },
-      ...(route === undefined ? {} : { route }),
+      ...(jobId === 'batches/b' ? { results: { state: 'running', published: 3, total: 10, failed: 1 } } : {}),
     });
   }
   await batch.commit();
 }
 
-describe('a list', () => {
-  let project: LocalProject;
-
-  beforeAll(async () => {
-    project = await LocalProject.create();
-    await write(project);
-  });
-
-  afterAll(async () => {
-    await project.close();
-  });
+describe('a list', async () => {
+  const project = await forFile(LocalProject.create());
+  await write(project);
 
   async function listed(noun: string, args: readonly string[]) {
-    const run = await cli([noun, 'list', '--json', ...args], project.env);
-    expect(run).toMatchObject({ exitCode: 0, stderr: '' });
-    const page = JSON.parse(run.stdout) as { nextPageToken?: string } & Record<string, Record<string, string>[]>;
-    const names = (page[noun] ?? []).map((one) => one['webhookId'] ?? one['jobId']);
-    return { names, token: page.nextPageToken };
+    const page = await resultOf<{ nextPageToken?: string }>([noun, 'list', ...args], project.env);
+    const records = (page as Record<string, unknown>)[noun] as readonly Record<string, string>[];
+    return { names: records.map((one) => one['webhookId'] ?? one['jobId']), token: page.nextPageToken };
   }
 
-  test.for<[readonly string[], readonly string[]]>([
-    [[], ['msg_5', 'msg_4', 'msg_3', 'msg_2', 'msg_1']],
-    [['--state=published'], ['msg_5', 'msg_2', 'msg_1']],
-    [['--type=batch.succeeded'], ['msg_5', 'msg_3', 'msg_1']],
-    [['--route=nightly'], ['msg_2', 'msg_1']],
-    [['--job=batches/b'], ['msg_2']],
-    [['--job=batches~b'], ['msg_2']],
-    [['--job=a'], ['msg_4', 'msg_1']],
-    [['--since=1h'], ['msg_5', 'msg_4', 'msg_3']],
-    [['--since=2h', '--state=published', '--route=nightly', '--type=batch.failed'], ['msg_2']],
-    [['--since=2h', '--limit=1'], ['msg_5']],
-    [['--type=video.generated'], []],
-  ])('of deliveries with %j holds %j', async ([args, expected]) => {
-    expect((await listed('deliveries', args)).names).toEqual(expected);
+  test.for<[string, string]>([
+    ['', 'msg_5 msg_4 msg_3 msg_2 msg_1'],
+    ['--state=published', 'msg_5 msg_2 msg_1'],
+    ['--type=batch.succeeded', 'msg_5 msg_3 msg_1'],
+    ['--route=nightly', 'msg_2 msg_1'],
+    ['--job=batches/b', 'msg_2'],
+    ['--job=batches~b', 'msg_2'],
+    ['--job=a', 'msg_4 msg_1'],
+    ['--since=1h', 'msg_5 msg_4 msg_3'],
+    ['--since=2h --state=published --route=nightly --type=batch.failed', 'msg_2'],
+    ['--since=2h --limit=1', 'msg_5'],
+    ['--type=video.generated', ''],
+  ])('of deliveries with "%s" holds %s', async ([args, expected]) => {
+    expect((await listed('deliveries', args.split(' ').filter(Boolean))).names.join(' ')).toBe(expected);
   });
 
-  test.for<[readonly string[], readonly string[]]>([
-    [['--type=batch.succeeded'], ['batches/d', 'batches/c', 'batches/a']],
-    [['--route=hourly'], ['batches/d', 'batches/c']],
-    [['--job=a'], ['interactions/a', 'batches/a']],
-    [['--since=30m'], ['batches/d', 'interactions/a']],
-    [['--state=running', '--kind=batch', '--route=nightly', '--since=2h'], ['batches/b']],
-  ])('of jobs with %j holds %j', async ([args, expected]) => {
-    expect((await listed('jobs', args)).names).toEqual(expected);
+  test.for<[string, string]>([
+    ['', 'batches/d interactions/a batches/c batches/b batches/a'],
+    ['--limit=1', 'batches/d'],
+    ['--state=running', 'interactions/a batches/c batches/b batches/a'],
+    ['--kind=interaction', 'interactions/a'],
+    ['--type=batch.succeeded', 'batches/d batches/c batches/a'],
+    ['--route=hourly', 'batches/d batches/c'],
+    ['--job=a', 'interactions/a batches/a'],
+    ['--since=30m', 'batches/d interactions/a'],
+    ['--state=running --kind=batch --route=nightly --since=2h', 'batches/b'],
+    ['--state=expired', ''],
+  ])('of jobs with "%s" holds %s', async ([args, expected]) => {
+    expect((await listed('jobs', args.split(' ').filter(Boolean))).names.join(' ')).toBe(expected);
+  });
+
+  test('is a table for people', async () => {
+    const rowsOf = async (noun: string, ...args: readonly string[]) => {
+      const { stdout } = await cli([noun, 'list', '--limit=4', ...args], project.env);
+      return stdout.split('\n').map((line) => line.split(/ {2,}/));
+    };
+    const jobs = await rowsOf('jobs');
+    expect(jobs[0]).toEqual(['ID', 'KIND', 'STATE', 'RESULTS', 'UPDATED']);
+    const time = expect.stringMatching(/^\d{4}-.*Z$/) as string;
+    expect(jobs).toContainEqual(['batches/b', 'batch', 'running', 'running, 3 of 10 published, 1 failed', time]);
+    expect(jobs).toContainEqual(['batches/d', 'batch', 'succeeded', time]);
+    const [, delivery] = await rowsOf('deliveries');
+    expect(delivery?.slice(0, 4)).toEqual(['msg_5', 'published', 'batch.succeeded', 'batches/d']);
+    expect(await rowsOf('jobs', '--kind=video')).toEqual([['No jobs.'], ['']]);
   });
 
   test.for([
@@ -99,19 +109,14 @@ describe('a list', () => {
     ['deliveries', ['--type=batch.succeeded']],
     ['jobs', []],
   ] as const)('of %s with %j is read page by page, each record once', async ([noun, args]) => {
-    const all = (await listed(noun, args)).names;
-    const pages: string[] = [];
-    let token: string | undefined;
+    const pages: (string | undefined)[] = [];
+    let next: readonly string[] = [];
     do {
-      const page = await listed(noun, [
-        ...args,
-        '--limit=2',
-        ...(token === undefined ? [] : [`--page-token=${token}`]),
-      ]);
-      pages.push(...page.names.map(String));
-      token = page.token;
-    } while (token !== undefined);
-    expect(pages).toEqual(all);
+      const { names, token } = await listed(noun, [...args, '--limit=2', ...next]);
+      pages.push(...names);
+      next = token === undefined ? [] : [`--page-token=${token}`];
+    } while (next.length > 0);
+    expect(pages).toEqual((await listed(noun, args)).names);
   });
 
   test('says how to print the next page, and refuses a token that no page printed', async () => {
@@ -127,52 +132,43 @@ describe('in bulk', () => {
   let project: LocalProject;
 
   beforeEach(async () => {
-    project = await LocalProject.create();
-    onTestFinished(async () => await project.close());
+    project = await forTest(LocalProject.create());
     await write(project);
   });
 
+  const ALL = ['deliveries', 'replay', '--all'];
   const published = async () => (await project.messages('gemini-events')).map(({ attributes }) => attributes['ce-id']);
 
   test('replay --all says how many, asks, and publishes what the filters select, oldest first', async () => {
-    const unsure = await cli(['deliveries', 'replay', '--all', '--since=2h'], project.env);
-    expect(unsure).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('replay 2 deliveries') });
+    expect(await cli([...ALL, '--since=2h'], project.env)).toMatchObject(misused('replay 2 deliveries'));
     expect(await published()).toEqual([]);
-    const { exitCode, stdout } = await cli(
-      ['deliveries', 'replay', '--all', '--since=2h', '--yes', '--json'],
-      project.env,
-    );
-    expect([exitCode, JSON.parse(stdout)]).toEqual([0, { selected: 2, done: 2, skipped: 0, failures: [] }]);
-    expect(new Set(await published())).toEqual(new Set(['msg_2', 'msg_5']));
+    const summary = await resultOf([...ALL, '--since=2h', '--yes'], project.env);
+    expect(summary).toEqual({ selected: 2, done: 2, skipped: 0, failures: [] });
+    expect((await published()).toSorted()).toEqual(['msg_2', 'msg_5']);
   });
 
-  test('replay --all passes over what is quarantined', async () => {
-    const args = ['deliveries', 'replay', '--all', '--state=quarantined', '--yes', '--json'];
-    const { exitCode, stdout } = await cli(args, project.env);
-    expect([exitCode, JSON.parse(stdout)]).toEqual([0, { selected: 1, done: 0, skipped: 1, failures: [] }]);
+  test('replay --all skips quarantined deliveries', async () => {
+    const summary = await resultOf([...ALL, '--state=quarantined', '--yes'], project.env);
+    expect(summary).toEqual({ selected: 1, done: 0, skipped: 1, failures: [] });
   });
 
-  test('release --all releases what was quarantined for its timestamp', async () => {
+  test('release --all releases deliveries that were quarantined for their timestamp', async () => {
     const { exitCode, stdout } = await cli(['deliveries', 'release', '--all', '--route=hourly', '--yes'], project.env);
-    expect(exitCode).toBe(0);
-    expect(stdout).toMatch(/^released +1$/m);
+    expect([exitCode, stdout]).toEqual([0, expect.stringMatching(/^released +1$/m)]);
     expect(await published()).toEqual(['msg_3']);
     expect(await project.document('deliveries/msg_3')).toMatchObject({ state: 'published' });
   });
 
   test('where nothing is selected nothing is asked', async () => {
-    const run = await cli(['deliveries', 'replay', '--all', '--route=nowhere'], project.env);
+    const run = await cli([...ALL, '--route=nowhere'], project.env);
     expect(run).toMatchObject({ exitCode: 0, stdout: 'No deliveries.\n', stderr: '' });
   });
 
   test('without Pub/Sub the summary counts the failures, and the command fails', { timeout: 60_000 }, async () => {
     const away = { ...project.env, PUBSUB_EMULATOR_HOST: '127.0.0.1:1' };
-    const run = await cli(['deliveries', 'replay', '--all', '--route=nightly', '--yes', '--json'], away);
+    const run = await cli([...ALL, '--route=nightly', '--yes', '--json'], away);
     expect([run.exitCode, errorOf(run).code]).toEqual([1, 'INCOMPLETE']);
-    expect(JSON.parse(run.stdout)).toMatchObject({
-      selected: 2,
-      done: 0,
-      failures: [{ code: 'PUBSUB_UNAVAILABLE' }, { code: 'PUBSUB_UNAVAILABLE' }],
-    });
+    const failures = Array(2).fill({ code: 'PUBSUB_UNAVAILABLE' });
+    expect(JSON.parse(run.stdout)).toMatchObject({ selected: 2, done: 0, failures });
   });
 });

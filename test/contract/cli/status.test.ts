@@ -1,33 +1,25 @@
-import { GoogleGenAI } from '@google/genai';
-import { type DocumentData } from '@google-cloud/firestore';
-import { PubSub } from '@google-cloud/pubsub';
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { type Simulator, startSimulator } from '../../../simulator/simulator.ts';
+import type { DocumentData } from '@google-cloud/firestore';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { startSimulator } from '../../../simulator/simulator.ts';
 import { LocalProject } from '../../../local/project.ts';
 import { cli, startCli } from '../../support/cli.ts';
+import { observe } from '../../support/observed.ts';
+import { forFile, forTest } from '../../support/opened.ts';
+import { client } from '../../unit/simulator/harness.ts';
 
-const HOUR_MILLIS = 3_600_000;
+const MINUTE_MILLIS = 60_000;
+const HOUR_MILLIS = 60 * MINUTE_MILLIS;
 const CALLBACK_URL = 'https://callback.example.test/';
 const MANY = 10_000;
 
-let simulator: Simulator;
+const simulator = await forFile(startSimulator());
+const { webhooks } = client(simulator);
+const { id: webhook = '' } = await webhooks.create({ uri: CALLBACK_URL, subscribed_events: ['batch.succeeded'] });
+
 let project: LocalProject;
-let webhook: string;
-let ai: GoogleGenAI;
-
-beforeAll(async () => {
-  simulator = await startSimulator();
-  ai = new GoogleGenAI({ apiKey: 'any-key', httpOptions: { baseUrl: simulator.url } });
-  webhook = (await ai.webhooks.create({ uri: CALLBACK_URL, subscribed_events: ['batch.succeeded'] })).id ?? '';
-});
-
-afterAll(async () => {
-  await simulator.close();
-});
 
 beforeEach(async () => {
-  project = await LocalProject.create();
-  onTestFinished(async () => await project.close());
+  project = await forTest(LocalProject.create());
 });
 
 const env = () => ({
@@ -38,38 +30,46 @@ const env = () => ({
 });
 
 const ago = (millis: number) => new Date(Date.now() - millis);
+const delivery = (state: string, millis: number): DocumentData => ({
+  webhookId: 'msg_1',
+  type: 'batch.succeeded',
+  jobId: 'batches/a',
+  state,
+  firstReceivedAt: ago(millis),
+});
+const job = (state: string, results: DocumentData): DocumentData => ({
+  jobId: 'batches/a',
+  kind: 'batch',
+  state,
+  updatedAt: new Date(),
+  results: { updatedAt: new Date(), ...results },
+});
 
-async function write(path: string, fields: DocumentData): Promise<void> {
-  await project.firestore.doc(path).set(fields);
+async function write(documents: Readonly<Record<string, DocumentData>>): Promise<void> {
+  const writer = project.firestore.bulkWriter();
+  for (const [path, fields] of Object.entries(documents)) void writer.set(project.firestore.doc(path), fields);
+  await writer.close();
 }
 
-function delivery(state: string, millis: number): DocumentData {
-  return { webhookId: 'msg_1', type: 'batch.succeeded', jobId: 'batches/a', state, firstReceivedAt: ago(millis) };
+async function publishDeadLetter(): Promise<void> {
+  await project.publish('gemini-dead-letter', { data: Buffer.from('x'), attributes: {} });
 }
 
-function job(state: string, results?: DocumentData): DocumentData {
-  return { jobId: 'batches/a', kind: 'batch', state, updatedAt: new Date(), ...(results ? { results } : {}) };
-}
-
-interface Status {
-  readonly attention: readonly { readonly what: string; readonly fix: string }[];
-  readonly [name: string]: unknown;
-}
-
-async function status(): Promise<{ exitCode: number; status: Status; stderr: string }> {
+async function status() {
   const { exitCode, stdout, stderr } = await cli(['status', '--json'], env());
-  return { exitCode, status: JSON.parse(stdout) as Status, stderr };
+  return { exitCode, stderr, status: JSON.parse(stdout) as Readonly<Record<string, unknown>> };
 }
 
 test('an installation without problems exits with 0, and shows all of its state on one screen', async () => {
   const usage = { inputTokens: 10, outputTokens: 5, thoughtTokens: 0, cachedTokens: 0, totalTokens: 15, results: 2 };
-  await write('deliveries/msg_1', delivery('published', 60_000));
-  await write('deliveries/msg_2', delivery('pending', 1_000));
-  await write('jobs/a', job('running', { state: 'running', updatedAt: new Date() }));
-  await write('jobs/b', job('succeeded', { state: 'complete', updatedAt: new Date(), usage }));
-  await write('jobs/c', job('succeeded', { state: 'failed', updatedAt: ago(8 * 24 * HOUR_MILLIS) }));
-  const read = await status();
-  expect(read).toMatchObject({
+  await write({
+    'deliveries/msg_1': delivery('published', MINUTE_MILLIS),
+    'deliveries/msg_2': delivery('pending', 1_000),
+    'jobs/a': job('running', { state: 'running' }),
+    'jobs/b': job('succeeded', { state: 'complete', usage }),
+    'jobs/c': job('succeeded', { state: 'failed', updatedAt: ago(8 * 24 * HOUR_MILLIS) }),
+  });
+  expect(await status()).toMatchObject({
     exitCode: 0,
     stderr: '',
     status: {
@@ -91,90 +91,71 @@ test('an installation without problems exits with 0, and shows all of its state 
   expect(stdout).toMatch(/Nothing needs attention\.\n$/);
 });
 
-describe('something that needs a person exits with 1, and names the command', () => {
-  test.for<[string, () => Promise<unknown>, RegExp, string]>([
-    ['stuck', () => write('deliveries/a', delivery('pending', HOUR_MILLIS)), /^1 delivery stuck/, 'jobs reconcile'],
-    ['quarantined', () => write('deliveries/a', delivery('quarantined', 0)), /^1 delivery quar/, 'deliveries list'],
-    [
-      'stalled',
-      () => write('jobs/a', job('succeeded', { state: 'running', updatedAt: ago(2 * HOUR_MILLIS) })),
-      /^1 job with stalled results/,
-      'jobs retry --failed',
-    ],
-    [
-      'failed',
-      () => write('jobs/a', job('succeeded', { state: 'failed', updatedAt: ago(HOUR_MILLIS) })),
-      /^1 job with failed results/,
-      'jobs retry --failed',
-    ],
-    [
-      'dead letters',
-      async () => {
-        const topic = new PubSub({ projectId: project.projectId }).topic('gemini-dead-letter');
-        await topic.publishMessage({ data: Buffer.from('x') });
-      },
-      /^1 message on the dead-letter topic/,
-      'gcloud pubsub subscriptions pull gemini-dead-letter',
-    ],
-  ])('%s', async ([, prepare, what, fix]) => {
-    await prepare();
-    const read = await status();
-    expect(read.exitCode).toBe(1);
-    expect(read.status.attention).toEqual([{ what: expect.stringMatching(what), fix: expect.stringContaining(fix) }]);
-    expect(JSON.parse(read.stderr)).toMatchObject({ error: { code: 'ATTENTION_NEEDED' } });
+describe('a problem for a person exits with 1, and names the command', () => {
+  const ONE = {
+    'deliveries/stuck': delivery('pending', HOUR_MILLIS),
+    'deliveries/quarantined': delivery('quarantined', 0),
+    'jobs/stalled': job('succeeded', { state: 'running', updatedAt: ago(2 * HOUR_MILLIS) }),
+    'jobs/failed': job('succeeded', { state: 'failed', updatedAt: ago(HOUR_MILLIS) }),
+  };
+
+  test.for<[keyof typeof ONE, RegExp, string]>([
+    ['deliveries/stuck', /^1 delivery stuck/, 'jobs reconcile'],
+    ['deliveries/quarantined', /^1 delivery quar/, 'deliveries list'],
+    ['jobs/stalled', /^1 job with stalled results/, 'jobs retry --failed'],
+    ['jobs/failed', /^1 job with failed results/, 'jobs retry --failed'],
+  ])('%s', async ([path, what, fix]) => {
+    await write({ [path]: ONE[path] });
+    const { exitCode, status: read, stderr } = await status();
+    expect(exitCode).toBe(1);
+    expect(read['attention']).toEqual([{ what: expect.stringMatching(what), fix: expect.stringContaining(fix) }]);
+    expect(JSON.parse(stderr)).toMatchObject({ error: { code: 'ATTENTION_NEEDED' } });
+  });
+
+  test('dead letters, which stay where they are', async () => {
+    await publishDeadLetter();
+    for (let run = 0; run < 3; run += 1)
+      expect(await status()).toMatchObject({
+        exitCode: 1,
+        status: {
+          deadLetters: { count: 1 },
+          attention: [
+            { what: expect.stringMatching(/^1 message/), fix: expect.stringContaining('pull gemini-dead-letter') },
+          ],
+        },
+      });
   });
 
   test('a disabled webhook', async () => {
-    await ai.webhooks.update(webhook, { state: 'disabled' });
-    onTestFinished(async () => void (await ai.webhooks.update(webhook, { state: 'enabled' })));
-    const { exitCode, stdout } = await cli(['status'], env());
-    expect(exitCode).toBe(1);
-    expect(stdout).toContain(`gemini-callbacks webhooks update ${webhook} --enable`);
+    await webhooks.update(webhook, { state: 'disabled' });
+    onTestFinished(async () => void (await webhooks.update(webhook, { state: 'enabled' })));
+    const fix = `gemini-callbacks webhooks update ${webhook} --enable`;
+    expect(await status()).toMatchObject({ exitCode: 1, status: { attention: [{ fix }] } });
   });
 });
 
-test('looking at dead letters leaves them where they are', async () => {
-  await new PubSub({ projectId: project.projectId })
-    .topic('gemini-dead-letter')
-    .publishMessage({ data: Buffer.from('x') });
-  const counts = [];
-  for (let time = 0; time < 3; time += 1) counts.push((await status()).status['deadLetters']);
-  expect(counts).toEqual(Array.from({ length: 3 }, () => expect.objectContaining({ count: 1 })));
-});
-
-test('what cannot be checked is said to be unchecked, and is no problem', async () => {
+test('a part that cannot be checked is unchecked, and is no problem', async () => {
   const { exitCode, stdout } = await cli(['status'], project.env);
-  expect(exitCode).toBe(0);
-  expect(stdout).toMatch(/^webhook +unchecked: CALLBACK_URL is not known$/m);
+  expect([exitCode, stdout]).toEqual([0, expect.stringMatching(/^webhook +unchecked: CALLBACK_URL is not known$/m)]);
 });
 
 test(`reads ${MANY} records in less than 2 s`, { timeout: 120_000 }, async () => {
-  const writer = project.firestore.bulkWriter();
-  for (let index = 0; index < MANY / 2; index += 1) {
-    void writer.set(project.firestore.doc(`deliveries/msg_${index}`), delivery('published', index * 1_000));
-    const results = { state: 'complete', updatedAt: ago(index * 1_000) };
-    void writer.set(project.firestore.doc(`jobs/batches~${index}`), job('succeeded', results));
-  }
-  await writer.close();
-  const { exitCode, status: read } = await status();
-  expect([exitCode, read['jobs']]).toEqual([0, expect.objectContaining({ succeeded: MANY / 2 })]);
+  const numbers = Array.from({ length: MANY / 2 }, (_, index) => index);
+  const jobs = numbers.map((n) => [`jobs/batches~${n}`, job('succeeded', { state: 'complete' })]);
+  const deliveries = numbers.map((n) => [`deliveries/msg_${n}`, delivery('published', n * 1_000)]);
+  await write(Object.fromEntries([...jobs, ...deliveries]) as Record<string, DocumentData>);
+  expect(await status()).toMatchObject({ exitCode: 0, status: { jobs: { succeeded: MANY / 2 } } });
   // Other tests run beside this one, so that one run says little.
-  await expect
-    .poll(
-      async () => {
-        const startedAt = performance.now();
-        await status();
-        return (performance.now() - startedAt) / 1_000;
-      },
-      { timeout: 60_000 },
-    )
-    .toBeLessThan(2);
+  const seconds = async () => {
+    const startedAt = performance.now();
+    await status();
+    return (performance.now() - startedAt) / 1_000;
+  };
+  await expect.poll(seconds, { timeout: 60_000 }).toBeLessThan(2);
 });
 
 test('--watch refreshes until Ctrl-C', async () => {
-  const watch = await startCli(['status', '--watch', '--interval=1'], env());
-  let output = '';
-  watch.stdout.on('data', (chunk) => (output += String(chunk)));
-  await expect.poll(() => output.match(/^last delivery/gm)?.length ?? 0, { timeout: 20_000 }).toBeGreaterThan(1);
+  const watch = await observe(startCli(['status', '--watch', '--interval=1'], env()));
+  await watch.says(/^last delivery[^]*^last delivery/m);
   expect(await watch.end('SIGINT')).toBe(0);
 });

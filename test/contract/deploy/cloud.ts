@@ -1,44 +1,32 @@
-import { once } from 'node:events';
-import { type AddressInfo, createServer, type Server } from 'node:net';
 import type { GcloudCommand } from '../../support/gcloud.ts';
-import { type CloudService, deployService, describeService, type Flags, moveTraffic, pairsOf } from './cloudRun.ts';
-
-interface Answer {
-  readonly exitCode: number;
-  readonly output: string;
-}
+import { type CloudService, deployService, describeService, moveTraffic } from './cloudRun.ts';
+import { type Call, isChanging, pairsOf, parseCall } from './gcloudCall.ts';
+import { type Answer, serveGcloud } from './gcloudInBash.ts';
 
 type Thing = Record<string, unknown>;
-type Flat = Readonly<Record<string, string>>;
 
-const VERBS =
-  /^(create|create-oidc|describe|delete|update|update-traffic|set-cleanup-policies|list|deploy|enable|resume|access|add|rm|version|print-access-token|list-files-for-upload|(get|add|remove)-iam-policy(-binding)?)$/;
+interface Binding {
+  readonly role: string;
+  readonly member: string;
+  readonly condition?: string;
+}
 
-/**
- * A gcloud that forwards its words, each followed by a NUL, and its standard input: a function of bash, because a
- * deployment calls it hundreds of times.
- */
-const GCLOUD = `() { (
-set +eu
-exec 3<>"/dev/tcp/127.0.0.1/$GCLOUD_STAND_IN"
-printf '%s\\0' "$@" >&3
-printf '\\0' >&3
-for word; do case "$word" in *=-) cat >&3 ;; esac; done
-printf '\\1' >&3
-IFS= read -r -d '' answer <&3
-code=\${answer%%$'\\n'*}; output=\${answer#*$'\\n'}
-if [ "$code" = 0 ]; then printf '%s\\n' "$output"; else printf '%s\\n' "$output" >&2; fi
-exit "$code"
-) }`;
+/** Makes commands fail with a message, a number of times or always. */
+interface Failure {
+  readonly pattern: RegExp;
+  readonly output: string;
+  times?: number;
+}
 
-/** `npm exec -- node …` without npm, which takes longer to start than what it runs. */
-const NPM = '() { if [ "$1" = exec ]; then shift 2; "$@"; else command npm "$@"; fi; }';
-
-const OK = (value: unknown = ''): Answer => ({
-  exitCode: 0,
-  output: typeof value === 'string' ? value : JSON.stringify(value),
-});
-const EXISTS: Answer = { exitCode: 1, output: 'ERROR: (gcloud) ALREADY_EXISTS: Resource already exists.' };
+/** The part of a project that tests set. */
+const SETTINGS = {
+  version: '528.0.0',
+  account: 'owner@example.test',
+  billing: 'True',
+  failures: [] as readonly Failure[],
+  /** Returns true where a new revision of a service starts. */
+  starts: (_service: string): boolean => true,
+};
 
 /**
  * A Google Cloud project as `gcloud` shows it. It keeps what is created, reports what is missing in gcloud's own words,
@@ -47,194 +35,236 @@ const EXISTS: Answer = { exitCode: 1, output: 'ERROR: (gcloud) ALREADY_EXISTS: R
 export class Cloud {
   readonly commands: GcloudCommand[] = [];
   readonly things = new Map<string, Thing>();
-  readonly bindings = new Map<string, { role: string; member: string; condition?: string }[]>();
+  readonly bindings = new Map<string, Binding[]>();
   readonly services = new Map<string, CloudService>();
-  /** Makes commands fail with a message, a number of times or always. */
-  failing: { pattern: RegExp; output: string; times?: number } | undefined;
+  /** The versions of each secret by its full name, which the stand-in of Secret Manager shows as well. */
+  readonly secrets: Map<string, string[]>;
+  readonly settings = { ...SETTINGS };
   /** URL of a revision's tag. */
-  tagUrl: (service: string, tag: string) => string = (service, tag) => `https://${tag}---${service}-hash.a.run.app`;
-  /** Returns whether a new revision of a service starts. */
-  starts: (service: string) => boolean = () => true;
-  /** The environment of the command. */
-  version = '528.0.0';
-  account = 'owner@example.test';
-  billing = 'True';
+  tagUrl = (service: string, tag: string) => `https://${tag}---${service}-hash.a.run.app`;
   /** Number of images built so far. */
   builds = 0;
-  readonly #secrets: Map<string, string[]>;
-  readonly #server: Server;
+  #gcloud: Awaited<ReturnType<typeof serveGcloud>> | undefined;
 
   private constructor(secrets: Map<string, string[]>) {
-    this.#secrets = secrets;
-    this.#server = createServer((socket) => {
-      let sent = '';
-      socket.setEncoding('utf8').on('data', (text) => {
-        sent += text;
-        if (!sent.endsWith('\u0001')) return;
-        const [words = '', stdin = ''] = sent.slice(0, -1).split('\0\0');
-        const { exitCode, output } = this.#answer({ args: words.split('\0'), stdin });
-        socket.end(`${exitCode}\n${output}\0`);
-      });
-    });
+    this.secrets = secrets;
   }
 
-  /** @param secrets the versions of each secret by its whole name, which others may show as well. */
-  static async open(secrets: Map<string, string[]>): Promise<Cloud> {
+  static async open(secrets = new Map<string, string[]>()): Promise<Cloud> {
     const cloud = new Cloud(secrets);
-    await once(cloud.#server.listen(0, '127.0.0.1'), 'listening');
+    cloud.#gcloud = await serveGcloud((command) => cloud.#answer(command));
     return cloud;
   }
 
-  /** The variables that define this `gcloud`, and a quick npm, in bash. */
+  /** The variables that define this `gcloud` in bash. */
   get env(): NodeJS.ProcessEnv {
-    const { port } = this.#server.address() as AddressInfo;
-    const { PATH, HOME } = process.env;
-    const functions = { 'BASH_FUNC_gcloud%%': GCLOUD, 'BASH_FUNC_npm%%': NPM };
-    return { PATH, HOME, ...functions, GCLOUD_STAND_IN: String(port) };
+    return this.#gcloud?.env ?? {};
   }
 
   /** Commands since the last call that change something. */
   changes(): readonly string[] {
-    const changing =
-      /\b(create|delete|update|update-traffic|set-cleanup-policies|deploy|enable|resume|versions add|rm|(add|remove)-iam-policy-binding)\b/;
-    return this.commands.splice(0).flatMap(({ args }) => {
-      const spoken = args.join(' ');
-      return changing.test(spoken.replaceAll(/ --[^ ]*/g, '')) ? spoken : [];
-    });
+    return this.commands
+      .splice(0)
+      .filter(isChanging)
+      .map(({ args }) => args.join(' '));
   }
 
-  async close(): Promise<void> {
-    this.#server.close();
+  /** Returns a function that restores the present state, with the default settings. */
+  save(): () => void {
+    const { builds } = this;
+    const restore = saveMaps(this.things, this.bindings, this.services, this.secrets);
+    return () => {
+      restore();
+      this.builds = builds;
+      this.commands.length = 0;
+      Object.assign(this.settings, SETTINGS);
+    };
+  }
+
+  close(): void {
+    this.#gcloud?.close();
   }
 
   #answer(command: GcloudCommand): Answer {
     this.commands.push(command);
-    const spoken = command.args.join(' ');
-    if (this.#fails(spoken)) return { exitCode: 1, output: this.failing?.output ?? '' };
-    const flags = flagsOf(command.args);
-    const words = command.args.filter((word) => !word.startsWith('--'));
-    const at = words.findIndex((word) => VERBS.test(word));
-    const kind = words.slice(0, at).join(' ');
-    const verb = words[at]?.replace('create-oidc', 'create') ?? '';
-    const isAccount = kind === 'iam service-accounts';
-    const names = words
-      .slice(at + 1)
-      .flatMap((word) => (word === 'http' ? [] : isAccount ? word.replace(/@.*/, '') : word));
-    if (verb.endsWith('iam-policy') || verb.endsWith('iam-policy-binding'))
-      return this.#access(kind, verb, names[0] ?? '', flags);
-    return (
-      this.#special(kind, verb, names, flags, command.stdin) ?? this.#thing(kind, verb, names, flags, command.stdin)
-    );
+    try {
+      this.#fail(command.args.join(' '));
+      const output = this.#run(parseCall(command)) ?? '';
+      return { exitCode: 0, output: typeof output === 'string' ? output : JSON.stringify(output) };
+    } catch (error) {
+      return { exitCode: 1, output: error instanceof Error ? error.message : String(error) };
+    }
   }
 
-  #fails(spoken: string): boolean {
-    if (this.failing === undefined || !this.failing.pattern.test(spoken)) return false;
-    const { times = Number.POSITIVE_INFINITY } = this.failing;
-    this.failing.times = times - 1;
-    return times > 0;
+  #fail(words: string): void {
+    const failure = this.settings.failures.find(({ pattern, times = 1 }) => times > 0 && pattern.test(words));
+    if (failure === undefined) return;
+    if (failure.times !== undefined) failure.times -= 1;
+    throw new Error(failure.output);
   }
 
-  /** Commands beside create, describe, update, list and delete. */
-  #special(kind: string, verb: string, names: readonly string[], flags: Flags, stdin: string): Answer | undefined {
+  /** @throws {Error} with gcloud's message. */
+  #run(call: Call): unknown {
+    const { kind, verb, names, flag } = call;
+    const [name = ''] = names;
+    const { version, account, billing } = this.settings;
+    if (/iam-policy/.test(verb)) return this.#access(call);
+    if (kind.startsWith('run')) return this.#runService(call, name);
     switch (`${kind} ${verb}`) {
       case ' version':
-        return OK({ 'Google Cloud SDK': this.version });
-      case 'auth print-access-token':
-        return this.account === '' ? { exitCode: 1, output: 'ERROR: no active account' } : OK('token');
+        return { 'Google Cloud SDK': version };
       case 'auth list':
-        return OK(this.account);
-      case 'billing projects describe':
-        return OK(this.billing);
-      case 'artifacts repositories set-cleanup-policies':
-        return this.#ifThere(`artifacts repositories/${names[0]}`, flags, (thing) => {
-          thing['cleanupPolicies'] = { 'delete-old': {}, 'keep-last-ten': {} };
-          return OK();
-        });
+        return account;
+      case 'auth print-access-token':
+        if (account === '') throw new Error('ERROR: no active account');
+        return 'token';
       case 'auth application-default print-access-token':
-        return OK('token');
-      case 'meta list-files-for-upload':
-        return OK('package.json\nfunctions/index.ts');
+        return 'token';
+      case 'billing projects describe':
+        return billing;
       case 'projects describe':
-        return OK('123456789012');
-      case 'services enable':
-        for (const name of names) this.things.set(`services/${name}`, { config: { name } });
-        return OK();
+        return '123456789012';
+      case 'meta list-files-for-upload':
+        return 'package.json\nfunctions/index.ts';
       case 'beta services identity create':
-        return OK('Service identity created');
-      case 'secrets versions add':
-        return this.#ifThere(`secrets/${names[0]}`, flags, () => {
-          const whole = secretOf(names[0], flags);
-          this.#secrets.set(whole, [...(this.#secrets.get(whole) ?? []), stdin]);
-          return OK();
-        });
-      case 'secrets versions list':
-        return this.#ifThere(`secrets/${names[0]}`, flags, () =>
-          OK(this.#secrets.get(secretOf(names[0], flags)) ?? []),
-        );
-      case 'secrets versions access': {
-        const [name] = flags['secret'] ?? [];
-        return this.#ifThere(`secrets/${name}`, flags, () => OK(this.#secrets.get(secretOf(name, flags))?.at(-1)));
-      }
-      case 'secrets delete':
-        this.#secrets.delete(secretOf(names[0], flags));
+        return 'Service identity created';
+      case 'services enable':
+        for (const each of names) this.things.set(`services/${each}`, { config: { name: each } });
         return undefined;
-      case 'firestore indexes composite create':
-        return this.#index(flags);
-      case 'firestore indexes fields update':
-        return this.#field(names[0], flags, { indexConfig: { indexes: flags['index'] ?? [] } });
-      case 'firestore fields ttls update':
-        return this.#field(names[0], flags, { ttlConfig: { state: 'CREATING' } });
-      case 'storage rm':
-        this.#forget(`storage buckets/${names[0]}`);
-        this.#forget(`archives/${names[0]}`);
-        return OK();
-      case 'storage objects list':
-        return OK(this.things.has(`archives/${names[0]?.replace('/**', '')}`) ? [{ name: 'archive.zip' }] : []);
-      case 'run deploy':
-      case 'run services describe':
-      case 'run services update':
-      case 'run services update-traffic':
-      case 'run services delete':
-        return this.#run(verb, names[0] ?? '', flags);
+      case 'artifacts repositories set-cleanup-policies':
+        this.#found(kind, name, call)['cleanupPolicies'] = { 'delete-old': {}, 'keep-last-ten': {} };
+        return undefined;
       case 'scheduler jobs resume':
-        return this.#ifThere(`scheduler jobs/${names[0]}`, flags, (thing) => {
-          thing['state'] = 'ENABLED';
-          return OK();
-        });
-      default:
+        this.#found(kind, name, call)['state'] = 'ENABLED';
         return undefined;
+      case 'secrets versions add':
+        this.#found('secrets', name, call);
+        this.secrets.set(secretOf(name, call), [...this.#versions(name, call), call.stdin]);
+        return undefined;
+      case 'secrets versions list':
+        this.#found('secrets', name, call);
+        return this.#versions(name, call);
+      case 'secrets versions access':
+        this.#found('secrets', flag('secret') ?? '', call);
+        return this.#versions(flag('secret') ?? '', call).at(-1);
+      case 'secrets delete':
+        this.secrets.delete(secretOf(name, call));
+        return this.#resource(call);
+      case 'firestore indexes composite create':
+        return this.#addIndex(call);
+      case 'firestore indexes fields update':
+        return this.#changeField(call, { indexConfig: { indexes: call.flags['index'] ?? [] } });
+      case 'firestore fields ttls update':
+        return this.#changeField(call, { ttlConfig: { state: 'CREATING' } });
+      case 'storage rm':
+        for (const each of ['storage buckets', 'archives']) this.#forget(`${each}/${name}`);
+        return undefined;
+      case 'storage objects list':
+        return this.things.has(`archives/${name.replace('/**', '')}`) ? [{ name: 'archive.zip' }] : [];
+      default:
+        return this.#resource(call);
     }
   }
 
-  #thing(kind: string, verb: string, names: readonly string[], flags: Flags, stdin: string): Answer {
-    if (verb === 'list') return OK(this.#listed(kind, flags));
-    const sent =
-      stdin === '' || kind === 'secrets' ? {} : (JSON.parse(stdin) as Thing & { readonly displayName?: string });
-    const displayName = sent.displayName ?? flags['display-name']?.[0];
-    const fields: Thing = {
-      displayName,
-      labels: labelsOf(flags),
-      description: flags['description']?.[0],
-      type: flags['type']?.[0]?.toUpperCase().replaceAll('-', '_'),
-      filter: flags['message-filter']?.[0],
-      enableMessageOrdering: 'enable-message-ordering' in flags || undefined,
-      state: kind === 'scheduler jobs' && verb === 'create' ? 'ENABLED' : undefined,
-    };
-    const [project = ''] = flags['project'] ?? [];
-    const email =
-      kind === 'iam service-accounts' ? `${names[0]}@${domainOf(project)}.iam.gserviceaccount.com` : undefined;
-    const given = Object.entries({ ...fields, email, ...sent }).filter(([, value]) => value !== undefined);
-    for (const name of names.length > 0 ? names : [flags['database']?.[0] ?? displayName ?? '']) {
+  /** Creates, describes, updates, lists and deletes resources of any kind. */
+  #resource(call: Call): unknown {
+    const { kind, verb, names, flag } = call;
+    if (verb === 'list') return this.#listed(call);
+    const fields = fieldsOf(call);
+    for (const name of names.length > 0 ? names : [flag('database') ?? String(fields['displayName'] ?? '')]) {
       const key = `${kind}/${name}`;
-      const thing = this.things.get(key);
-      if (verb === 'create' && thing) return EXISTS;
-      if (verb !== 'create' && !thing) return missing(key, flags);
-      if (verb === 'create' || verb === 'update')
-        this.things.set(key, { ...thing, ...Object.fromEntries(given), name: name.replace('gs://', '') });
+      if (verb === 'create' && this.things.has(key))
+        throw new Error('ERROR: (gcloud) ALREADY_EXISTS: Resource already exists.');
+      const thing = verb === 'create' ? {} : this.#found(kind, name, call);
+      if (verb === 'describe') return thing;
       if (verb === 'delete') this.#forget(key);
-      if (verb === 'describe') return OK(thing);
+      else this.things.set(key, { ...thing, ...fields, name: name.replace('gs://', '') });
     }
-    return OK();
+    return undefined;
+  }
+
+  #listed({ kind, flag }: Call): readonly Thing[] | string {
+    const filter = flag('filter') ?? '';
+    const wanted = /displayName="(.*)"/.exec(filter)?.[1];
+    const [, label = '', value] = /labels\.(.*)=(.*)/.exec(filter) ?? [];
+    const found = [...this.things]
+      .filter(([key]) => key.startsWith(`${kind}/`))
+      .map(([, thing]) => thing)
+      .filter(({ displayName }) => wanted === undefined || displayName === wanted)
+      .filter(({ labels }) => value === undefined || (labels as Thing | undefined)?.[label] === value);
+    return flag('format') === 'json' ? found : found.map(({ name }) => String(name)).join('\n');
+  }
+
+  #access(call: Call): object {
+    const { kind, verb, names, flag } = call;
+    const [name = ''] = names;
+    if (kind !== 'projects') this.#found(kind, name, call);
+    const [role = '', member = ''] = [flag('role'), flag('member')];
+    const condition = /^expression=(.*),title=/.exec(flag('condition') ?? '')?.[1];
+    let bindings = this.bindings.get(`${kind}/${name}`) ?? [];
+    if (verb === 'add-iam-policy-binding') bindings.push({ role, member, ...(condition ? { condition } : {}) });
+    if (verb === 'remove-iam-policy-binding')
+      bindings = bindings.filter((each) => each.role !== role || each.member !== member);
+    this.bindings.set(`${kind}/${name}`, bindings);
+    const shown = bindings.map((each) => ({
+      role: each.role,
+      members: [each.member],
+      condition: each.condition && { expression: each.condition },
+    }));
+    return { etag: 'ACAB', bindings: shown };
+  }
+
+  #addIndex({ flag, flags }: Call): void {
+    const fields = (flags['field-config'] ?? []).map((config) => {
+      const { 'field-path': fieldPath, order } = pairsOf(config);
+      return { fieldPath, order: order?.toUpperCase() };
+    });
+    const name = `projects/p/databases/d/collectionGroups/${flag('collection-group')}/indexes/${this.things.size}`;
+    const all = [...fields, { fieldPath: '__name__', order: 'ASCENDING' }];
+    this.things.set(`firestore indexes composite/${name}`, { name, fields: all });
+  }
+
+  #changeField({ names, flag }: Call, change: Thing): void {
+    const name = `projects/p/databases/d/collectionGroups/${flag('collection-group')}/fields/${names[0]}`;
+    const key = `firestore indexes fields/${name}`;
+    this.things.set(key, { ...this.things.get(key), name, ...change });
+  }
+
+  #runService(call: Call, name: string): unknown {
+    const { verb, flag, flags } = call;
+    const service = this.services.get(name);
+    if (verb === 'deploy') return this.#deploy(service, name, call);
+    if (service === undefined) throw new Error(missing('run services', name, call));
+    switch (verb) {
+      case 'describe': {
+        const shown = describeService(service, this.tagUrl);
+        return flag('format') === 'json' ? shown : shown.spec.template?.spec.containers[0]?.image;
+      }
+      case 'update':
+        service.isPublic ||= 'no-invoker-iam-check' in flags;
+        return undefined;
+      case 'update-traffic':
+        return moveTraffic(service, call);
+      default:
+        this.services.delete(name);
+        return this.#forget(`run services/${name}`);
+    }
+  }
+
+  #deploy(before: CloudService | undefined, name: string, call: Call): void {
+    if ('source' in call.flags) {
+      this.builds += 1;
+      const bucket = `run-sources-${call.flag('project')}-${call.flag('region')}`;
+      this.things.set(`archives/gs://${bucket}/services/${name}`, {});
+    }
+    const service = deployService(before, name, call, {
+      digest: String(this.builds).padStart(64, '0'),
+      isReady: this.settings.starts(name),
+    });
+    this.services.set(name, service);
+    this.things.set(`run services/${name}`, {});
+    const latest = service.revisions.at(-1);
+    if (!latest?.isReady) throw new Error(`ERROR: (gcloud.run.deploy) Revision '${latest?.name}' is not ready.`);
   }
 
   #forget(key: string): void {
@@ -242,152 +272,62 @@ export class Cloud {
     this.bindings.delete(key);
   }
 
-  #listed(kind: string, flags: Flags): readonly Thing[] | string {
-    const [filter = ''] = flags['filter'] ?? [];
-    const wanted = /displayName="(.*)"/.exec(filter)?.[1];
-    const [, label = '', value] = /labels\.(.*)=(.*)/.exec(filter) ?? [];
-    const found = [...this.things]
-      .filter(([key]) => key.startsWith(`${kind}/`))
-      .filter(([, { displayName }]) => wanted === undefined || displayName === wanted)
-      .filter(([, { labels }]) => value === undefined || (labels as Flat | undefined)?.[label] === value)
-      .map(([, thing]) => thing);
-    return flags['format']?.[0] === 'json' ? found : found.map(({ name }) => String(name)).join('\n');
+  #versions(name: string, call: Call): readonly string[] {
+    return this.secrets.get(secretOf(name, call)) ?? [];
   }
 
-  #access(kind: string, verb: string, name: string, flags: Flags): Answer {
-    const key = `${kind}/${name}`;
-    if (kind !== 'projects' && !this.things.has(key)) return missing(key, flags);
-    const bindings = this.bindings.get(key) ?? [];
-    this.bindings.set(key, bindings);
-    const [role = '', member = ''] = [flags['role']?.[0], flags['member']?.[0]];
-    const condition = /^expression=(.*),title=/.exec(flags['condition']?.[0] ?? '')?.[1];
-    if (verb === 'add-iam-policy-binding') bindings.push({ role, member, ...(condition ? { condition } : {}) });
-    if (verb === 'remove-iam-policy-binding')
-      this.bindings.set(
-        key,
-        bindings.filter((one) => one.role !== role || one.member !== member),
-      );
-    const shown = bindings.map(({ role: its, member: whose, condition: expression }) => ({
-      role: its,
-      members: [whose],
-      condition: expression && { expression },
-    }));
-    return OK({ etag: 'ACAB', bindings: shown });
-  }
-
-  #index(flags: Flags): Answer {
-    const group = flags['collection-group']?.[0] ?? '';
-    const fields = (flags['field-config'] ?? []).map((text_) => {
-      const [, fieldPath, order] = /^field-path=(.*),order=(.*)$/.exec(text_) ?? [];
-      return { fieldPath, order: order?.toUpperCase() };
-    });
-    const name = `projects/p/databases/d/collectionGroups/${group}/indexes/${this.things.size}`;
-    const all = [...fields, { fieldPath: '__name__', order: 'ASCENDING' }];
-    this.things.set(`firestore indexes composite/${name}`, { name, fields: all });
-    return OK();
-  }
-
-  #field(path = '', flags: Flags, change: Thing): Answer {
-    const name = `projects/p/databases/d/collectionGroups/${flags['collection-group']?.[0]}/fields/${path}`;
-    const key = `firestore indexes fields/${name}`;
-    this.things.set(key, { ...this.things.get(key), name, ...change });
-    return OK();
-  }
-
-  /** Commands on Cloud Run services. */
-  #run(verb: string, name: string, flags: Flags): Answer {
-    const service = this.services.get(name);
-    if (verb === 'deploy') return this.#deploy(service, name, flags);
-    if (service === undefined) return missing(`run services/${name}`, flags);
-    try {
-      if (verb === 'describe') return this.#describe(service, flags);
-      if (verb === 'update-traffic') moveTraffic(service, flags);
-      if (verb === 'update') service.isPublic ||= 'no-invoker-iam-check' in flags;
-      if (verb === 'delete') {
-        this.services.delete(name);
-        this.#forget(`run services/${name}`);
-      }
-      return OK();
-    } catch (error) {
-      return { exitCode: 1, output: error instanceof Error ? error.message : '' };
-    }
-  }
-
-  #deploy(before: CloudService | undefined, name: string, flags: Flags): Answer {
-    try {
-      if ('source' in flags) {
-        this.builds += 1;
-        this.things.set(
-          `archives/gs://run-sources-${flags['project']?.[0]}-${flags['region']?.[0]}/services/${name}`,
-          {},
-        );
-      }
-      const digest = String(this.builds).padStart(64, '0');
-      const service = deployService(before, name, flags, digest, this);
-      this.services.set(name, service);
-      this.things.set(`run services/${name}`, {});
-      if (service.revisions.at(-1)?.isReady) return OK();
-      return {
-        exitCode: 1,
-        output: `ERROR: (gcloud.run.deploy) Revision '${service.revisions.at(-1)?.name}' is not ready.`,
-      };
-    } catch (error) {
-      return { exitCode: 1, output: error instanceof Error ? error.message : '' };
-    }
-  }
-
-  #describe(service: CloudService, flags: Flags): Answer {
-    const shown = describeService(service, this);
-    if (flags['format']?.[0] === 'json') return OK(shown);
-    return OK(
-      (shown as { spec: { template: { spec: { containers: [{ image: string }] } } } }).spec.template.spec.containers[0]
-        .image,
-    );
-  }
-
-  #ifThere(key: string, flags: Flags, answer: (thing: Thing) => Answer): Answer {
-    const thing = this.things.get(key);
-    return thing === undefined ? missing(key, flags) : answer(thing);
+  #found(kind: string, name: string, call: Call): Thing {
+    const thing = this.things.get(`${kind}/${name}`);
+    if (thing === undefined) throw new Error(missing(kind, name, call));
+    return thing;
   }
 }
 
-/** gcloud's message about a missing resource of each kind. */
-function missing(
-  key: string,
-  { project: [project = ''] = [], region: [region = ''] = [], database = [] }: Flags,
-): Answer {
-  const [, kind = '', name = ''] = /^([^/]*)\/(.*)$/.exec(key) ?? [];
-  const said: Readonly<Record<string, string>> = {
-    'firestore databases': `NOT_FOUND: Project '${project}' or database '${database[0]}' does not exist.`,
+/** Returns a function that restores the present content of maps. */
+export function saveMaps(...maps: readonly Map<string, unknown>[]): () => void {
+  const saved = structuredClone(maps);
+  return () => {
+    for (const [index, entries] of structuredClone(saved).entries()) {
+      maps[index]?.clear();
+      for (const [key, value] of entries) maps[index]?.set(key, value);
+    }
+  };
+}
+
+/** The fields of a resource that a command line sets. */
+function fieldsOf({ kind, verb, names, flag, flags, stdin }: Call): Thing {
+  const domain = flag('project')?.split(':').toReversed().join('.');
+  const labels = flag('labels') ?? flag('update-labels');
+  const fields: Thing = {
+    displayName: flag('display-name'),
+    labels: labels === undefined ? undefined : pairsOf(labels),
+    description: flag('description'),
+    type: flag('type')?.toUpperCase().replaceAll('-', '_'),
+    filter: flag('message-filter'),
+    enableMessageOrdering: 'enable-message-ordering' in flags || undefined,
+    state: kind === 'scheduler jobs' && verb === 'create' ? 'ENABLED' : undefined,
+    email: kind === 'iam service-accounts' ? `${names[0]}@${domain}.iam.gserviceaccount.com` : undefined,
+    ...(stdin === '' || kind === 'secrets' ? {} : (JSON.parse(stdin) as Thing)),
+  };
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+}
+
+/** Returns gcloud's message about a missing resource of each kind. */
+function missing(kind: string, name: string, { flag }: Call): string {
+  const messages: Readonly<Record<string, string>> = {
+    'firestore databases': `NOT_FOUND: Project '${flag('project')}' or database '${flag('database')}' does not exist.`,
     'artifacts repositories': `NOT_FOUND: Requested entity was not found.`,
-    'run services': `NOT_FOUND: Resource '${name}' of kind 'SERVICE' in region '${region}' in project '${project}' does not exist.`,
+    'run services': `NOT_FOUND: Resource '${name}' of kind 'SERVICE' in region '${flag('region')}' in project '${flag('project')}' does not exist.`,
     'storage buckets': `${name} not found: 404.`,
     'iam service-accounts': 'NOT_FOUND: Unknown service account.',
     'logging metrics': `NOT_FOUND: Metric ${name} does not exist.`,
     'scheduler jobs': 'NOT_FOUND: Job not found.',
     secrets: `NOT_FOUND: Secret [projects/123456789012/secrets/${name}] not found.`,
   };
-  const [text = `NOT_FOUND: Resource not found (resource=${name}).`] = [said[kind]];
-  return { exitCode: 1, output: `ERROR: (gcloud.${kind.replaceAll(' ', '.')}) ${text}` };
+  const message = messages[kind] ?? `NOT_FOUND: Resource not found (resource=${name}).`;
+  return `ERROR: (gcloud.${kind.replaceAll(' ', '.')}) ${message}`;
 }
 
-function domainOf(project: string): string {
-  return project.split(':').toReversed().join('.');
-}
-
-function secretOf(name: string | undefined, { project = [] }: Flags): string {
-  return `projects/${project[0]}/secrets/${name}`;
-}
-
-function flagsOf(args: readonly string[]): Flags {
-  const flags: Record<string, string[]> = {};
-  for (const [, name = '', value = ''] of args.flatMap((arg) => [/^--([\w-]+)(?:=([^]*))?$/.exec(arg) ?? []])) {
-    if (name !== '') (flags[name] ??= []).push(value);
-  }
-  return flags;
-}
-
-function labelsOf(flags: Flags): Record<string, string> | undefined {
-  const given = flags['labels']?.[0] ?? flags['update-labels']?.[0];
-  return given === undefined ? undefined : pairsOf(given);
+function secretOf(name: string, { flag }: Call): string {
+  return `projects/${flag('project')}/secrets/${name}`;
 }

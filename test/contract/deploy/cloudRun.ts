@@ -1,11 +1,11 @@
 /** Cloud Run of a project as `gcloud run` shows it, for the stand-in of gcloud. */
 
-export type Flags = Readonly<Record<string, readonly string[]>>;
+import { type Call, pairsOf } from './gcloudCall.ts';
 
 interface Revision {
   readonly name: string;
   readonly isReady: boolean;
-  readonly template: object;
+  readonly template: ReturnType<typeof templateOf>;
 }
 
 interface Target {
@@ -27,19 +27,12 @@ export interface CloudService {
   revisions: Revision[];
 }
 
-/** How new revisions behave, and the URLs of tags. */
-interface Behaviour {
-  readonly starts: (service: string) => boolean;
-  readonly tagUrl: (service: string, tag: string) => string;
-}
-
 /** @throws {Error} with gcloud's message where it refuses the deployment. */
 export function deployService(
   before: CloudService | undefined,
   name: string,
-  flags: Flags,
-  digest: string,
-  { starts }: Behaviour,
+  { flag, flags }: Call,
+  { digest, isReady }: { readonly digest: string; readonly isReady: boolean },
 ): CloudService {
   const isHeld = 'no-traffic' in flags;
   if (before === undefined && isHeld)
@@ -54,42 +47,38 @@ export function deployService(
     tags: new Map(),
     revisions: [],
   };
-  const isReady = starts(name);
-  const revision = {
-    name: `${name}-${String(service.revisions.length + 1).padStart(5, '0')}-abc`,
-    isReady,
-    template: templateOf(flags, digest),
-  };
+  const number = String(service.revisions.length + 1).padStart(5, '0');
+  const image = flag('image') ?? '';
+  const template = templateOf('source' in flags ? `${image}@sha256:${digest}` : image, flag);
+  const revision = { name: `${name}-${number}-abc`, isReady, template };
   service.revisions.push(revision);
-  service.labels = { ...service.labels, ...pairsOf(flags['labels']?.[0]) };
-  service.ingress = flags['ingress']?.[0] ?? service.ingress;
+  service.labels = { ...service.labels, ...pairsOf(flag('labels')) };
+  service.ingress = flag('ingress') ?? service.ingress;
   service.isPinned ||= isHeld;
   service.isPublic ||= 'no-invoker-iam-check' in flags;
   if (isReady && !service.isPinned) service.serving = revision.name;
-  const [tag] = flags['tag'] ?? [];
+  const tag = flag('tag');
   if (isReady && tag !== undefined) service.tags.set(tag, revision.name);
   return service;
 }
 
-function templateOf(flags: Flags, digest: string): object {
-  const [limit] = flags['max-instances'] ?? [];
-  const mounts = Object.entries(pairsOf(flags['set-secrets']?.[0])).map(([path, version], index) => {
+function templateOf(image: string, flag: Call['flag']) {
+  const mounts = Object.entries(pairsOf(flag('set-secrets'))).map(([path, version], index) => {
     const [secretName = '', key = ''] = version.split(':');
     const cut = path.lastIndexOf('/');
     return { name: `secret-${index}`, mountPath: path.slice(0, cut), path: path.slice(cut + 1), secretName, key };
   });
-  const image = flags['image']?.[0] ?? '';
   return {
-    metadata: { annotations: { 'autoscaling.knative.dev/maxScale': limit } },
+    metadata: { annotations: { 'autoscaling.knative.dev/maxScale': flag('max-instances') } },
     spec: {
-      serviceAccountName: flags['service-account']?.[0],
-      containerConcurrency: Number(flags['concurrency']?.[0]),
-      timeoutSeconds: Number(flags['timeout']?.[0]),
+      serviceAccountName: flag('service-account'),
+      containerConcurrency: Number(flag('concurrency')),
+      timeoutSeconds: Number(flag('timeout')),
       containers: [
         {
-          image: 'source' in flags ? `${image}@sha256:${digest}` : image,
-          env: Object.entries(pairsOf(flags['set-env-vars']?.[0])).map(([name, value]) => ({ name, value })),
-          resources: { limits: { memory: flags['memory']?.[0], cpu: `${Number(flags['cpu']?.[0]) * 1_000}m` } },
+          image,
+          env: Object.entries(pairsOf(flag('set-env-vars'))).map(([name, value]) => ({ name, value })),
+          resources: { limits: { memory: flag('memory'), cpu: `${Number(flag('cpu')) * 1_000}m` } },
           volumeMounts: mounts.map(({ name, mountPath }) => ({ name, mountPath })),
         },
       ],
@@ -101,7 +90,7 @@ function templateOf(flags: Flags, digest: string): object {
   };
 }
 
-export function describeService(service: CloudService, { tagUrl }: Behaviour): object {
+export function describeService(service: CloudService, tagUrl: (service: string, tag: string) => string) {
   const { name, labels, ingress, isPublic, serving, tags, revisions } = service;
   const latest = revisions.at(-1);
   const traffic: Target[] = [
@@ -121,17 +110,12 @@ export function describeService(service: CloudService, { tagUrl }: Behaviour): o
 }
 
 /** @throws {Error} with gcloud's message where the service has no such revision. */
-export function moveTraffic(service: CloudService, flags: Flags): void {
-  const revision = flags['to-revisions']?.[0]?.replace('=100', '') ?? service.serving ?? '';
-  for (const [tag, name] of Object.entries({ ...pairsOf(flags['update-tags']?.[0]), '': revision })) {
+export function moveTraffic(service: CloudService, { flag }: Call): void {
+  const revision = flag('to-revisions')?.replace('=100', '') ?? service.serving ?? '';
+  const tags = Object.entries(pairsOf(flag('update-tags')));
+  for (const name of [revision, ...tags.map(([, tagged]) => tagged)])
     if (!service.revisions.some((each) => each.name === name))
       throw new Error(`ERROR: (gcloud.run.services.update-traffic) Revision '${name}' not found.`);
-    if (tag !== '') service.tags.set(tag, name);
-  }
+  for (const [tag, name] of tags) service.tags.set(tag, name);
   service.serving = revision;
-}
-
-export function pairsOf(text = ''): Record<string, string> {
-  const pairs = text.split(',').filter((pair) => pair !== '');
-  return Object.fromEntries(pairs.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]));
 }

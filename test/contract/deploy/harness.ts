@@ -2,19 +2,21 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
+import { afterAll, beforeEach } from 'vitest';
 import { CliError, EXIT, reasonOf } from '../../../cli/errors.ts';
 import { Terminal } from '../../../cli/terminal.ts';
 import { addDeployCommand, addDestroyCommand } from '../../../deploy/commands.ts';
-import { type RunningFunction, startFunction } from '../../../local/functions.ts';
+import { startFunction } from '../../../local/functions.ts';
 import { LocalProject } from '../../../local/project.ts';
 import { newSecret } from '../../../simulator/signing.ts';
-import { type Simulator, startSimulator } from '../../../simulator/simulator.ts';
+import { startSimulator } from '../../../simulator/simulator.ts';
 import { type GcloudCommand, parseAll } from '../../support/gcloud.ts';
-import { type SecretManager, startSecretManager } from '../../support/secretManager.ts';
-import { Cloud } from './cloud.ts';
+import { startSecretManager } from '../../support/secretManager.ts';
+import { Cloud, saveMaps } from './cloud.ts';
+import { parseCall } from './gcloudCall.ts';
 import { startRules } from './rulesService.ts';
 
-export interface Run {
+interface Run {
   readonly exitCode: number;
   /** The command's result. */
   readonly stdout: string;
@@ -35,27 +37,8 @@ class RecordingTerminal extends Terminal {
   }
 }
 
-/** An empty project in the cloud, with everything that a deployment calls beside gcloud. */
-export interface Stage {
-  readonly project: LocalProject;
-  readonly callback: RunningFunction;
-  readonly simulator: Simulator;
-  readonly secretManager: SecretManager;
-  readonly rules: Awaited<ReturnType<typeof startRules>>;
-  cloud: Cloud;
-  /** File of the remembered installation. */
-  readonly file: string;
-  /** The variables of a run. */
-  readonly env: () => NodeJS.ProcessEnv;
-  readonly run: (command: 'deploy' | 'destroy', ...args: readonly string[]) => Promise<Run>;
-  readonly runWith: (variables: NodeJS.ProcessEnv, command: string, ...args: readonly string[]) => Promise<Run>;
-  /** Every command that was sent, once for those that differ in a prefix or a digest only. */
-  readonly sent: () => readonly GcloudCommand[];
-  readonly clear: () => Promise<void>;
-  readonly close: () => Promise<void>;
-}
-
-export async function openStage(): Promise<Stage> {
+/** An empty project in the cloud for each test of a file, with everything that a deployment calls beside gcloud. */
+export async function openStage() {
   const [project, simulator, secretManager, rules] = await Promise.all([
     LocalProject.create(),
     startSimulator(),
@@ -63,72 +46,76 @@ export async function openStage(): Promise<Stage> {
     startRules(),
   ]);
   const callback = await startFunction('geminiCallback', { ...project.env, WEBHOOK_SIGNING_SECRET: newSecret() });
+  const cloud = await Cloud.open(secretManager.secrets);
   const folder = mkdtempSync(join(tmpdir(), 'deploy-'));
+  const file = join(folder, '.gemini-callbacks.json');
+  /** Returns a function that restores the present state. */
+  const save = () => {
+    const restores = [cloud.save(), saveMaps(rules.releases, rules.rulesets)];
+    return () => restores.forEach((restore) => restore());
+  };
+  const empty = save();
   const sent = new Map<string, GcloudCommand>();
-  const record = () => {
-    for (const command of stage.cloud.commands)
-      sent.set(JSON.stringify(command.args).replaceAll(/staging-?|\b[0-9a-f]{16}\b/g, ''), command);
-  };
-  const open = async () => {
-    const cloud = await Cloud.open(secretManager.secrets);
+
+  beforeEach(() => {
+    empty();
     cloud.tagUrl = () => callback.url;
-    return cloud;
-  };
-  const env = () => {
-    const { FIRESTORE_EMULATOR_HOST, PUBSUB_EMULATOR_HOST } = process.env;
-    return {
-      ...stage.cloud.env,
-      FIRESTORE_EMULATOR_HOST,
-      PUBSUB_EMULATOR_HOST,
-      METADATA_SERVER_DETECTION: 'none',
-      CALLBACK_URL: callback.url,
-      GEMINI_API_KEY: 'key-of-a-test',
-      GOOGLE_GEMINI_BASE_URL: simulator.url,
-      GEMINI_JWKS_URL: `${simulator.url}/.well-known/jwks.json`,
-      SECRET_MANAGER_EMULATOR_HOST: secretManager.host,
-      FIREBASE_RULES_EMULATOR_HOST: rules.host,
-    };
+    rmSync(file, { force: true });
+  });
+  afterAll(async () => {
+    rmSync(folder, { recursive: true });
+    cloud.close();
+    await callback.end();
+    await Promise.all([simulator.close(), secretManager.close(), rules.close(), project.close()]);
+  });
+
+  const { FIRESTORE_EMULATOR_HOST, PUBSUB_EMULATOR_HOST } = process.env;
+  const env: NodeJS.ProcessEnv = {
+    ...cloud.env,
+    FIRESTORE_EMULATOR_HOST,
+    PUBSUB_EMULATOR_HOST,
+    METADATA_SERVER_DETECTION: 'none',
+    CALLBACK_URL: callback.url,
+    GEMINI_API_KEY: 'key-of-a-test',
+    GOOGLE_GEMINI_BASE_URL: simulator.url,
+    GEMINI_JWKS_URL: `${simulator.url}/.well-known/jwks.json`,
+    SECRET_MANAGER_EMULATOR_HOST: secretManager.host,
+    FIREBASE_RULES_EMULATOR_HOST: rules.host,
   };
   const runWith = async (variables: NodeJS.ProcessEnv, command: string, ...args: readonly string[]) => {
     const hasPlace = args.some((arg) => arg.startsWith('--project'));
     const place = hasPlace ? [] : [`--project=${project.projectId}`, '--region=europe-west1'];
-    const ended = await runCommand([command, ...place, ...args], { ...env(), ...variables }, folder);
-    record();
+    const before = cloud.commands.length;
+    const ended = await runCommand([command, ...place, ...args], { ...env, ...variables }, folder);
+    for (const each of cloud.commands.slice(before)) sent.set(shapeOf(each), each);
     return ended;
   };
-  const stage: Stage = {
-    project,
+  return {
+    project: project.projectId,
+    /** Empties the project, as before each test. */
+    empty,
+    save,
     callback,
     simulator,
-    secretManager,
     rules,
-    cloud: await Cloud.open(secretManager.secrets),
-    file: join(folder, '.gemini-callbacks.json'),
+    cloud,
+    /** File of the remembered installation. */
+    file,
+    /** The variables of a run. */
     env,
-    run: async (command, ...args) => await runWith({}, command, ...args),
     runWith,
+    deploy: async (...args: readonly string[]) => await runWith({}, 'deploy', ...args),
+    destroy: async (...args: readonly string[]) => await runWith({}, 'destroy', ...args),
+    /** Every command that was sent, once for those of the same shape. */
     sent: () => [...sent.values()],
-    clear: async () => {
-      record();
-      await stage.cloud.close();
-      for (const state of [secretManager.secrets, rules.releases, rules.rulesets]) state.clear();
-      rmSync(stage.file, { force: true });
-      stage.cloud = await open();
-    },
-    close: async () => {
-      rmSync(folder, { recursive: true });
-      await callback.end();
-      await Promise.all([
-        stage.cloud.close(),
-        simulator.close(),
-        secretManager.close(),
-        rules.close(),
-        project.close(),
-      ]);
-    },
   };
-  stage.cloud.tagUrl = () => callback.url;
-  return stage;
+}
+
+/** What commands have in common that differ only in the resource's name, a prefix or a digest. */
+function shapeOf(command: GcloudCommand): string {
+  const { kind, verb } = parseCall(command);
+  const flags = command.args.filter((arg) => arg.startsWith('--'));
+  return [kind, verb, ...flags].join(' ').replaceAll(/staging-?|\b[0-9a-f]{16}\b/g, '');
 }
 
 /** Runs a command in this process, with a second of waiting shortened to a millisecond. */

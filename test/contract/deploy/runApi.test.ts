@@ -5,7 +5,6 @@ import { readOptions } from '../../../deploy/options.ts';
 import { type FoundService, isPublic, servingRevision, revisionTagged } from '../../../deploy/revisions.ts';
 import { serviceResources } from '../../../deploy/serviceResource.ts';
 import { publicAccess } from '../../../deploy/steps/services.ts';
-import { resourcesOf } from '../../../deploy/plan.ts';
 import { RunApi } from './runApi.ts';
 
 let api: RunApi;
@@ -48,8 +47,8 @@ test.each(resources.map((resource) => [resource.service.name, resource] as const
 
 test('gcloud makes the service public, keeps traffic from a candidate, and moves traffic', async () => {
   if (callback === undefined) throw new Error('There is no service.');
-  const [access] = resourcesOf(publicAccess(installation));
-  await gcloud(access?.create?.[0] ?? '');
+  const access = publicAccess(installation);
+  await gcloud(access.create?.[0] ?? '');
   const before = await describeService(callback.read);
   const first = servingRevision(before) ?? '';
   expect(isPublic(before)).toBe(true);

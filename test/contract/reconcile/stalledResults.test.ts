@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { newSecret } from '../../../simulator/signing.ts';
 import { isCounted } from '../../support/logFilter.ts';
 import { deliver, Stage } from '../results/harness.ts';
-import { AT_ONCE, eventsOf, NOTHING, reconcile, register, secondsAgo, sendEvent } from './support.ts';
+import { AT_ONCE, eventsOf, NOTHING, openReconciler, register, secondsAgo, sendEvent } from './support.ts';
 
 const MINUTE = 60;
 const HOUR = 3_600;
@@ -24,8 +24,7 @@ async function stall(stage: Stage, id: string, results: object): Promise<void> {
 }
 
 test('stalled results are restarted at growing distances of at most an hour, for 7 days', async () => {
-  const stage = await Stage.open();
-  const reconciler = await stage.start({ ...AT_ONCE, RECONCILE_PENDING_SECONDS: '20' }, 'reconcileJobs');
+  const { stage, run } = await openReconciler({ ...AT_ONCE, RECONCILE_PENDING_SECONDS: '20' });
   const since = (seconds: number, stalledSince = seconds) => ({
     updatedAt: secondsAgo(seconds),
     stalledSince: secondsAgo(stalledSince),
@@ -37,25 +36,24 @@ test('stalled results are restarted at growing distances of at most an hour, for
   await stall(stage, 'hundredth-early', { restarts: 100, ...since(HOUR - MINUTE, 6 * DAY) });
   await stall(stage, 'hundredth-due', { restarts: 100, ...since(HOUR + MINUTE, 6 * DAY) });
   await stall(stage, 'given-up', { restarts: 170, ...since(HOUR + MINUTE, 7 * DAY + MINUTE) });
-  expect(await reconcile(reconciler)).toEqual({ ...NOTHING, resumed: 3 });
+  expect(await run()).toEqual({ ...NOTHING, resumed: 3 });
   const restarted = (await eventsOf(stage)).map(
     ({ attributes }) => `${attributes['webhook_id']} ${attributes['replay']}`,
   );
   expect(restarted.toSorted()).toEqual(['msg_first results', 'msg_hundredth-due results', 'msg_second-due results']);
   expect(await stage.record('batches/first')).toMatchObject({ results: { restarts: 1 } });
-  expect(await reconcile(reconciler)).toEqual(NOTHING);
+  expect(await run()).toEqual(NOTHING);
 });
 
 test('results that have been stalled for an hour are logged as an error that an alert reads', async () => {
-  const stage = await Stage.open();
-  const reconciler = await stage.start({ ...AT_ONCE, RECONCILE_PENDING_SECONDS: '20' }, 'reconcileJobs');
+  const { stage, reconciler, run } = await openReconciler({ ...AT_ONCE, RECONCILE_PENDING_SECONDS: '20' });
   await stall(stage, 'young', { stalledSince: secondsAgo(HOUR - MINUTE) });
-  await reconcile(reconciler);
+  await run();
   expect(reconciler.log.filter(({ event }) => event === 'results_stalled')).toEqual([]);
   // fetchResults tries again and again, so that the record has changed a minute ago.
   await stall(stage, 'old', { stalledSince: secondsAgo(HOUR + MINUTE) });
   await stall(stage, 'given-up', { stalledSince: secondsAgo(7 * DAY + MINUTE) });
-  await reconcile(reconciler);
+  await run();
   const line = reconciler.log.find(({ event }) => event === 'results_stalled') ?? {};
   expect(line).toMatchObject({ severity: 'ERROR', message: expect.stringContaining('jobs retry') });
   expect((line['jobIds'] as string[]).toSorted()).toEqual(['batches/given-up', 'batches/old']);
@@ -63,10 +61,9 @@ test('results that have been stalled for an hour are logged as an error that an 
 });
 
 test('an event that was lost before its results were begun is published again until they are read', async () => {
-  const stage = await Stage.open();
+  const { stage, run } = await openReconciler({ ...AT_ONCE, RECONCILE_PENDING_SECONDS: '0' });
   const secret = newSecret();
   const callback = await stage.start({ WEBHOOK_SIGNING_SECRET: secret }, 'geminiCallback');
-  const reconciler = await stage.start({ ...AT_ONCE, RECONCILE_PENDING_SECONDS: '0' }, 'reconcileJobs');
   const job = await stage.batch();
   await stage.simulator.finish(job);
   await sendEvent(callback, secret, 'msg_lost', job);
@@ -74,7 +71,7 @@ test('an event that was lost before its results were begun is published again un
   expect(await stage.record(job)).toMatchObject({ results: { state: 'pending', event: 'batch.succeeded' } });
   const announcedAt = (await stage.record(job))?.['results']['updatedAt'] as Timestamp;
   for (let restarts = 1; restarts <= 6; restarts += 1) {
-    const { resumed } = await reconcile(reconciler);
+    const { resumed } = await run();
     const published = await eventsOf(stage);
     expect([resumed, published.length]).toEqual([1, 1]);
     expect(published[0]).toEqual({ ...lost, attributes: { ...lost?.attributes, replay: 'results' } });
@@ -88,7 +85,7 @@ test('an event that was lost before its results were begun is published again un
   const { results } = (await stage.record(job)) ?? {};
   expect(results).toMatchObject({ state: 'complete', total: 1, updatedAt: expect.any(Timestamp) });
   for (const name of ['restarts', 'stalledSince', 'lastError']) expect(results).not.toHaveProperty(name);
-  expect(await reconcile(reconciler)).toEqual(NOTHING);
+  expect(await run()).toEqual(NOTHING);
 });
 
 test('attempts without progress keep the time since which results have been stalled', async () => {

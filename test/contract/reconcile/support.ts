@@ -3,7 +3,8 @@ import { expect } from 'vitest';
 import { jobDocumentId, type JobKind } from '../../../functions/model/jobName.ts';
 import type { RunningFunction } from '../../../local/functions.ts';
 import { signV1 } from '../../../simulator/signing.ts';
-import type { Stage } from '../results/harness.ts';
+import type { SimulatorOptions } from '../../../simulator/simulator.ts';
+import { Stage } from '../results/harness.ts';
 
 export const NOTHING = { republished: 0, recovered: 0, overdue: 0, resumed: 0, errors: 0 };
 export const AT_ONCE = { RECONCILE_JOB_SECONDS: '0', JOB_OVERDUE_SECONDS: '86400' };
@@ -17,6 +18,18 @@ export async function reconcile({ url }: RunningFunction): Promise<typeof NOTHIN
   return (await response.json()) as typeof NOTHING;
 }
 
+/** Starts a reconciler, on a stage of its own unless one is given. */
+export async function openReconciler(
+  env: NodeJS.ProcessEnv = AT_ONCE,
+  { stage: given, ...options }: SimulatorOptions & { stage?: Stage } = {},
+) {
+  const stage = given ?? (await Stage.open(options));
+  const reconciler = await stage.start(env, 'reconcileJobs');
+  return { stage, reconciler, run: async () => await reconcile(reconciler) };
+}
+
+export const documentOf = ({ project }: Stage, jobId: string) => project.firestore.doc(`jobs/${jobDocumentId(jobId)}`);
+
 /** Records a job as `submitJob` does. */
 export async function register(
   stage: Stage,
@@ -27,7 +40,7 @@ export async function register(
   const at = Timestamp.fromMillis(Date.now() - ageMillis);
   const times = { createdAt: at, updatedAt: at, submittedAt: at };
   const record = { jobId, kind, state: 'submitted', ...times, ...more };
-  await stage.project.firestore.doc(`jobs/${jobDocumentId(jobId)}`).set(record);
+  await documentOf(stage, jobId).set(record);
 }
 
 /** Sends an event of a batch as Gemini does, and returns the status of the answer. */

@@ -8,7 +8,6 @@ import type { Claim } from '../../../functions/store/deliveries/deliveryClaims.t
 import { newDelivery, soon, storeForFile } from './support.ts';
 
 const TTL_DAYS = 30;
-const PUBLISHED_AT = new Date('2026-05-28T20:00:05Z');
 
 const { project, firestore } = await storeForFile();
 const deliveries = new Deliveries(firestore, { ttlDays: TTL_DAYS });
@@ -19,7 +18,7 @@ async function claimed(delivery: Delivery): Promise<Claim> {
   return result.claim;
 }
 
-const settlement = (messageId: string) => ({ state: 'published', messageId, publishedAt: PUBLISHED_AT }) as const;
+const settlement = (messageId: string) => ({ state: 'published', messageId }) as const;
 
 const recordOf = async ({ webhookId }: Delivery) => (await project.document(`deliveries/${webhookId}`)) ?? {};
 
@@ -31,10 +30,11 @@ async function endLease({ webhookId }: Delivery): Promise<void> {
 test("a deferred copy leaves the owner's claim unchanged", async () => {
   const delivery = newDelivery();
   const claim = await claimed(delivery);
-  const before = await recordOf(delivery);
+  const { lastReceivedAt, ...before } = await recordOf(delivery);
   expect(await deliveries.claim(delivery, soon())).toMatchObject({ status: 'in_progress' });
-  const { attempts, ...after } = await recordOf(delivery);
+  const { attempts, lastReceivedAt: last, ...after } = await recordOf(delivery);
   expect({ ...after, attempts: 1 }).toEqual(before);
+  expect((last as Timestamp).toMillis()).toBeGreaterThan((lastReceivedAt as Timestamp).toMillis());
   expect(attempts).toBe(2);
   expect(await deliveries.settle(claim, settlement('m1'), soon())).toBe(true);
   expect(await recordOf(delivery)).toMatchObject({ state: 'published', messageId: 'm1', attempts: 2 });
@@ -82,7 +82,7 @@ describe('an owner whose lease has expired', () => {
     const stale = await claimed(delivery);
     await endLease(delivery);
     await deliveries.settle(await claimed(delivery), settlement('m2'), soon());
-    const { attempts: _, ...before } = await recordOf(delivery);
+    const { attempts: _attempts, lastReceivedAt: _last, ...before } = await recordOf(delivery);
     expect(await deliveries.settle(stale, settlement('stale'), soon())).toBe(false);
     expect(await deliveries.release(stale, soon())).toBe(false);
     expect(await deliveries.claim(delivery, soon())).toEqual({ status: 'published' });
@@ -174,10 +174,10 @@ test('every field survives claim, take-over and settlement', async () => {
     payload: delivery.payload,
     bodySha256,
     eventTime: Timestamp.fromDate(new Date('2026-05-28T20:00:00Z')),
-    firstReceivedAt: Timestamp.fromDate(receivedAt),
-    lastReceivedAt: Timestamp.fromDate(receivedAt),
+    firstReceivedAt: expect.any(Timestamp),
+    lastReceivedAt: expect.any(Timestamp),
     expireAt: Timestamp.fromMillis(receivedAt.getTime() + TTL_DAYS * 86_400_000),
-    publishedAt: Timestamp.fromDate(PUBLISHED_AT),
+    publishedAt: expect.any(Timestamp),
     attempts: 2,
     messageId: 'm1',
   });

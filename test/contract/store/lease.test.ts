@@ -68,6 +68,21 @@ describe.each([
     expect(leaseUntil?.toMillis()).toBeLessThan(Date.now() + 60_000);
   });
 
+  test('dates a delivery as others do', async () => {
+    const id = `msg_dated_${direction}`;
+    const deliveries = new Deliveries(firestore, { ttlDays: 30 });
+    clock(aheadMillis);
+    const claimed = await deliveries.claim(deliveryOf(id), soon());
+    if (claimed.status !== 'claimed') throw new Error('The delivery was not claimed.');
+    await deliveries.settle(claimed.claim, { state: 'published', messageId: 'm' }, soon());
+    vi.useRealTimers();
+    const record = (await project.document(`deliveries/${id}`)) ?? {};
+    for (const name of ['firstReceivedAt', 'lastReceivedAt', 'publishedAt']) {
+      const millis = (record[name] as { toMillis(): number }).toMillis();
+      expect([name, Math.abs(millis - Date.now()) < 60_000]).toEqual([name, true]);
+    }
+  });
+
   test('does not take over a delivery or a job that a reconciler works on', async () => {
     const id = `msg_reconciled_${direction}`;
     await new Deliveries(firestore, { ttlDays: 30 }).claim(deliveryOf(id), soon());
@@ -127,7 +142,7 @@ describe('a claim without a read', () => {
     expect(await leaseMillis(id)).toBeGreaterThan(5_000);
     expect(await leaseMillis(id)).toBeLessThan(11_000);
     if (claimed.status !== 'claimed') throw new Error(`Not claimed, but ${claimed.status}: ${name}.`);
-    const settlement = { state: 'published', messageId: 'm', publishedAt: new Date() } as const;
+    const settlement = { state: 'published', messageId: 'm' } as const;
     expect(await deliveries.settle(claimed.claim, settlement, soon())).toBe(true);
   });
 

@@ -1,22 +1,20 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Timestamp } from '@google-cloud/firestore';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { ROUTE_KEY, startCallback } from '../pipeline.ts';
 import { Stage } from '../results/harness.ts';
-import { clockAhead } from '../../../local/functions.ts';
+import { clockAhead } from '../../support/clockAhead.ts';
 import { eventually } from '../../../local/process.ts';
+import { temporaryFolder } from '../../support/opened.ts';
 import { Proxy } from '../../support/proxy.ts';
-import { batch, interaction, MODEL, ROUTE_KEY, say, start, started, startGemini, submit, urlOf } from './support.ts';
+import { batch, interaction, MODEL, open, say, start, started, startGemini, submit, urlOf } from './support.ts';
 
 describe('an accepted request', () => {
   test("starts a batch with the route's webhook and records it before the response", async () => {
-    const stage = await Stage.open();
-    const { status, body } = await submit(await start(stage), {
-      ...batch,
-      metadata: { team: 'red' },
-      displayName: 'Nightly',
-    });
+    const { stage, running } = await open();
+    const request = { ...batch, metadata: { team: 'red' }, displayName: 'Nightly' };
+    const { status, body } = await submit(running, request);
     expect(status).toBe(202);
     const [job = ''] = started(stage);
     const submissionId = String(body['submissionId']);
@@ -24,32 +22,22 @@ describe('an accepted request', () => {
     const userMetadata = { team: 'red', submission_id: submissionId };
     expect(stage.simulator.jobs()[0]?.webhookConfig).toEqual({ uris: [urlOf('nightly')], userMetadata });
     expect((await stage.ai.batches.get({ name: job })).displayName).toBe(`Nightly (${submissionId})`);
-    expect(await stage.record(job)).toEqual({
-      jobId: job,
-      kind: 'batch',
-      state: 'submitted',
-      route: 'nightly',
-      submissionId,
-      userMetadata,
-      submittedAt: expect.any(Timestamp),
-      createdAt: expect.any(Timestamp),
-      updatedAt: expect.any(Timestamp),
-    });
+    const [submittedAt, createdAt, updatedAt] = Array<unknown>(3).fill(expect.any(Timestamp));
+    expect(await stage.record(job)).toEqual({ ...body, userMetadata, submittedAt, createdAt, updatedAt });
   });
 
   test("is recorded by Firestore's clock: an instance clock ahead does not delay recovery", async () => {
-    const stage = await Stage.open();
-    const { status } = await submit(await start(stage, clockAhead(250_000)), batch);
-    expect(status).toBe(202);
+    const { stage, running } = await open(clockAhead(250_000));
+    expect((await submit(running, batch)).status).toBe(202);
     const { submittedAt, createdAt, updatedAt } = (await stage.record(started(stage)[0] ?? '')) ?? {};
     const times = [submittedAt, createdAt, updatedAt].map((time) => (time as Timestamp).toMillis());
     expect(Math.max(...times)).toBeLessThan(Date.now() + 60_000);
   });
 
   test('starts an interaction in the background', async () => {
-    const stage = await Stage.open();
+    const { stage, running } = await open();
     const request = { ...interaction.request, labels: { cost: 'low' } };
-    const { status, body } = await submit(await start(stage), { ...interaction, request });
+    const { status, body } = await submit(running, { ...interaction, request });
     const [id = ''] = started(stage);
     expect([status, body['jobId']]).toEqual([202, `interactions/${id}`]);
     expect(await stage.ai.interactions.get(id)).toMatchObject({
@@ -67,7 +55,7 @@ describe('an accepted request', () => {
       texts.push(text);
       say(response, 200, bodies.length === 1 ? { name: 'batches/b1' } : { id: 'v1_i1', status: 'in_progress' });
     });
-    const running = await start(await Stage.open(), gemini);
+    const { running } = await open(gemini);
     const tools = [{ functionDeclarations: [{ name: 'f', parameters: { type: 'OBJECT' } }] }, { google_search: {} }];
     const inline =
       `{"contents":[{"parts":[{"functionResponse":{"name":"f","response":{"id":1234567890123456789}}}]}],` +
@@ -115,9 +103,8 @@ describe('an accepted request', () => {
 
   test('and its callback write to the same record', async () => {
     const stage = await Stage.open();
-    const jwks = { GEMINI_JWKS_URL: `${stage.simulator.url}/.well-known/jwks.json` };
-    const callback = await stage.start({ DYNAMIC_ROUTE_KEY: ROUTE_KEY, ...jwks }, 'geminiCallback');
-    const { body } = await submit(await start(stage, { CALLBACK_URL: callback.url }), { ...batch, metadata: { n: 1 } });
+    const running = await start(stage, { CALLBACK_URL: await startCallback(stage) });
+    const { body } = await submit(running, { ...batch, metadata: { n: 1 } });
     const job = String(body['jobId']);
     await stage.simulator.finish(job);
     const record = await eventually('the callback', 10_000, async () => {
@@ -126,11 +113,8 @@ describe('an accepted request', () => {
     });
     expect(record).toMatchObject({ route: 'nightly', submissionId: body['submissionId'], userMetadata: { n: 1 } });
     const [message] = await stage.project.messages('gemini-events');
-    expect(message?.attributes).toMatchObject({
-      route: 'nightly',
-      meta_n: '1',
-      meta_submission_id: body['submissionId'],
-    });
+    const attributes = { route: 'nightly', meta_n: '1', meta_submission_id: body['submissionId'] };
+    expect(message?.attributes).toMatchObject(attributes);
   });
 
   test('does not overwrite a callback that arrived first', async () => {
@@ -139,10 +123,7 @@ describe('an accepted request', () => {
     const slow = await start(stage, { GOOGLE_GEMINI_BASE_URL: `http://${simulated.host}` });
     simulated.stall('down');
     const submitted = submit(slow, batch, 'key');
-    const [job = ''] = await eventually('it has started', 5_000, async () => {
-      const names = started(stage);
-      return names.length > 0 ? names : undefined;
-    });
+    const job = await eventually('it has started', 5_000, async () => started(stage)[0]);
     const at = Timestamp.fromMillis(1_780_000_000_000);
     const known = { jobId: job, kind: 'batch', state: 'succeeded', finishedAt: at, createdAt: at, updatedAt: at };
     await stage.project.firestore.doc(`jobs/${job.replace('/', '~')}`).set(known);
@@ -155,8 +136,7 @@ describe('an accepted request', () => {
 
 test('the API key and the route key are read from mounted files', async () => {
   const stage = await Stage.open();
-  const folder = mkdtempSync(join(tmpdir(), 'mounted-'));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const folder = temporaryFolder();
   const mounted = (name: string, content: string) => {
     writeFileSync(join(folder, name), `${content}\n`);
     return join(folder, name);

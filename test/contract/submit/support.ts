@@ -4,10 +4,11 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Timestamp } from '@google-cloud/firestore';
 import { onTestFinished } from 'vitest';
-import type { Stage } from '../results/harness.ts';
 import type { RunningFunction } from '../../../local/functions.ts';
+import type { SimulatorOptions } from '../../../simulator/simulator.ts';
+import { ROUTE_KEY } from '../pipeline.ts';
+import { Stage } from '../results/harness.ts';
 
-export const ROUTE_KEY = 'route-key-of-a-test-with-32-characters';
 const BASE = 'http://127.0.0.1:9/hooks';
 export const MODEL = 'gemini-3.8-flash';
 export const contents = [{ role: 'user', parts: [{ text: 'hello' }] }];
@@ -31,6 +32,12 @@ export async function start(stage: Stage, env: NodeJS.ProcessEnv = {}): Promise<
   return await stage.start({ CALLBACK_URL: BASE, DYNAMIC_ROUTE_KEY: ROUTE_KEY, ...env }, 'submitJob');
 }
 
+/** Opens a stage with one instance of submitJob. */
+export async function open(env: NodeJS.ProcessEnv = {}, options: SimulatorOptions = {}) {
+  const stage = await Stage.open(options);
+  return { stage, running: await start(stage, env) };
+}
+
 export async function submit({ url }: RunningFunction, request: unknown, key?: string): Promise<Answer> {
   const body = typeof request === 'string' ? request : JSON.stringify(request);
   const headers = key === undefined ? {} : { 'idempotency-key': key };
@@ -39,8 +46,11 @@ export async function submit({ url }: RunningFunction, request: unknown, key?: s
   return { status: response.status, retryAfter: response.headers.get('retry-after'), body: answer };
 }
 
-export const reasonOf = ({ body }: Answer) =>
-  (body['error'] as { details: { reason?: string }[] } | undefined)?.details[0]?.reason;
+/** The status of an answer with the job that it names, or the reason of its error: `202 batches/a`. */
+export function outcomeOf({ status, body }: Answer): string {
+  const error = body['error'] as { details: { reason?: string }[] } | undefined;
+  return `${status} ${error === undefined ? String(body['jobId']) : error.details[0]?.reason}`;
+}
 
 export const started = ({ simulator }: Stage) => simulator.jobs().map(({ name }) => name);
 

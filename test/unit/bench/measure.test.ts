@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { type Figure, lineOf, median, regressions } from '../../bench/measure.ts';
 
-const figure = (ours: number[], theirs?: number[]) => ({
+const figure = (product: number[], reference?: number[]) => ({
   name: 'latency',
   unit: 'ms',
-  ours,
-  ...(theirs && { theirs }),
+  product,
+  ...(reference && { reference }),
 });
 
 /** A section with one figure, and a baseline of it. */

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { KeySet } from '../../../../functions/callback/keySet.ts';
 import { Log } from '../../../../functions/observability/log.ts';
 import { publicJwk, rsaKey } from '../../../../simulator/signing.ts';
-import { jwks as published, rsaPrivateJwk } from '../../../../simulator/vectors.ts';
+import { jwks as published, rsaPrivateJwk } from '../../../support/vectors.ts';
 import { type JwksServer, startJwks } from '../../../support/jwks.ts';
 
 let server: JwksServer;

@@ -6,7 +6,7 @@ import { v1Signer } from '../../../../functions/callback/v1.ts';
 import type { SignedRequest, Trust } from '../../../../functions/callback/signedRequest.ts';
 import { verify } from '../../../../functions/callback/verify.ts';
 import { ed25519Key, publicJwk, rsaKey, signJwt, signV1 } from '../../../../simulator/signing.ts';
-import * as vectors from '../../../../simulator/vectors.ts';
+import * as vectors from '../../../support/vectors.ts';
 
 const { a, b } = vectors.secrets;
 const ROUTE_KEY = 'a-route-key-of-at-least-32-characters';

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { type JsonAnswer, jsonListener } from '../../../../functions/http/json.ts';
+import type { JsonResponse } from '../../../../functions/http/body.ts';
+import { jsonListener } from '../../../../functions/http/json.ts';
 import { eventListener } from '../../../../functions/http/push.ts';
 import { Log } from '../../../../functions/observability/log.ts';
 import { serveHttpInTest } from '../../../support/server.ts';
@@ -8,7 +9,7 @@ import { ServiceError } from '../../../../functions/runtime/serviceError.ts';
 type Line = Readonly<Record<string, unknown>>;
 
 /** Serves a function's listener, and collects what it logs. */
-async function serve(handle: () => Promise<JsonAnswer>, kind: 'http' | 'events' = 'http') {
+async function serve(handle: () => Promise<JsonResponse>, kind: 'http' | 'events' = 'http') {
   const lines: Line[] = [];
   const log = new Log('demo', (line) => lines.push(JSON.parse(line) as Line));
   const listener = kind === 'http' ? jsonListener(handle, log) : eventListener(async () => void (await handle()), log);

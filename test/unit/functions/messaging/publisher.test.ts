@@ -1,12 +1,12 @@
-import { type ServerUnaryCall, status } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
 import { PublisherClient as PublicClient } from '@google-cloud/pubsub-api';
 import { afterEach, expect, test, vi } from 'vitest';
 import { PublisherClient } from '../../../../functions/messaging/publisherClient.ts';
 import { CommonFields, EncodableMessage, PublishRequest } from '../../../../functions/model/publishRequest.ts';
 import { Publisher } from '../../../../functions/messaging/publisher.ts';
 import { Deadline } from '../../../../functions/runtime/deadline.ts';
-import { type LocalServer, serve } from '../../../../local/backends/grpc.ts';
 import { loadServices } from '../../../../local/backends/protos.ts';
+import { type LocalServer, RpcError, serve } from '../../../../local/backends/rpc.ts';
 
 interface ReceivedRequest {
   readonly topic: string;
@@ -16,7 +16,7 @@ interface ReceivedRequest {
 type Answer = { readonly messageIds: readonly string[] } | { readonly code: status } | 'never';
 
 const PROTOS = '@google-cloud/pubsub-api/build/protos/protos.json';
-const [PUBLISHER = {}] = loadServices(PROTOS, 'google.pubsub.v1.Publisher');
+const SERVICES = loadServices(PROTOS, 'google.pubsub.v1.Publisher');
 const accepted = ({ messages }: ReceivedRequest): Answer => ({ messageIds: messages.map((_, index) => `m${index}`) });
 const failing = (code: status) => (): Answer => ({ code });
 
@@ -27,17 +27,14 @@ afterEach(async () => await server?.stop());
 /** Starts a Pub/Sub whose calls are answered in turn; the last answer repeats. */
 async function pubsubThat(...answers: ((request: ReceivedRequest) => Answer)[]) {
   const requests: ReceivedRequest[] = [];
-  const publish = (
-    { request }: ServerUnaryCall<ReceivedRequest, object>,
-    reply: (error: object | null, response?: object) => void,
-  ) => {
+  const publish = async (request: ReceivedRequest) => {
     const answer = answers[Math.min(requests.length, answers.length - 1)]?.(request) ?? 'never';
     requests.push(request);
-    if (answer === 'never') return;
-    if ('code' in answer) reply(answer);
-    else reply(null, answer);
+    if (answer === 'never') return await new Promise(() => {});
+    if ('code' in answer) throw new RpcError(answer.code, '');
+    return answer;
   };
-  server = await serve([[PUBLISHER, { publish }]], { maxRequestBytes: -1 });
+  server = await serve(SERVICES, { publish });
   return { requests, publisher: publisherTo(server.host, 'demo') };
 }
 
