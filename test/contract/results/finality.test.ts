@@ -115,7 +115,7 @@ test.for(['metadata', 'response'])('a plain list of inline responses in %s is re
   expect((await stage.resultsToTheEnd()).at(-1)?.data).toMatchObject({ jobId: batch, total: 2, ok: 1, error: 1 });
 });
 
-test('inline responses that stand in both places are published once', async () => {
+test('inline responses in both places are published once', async () => {
   const stage = await Stage.open();
   const running = await stage.start();
   const batch = await stage.finishedBatch({}, ['one', 'two', 'three']);
@@ -133,7 +133,7 @@ test.for([
   ['billing', { status: 403, reason: 'BILLING_DISABLED', message: 'No billing.' }, 'BILLING_DISABLED'],
   ['the key', { status: 400, reason: 'API_KEY_INVALID', message: 'API key not valid.' }, 'API_KEY_INVALID'],
   ['an unknown reason', { status: 403, reason: 'A_NEW_REASON', message: 'New.' }, 'A_NEW_REASON'],
-] as const)('a refusal because of %s ends no job: the results come once it is fixed', async ([, refusal, code]) => {
+] as const)('a refusal because of %s fails no job: the results are published once it is fixed', async ([, refusal, code]) => {
   const stage = await Stage.open();
   const running = await stage.start();
   const [batch, file] = [
@@ -174,7 +174,7 @@ test.for([
 test.for([
   ['quota', { status: 429, message: 'You exceeded your current quota.' }, 'RESOURCE_EXHAUSTED'],
   ['an overloaded backend', { status: 503, message: 'The model is overloaded.' }, 'UNAVAILABLE'],
-] as const)('%s that lasts longer than an attempt is what the record says', async ([, refusal, code]) => {
+] as const)('%s that outlasts an attempt is recorded as the last error', async ([, refusal, code]) => {
   const stage = await Stage.open();
   const running = await stage.start({ CLOUD_RUN_TIMEOUT_SECONDS: '2' });
   const batch = await stage.finishedBatch();
@@ -184,7 +184,7 @@ test.for([
   expect(interruption(running)).toMatchObject({ severity: 'ERROR', error: { code } });
 });
 
-test('where Gemini asks for a long pause the attempt ends at once', async () => {
+test('the attempt ends at once when Gemini requests a long pause', async () => {
   const stage = await Stage.open();
   const running = await stage.start();
   const batch = await stage.finishedBatch();
@@ -194,7 +194,7 @@ test('where Gemini asks for a long pause the attempt ends at once', async () => 
   expect(performance.now() - startedAt).toBeLessThan(5_000);
 });
 
-test('an operation that is done decides where it gives no state', async () => {
+test('a finished operation decides when it has no state', async () => {
   const stage = await Stage.open({ settings: { jobs: { stateInMetadata: false } } });
   const running = await stage.start();
   const [succeeded, failed] = [

@@ -54,13 +54,13 @@ function requestOf(...texts: readonly string[]): PublishRequest {
 
 const inMillis = (millis: number) => Deadline.inMillis(millis);
 
-test('a message arrives as it is, and its id is returned', async () => {
+test('a message arrives unchanged, and its id is returned', async () => {
   const { publisher, requests } = await pubsubThat(accepted);
   expect(await publisher.publish('events', message('x'), inMillis(5_000))).toBe('m0');
   expect(requests).toMatchObject([{ topic: 'projects/demo/topics/gemini-events', messages: [message('x')] }]);
 });
 
-test('a request of many messages arrives as it is', async () => {
+test('a request of many messages arrives unchanged', async () => {
   const { publisher, requests } = await pubsubThat(accepted);
   expect(await publisher.publishAll('events', requestOf('x', 'y'), inMillis(5_000))).toEqual(['m0', 'm1']);
   expect(requests).toMatchObject([

@@ -74,7 +74,7 @@ test.for([
   expect((content ?? Buffer.from(String(fields['rawBase64']), 'base64')).equals(line)).toBe(true);
 });
 
-test('numbers keep their digits, wherever they stand', async () => {
+test('numbers keep their digits in every member', async () => {
   await fc.assert(
     fc.asyncProperty(jsonNumbers, jsonTexts, async (number, json) => {
       const value = `[${json}]`;
