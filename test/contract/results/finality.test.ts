@@ -133,43 +133,46 @@ test.for([
   ['billing', { status: 403, reason: 'BILLING_DISABLED', message: 'No billing.' }, 'BILLING_DISABLED'],
   ['the key', { status: 400, reason: 'API_KEY_INVALID', message: 'API key not valid.' }, 'API_KEY_INVALID'],
   ['an unknown reason', { status: 403, reason: 'A_NEW_REASON', message: 'New.' }, 'A_NEW_REASON'],
-] as const)('a refusal because of %s fails no job: the results are published once it is fixed', async ([, refusal, code]) => {
-  const stage = await Stage.open();
-  const running = await stage.start();
-  const [batch, file] = [
-    await stage.finishedBatch(),
-    await stage.finishedBatch({ output: { lines: 1, lineBytes: 300 } }),
-  ];
-  const { id } = await stage.ai.interactions.create({ model: 'gemini-3.8-flash', input: 'hi', background: true });
-  await stage.simulator.finish(id);
-  const operation = await video(stage, 'a cat');
-  for (const [method, type, job] of [
-    ['batches.get', 'batch.succeeded', batch],
-    ['files.download', 'batch.succeeded', file],
-    ['interactions.get', 'interaction.completed', `interactions/${id}`],
-    ['operations.get', 'video.generated', operation],
-    ['files.get', 'video.generated', operation],
-  ] as const) {
-    await stage.forget(job);
-    fault(stage, refusal, method);
-    const message = eventMessage(type, job);
-    expect([method, await deliver(running, message)]).toEqual([method, 503]);
-    expect(await stage.record(job)).toMatchObject({
-      results: {
-        state: 'running',
-        lastError: { code, message: expect.stringContaining(refusal.message), at: expect.any(Timestamp) },
-      },
-    });
-    const line = interruption(running) ?? {};
-    expect(line).toMatchObject({ severity: 'ERROR', event: 'results_interrupted', jobId: job, error: { code } });
-    expect(isCounted('results-interrupted', 'fetch-results', line)).toBe(true);
-    expect(await stage.results()).toEqual([]);
-    repair(stage);
-    expect([method, await deliver(running, message)]).toEqual([method, 204]);
-    expect(await typesOf(stage)).toEqual(PUBLISHED);
-    expect((await stage.record(job))?.['results']).not.toHaveProperty('lastError');
-  }
-});
+] as const)(
+  'a refusal because of %s fails no job: the results are published once it is fixed',
+  async ([, refusal, code]) => {
+    const stage = await Stage.open();
+    const running = await stage.start();
+    const [batch, file] = [
+      await stage.finishedBatch(),
+      await stage.finishedBatch({ output: { lines: 1, lineBytes: 300 } }),
+    ];
+    const { id } = await stage.ai.interactions.create({ model: 'gemini-3.8-flash', input: 'hi', background: true });
+    await stage.simulator.finish(id);
+    const operation = await video(stage, 'a cat');
+    for (const [method, type, job] of [
+      ['batches.get', 'batch.succeeded', batch],
+      ['files.download', 'batch.succeeded', file],
+      ['interactions.get', 'interaction.completed', `interactions/${id}`],
+      ['operations.get', 'video.generated', operation],
+      ['files.get', 'video.generated', operation],
+    ] as const) {
+      await stage.forget(job);
+      fault(stage, refusal, method);
+      const message = eventMessage(type, job);
+      expect([method, await deliver(running, message)]).toEqual([method, 503]);
+      expect(await stage.record(job)).toMatchObject({
+        results: {
+          state: 'running',
+          lastError: { code, message: expect.stringContaining(refusal.message), at: expect.any(Timestamp) },
+        },
+      });
+      const line = interruption(running) ?? {};
+      expect(line).toMatchObject({ severity: 'ERROR', event: 'results_interrupted', jobId: job, error: { code } });
+      expect(isCounted('results-interrupted', 'fetch-results', line)).toBe(true);
+      expect(await stage.results()).toEqual([]);
+      repair(stage);
+      expect([method, await deliver(running, message)]).toEqual([method, 204]);
+      expect(await typesOf(stage)).toEqual(PUBLISHED);
+      expect((await stage.record(job))?.['results']).not.toHaveProperty('lastError');
+    }
+  },
+);
 
 test.for([
   ['quota', { status: 429, message: 'You exceeded your current quota.' }, 'RESOURCE_EXHAUSTED'],
