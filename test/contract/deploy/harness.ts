@@ -12,9 +12,10 @@ import { newSecret } from '../../../simulator/signing.ts';
 import { startSimulator } from '../../../simulator/simulator.ts';
 import { type GcloudCommand, parseAll } from '../../support/gcloud.ts';
 import { startSecretManager } from '../../support/secretManager.ts';
-import { Cloud, saveMaps } from './cloud.ts';
+import { Cloud } from './cloud.ts';
 import { parseCall } from './gcloudCall.ts';
 import { startRules } from './rulesService.ts';
+import { saveMaps } from './saveMaps.ts';
 
 interface Run {
   readonly exitCode: number;

@@ -1,19 +1,15 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { readOptions } from '../../../deploy/options.ts';
 import { type FoundService, isPublic, servingRevision, revisionTagged } from '../../../deploy/revisions.ts';
 import { serviceResources } from '../../../deploy/serviceResource.ts';
 import { publicAccess } from '../../../deploy/steps/services.ts';
 import { resourcesOf } from '../../../deploy/plan.ts';
-import { RunApi } from './runApi.ts';
+import { forFile } from '../../support/opened.ts';
+import { startRunApi } from './runApi.ts';
 
-let api: RunApi;
-
-beforeAll(async () => {
-  api = await RunApi.open();
-});
-afterAll(async () => await api.close());
+const api = await forFile(startRunApi());
 
 const variables = {
   PROJECT_NUMBER: '123456789012',
