@@ -26,7 +26,7 @@ async function runBlock(document: string, heading: string): Promise<readonly str
   const script = `set -euo pipefail\n${PROGRAMS}\n${block}`;
   const env = { ...cloud.env, CLOUDSDK_CORE_DISABLE_PROMPTS: '1' };
   await promisify(execFile)('bash', ['-c', script], { cwd: ROOT, env });
-  expect(refusedBy(cloud.commands)).toEqual([]);
+  expect(await refusedBy(cloud.commands)).toEqual([]);
   return cloud.changes();
 }
 

@@ -141,8 +141,8 @@ async function runCommand(args: readonly string[], variables: NodeJS.ProcessEnv,
 }
 
 /** Returns the commands that the real gcloud does not parse. It parses before it looks for an account. */
-export function refusedBy(commands: readonly GcloudCommand[]) {
-  return parseAll(commands)
+export async function refusedBy(commands: readonly GcloudCommand[]) {
+  return (await parseAll(commands))
     .map(({ exitCode, stderr }, index) => ({ exitCode, stderr, command: commands[index]?.args.join(' ') ?? '' }))
     .filter(({ stderr }) => !/active account|default credentials were not found/.test(stderr))
     .filter(({ command }) => !/^(meta list-files-for-upload|version|auth list)/.test(command));

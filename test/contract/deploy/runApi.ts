@@ -35,9 +35,6 @@ export async function startRunApi() {
   ]);
   /** Sends every request of gcloud here. A proxy also covers the host names that gcloud makes of regions. */
   const env: NodeJS.ProcessEnv = {
-    PATH: process.env['PATH'],
-    CLOUDSDK_CONFIG: folder,
-    CLOUDSDK_CORE_DISABLE_PROMPTS: '1',
     CLOUDSDK_AUTH_ACCESS_TOKEN_FILE: join(folder, 'token'),
     CLOUDSDK_PROXY_TYPE: 'http',
     CLOUDSDK_PROXY_ADDRESS: '127.0.0.1',
