@@ -30,7 +30,7 @@ interface CommitResponse {
 const COMMIT_MILLIS = 8_000;
 
 /** The statuses after which Firestore's client repeats a commit too. */
-const REPEATED: ReadonlySet<number> = new Set([Status.UNAVAILABLE, Status.RESOURCE_EXHAUSTED]);
+const REPEATED: ReadonlySet<number> = new Set([Status.UNAVAILABLE, Status.RESOURCE_EXHAUSTED, Status.ABORTED]);
 
 /** Returns a {@link Commit} whose calls of one turn share a call (docs/design/0001-coalesced-firestore-calls.md). */
 export function coalescedCommits(database: Database): Commit {

@@ -1,10 +1,13 @@
 import { FieldValue, Firestore, Timestamp } from '@google-cloud/firestore';
+import { status } from '@grpc/grpc-js';
 import fc from 'fast-check';
 import protobuf from 'protobufjs';
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
 import { GrpcService } from '../../../../functions/runtime/grpcService.ts';
 import { ABSENT, coalescedCommits, type Write } from '../../../../functions/store/commits.ts';
 import { Database } from '../../../../functions/store/database.ts';
+import { loadServices } from '../../../../local/backends/protos.ts';
+import { RpcError, serve } from '../../../../local/backends/rpc.ts';
 import definitions from '../../../../node_modules/@google-cloud/firestore-api/build/protos/protos.json' with { type: 'json' };
 
 const REQUEST = protobuf.Root.fromJSON(definitions).lookupType('google.firestore.v1.CommitRequest');
@@ -113,3 +116,40 @@ test('each of the commits that share a call gets the time of its own last write'
     new Timestamp(3, 5),
   ]);
 });
+
+const SERVICES = loadServices('@google-cloud/firestore-api/build/protos/protos.json', 'google.firestore.v1.Firestore');
+
+/** Starts a Firestore whose first commits fail with these statuses, and returns its database and the commits it received. */
+async function firestoreThat(...failures: readonly status[]) {
+  const requests: object[] = [];
+  const answer = ({ writes }: { writes: readonly object[] }) => {
+    const code = failures[requests.length];
+    requests.push(writes);
+    if (code !== undefined) throw new RpcError(code, '');
+    return { writeResults: writes.map(() => ({ updateTime: TIME })), commitTime: TIME };
+  };
+  const server = await serve(SERVICES, { commit: answer });
+  vi.stubEnv('FIRESTORE_EMULATOR_HOST', server.host);
+  const served = new Database({ projectId: 'demo', database: '(default)' });
+  vi.unstubAllEnvs();
+  onTestFinished(async () => void (await Promise.all([served.terminate(), server.stop()])));
+  return { commits: coalescedCommits(served), requests };
+}
+
+test.each(['UNAVAILABLE', 'RESOURCE_EXHAUSTED', 'ABORTED'] as const)(
+  "a commit that ends with %s is repeated, as Firestore's client repeats it",
+  async (name) => {
+    const { commits, requests } = await firestoreThat(status[name]);
+    expect(await commits([{ document, fields: { state: 'succeeded' } }])).toEqual(new Timestamp(1, 0));
+    expect(requests).toHaveLength(2);
+  },
+);
+
+test.each(['FAILED_PRECONDITION', 'ALREADY_EXISTS', 'INTERNAL', 'DEADLINE_EXCEEDED'] as const)(
+  'a commit that ends with %s is not repeated',
+  async (name) => {
+    const { commits, requests } = await firestoreThat(status[name]);
+    await expect(commits([{ document, fields: { state: 'succeeded' } }])).rejects.toMatchObject({ code: status[name] });
+    expect(requests).toHaveLength(1);
+  },
+);
