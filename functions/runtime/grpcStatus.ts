@@ -25,6 +25,7 @@ export function isContention(error: unknown): boolean {
 
 const TRANSIENT: ReadonlySet<number | undefined> = new Set([
   Status.CANCELLED,
+  Status.UNKNOWN,
   Status.DEADLINE_EXCEEDED,
   Status.RESOURCE_EXHAUSTED,
   Status.ABORTED,

@@ -82,6 +82,12 @@ test('a call that Pub/Sub cannot serve at the moment is repeated within the dead
   expect(requests).toHaveLength(3);
 });
 
+test("a call that ends with an unknown failure is repeated, as Pub/Sub's client repeats it", async () => {
+  const { publisher, requests } = await pubsubThat(failing(status.UNKNOWN), accepted);
+  expect(await publisher.publish('events', message('x'), inMillis(5_000))).toBe('m0');
+  expect(requests).toHaveLength(2);
+});
+
 test('a refusal is reported at once, with its cause', async () => {
   const { publisher, requests } = await pubsubThat(failing(status.PERMISSION_DENIED));
   const publishing = publisher.publishAll('events', requestOf('x'), inMillis(5_000));
