@@ -21,6 +21,12 @@ export interface Write {
 /** Commits writes, all or none of them, and resolves with the time of the last one. */
 export type Commit = (writes: readonly Write[]) => Promise<Timestamp>;
 
+/** The writes of one caller; sent again alone, they keep their deadline. */
+interface Group {
+  readonly writes: readonly Write[];
+  readonly deadline: Deadline;
+}
+
 interface CommitResponse {
   readonly writeResults: readonly { readonly updateTime: EncodedTime | null }[];
   readonly commitTime: EncodedTime;
@@ -34,22 +40,32 @@ const REPEATED: ReadonlySet<number> = new Set([Status.UNAVAILABLE, Status.RESOUR
 
 /** Returns a {@link Commit} whose calls of one turn share a call (docs/design/0001-coalesced-firestore-calls.md). */
 export function coalescedCommits(database: Database): Commit {
-  return coalesce(async (groups: readonly (readonly Write[])[]) => {
-    const { writeResults, commitTime } = await commit(database, groups.flat());
+  const commits = coalesce(async (groups: readonly Group[]) => {
+    const [{ deadline }] = groups as readonly [Group];
+    const { writeResults, commitTime } = await commit(
+      database,
+      groups.flatMap(({ writes }) => writes),
+      deadline,
+    );
     let end = 0;
-    return groups.map(({ length }) => timeOf(writeResults[(end += length) - 1]?.updateTime ?? commitTime));
+    return groups.map(({ writes }) => timeOf(writeResults[(end += writes.length) - 1]?.updateTime ?? commitTime));
   });
+  return async (writes) => await commits({ writes, deadline: Deadline.inMillis(COMMIT_MILLIS) });
 }
 
 /** Commits by the service's stub: `WriteBatch` takes longer (docs/design/0010-calls-by-the-stub.md). */
-async function commit({ service, databaseId }: Database, writes: readonly Write[]): Promise<CommitResponse> {
+async function commit(
+  { service, databaseId }: Database,
+  writes: readonly Write[],
+  deadline: Deadline,
+): Promise<CommitResponse> {
   const { projectId } = await service.connect();
   const database = `projects/${projectId}/databases/${databaseId}`;
   return await service.call({
     method: 'commit',
     request: { database, writes: writes.map((write) => encodeWrite(write, database)) },
     headers: { ...routedBy('database', database), 'google-cloud-resource-prefix': database },
-    deadline: Deadline.inMillis(COMMIT_MILLIS),
+    deadline,
     isTransient: (status) => REPEATED.has(status),
   });
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { FieldValue, Firestore, Timestamp } from '@google-cloud/firestore';
 import { status } from '@grpc/grpc-js';
 import fc from 'fast-check';
@@ -153,3 +154,18 @@ test.each(['FAILED_PRECONDITION', 'ALREADY_EXISTS', 'INTERNAL', 'DEADLINE_EXCEED
     expect(requests).toHaveLength(1);
   },
 );
+
+test('a commit that is sent again alone ends when the shared one would have', async () => {
+  const remaining: number[] = [];
+  vi.spyOn(GrpcService.prototype, 'connect').mockResolvedValue({ projectId: 'demo' } as never);
+  vi.spyOn(GrpcService.prototype, 'call').mockImplementation(async ({ deadline }) => {
+    remaining.push(deadline.remainingMillis);
+    await sleep(100);
+    throw new Error('Firestore is down.');
+  });
+  const write: Write = { document, fields: { state: 'succeeded' } };
+  await Promise.allSettled([commit([write]), commit([write])]);
+  const [shared = 0, ...alone] = remaining;
+  expect(alone).toHaveLength(2);
+  for (const millis of alone) expect(millis).toBeLessThan(shared - 90);
+});
