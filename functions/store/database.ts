@@ -39,7 +39,7 @@ export class Database extends Firestore {
       databaseId: database,
       ignoreUndefinedProperties: true,
     });
-    const emulator = process.env['FIRESTORE_EMULATOR_HOST'];
+    const emulator = process.env['FIRESTORE_EMULATOR_HOST'] || undefined;
     this.service = new GrpcService(library.v1.FirestoreClient, {
       projectId,
       emulator,

@@ -1,3 +1,6 @@
+import { mkdtempDisposable, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FieldValue, Firestore, Timestamp } from '@google-cloud/firestore';
 import { status } from '@grpc/grpc-js';
@@ -168,4 +171,17 @@ test('a commit that is sent again alone ends when the shared one would have', as
   const [shared = 0, ...alone] = remaining;
   expect(alone).toHaveLength(2);
   for (const millis of alone) expect(millis).toBeLessThan(shared - 90);
+});
+
+test("an empty variable of the emulator means Google Cloud, as it does to Firestore's client", async () => {
+  await using folder = await mkdtempDisposable(join(tmpdir(), 'credentials-'));
+  const credentials = join(folder.path, 'user.json');
+  const user = { type: 'authorized_user', client_id: 'a', client_secret: 'b', refresh_token: 'c' };
+  await writeFile(credentials, JSON.stringify(user));
+  vi.stubEnv('GOOGLE_APPLICATION_CREDENTIALS', credentials);
+  vi.stubEnv('FIRESTORE_EMULATOR_HOST', '');
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const cloud = new Database({ projectId: 'demo', database: '(default)' });
+  expect(await cloud.service.connect()).toMatchObject({ projectId: 'demo' });
+  await cloud.terminate();
 });
