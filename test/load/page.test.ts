@@ -208,10 +208,18 @@ describe.skipIf(!hasBrowser)('the page (needs a browser: set CHROMIUM_PATH)', ()
     expect(simulator.jobs()).toMatchObject([{ state: 'expired' }]);
   });
 
-  test('enables a disabled webhook', async () => {
-    const { page, ai, receiver } = await open();
-    const { id = '' } = await ai.webhooks.create({ uri: receiver.url, subscribed_events: ['batch.succeeded'] });
-    await ai.webhooks.update(id, { state: 'disabled' });
+  test('enables a webhook that failed deliveries disabled, also on a phone', async () => {
+    const deliveries = { retryDelaysMillis: [0], disableAfterGivenUp: 1 };
+    const { page, ai, receiver, simulator } = await open({ settings: { deliveries } }, { width: 390, height: 844 });
+    const fields = { name: 'My receiver', uri: receiver.url, subscribed_events: ['batch.succeeded' as const] };
+    const { id = '' } = await ai.webhooks.create(fields);
+    receiver.answer = 503;
+    await simulator.emit({ type: 'batch.succeeded', data: {} });
+    await page.getByText('Too many deliveries failed in a row.').waitFor();
+    const [card, ping] = [page.locator('#webhooks > li'), page.getByRole('button', { name: 'Ping' })];
+    const [{ x = 0, width = 0 } = {}, inner] = [(await card.boundingBox()) ?? undefined, await ping.boundingBox()];
+    expect((inner?.x ?? 0) + (inner?.width ?? 0)).toBeLessThan(x + width - 10);
+    expect((await card.getByText('My receiver').boundingBox())?.width).toBeGreaterThan(60);
     await click(page, 'Enable');
     await page.locator('#webhooks').getByText('enabled').waitFor();
     expect((await ai.webhooks.get(id)).state).toBe('enabled');

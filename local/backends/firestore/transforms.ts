@@ -1,5 +1,5 @@
 import { invalid, unimplemented } from '../rpc.ts';
-import { getField, parseFieldPath, withField } from './fieldPath.ts';
+import { getField, parseFieldPath, withField } from './document.ts';
 import { type Fields, type FieldTransform, fromMicros, type Value } from './messages.ts';
 import { areEqual } from './values.ts';
 

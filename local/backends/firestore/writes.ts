@@ -1,8 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { status } from '@grpc/grpc-js';
 import { invalid, RpcError, toRpcError, unimplemented } from '../rpc.ts';
-import type { StoredDocument } from './document.ts';
-import { getField, parseFieldPath, withField } from './fieldPath.ts';
+import { getField, parseFieldPath, type StoredDocument, withField } from './document.ts';
 import { checkDocumentSize, checkRequestSize, normalizeFields } from './limits.ts';
 import { type Fields, fromMicros, toMicros, type Write } from './messages.ts';
 import type { Database } from './store.ts';

@@ -28,7 +28,7 @@ class PushEndpoint implements Consumer {
   deliver(): void {
     while (this.#requests < MAX_REQUESTS && !this.#closing.signal.aborted) {
       // One by one, because push has at most one message of an ordering key under way.
-      const [lease] = this.#queue.take({ messages: 1, bytes: Infinity });
+      const [lease] = this.#queue.take({ max: 1 });
       if (!lease) return;
       void this.#push(lease);
     }

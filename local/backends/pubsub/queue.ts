@@ -1,5 +1,5 @@
 import type { RpcError } from '../rpc.ts';
-import { messageBytes } from './checks.ts';
+import { MAX, messageBytes } from './checks.ts';
 import type { Filter } from './filter.ts';
 import { type Message, type SubscriptionConfig, toMillis } from './messages.ts';
 
@@ -19,18 +19,17 @@ export interface Consumer {
 }
 
 export interface Demand {
-  readonly messages: number;
-  readonly bytes: number;
+  /** The largest number of messages. */
+  readonly max: number;
   readonly deadlineSeconds?: number | undefined;
   /** Called when the lease ends, however it ends. */
-  readonly onEnd?: (lease: Lease) => void;
+  readonly onEnd?: () => void;
 }
 
 /** One delivery of a message, until it is acknowledged, refused or not acknowledged in time. */
 export interface Lease {
   readonly ackId: string;
   readonly entry: Entry;
-  readonly bytes: number;
   /** Counts from 1; 0 without a dead-letter policy. */
   readonly deliveryAttempt: number;
   readonly lane: Lane;
@@ -111,17 +110,16 @@ export class Queue {
     await promise.finally(() => this.detach(waiting));
   }
 
-  /** Leases what is ready, at least one message however large. */
+  /** Leases messages that are ready, as many as one response can have. */
   take(demand: Demand): readonly Lease[] {
+    const max = Math.min(demand.max, MAX.messages);
     const leases: Lease[] = [];
     let bytes = 0;
     for (const lane of this.#ready) {
       for (const entry of lane.entries) {
-        const size = messageBytes(entry.message);
-        const fits = leases.length < demand.messages && (bytes + size <= demand.bytes || leases.length === 0);
-        if (!fits) return leases;
-        bytes += size;
-        leases.push(this.#lease(lane, entry, size, demand));
+        bytes += messageBytes(entry.message);
+        if (leases.length === max || (bytes > MAX.bytes && leases.length > 0)) return leases;
+        leases.push(this.#lease(lane, entry, demand));
         this.#ready.delete(lane);
       }
     }
@@ -158,12 +156,12 @@ export class Queue {
     }
   }
 
-  #lease(lane: Lane, entry: Entry, bytes: number, { deadlineSeconds, onEnd }: Demand): Lease {
+  #lease(lane: Lane, entry: Entry, { deadlineSeconds, onEnd }: Demand): Lease {
     const { ackDeadlineSeconds, deadLetterPolicy } = this.config;
     const ackId = String((this.#leaseCount += 1));
     const deliveryAttempt = deadLetterPolicy ? entry.failures + 1 : 0;
     const timer = setTimeout(() => this.#fail(lease), (deadlineSeconds || ackDeadlineSeconds) * 1_000);
-    const lease: Lease = { ackId, entry, bytes, deliveryAttempt, lane, onEnd, timer };
+    const lease: Lease = { ackId, entry, deliveryAttempt, lane, onEnd, timer };
     lane.leases.set(entry, lease);
     this.#leases.set(ackId, lease);
     return lease;
@@ -173,7 +171,7 @@ export class Queue {
     clearTimeout(lease.timer);
     this.#leases.delete(lease.ackId);
     lease.lane.leases.delete(lease.entry);
-    lease.onEnd?.(lease);
+    lease.onEnd?.();
     this.#announce();
   }
 

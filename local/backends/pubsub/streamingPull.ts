@@ -1,6 +1,6 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
-import { checkRange, MAX, refuseIf } from './checks.ts';
-import { type Consumer, type Lease, type Queue, received } from './queue.ts';
+import { checkRange, refuseIf } from './checks.ts';
+import { type Consumer, type Queue, received } from './queue.ts';
 
 interface Request {
   readonly subscription: string;
@@ -9,7 +9,6 @@ interface Request {
   readonly modifyDeadlineSeconds: readonly number[];
   readonly streamAckDeadlineSeconds: number;
   readonly maxOutstandingMessages: string;
-  readonly maxOutstandingBytes: string;
 }
 
 export type StreamingPullCall = ServerDuplexStream<Request, object>;
@@ -47,23 +46,15 @@ function receive(queue: Queue, request: Request, deadlineSeconds: number): void 
   for (const [index, ackId] of ids.entries()) queue.modifyDeadline(ackId, seconds[index] ?? 0);
 }
 
-/** Sends messages as far as the subscriber's flow control has room. */
+/** Sends messages as far as the subscriber's limit of outstanding ones has room. One that is not positive limits nothing. */
 function attach(call: StreamingPullCall, queue: Queue, first: Request, deadlineSeconds: () => number): () => void {
-  const room = { messages: limitOf(first.maxOutstandingMessages), bytes: limitOf(first.maxOutstandingBytes) };
-  const free = ({ bytes }: Lease, sign = 1) => {
-    room.messages += sign;
-    room.bytes += sign * bytes;
-  };
+  let room = Number(first.maxOutstandingMessages) > 0 ? Number(first.maxOutstandingMessages) : Infinity;
+  const onEnd = () => (room += 1);
   const deliver = () => {
-    while (room.messages > 0 && room.bytes > 0) {
-      const leases = queue.take({
-        messages: Math.min(room.messages, MAX.messages),
-        bytes: Math.min(room.bytes, MAX.bytes),
-        deadlineSeconds: deadlineSeconds(),
-        onEnd: free,
-      });
+    while (room > 0) {
+      const leases = queue.take({ max: room, deadlineSeconds: deadlineSeconds(), onEnd });
       if (leases.length === 0) return;
-      for (const lease of leases) free(lease, -1);
+      room -= leases.length;
       const messageOrderingEnabled = queue.config.enableMessageOrdering;
       call.write({ receivedMessages: leases.map(received), subscriptionProperties: { messageOrderingEnabled } });
     }
@@ -71,9 +62,4 @@ function attach(call: StreamingPullCall, queue: Queue, first: Request, deadlineS
   const consumer: Consumer = { deliver, close: (reason) => call.emit('error', reason) };
   queue.attach(consumer);
   return () => queue.detach(consumer);
-}
-
-/** A limit that is not positive limits nothing. */
-function limitOf(value: string): number {
-  return Number(value) > 0 ? Number(value) : Infinity;
 }

@@ -1,17 +1,7 @@
 import { type ServerUnaryCall, status } from '@grpc/grpc-js';
 import { pageOf, type PageRequest } from '../page.ts';
 import { type Methods, RpcError, unimplemented } from '../rpc.ts';
-import {
-  checkName,
-  checkNew,
-  checkRange,
-  checkSettings,
-  checkSupported,
-  find,
-  MAX,
-  notFound,
-  refuseIf,
-} from './checks.ts';
+import { checkName, checkNew, checkRange, checkSettings, checkSupported, find, notFound, refuseIf } from './checks.ts';
 import { parseFilter } from './filter.ts';
 import type { SubscriptionConfig } from './messages.ts';
 import { startPush } from './push.ts';
@@ -102,7 +92,7 @@ function delivery(store: Store): Methods {
     pull: async (request: PullRequest, call: ServerUnaryCall<never, object>) => {
       refuseIf(request.maxMessages < 1, 'max_messages must be positive.');
       const queue = pullable(request.subscription);
-      const demand = { ...MAX, messages: Math.min(request.maxMessages, MAX.messages) };
+      const demand = { max: request.maxMessages };
       const ended = new AbortController();
       call.on('cancelled', () => ended.abort());
       const signal = AbortSignal.any([ended.signal, AbortSignal.timeout(PULL_WAIT_MILLIS)]);

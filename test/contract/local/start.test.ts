@@ -184,7 +184,7 @@ describe('the demo', () => {
 
   test('ends early with Ctrl-C', async () => {
     const demo = await start('demo/main.ts');
-    await outputOf(demo, 'Callbacks of Gemini');
+    await outputOf(demo, 'Callbacks from Gemini');
     expect(await demo.end('SIGINT')).toBe(130);
   });
 

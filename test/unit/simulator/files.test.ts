@@ -9,14 +9,16 @@ function bytesOf(size: number): Buffer {
   return Buffer.from(Uint8Array.from({ length: size }, (_, index) => index % 251));
 }
 
+const START = { 'x-goog-upload-protocol': 'resumable', 'x-goog-upload-command': 'start' };
+
+/** Starts a resumable upload. */
+async function start(simulator: Simulator, size: string, file: object = {}): Promise<Response> {
+  const headers = { ...START, 'x-goog-upload-header-content-length': size };
+  return await call(simulator, '/upload/v1beta/files', { method: 'POST', headers, body: JSON.stringify({ file }) });
+}
+
 async function startUpload(simulator: Simulator, size: string): Promise<string> {
-  const headers = {
-    'x-goog-upload-protocol': 'resumable',
-    'x-goog-upload-command': 'start',
-    'x-goog-upload-header-content-length': size,
-  };
-  const response = await call(simulator, '/upload/v1beta/files', { method: 'POST', headers, body: '{"file":{}}' });
-  const url = new URL(given(response.headers.get('x-goog-upload-url')));
+  const url = new URL(given((await start(simulator, size)).headers.get('x-goog-upload-url')));
   return url.pathname + url.search;
 }
 
@@ -117,45 +119,25 @@ describe('a resumable upload', () => {
 
   test.each(['x', '-1', String(2 ** 31 + 1)])('refuses the declared size %s', async (size) => {
     const { simulator } = await setUp();
-    const headers = {
-      'x-goog-upload-protocol': 'resumable',
-      'x-goog-upload-command': 'start',
-      'x-goog-upload-header-content-length': size,
-    };
-    expect((await call(simulator, '/upload/v1/files', { method: 'POST', headers })).status).toBe(400);
+    expect((await start(simulator, size)).status).toBe(400);
   });
-});
 
-/** Requests in the form that google-genai for Python sends, which differs from JavaScript's. */
-describe('an upload by the SDK for Python', () => {
-  const start = {
-    'content-type': 'application/json',
-    'x-goog-upload-protocol': 'resumable',
-    'x-goog-upload-command': 'start',
-    'x-goog-upload-header-content-length': '6',
-    'x-goog-upload-header-content-type': 'jsonl',
-    'x-goog-upload-file-name': 'input.jsonl',
-  };
-
-  test('starts in snake case, and sends chunks without an API key', async () => {
+  test('of the SDK for Python starts in snake case, and sends chunks without an API key', async () => {
     const { simulator, ai } = await setUp({ settings: { api: { key: 'any-key' } } });
-    const file = { display_name: 'Mine', mime_type: 'jsonl', size_bytes: 6 };
-    const init = { method: 'POST', headers: start, body: JSON.stringify({ file }) };
-    const url = given((await call(simulator, '/upload/v1beta/files', init)).headers.get('x-goog-upload-url'));
+    const started = await start(simulator, '6', { display_name: 'Mine', mime_type: 'jsonl', size_bytes: 6 });
     const headers = { 'x-goog-upload-command': 'upload, finalize', 'x-goog-upload-offset': '0' };
-    const end = await fetch(url, { method: 'POST', headers, body: '{}\n{}\n' });
+    const init = { method: 'POST', headers, body: '{}\n{}\n' };
+    const end = await fetch(given(started.headers.get('x-goog-upload-url')), init);
     expect(end.headers.get('x-goog-upload-status')).toBe('final');
-    const uploaded = (await end.json()) as { file: { name: string } };
-    const { name } = uploaded.file;
-    expect(await ai.files.get({ name })).toMatchObject({ displayName: 'Mine', mimeType: 'jsonl', sizeBytes: '6' });
+    const { file } = (await end.json()) as { file: { name: string } };
+    expect(await ai.files.get(file)).toMatchObject({ displayName: 'Mine', mimeType: 'jsonl', sizeBytes: '6' });
   });
 
   test('needs an API key to start, and an upload_id that exists to continue', async () => {
     const { simulator } = await setUp();
     const path = `${simulator.url}/upload/v1beta/files`;
-    expect((await fetch(path, { method: 'POST', headers: start, body: '{}' })).status).toBe(403);
-    const headers = { 'x-goog-upload-command': 'upload, finalize', 'x-goog-upload-offset': '0' };
-    expect((await fetch(`${path}?upload_id=x`, { method: 'POST', headers, body: '{}' })).status).toBe(404);
+    expect((await fetch(path, { method: 'POST', headers: START, body: '{}' })).status).toBe(403);
+    expect((await sendChunk(simulator, '/upload/v1beta/files?upload_id=x', 'upload', 0, '{}')).status).toBe(404);
   });
 });
 

@@ -106,21 +106,17 @@ describe('an interaction', () => {
   });
 
   test.each([
-    [{ response_format: { type: 'image' as const } }],
-    [{ response_format: [{ type: 'text' as const }, { type: 'audio' as const }] }],
-    [{ response_modalities: ['image', 'audio'] }],
-  ])('answers the media of %o', async (fields) => {
+    [{ response_format: { type: 'image' as const } }, ['image']],
+    [{ response_format: [{ type: 'text' as const }, { type: 'audio' as const }] }, ['text', 'audio']],
+    [{ response_modalities: ['image', 'audio'] }, ['image', 'audio']],
+  ])('answers the media of %o', async (fields, types) => {
     const { ai } = await setUp();
     const { steps } = await ai.interactions.create({ model, input: 'hello', ...fields });
-    const output = given(steps?.find((step) => step.type === 'model_output'));
+    const output = given(steps.find((step) => step.type === 'model_output'));
     const content = 'content' in output ? (output.content as { type: string; data?: string }[]) : [];
-    const wanted = 'response_modalities' in fields ? fields.response_modalities : [fields.response_format].flat();
-    expect(content.map(({ type }) => type)).toEqual(
-      wanted.map((format) => (typeof format === 'string' ? format : format.type)),
-    );
-    const media = content.flatMap(({ type, data }) => (type in SIGNATURES ? [{ type, data }] : []));
-    expect(media.map(({ type, data }) => startOf(data, (SIGNATURES[type] ?? '').length / 2))).toEqual(
-      media.map(({ type }) => SIGNATURES[type]),
-    );
+    expect(content.map(({ type }) => type)).toEqual(types);
+    for (const { type, data } of content) {
+      expect(startOf(data ?? '', 8)).toMatch(new RegExp(`^${SIGNATURES[type] ?? ''}`));
+    }
   });
 });

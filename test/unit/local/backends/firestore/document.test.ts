@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { FieldPath } from '@google-cloud/firestore';
 import { expect, test } from 'vitest';
-import { getField, parseFieldPath, withField } from '../../../../../local/backends/firestore/fieldPath.ts';
+import { getField, parseFieldPath, withField } from '../../../../../local/backends/firestore/document.ts';
 
 test('parses every path as the client writes it', () => {
   const segments = fc.array(fc.string({ minLength: 1, unit: 'grapheme' }), { minLength: 1, maxLength: 3 });
