@@ -4,7 +4,7 @@ import type { Webhook } from '../../cli/webhooks/administration.ts';
 import { canVerify } from '../../cli/webhooks/ownership.ts';
 import type { InstallationSpec } from '../installation.ts';
 import { line, type Variables } from '../line.ts';
-import { type Item, readBy, type Resource, type Variable } from '../plan.ts';
+import { type Item, readBy, type Resource, type ShellVariable } from '../plan.ts';
 import { MISSING } from '../resource.ts';
 import { callbackUrl } from './publicAccess.ts';
 
@@ -71,8 +71,8 @@ export function secretValue(
   { project }: InstallationSpec,
   name: string,
   secret: string,
-  options: Partial<Variable> = {},
-): Variable {
+  options: Partial<ShellVariable> = {},
+): ShellVariable {
   const read = line('gcloud', 'secrets', 'versions', 'access', 'latest', `--secret=${secret}`, `--project=${project}`);
   return readBy(name, read, options);
 }

@@ -43,7 +43,7 @@ type ResultsOutcome = 'ignored' | 'repeat' | 'completed' | 'failed';
 export const STORE_MILLIS = 8_000;
 /** Less than a lease, so that a checkpoint without an answer can be repeated. */
 const CHECKPOINT_MILLIS = 3_000;
-export const PUBLISH_MILLIS = 20_000;
+export const BATCH_PUBLISH_MILLIS = 20_000;
 
 /**
  * Publishes the results of the job that a message announces, and then that they are complete or have failed.
@@ -159,10 +159,13 @@ class Attempt {
   /** Retries as long as the attempt has time: Pub/Sub would only deliver the event again. */
   async #publish(request: PublishRequest): Promise<void> {
     const { publisher } = this.#dependencies;
-    await retrying(async () => await publisher.publishAll('results', request, Deadline.inMillis(PUBLISH_MILLIS)), {
-      transienceOf: transienceOfPublishing,
-      signal: this.#signal,
-    });
+    await retrying(
+      async () => await publisher.publishAll('results', request, Deadline.inMillis(BATCH_PUBLISH_MILLIS)),
+      {
+        transienceOf: transienceOfPublishing,
+        signal: this.#signal,
+      },
+    );
   }
 
   /** Function calls are never placed in the bucket: an agent needs them in the message. */
@@ -210,7 +213,7 @@ class Attempt {
     await publisher.publishAll(
       'results',
       PublishRequest.of(this.#messages.failed(error)),
-      Deadline.inMillis(PUBLISH_MILLIS),
+      Deadline.inMillis(BATCH_PUBLISH_MILLIS),
     );
     await store.fail(this.#claim, this.#checkpoints.latest, error, Deadline.inMillis(STORE_MILLIS));
   }
