@@ -71,7 +71,7 @@ export function grant({ gcloud, accounts }: InstallationSpec, { role, on, to, co
   );
 }
 
-/** Describes Pub/Sub's service agent, which a new project lacks until it is requested. It exists where it has a role. */
+/** Describes Pub/Sub's service agent, which a new project lacks until it is requested. A role of its shows that it exists. */
 export function pubsubAgent({ gcloud, topics }: InstallationSpec): Resource {
   return present(
     "Pub/Sub's service agent",

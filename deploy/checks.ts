@@ -75,7 +75,7 @@ function notVisible(project: string, account: string, stderr: string): CliError 
   );
 }
 
-/** Where the account may not read the billing state, the first command that needs billing fails instead. */
+/** Passes for an account that may not read the billing state: then the first command that needs billing fails. */
 async function requireBilling(project: string, shell: Shell): Promise<void> {
   const words = ['billing', 'projects', 'describe', project, '--format=value(billingEnabled)'];
   const { exitCode, stdout } = await shell.run(line('gcloud', ...words));

@@ -38,7 +38,7 @@ export async function triggerCommand(type: string, options: TriggerOptions, cont
     context.terminal.result({ command }, () => command);
     return;
   }
-  if (options.to === undefined && !isLoopback(url)) await context.confirm(`send a made-up ${type} to ${url.href}`);
+  if (options.to === undefined && !isLoopback(url)) await context.confirm(`send a test event ${type} to ${url.href}`);
   const answer = await post(signed);
   context.terminal.result({ url: url.href, webhookId, event, answer }, () => report(signed, webhookId, answer));
   if (!isAccepted(answer)) throw notAccepted(url, answer);

@@ -15,8 +15,8 @@ export interface SecretStore {
   prepare(): Promise<readonly string[]>;
   /** Stores all of them or none. */
   write(secrets: readonly string[]): Promise<void>;
-  /** Returns the command that stores the file's content by hand. */
-  byHand(path: string): string;
+  /** Returns the command with which an operator stores the content of a file. */
+  storeCommand(path: string): string;
 }
 
 const SECRET_FILE_MODE = 0o600;
@@ -53,7 +53,7 @@ export class FileStore implements SecretStore {
     }
   }
 
-  byHand(path: string): string {
+  storeCommand(path: string): string {
     return `install -m 600 ${quoted(path)} ${quoted(this.#path)}`;
   }
 
@@ -98,7 +98,7 @@ export class SecretManagerStore implements SecretStore {
     await this.#manager.addVersion(this.#secret, secrets.join('\n'));
   }
 
-  byHand(path: string): string {
+  storeCommand(path: string): string {
     return `gcloud secrets versions add ${this.#secret} --project=${this.#project} --data-file=${quoted(path)}`;
   }
 }
@@ -164,5 +164,5 @@ async function writeCopy(secrets: readonly string[], id: string): Promise<string
 function remedy(store: SecretStore, copy: string | undefined, id: string): string {
   if (copy === undefined)
     return `No copy could be written either, so it is lost. Make another: gemini-callbacks webhooks rotate ${id}`;
-  return `It is safe in ${copy}. Store it with\n  ${store.byHand(copy)}\nand remove that file afterwards.`;
+  return `It is safe in ${copy}. Store it with\n  ${store.storeCommand(copy)}\nand remove that file afterwards.`;
 }

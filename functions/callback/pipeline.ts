@@ -149,20 +149,12 @@ function requireLength(headers: IncomingHeaders): void {
   if (Number(headers['content-length'] ?? 0) > MAX_BODY_BYTES) throw bodyTooLarge(MAX_BODY_BYTES);
 }
 
-function toDelivery(verified: Verified, traceparent: string | undefined, receivedAt: Date): Delivery {
-  const { webhookId, scheme, route, payload, bodySha256, claimsSha256 } = verified;
-  const event = parseEvent(payload, verified.sentAt);
-  return {
-    webhookId,
-    scheme,
-    payload,
-    bodySha256,
-    receivedAt,
-    ...(claimsSha256 ? { claimsSha256 } : {}),
-    ...(route ? { route } : {}),
-    ...(traceparent ? { traceparent } : {}),
-    ...(event ? { event } : {}),
-  };
+function toDelivery(
+  { inTime: _, sentAt, ...signed }: Verified,
+  traceparent: string | undefined,
+  receivedAt: Date,
+): Delivery {
+  return { ...signed, traceparent, receivedAt, event: parseEvent(signed.payload, sentAt) };
 }
 
 function outOfTolerance(toleranceSeconds: number): ServiceError {

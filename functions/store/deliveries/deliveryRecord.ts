@@ -59,16 +59,15 @@ export function deliveryOf(webhookId: string, record: DeliveryDocument): Deliver
   } = record;
   const payload = payloadOf(record);
   const parsed = parseEvent(payload, eventTime ?? receivedAt);
-  const event = parsed && withKind(parsed, jobKind);
   return {
     webhookId,
     scheme,
     payload,
     bodySha256,
+    claimsSha256,
+    route,
     receivedAt,
-    ...(claimsSha256 === undefined ? {} : { claimsSha256 }),
-    ...(route === undefined ? {} : { route }),
-    ...(event === undefined ? {} : { event }),
+    event: parsed && withKind(parsed, jobKind),
   };
 }
 

@@ -122,7 +122,7 @@ test('a failed or cancelled batch without an output publishes nothing', async ()
   }
 });
 
-test('requests use the configured API version and accept an output file given as a URL', async () => {
+test('requests use the configured API version, and an output file can be a URL', async () => {
   const stage = await Stage.open();
   const running = await stage.start({ GOOGLE_GENAI_API_VERSION: 'beta' });
   const batch = await stage.finishedBatch({ output: { lines: 2, lineBytes: 300 } });

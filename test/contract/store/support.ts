@@ -18,7 +18,7 @@ export const soon = (): Deadline => Deadline.inMillis(5_000);
 
 let ids = 0;
 
-/** Returns a delivery about the end of a batch of its own, with other fields of the event or another id. */
+/** Returns a delivery about the end of a new batch, with other fields of the event or another id. */
 export function newDelivery(fields: object = {}, webhookId = `msg_${++ids}`): Delivery {
   const body = { type: 'batch.succeeded', timestamp: '2026-05-28T20:00:00Z', data: { id: `batches/${webhookId}` } };
   const payload = Buffer.from(JSON.stringify({ ...body, ...fields }));

@@ -84,7 +84,7 @@ test('without cached keys a failed fetch is an error, and the next request fetch
   expect(await keySet.current()).toHaveLength(3);
 });
 
-test('a redirect is not followed: the keys come from the configured URL', async () => {
+test('a redirect is not followed', async () => {
   server.status = 302;
   await expect(keySet.current()).rejects.toMatchObject({ reason: 'KEYS_UNAVAILABLE' });
 });

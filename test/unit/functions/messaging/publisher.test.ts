@@ -20,9 +20,6 @@ const SERVICES = loadServices(PROTOS, 'google.pubsub.v1.Publisher');
 const accepted = ({ messages }: ReceivedRequest): Answer => ({ messageIds: messages.map((_, index) => `m${index}`) });
 const failing = (code: status) => (): Answer => ({ code });
 
-// Without it the client looks for the metadata server of Google Cloud.
-vi.stubEnv('METADATA_SERVER_DETECTION', 'none');
-
 let server: LocalServer | undefined;
 
 afterEach(async () => await server?.stop());
@@ -57,13 +54,13 @@ function requestOf(...texts: readonly string[]): PublishRequest {
 
 const inMillis = (millis: number) => Deadline.inMillis(millis);
 
-test('a message arrives as it is, and its id is returned', async () => {
+test('a message arrives unchanged, and its id is returned', async () => {
   const { publisher, requests } = await pubsubThat(accepted);
   expect(await publisher.publish('events', message('x'), inMillis(5_000))).toBe('m0');
   expect(requests).toMatchObject([{ topic: 'projects/demo/topics/gemini-events', messages: [message('x')] }]);
 });
 
-test('a request of many messages arrives as it is', async () => {
+test('a request of many messages arrives unchanged', async () => {
   const { publisher, requests } = await pubsubThat(accepted);
   expect(await publisher.publishAll('events', requestOf('x', 'y'), inMillis(5_000))).toEqual(['m0', 'm1']);
   expect(requests).toMatchObject([
@@ -121,6 +118,7 @@ test('a client that failed to open is opened again for the next message', async 
   await expect(publish()).rejects.toMatchObject({ reason: 'PUBLISH_UNAVAILABLE' });
   vi.stubEnv('GOOGLE_CLOUD_PROJECT', 'known-later');
   await publish();
+  vi.unstubAllEnvs();
   expect(requests).toMatchObject([{ topic: 'projects/known-later/topics/gemini-events' }]);
 });
 

@@ -17,7 +17,7 @@ test('the objects of a list are read, and elements of other types skipped', () =
   for (const other of [...ODD, {}, undefined]) expect(objectsIn(other)).toEqual([]);
 });
 
-test('an odd element does not spoil the list of webhooks, nor of their secrets and events', async () => {
+test('elements of a wrong type are skipped in the list of webhooks, of their secrets and of their events', async () => {
   const webhook = { id: 'w1', uri: 'https://a.example', name: 7, state: null };
   const secret = { truncated_secret: 'whsec_...abcd', expire_time: 5 };
   const odd = { ...webhook, signing_secrets: [...ODD, secret], subscribed_events: [...ODD, 'batch.succeeded'] };
@@ -33,7 +33,7 @@ test('an odd element does not spoil the list of webhooks, nor of their secrets a
   ]);
 });
 
-test('an odd element does not spoil the list of batches', async () => {
+test('elements of a wrong type are skipped in the list of batches', async () => {
   const job = { name: 'batches/a', metadata: { displayName: 'job (abc)' } };
   const nameless = { name: 7, metadata: { displayName: 'job (def)' } };
   const ai = await geminiThatAnswers({ operations: [...ODD, { metadata: { displayName: 8 } }, nameless, job] });

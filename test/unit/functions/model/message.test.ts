@@ -24,7 +24,7 @@ test.each([
   expect(orderingKey).toBe(kept ? name : undefined);
 });
 
-test('for any metadata the message is within the limits of Pub/Sub and keeps its standard attributes', () => {
+test('a message with any metadata is within the limits of Pub/Sub and keeps its standard attributes', () => {
   const values = fc.oneof(
     fc.string({ unit: 'binary', maxLength: 1_100 }),
     fc.double(),
