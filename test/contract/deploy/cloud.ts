@@ -81,8 +81,8 @@ export class Cloud {
     };
   }
 
-  close(): void {
-    this.#gcloud?.close();
+  async close(): Promise<void> {
+    await this.#gcloud?.close();
   }
 
   #answer(command: GcloudCommand): Answer {

@@ -1,10 +1,9 @@
-import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
+import { sendJson, serveHttp, type TestServer } from '../../support/server.ts';
 
 interface Target {
   readonly revisionName?: string;
@@ -26,16 +25,12 @@ interface Service {
 export class RunApi {
   readonly #services = new Map<string, Service>();
   readonly #folder = mkdtempSync(join(tmpdir(), 'run-api-'));
-  readonly #server = createServer((request, response) => {
-    void this.#answer(request).then(([status, body]) =>
-      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body)),
-    );
-  });
+  #server: TestServer | undefined;
 
   static async open(): Promise<RunApi> {
     const api = new RunApi();
     writeFileSync(join(api.#folder, 'token'), 'token');
-    await once(api.#server.listen(0, '127.0.0.1'), 'listening');
+    api.#server = await serveHttp(async (request, response) => sendJson(response, ...(await api.#answer(request))));
     return api;
   }
 
@@ -52,7 +47,7 @@ export class RunApi {
       CLOUDSDK_AUTH_ACCESS_TOKEN_FILE: join(this.#folder, 'token'),
       CLOUDSDK_PROXY_TYPE: 'http',
       CLOUDSDK_PROXY_ADDRESS: '127.0.0.1',
-      CLOUDSDK_PROXY_PORT: String((this.#server.address() as AddressInfo).port),
+      CLOUDSDK_PROXY_PORT: String(this.#server?.port),
       ...(Object.fromEntries(
         ['RUN', 'SERVICEUSAGE', 'IAM', 'CLOUDRESOURCEMANAGER'].map(override),
       ) as NodeJS.ProcessEnv),
@@ -60,8 +55,7 @@ export class RunApi {
   }
 
   async close(): Promise<void> {
-    this.#server.closeAllConnections();
-    this.#server.close();
+    await this.#server?.close();
     rmSync(this.#folder, { recursive: true });
   }
 

@@ -1,6 +1,4 @@
-import { once } from 'node:events';
-import { createServer, type RequestListener, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { RequestListener } from 'node:http';
 import type { Timestamp } from '@google-cloud/firestore';
 import { expect, test } from 'vitest';
 import { geminiByKey } from '../../../functions/gemini/client.ts';
@@ -14,6 +12,7 @@ import { Database } from '../../../functions/store/database.ts';
 import { ReconcilableJobs } from '../../../functions/store/reconcilableJobs.ts';
 import { startFunction } from '../../../local/functions.ts';
 import { clockAhead } from '../../support/clockAhead.ts';
+import { sendJson, serveHttp } from '../../support/server.ts';
 import { eventually } from '../../../local/process.ts';
 import { newSecret } from '../../../simulator/signing.ts';
 import { forTest } from '../../support/opened.ts';
@@ -36,19 +35,7 @@ const HOUR_MILLIS = 3_600_000;
 
 /** Starts a Gemini whose answers the simulator never gives. */
 async function geminiThat(answer: (...args: Parameters<RequestListener>) => void | Promise<void>): Promise<string> {
-  const server = createServer((request, response) => void answer(request, response));
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  await forTest({
-    close: () => {
-      server.closeAllConnections();
-      server.close();
-    },
-  });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
-
-function answerJson(response: ServerResponse, body: object): void {
-  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+  return (await forTest(await serveHttp(answer))).url;
 }
 
 test('a delivery that a killed instance left pending is published once, byte for byte', async () => {
@@ -122,7 +109,7 @@ test('a callback that arrives during a query decides', async () => {
   const statuses: number[] = [];
   const gemini = await geminiThat(async ({ url = '' }, response) => {
     if (url.includes('/batches/')) statuses.push(await sendEvent(callback, secret, 'msg_quick', 'batches/quick'));
-    answerJson(response, { name: 'batches/quick', metadata: { state: 'BATCH_STATE_RUNNING' } });
+    sendJson(response, 200, { name: 'batches/quick', metadata: { state: 'BATCH_STATE_RUNNING' } });
   });
   const { run } = await openReconciler({ ...AT_ONCE, GOOGLE_GEMINI_BASE_URL: gemini }, { stage });
   await register(stage, 'batches/quick', 'batch', { ageMillis: 25 * HOUR_MILLIS });
@@ -135,9 +122,9 @@ test('a callback that arrives during a query decides', async () => {
 test('an unknown status ends no job, and webhooks are read on all pages', async () => {
   const gemini = await geminiThat(({ url = '' }, response) => {
     const disabled = { id: 'last', uri: 'https://a.example/', state: 'disabled_due_to_failed_deliveries' };
-    if (url.includes('page_token=more')) answerJson(response, { webhooks: [null, 7, disabled] });
-    else if (url.includes('/webhooks')) answerJson(response, { webhooks: [], next_page_token: 'more' });
-    else answerJson(response, { name: 'batches/slow', metadata: { state: 'BATCH_STATE_THROTTLED' } });
+    if (url.includes('page_token=more')) sendJson(response, 200, { webhooks: [null, 7, disabled] });
+    else if (url.includes('/webhooks')) sendJson(response, 200, { webhooks: [], next_page_token: 'more' });
+    else sendJson(response, 200, { name: 'batches/slow', metadata: { state: 'BATCH_STATE_THROTTLED' } });
   });
   const { stage, reconciler, run } = await openReconciler({ ...AT_ONCE, GOOGLE_GEMINI_BASE_URL: gemini });
   await register(stage, 'batches/slow', 'batch');

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { sendJson } from '../../support/server.ts';
 import { eventually, freePort } from '../../../local/process.ts';
 import { startCallback } from '../pipeline.ts';
 import { Stage } from '../results/harness.ts';
@@ -9,7 +10,6 @@ import {
   LONG_AGO_MILLIS,
   open,
   outcomeOf,
-  say,
   start,
   started,
   startGemini,
@@ -58,7 +58,7 @@ describe('an error of Gemini', () => {
   test('never shows the API key, and keeps the idempotency key where the job may have started', async () => {
     let error: { code: number; message: string } = { code: 500, message: '' };
     const gemini = await startGemini((_method, _body, response) => {
-      say(response, error.code, { error: { ...error, status: 'ANY' } });
+      sendJson(response, error.code, { error: { ...error, status: 'ANY' } });
     });
     const { stage, running } = await open({ ...gemini, GEMINI_API_KEY: KEY });
     for (const [code, message, reason, isFree] of [
@@ -105,7 +105,7 @@ describe('a lost response of Gemini', () => {
       const jobs = asked
         .slice(asked.length - listed)
         .map((displayName) => ({ name: 'batches/new', metadata: { displayName, createTime } }));
-      say(response, 200, { operations: [old, ...jobs] });
+      sendJson(response, 200, { operations: [old, ...jobs] });
     });
     const { stage, running } = await open(gemini);
     const outcome = async () => outcomeOf(await submit(running, batch, 'key'));

@@ -2,13 +2,14 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Timestamp } from '@google-cloud/firestore';
 import { describe, expect, test } from 'vitest';
+import { sendJson } from '../../support/server.ts';
 import { ROUTE_KEY, startCallback } from '../pipeline.ts';
 import { Stage } from '../results/harness.ts';
 import { clockAhead } from '../../support/clockAhead.ts';
 import { eventually } from '../../../local/process.ts';
 import { temporaryFolder } from '../../support/opened.ts';
 import { Proxy } from '../../support/proxy.ts';
-import { batch, interaction, MODEL, open, say, start, started, startGemini, submit, urlOf } from './support.ts';
+import { batch, interaction, MODEL, open, start, started, startGemini, submit, urlOf } from './support.ts';
 
 describe('an accepted request', () => {
   test("starts a batch with the route's webhook and records it before the response", async () => {
@@ -53,7 +54,7 @@ describe('an accepted request', () => {
     const gemini = await startGemini((_method, body, response, text) => {
       bodies.push(body);
       texts.push(text);
-      say(response, 200, bodies.length === 1 ? { name: 'batches/b1' } : { id: 'v1_i1', status: 'in_progress' });
+      sendJson(response, 200, bodies.length === 1 ? { name: 'batches/b1' } : { id: 'v1_i1', status: 'in_progress' });
     });
     const { running } = await open(gemini);
     const tools = [{ functionDeclarations: [{ name: 'f', parameters: { type: 'OBJECT' } }] }, { google_search: {} }];

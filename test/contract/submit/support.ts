@@ -1,11 +1,10 @@
 import { createHmac } from 'node:crypto';
-import { once } from 'node:events';
-import { createServer, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { ServerResponse } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { Timestamp } from '@google-cloud/firestore';
-import { onTestFinished } from 'vitest';
 import type { RunningFunction } from '../../../local/functions.ts';
 import type { SimulatorOptions } from '../../../simulator/simulator.ts';
+import { serveHttpInTest } from '../../support/server.ts';
 import { ROUTE_KEY } from '../pipeline.ts';
 import { Stage } from '../results/harness.ts';
 
@@ -58,29 +57,11 @@ export const started = ({ simulator }: Stage) => simulator.jobs().map(({ name })
 export async function startGemini(
   answer: (method: string, body: Record<string, unknown>, response: ServerResponse, text: string) => void,
 ): Promise<{ readonly GOOGLE_GEMINI_BASE_URL: string }> {
-  const server = createServer((request, response) => {
-    const chunks: Buffer[] = [];
-    request.on('data', (chunk: Buffer) => chunks.push(chunk));
-    request.on('end', () => {
-      const text = Buffer.concat(chunks).toString();
-      answer(request.method ?? '', text === '' ? {} : (JSON.parse(text) as Record<string, unknown>), response, text);
-    });
+  const { url } = await serveHttpInTest(async (request, response) => {
+    const body = await text(request);
+    answer(request.method ?? '', body === '' ? {} : (JSON.parse(body) as Record<string, unknown>), response, body);
   });
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  onTestFinished(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  return { GOOGLE_GEMINI_BASE_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
-}
-
-export function say(
-  response: ServerResponse,
-  status: number,
-  body: object,
-  headers: Record<string, string> = {},
-): void {
-  response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
+  return { GOOGLE_GEMINI_BASE_URL: url };
 }
 
 /** Expires the owner's lease and moves its attempt into the past, as after an old crash. */
