@@ -64,7 +64,7 @@ export async function openStage() {
   });
   afterAll(async () => {
     rmSync(folder, { recursive: true });
-    cloud.close();
+    await cloud.close();
     await callback.end();
     await Promise.all([simulator.close(), secretManager.close(), rules.close(), project.close()]);
   });
