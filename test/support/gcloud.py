@@ -1,8 +1,8 @@
 """Makes the real gcloud parse many command lines in one process, because starting it takes longer than parsing.
 
 Standard input: a JSON array of {"args": [...], "stdin": "..."}, or of {"message": "monitoring.v3.AlertPolicy", "json":
-"..."}. Standard output: a JSON array of {"exitCode": ..., "stderr": "..."}; for a message the error names what the API's
-message type does not have. Without an account nothing is sent anywhere.
+"..."}. Standard output: a JSON array of {"exitCode": ..., "stdout": "...", "stderr": "..."}; for a message the error names
+what the API's message type does not have. Without an account nothing is sent anywhere.
 """
 
 import importlib
@@ -24,9 +24,9 @@ from googlecloudsdk import gcloud_main  # noqa: E402
 
 def run(client, command):
     sys.stdin = io.TextIOWrapper(io.BytesIO(command["stdin"].encode()))
-    with tempfile.TemporaryFile("w+") as output:
-        os.dup2(output.fileno(), 1)
-        os.dup2(output.fileno(), 2)
+    with tempfile.TemporaryFile("w+") as stdout, tempfile.TemporaryFile("w+") as stderr:
+        os.dup2(stdout.fileno(), 1)
+        os.dup2(stderr.fileno(), 2)
         code = 0
         try:
             client.Execute(command["args"])
@@ -35,10 +35,11 @@ def run(client, command):
         except Exception as error:  # gcloud's own main prints these
             code = 1
             print(f"ERROR: {error}", file=sys.stderr)
-        sys.stdout.flush()
-        sys.stderr.flush()
-        output.seek(0)
-        return {"exitCode": code, "stderr": output.read()}
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        for stream in (stdout, stderr):
+            stream.seek(0)
+        return {"exitCode": code, "stdout": stdout.read(), "stderr": stderr.read()}
 
 
 def check(name, text):
@@ -49,9 +50,9 @@ def check(name, text):
     try:
         message = encoding.JsonToMessage(getattr(module, kind), text)
     except Exception as error:
-        return {"exitCode": 1, "stderr": str(error)}
+        return {"exitCode": 1, "stdout": "", "stderr": str(error)}
     unknown = [f"{path}: {fields}" for path, fields in encoding.UnrecognizedFieldIter(message)]
-    return {"exitCode": 1 if unknown else 0, "stderr": "; ".join(map(str, unknown))}
+    return {"exitCode": 1 if unknown else 0, "stdout": "", "stderr": "; ".join(map(str, unknown))}
 
 
 client = gcloud_main.CreateCLI([])

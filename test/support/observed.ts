@@ -11,14 +11,14 @@ export interface Observed extends Pick<TiedProcess, 'end' | 'exited'> {
 
 /** Collects the output of a program, which is killed at the end of the test unless it has ended. */
 export async function observe(starting: TiedProcess | Promise<TiedProcess>): Promise<Observed> {
-  const { end, exited, ...streams } = await starting;
+  const running = await starting;
   const output = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const)
-    streams[name].on('data', (chunk) => (output[name] += String(chunk)));
-  onTestFinished(async () => void (await end('SIGKILL')));
+    running[name].on('data', (chunk) => (output[name] += String(chunk)));
+  onTestFinished(async () => void (await running.end('SIGKILL')));
   return {
-    end,
-    exited,
+    end: async (signal) => await running.end(signal),
+    exited: running.exited,
     stdout: () => output.stdout,
     stderr: () => output.stderr,
     says: async (text) =>

@@ -85,7 +85,10 @@ describe('events listen', () => {
       { answer: { status: 204 } },
     ]);
     const sent = receiver.received.map(({ headers, body }) => [headers['webhook-id'], body.toString()]);
-    expect(sent).toEqual(Array(2).fill(['msg_1', data]));
+    expect(sent).toEqual([
+      ['msg_1', data],
+      ['msg_1', data],
+    ]);
     for (const each of receiver.received) expect(() => isSigned(secret, each)).not.toThrow();
     await end('SIGINT');
   });

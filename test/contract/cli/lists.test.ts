@@ -144,7 +144,7 @@ describe('in bulk', () => {
     expect(await published()).toEqual([]);
     const summary = await resultOf([...ALL, '--since=2h', '--yes'], project.env);
     expect(summary).toEqual({ selected: 2, done: 2, skipped: 0, failures: [] });
-    expect((await published()).toSorted()).toEqual(['msg_2', 'msg_5']);
+    expect(new Set(await published())).toEqual(new Set(['msg_2', 'msg_5']));
   });
 
   test('replay --all skips quarantined deliveries', async () => {
@@ -168,7 +168,7 @@ describe('in bulk', () => {
     const away = { ...project.env, PUBSUB_EMULATOR_HOST: '127.0.0.1:1' };
     const run = await cli([...ALL, '--route=nightly', '--yes', '--json'], away);
     expect([run.exitCode, errorOf(run).code]).toEqual([1, 'INCOMPLETE']);
-    const failures = Array(2).fill({ code: 'PUBSUB_UNAVAILABLE' });
-    expect(JSON.parse(run.stdout)).toMatchObject({ selected: 2, done: 0, failures });
+    const failure = { code: 'PUBSUB_UNAVAILABLE' };
+    expect(JSON.parse(run.stdout)).toMatchObject({ selected: 2, done: 0, failures: [failure, failure] });
   });
 });

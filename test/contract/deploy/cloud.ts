@@ -1,6 +1,7 @@
 import type { GcloudCommand } from '../../support/gcloud.ts';
 import { type CloudService, deployService, describeService, moveTraffic } from './cloudRun.ts';
-import { type Call, isChanging, pairsOf, parseCall } from './gcloudCall.ts';
+import { type Call, fieldsOf, isChanging, missing, pairsOf, parseCall } from './gcloudCall.ts';
+import { saveMaps } from './saveMaps.ts';
 import { type Answer, serveGcloud } from './gcloudInBash.ts';
 
 type Thing = Record<string, unknown>;
@@ -81,8 +82,8 @@ export class Cloud {
     };
   }
 
-  async close(): Promise<void> {
-    await this.#gcloud?.close();
+  close(): void {
+    this.#gcloud?.close();
   }
 
   #answer(command: GcloudCommand): Answer {
@@ -171,7 +172,7 @@ export class Cloud {
     const { kind, verb, names, flag } = call;
     if (verb === 'list') return this.#listed(call);
     const fields = fieldsOf(call);
-    for (const name of names.length > 0 ? names : [flag('database') ?? String(fields['displayName'] ?? '')]) {
+    for (const name of names.length > 0 ? names : [flag('database') ?? fields.displayName ?? '']) {
       const key = `${kind}/${name}`;
       if (verb === 'create' && this.things.has(key))
         throw new Error('ERROR: (gcloud) ALREADY_EXISTS: Resource already exists.');
@@ -281,51 +282,6 @@ export class Cloud {
     if (thing === undefined) throw new Error(missing(kind, name, call));
     return thing;
   }
-}
-
-/** Returns a function that restores the present content of maps. */
-export function saveMaps(...maps: readonly Map<string, unknown>[]): () => void {
-  const saved = structuredClone(maps);
-  return () => {
-    for (const [index, entries] of structuredClone(saved).entries()) {
-      maps[index]?.clear();
-      for (const [key, value] of entries) maps[index]?.set(key, value);
-    }
-  };
-}
-
-/** The fields of a resource that a command line sets. */
-function fieldsOf({ kind, verb, names, flag, flags, stdin }: Call): Thing {
-  const domain = flag('project')?.split(':').toReversed().join('.');
-  const labels = flag('labels') ?? flag('update-labels');
-  const fields: Thing = {
-    displayName: flag('display-name'),
-    labels: labels === undefined ? undefined : pairsOf(labels),
-    description: flag('description'),
-    type: flag('type')?.toUpperCase().replaceAll('-', '_'),
-    filter: flag('message-filter'),
-    enableMessageOrdering: 'enable-message-ordering' in flags || undefined,
-    state: kind === 'scheduler jobs' && verb === 'create' ? 'ENABLED' : undefined,
-    email: kind === 'iam service-accounts' ? `${names[0]}@${domain}.iam.gserviceaccount.com` : undefined,
-    ...(stdin === '' || kind === 'secrets' ? {} : (JSON.parse(stdin) as Thing)),
-  };
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
-}
-
-/** Returns gcloud's message about a missing resource of each kind. */
-function missing(kind: string, name: string, { flag }: Call): string {
-  const messages: Readonly<Record<string, string>> = {
-    'firestore databases': `NOT_FOUND: Project '${flag('project')}' or database '${flag('database')}' does not exist.`,
-    'artifacts repositories': `NOT_FOUND: Requested entity was not found.`,
-    'run services': `NOT_FOUND: Resource '${name}' of kind 'SERVICE' in region '${flag('region')}' in project '${flag('project')}' does not exist.`,
-    'storage buckets': `${name} not found: 404.`,
-    'iam service-accounts': 'NOT_FOUND: Unknown service account.',
-    'logging metrics': `NOT_FOUND: Metric ${name} does not exist.`,
-    'scheduler jobs': 'NOT_FOUND: Job not found.',
-    secrets: `NOT_FOUND: Secret [projects/123456789012/secrets/${name}] not found.`,
-  };
-  const message = messages[kind] ?? `NOT_FOUND: Resource not found (resource=${name}).`;
-  return `ERROR: (gcloud.${kind.replaceAll(' ', '.')}) ${message}`;
 }
 
 function secretOf(name: string, { flag }: Call): string {

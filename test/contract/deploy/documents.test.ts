@@ -2,19 +2,16 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
+import { forFile } from '../../support/opened.ts';
 import { Cloud } from './cloud.ts';
 import { refusedBy } from './harness.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const read = (name: string) => readFileSync(join(ROOT, name), 'utf8');
 
-let cloud: Cloud;
-
-beforeEach(async () => {
-  cloud = await Cloud.open(new Map());
-});
-afterEach(async () => await cloud.close());
+const cloud = await forFile(Cloud.open());
+beforeEach(cloud.save());
 
 /** Programs beside gcloud, with answers of the services that they call. */
 const PROGRAMS = `
@@ -29,7 +26,7 @@ async function runBlock(document: string, heading: string): Promise<readonly str
   const script = `set -euo pipefail\n${PROGRAMS}\n${block}`;
   const env = { ...cloud.env, CLOUDSDK_CORE_DISABLE_PROMPTS: '1' };
   await promisify(execFile)('bash', ['-c', script], { cwd: ROOT, env });
-  expect(refusedBy(cloud.commands)).toEqual([]);
+  expect(await refusedBy(cloud.commands)).toEqual([]);
   return cloud.changes();
 }
 
@@ -50,18 +47,12 @@ test('plain gcloud deploys geminiCallback with its database, topics, secret and 
   expect(cloud.services.get('gemini-callback')).toMatchObject({ isPublic: true, serving: 'gemini-callback-00001-abc' });
 }, 60_000);
 
-interface Token {
-  readonly sub: string;
-  readonly repository_id: string;
-  readonly environment?: string;
-}
-
 /** Evaluates a condition of the form `assertion.a=='b' && …`. */
-function admits(condition: string, token: Token): boolean {
+function admits(condition: string, token: Readonly<Record<string, string>>): boolean {
   return condition.split(' && ').every((term) => {
     const [, claim = '', value] = /^assertion\.(\w+)=='([^']*)'$/.exec(term) ?? [];
     expect([term, claim]).not.toEqual([term, '']);
-    return (token as unknown as Readonly<Record<string, string>>)[claim] === value;
+    return token[claim] === value;
   });
 }
 
@@ -74,23 +65,16 @@ test('GitHub Actions is trusted for one repository and environment, by tokens of
   const [, condition = ''] = /--attribute-condition=(.*?) --/.exec(provider) ?? [];
   const id = '987654321';
   const repository = 'my-organisation/gemini-callbacks';
-  const tokens: readonly (readonly [boolean, Token])[] = [
-    [true, { sub: `repo:${repository}:environment:production`, repository_id: id, environment: 'production' }],
-    [
-      true,
-      {
-        sub: `repo:my-organisation@12/gemini-callbacks@${id}:environment:production`,
-        repository_id: id,
-        environment: 'production',
-      },
-    ],
-    [false, { sub: `repo:${repository}:environment:staging`, repository_id: id, environment: 'staging' }],
-    [false, { sub: `repo:${repository}:pull_request`, repository_id: id }],
-    [false, { sub: `repo:${repository}:ref:refs/heads/main`, repository_id: id }],
-    // The name was given up and taken over by another owner.
-    [false, { sub: `repo:${repository}:environment:production`, repository_id: '111', environment: 'production' }],
-  ];
-  expect(tokens.map(([, token]) => admits(condition, token))).toEqual(tokens.map(([isAdmitted]) => isAdmitted));
+  const admitted = (sub: string, environment: string, repository_id = id) =>
+    admits(condition, { sub, repository_id, ...(environment && { environment }) });
+  expect(admitted(`repo:${repository}:environment:production`, 'production')).toBe(true);
+  const withIds = `my-organisation@12/gemini-callbacks@${id}`;
+  expect(admitted(`repo:${withIds}:environment:production`, 'production')).toBe(true);
+  expect(admitted(`repo:${repository}:environment:staging`, 'staging')).toBe(false);
+  expect(admitted(`repo:${repository}:pull_request`, '')).toBe(false);
+  expect(admitted(`repo:${repository}:ref:refs/heads/main`, '')).toBe(false);
+  // The name was given up and taken over by another owner.
+  expect(admitted(`repo:${repository}:environment:production`, 'production', '111')).toBe(false);
   expect(cloud.bindings.get('iam service-accounts/deployer')).toEqual([
     {
       role: 'roles/iam.workloadIdentityUser',

@@ -50,3 +50,41 @@ export function pairsOf(text = ''): Record<string, string> {
   const pairs = text.split(',').filter((pair) => pair !== '');
   return Object.fromEntries(pairs.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]));
 }
+
+interface Fields extends Record<string, unknown> {
+  readonly displayName?: string | undefined;
+}
+
+/** The fields of a resource that a command line sets. */
+export function fieldsOf({ kind, verb, names, flag, flags, stdin }: Call): Fields {
+  const domain = flag('project')?.split(':').toReversed().join('.');
+  const labels = flag('labels') ?? flag('update-labels');
+  const fields: Fields = {
+    displayName: flag('display-name'),
+    labels: labels === undefined ? undefined : pairsOf(labels),
+    description: flag('description'),
+    type: flag('type')?.toUpperCase().replaceAll('-', '_'),
+    filter: flag('message-filter'),
+    enableMessageOrdering: 'enable-message-ordering' in flags || undefined,
+    state: kind === 'scheduler jobs' && verb === 'create' ? 'ENABLED' : undefined,
+    email: kind === 'iam service-accounts' ? `${names[0]}@${domain}.iam.gserviceaccount.com` : undefined,
+    ...(stdin === '' || kind === 'secrets' ? {} : (JSON.parse(stdin) as Fields)),
+  };
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+}
+
+/** Returns gcloud's message about a missing resource of each kind. */
+export function missing(kind: string, name: string, { flag }: Call): string {
+  const messages: Readonly<Record<string, string>> = {
+    'firestore databases': `NOT_FOUND: Project '${flag('project')}' or database '${flag('database')}' does not exist.`,
+    'artifacts repositories': `NOT_FOUND: Requested entity was not found.`,
+    'run services': `NOT_FOUND: Resource '${name}' of kind 'SERVICE' in region '${flag('region')}' in project '${flag('project')}' does not exist.`,
+    'storage buckets': `${name} not found: 404.`,
+    'iam service-accounts': 'NOT_FOUND: Unknown service account.',
+    'logging metrics': `NOT_FOUND: Metric ${name} does not exist.`,
+    'scheduler jobs': 'NOT_FOUND: Job not found.',
+    secrets: `NOT_FOUND: Secret [projects/123456789012/secrets/${name}] not found.`,
+  };
+  const message = messages[kind] ?? `NOT_FOUND: Resource not found (resource=${name}).`;
+  return `ERROR: (gcloud.${kind.replaceAll(' ', '.')}) ${message}`;
+}

@@ -42,5 +42,5 @@ export async function serveGcloud(answer: (command: GcloudCommand) => Answer) {
   const { PATH, HOME } = process.env;
   const functions = { 'BASH_FUNC_gcloud%%': GCLOUD, 'BASH_FUNC_npm%%': NPM };
   const env: NodeJS.ProcessEnv = { PATH, HOME, ...functions, GCLOUD_STAND_IN: String(port) };
-  return { env, close };
+  return { env, close: () => void close() };
 }

@@ -12,9 +12,10 @@ import { newSecret } from '../../../simulator/signing.ts';
 import { startSimulator } from '../../../simulator/simulator.ts';
 import { type GcloudCommand, parseAll } from '../../support/gcloud.ts';
 import { startSecretManager } from '../../support/secretManager.ts';
-import { Cloud, saveMaps } from './cloud.ts';
+import { Cloud } from './cloud.ts';
 import { parseCall } from './gcloudCall.ts';
 import { startRules } from './rulesService.ts';
+import { saveMaps } from './saveMaps.ts';
 
 interface Run {
   readonly exitCode: number;
@@ -64,7 +65,7 @@ export async function openStage() {
   });
   afterAll(async () => {
     rmSync(folder, { recursive: true });
-    await cloud.close();
+    cloud.close();
     await callback.end();
     await Promise.all([simulator.close(), secretManager.close(), rules.close(), project.close()]);
   });
@@ -140,8 +141,8 @@ async function runCommand(args: readonly string[], variables: NodeJS.ProcessEnv,
 }
 
 /** Returns the commands that the real gcloud does not parse. It parses before it looks for an account. */
-export function refusedBy(commands: readonly GcloudCommand[]) {
-  return parseAll(commands)
+export async function refusedBy(commands: readonly GcloudCommand[]) {
+  return (await parseAll(commands))
     .map(({ exitCode, stderr }, index) => ({ exitCode, stderr, command: commands[index]?.args.join(' ') ?? '' }))
     .filter(({ stderr }) => !/active account|default credentials were not found/.test(stderr))
     .filter(({ command }) => !/^(meta list-files-for-upload|version|auth list)/.test(command));

@@ -15,8 +15,7 @@ export async function startRules() {
     if (path.endsWith('/rulesets')) {
       const name = `${path}/${rulesets.size}`;
       rulesets.set(name, { source: body['source'] as unknown as Source });
-      sendJson(response, 200, { name });
-      return;
+      return sendJson(response, 200, { name });
     }
     if (request.method === 'POST') releases.set(String(body['name']), { rulesetName: String(body['rulesetName']) });
     if (request.method === 'PATCH') releases.set(path, { rulesetName: String(body['release']?.['rulesetName']) });

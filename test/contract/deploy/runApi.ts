@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
-import { sendJson, serveHttp, type TestServer } from '../../support/server.ts';
+import { sendJson, serveHttp } from '../../support/server.ts';
 
 interface Target {
   readonly revisionName?: string;
@@ -22,44 +22,38 @@ interface Service {
 }
 
 /** The part of the Cloud Run API that the real gcloud uses for services, for requests that reach it as a proxy. */
-export class RunApi {
-  readonly #services = new Map<string, Service>();
-  readonly #folder = mkdtempSync(join(tmpdir(), 'run-api-'));
-  #server: TestServer | undefined;
-
-  static async open(): Promise<RunApi> {
-    const api = new RunApi();
-    writeFileSync(join(api.#folder, 'token'), 'token');
-    api.#server = await serveHttp(async (request, response) => sendJson(response, ...(await api.#answer(request))));
-    return api;
-  }
-
+export async function startRunApi() {
+  const services = new Services();
+  const { port, close } = await serveHttp(async (request, response) => {
+    sendJson(response, ...(await services.answer(request)));
+  });
+  const folder = mkdtempSync(join(tmpdir(), 'run-api-'));
+  writeFileSync(join(folder, 'token'), 'token');
+  const endpoints = ['RUN', 'SERVICEUSAGE', 'IAM', 'CLOUDRESOURCEMANAGER'].map((name) => [
+    `CLOUDSDK_API_ENDPOINT_OVERRIDES_${name}`,
+    `http://${name.toLowerCase()}.test/`,
+  ]);
   /** Sends every request of gcloud here. A proxy also covers the host names that gcloud makes of regions. */
-  get env(): NodeJS.ProcessEnv {
-    const override = (name: string) => [
-      `CLOUDSDK_API_ENDPOINT_OVERRIDES_${name}`,
-      `http://${name.toLowerCase()}.test/`,
-    ];
-    return {
-      PATH: process.env['PATH'],
-      CLOUDSDK_CONFIG: this.#folder,
-      CLOUDSDK_CORE_DISABLE_PROMPTS: '1',
-      CLOUDSDK_AUTH_ACCESS_TOKEN_FILE: join(this.#folder, 'token'),
-      CLOUDSDK_PROXY_TYPE: 'http',
-      CLOUDSDK_PROXY_ADDRESS: '127.0.0.1',
-      CLOUDSDK_PROXY_PORT: String(this.#server?.port),
-      ...(Object.fromEntries(
-        ['RUN', 'SERVICEUSAGE', 'IAM', 'CLOUDRESOURCEMANAGER'].map(override),
-      ) as NodeJS.ProcessEnv),
-    };
-  }
+  const env: NodeJS.ProcessEnv = {
+    CLOUDSDK_AUTH_ACCESS_TOKEN_FILE: join(folder, 'token'),
+    CLOUDSDK_PROXY_TYPE: 'http',
+    CLOUDSDK_PROXY_ADDRESS: '127.0.0.1',
+    CLOUDSDK_PROXY_PORT: String(port),
+    ...(Object.fromEntries(endpoints) as NodeJS.ProcessEnv),
+  };
+  return {
+    env,
+    close: async () => {
+      await close();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
 
-  async close(): Promise<void> {
-    await this.#server?.close();
-    rmSync(this.#folder, { recursive: true });
-  }
+class Services {
+  readonly #services = new Map<string, Service>();
 
-  async #answer(request: IncomingMessage): Promise<readonly [number, object]> {
+  async answer(request: IncomingMessage): Promise<readonly [number, object]> {
     const { pathname } = new URL(request.url ?? '');
     if (pathname.includes('/services/run.googleapis.com')) return [200, { state: 'ENABLED' }];
     const body = request.method === 'GET' ? {} : await json(request);

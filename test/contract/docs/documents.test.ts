@@ -196,13 +196,13 @@ describe('commands', () => {
   });
 
   // Signing in is for people. Blocks that set variables are executed by test/contract/deploy/documents.test.ts.
-  test.skipIf(!hasGcloud)('gcloud understands every line', () => {
+  test.skipIf(!hasGcloud)('gcloud understands every line', async () => {
     const gcloud = [
       ...blocks('sh').flatMap(({ code }) => code.split('\n')),
       ...inline.filter((code) => /^gcloud \S+ \S+ .*--/.test(code)),
     ].flatMap((line) => /gcloud (?!auth )(?:'[^']*'|[^)|])*/.exec(line)?.[0].trim() ?? []);
     expect(gcloud.length).toBeGreaterThan(8);
-    const parsed = parseAll(gcloud.map((line) => ({ args: wordsOf(line).slice(1), stdin: '' })));
+    const parsed = await parseAll(gcloud.map((line) => ({ args: wordsOf(line).slice(1), stdin: '' })));
     const refused = parsed.flatMap(({ stderr }, index) =>
       /active account/.test(stderr) ? [] : [{ line: gcloud[index], stderr }],
     );

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import { PubSub } from '@google-cloud/pubsub';
-import { expect, onTestFinished, test } from 'vitest';
-import { deliver, eventMessage, Stage } from '../results/harness.ts';
+import { expect, test } from 'vitest';
 import { startTied } from '../../../local/process.ts';
 import type { ReceivedMessage } from '../../../local/project.ts';
+import { observe } from '../../support/observed.ts';
+import { deliver, eventMessage, Stage } from '../results/harness.ts';
 
 const CONSUMER = join(import.meta.dirname, '../../../examples/typescript/consumer.ts');
 
@@ -13,12 +13,11 @@ const UNFIT = { rows: [[1, 2], [3]], __name__: 'taken', deep: DEEP };
 
 test('the consumer stores each result once, however often it is sent, and a too large one is dead-lettered', async () => {
   const stage = await Stage.open();
-  const { projectId, env } = stage.project;
+  const { env } = stage.project;
   await stage.project.subscribe('gemini-results', 'answers');
   const { PATH, HOME } = process.env;
   const surroundings = { PATH, HOME, METADATA_SERVER_DETECTION: 'none', ...env };
-  const running = await startTied(process.execPath, [CONSUMER], surroundings);
-  onTestFinished(async () => void (await running.end()));
+  await observe(startTied(process.execPath, [CONSUMER], surroundings));
 
   const results = await stage.start();
   const batch = await stage.batch();
@@ -31,7 +30,7 @@ test('the consumer stores each result once, however often it is sent, and a too 
   expect(await deliver(results, message)).toBe(204);
   expect(await stage.results()).toHaveLength(6);
   // A message that is no result must not stop the others; `marker` exempts it from the check of schemas.
-  await new PubSub({ projectId }).topic('gemini-results').publishMessage({ attributes: { marker: 'elsewhere' } });
+  await stage.project.publish('gemini-results', { data: Buffer.alloc(0), attributes: { marker: 'elsewhere' } });
 
   const isTooLarge = ({ attributes }: ReceivedMessage) => attributes['ce-id'] === `${batch}/1`;
   await stage.project.messagesUntil('gemini-dead-letter', isTooLarge, 20_000);

@@ -1,13 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
-import { eventually, freePort, startTied } from '../../../local/process.ts';
+import { expect, test } from 'vitest';
+import { freePort, startTied } from '../../../local/process.ts';
+import { observe, type Observed } from '../../support/observed.ts';
 import { hasPython } from '../../support/requirements.ts';
+import { ROUTE_KEY, startPipeline } from '../pipeline.ts';
 import { Stage } from '../results/harness.ts';
 
 const EXAMPLES = join(import.meta.dirname, '../../../examples/python');
 const PUSHED = join(import.meta.dirname, 'pushed.py');
-const ROUTE_KEY = 'route-key-of-a-test-with-32-characters';
 
 /** The interpreter: another one than `python3` where its packages are elsewhere. */
 const PYTHON = process.env['PYTHON'] ?? 'python3';
@@ -23,31 +24,24 @@ function canImport(modules: string): boolean {
   }
 }
 
-/** Runs a program of Python until the test ends; returns its output so far. */
-async function runPython(stage: Stage, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<() => string> {
+/** Runs a program of Python until the test ends. */
+async function runPython(stage: Stage, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Observed> {
   const { PATH, HOME, PYTHONPATH } = process.env;
-  const surroundings = { PATH, HOME, PYTHONPATH, ...stage.project.env, ...env };
-  const running = await startTied(PYTHON, args, surroundings);
-  onTestFinished(async () => void (await running.end()));
-  let output = '';
-  for (const stream of [running.stdout, running.stderr]) stream.on('data', (chunk) => (output += String(chunk)));
-  return () => output;
+  return await observe(startTied(PYTHON, args, { PATH, HOME, PYTHONPATH, ...stage.project.env, ...env }));
 }
 
-async function startFunctions(stage: Stage): Promise<{ readonly submitUrl: string }> {
-  const jwks = { GEMINI_JWKS_URL: `${stage.simulator.url}/.well-known/jwks.json` };
-  const callback = await stage.start({ DYNAMIC_ROUTE_KEY: ROUTE_KEY, ...jwks }, 'geminiCallback');
-  const submit = await stage.start({ DYNAMIC_ROUTE_KEY: ROUTE_KEY, CALLBACK_URL: callback.url }, 'submitJob');
-  await stage.project.push('gemini-events', (await stage.start()).url);
-  return { submitUrl: submit.url };
+/** Starts all functions, and returns the variables of an agent. */
+async function startFunctions(stage: Stage): Promise<{ readonly SUBMIT_URL: string }> {
+  const env = { DYNAMIC_ROUTE_KEY: ROUTE_KEY, CALLBACK_URL: await startPipeline(stage) };
+  return { SUBMIT_URL: (await stage.start(env, 'submitJob')).url };
 }
 
 /** Waits for the agent's answer, and returns it with the chain: a function call and the interaction that answers it. */
-async function chainOf(stage: Stage, output: () => string) {
-  await eventually('the answer', 25_000, async () => /^interactions\/\S+ \S/m.test(output()) || undefined);
+async function chainOf(stage: Stage, { says, stdout }: Observed) {
+  await says(/^interactions\/\S+ \S/m);
   const names = stage.simulator.jobs().map(({ name }) => `interactions/${name}`);
   const [first, last] = [names[0] ?? '', names.at(-1) ?? ''];
-  const answer = output()
+  const answer = stdout()
     .split('\n')
     .find((line) => line.startsWith(first));
   return { count: names.length, answer, isRooted: (await stage.record(last))?.['root'] === first };
@@ -58,15 +52,14 @@ const CHAIN = { count: 2, answer: expect.stringContaining('"celsius":21'), isRoo
 test.for(WITH_PACKAGES)('the agent in Python answers the function call, with %s', async () => {
   const stage = await Stage.open({ settings: { jobs: { runningMillis: 300 } } });
   await stage.project.subscribe('gemini-results', 'agent', 'attributes.route = "agent"');
-  const { submitUrl } = await startFunctions(stage);
-  const output = await runPython(stage, [join(EXAMPLES, 'agent.py')], { SUBMIT_URL: submitUrl });
-  expect(await chainOf(stage, output)).toEqual(CHAIN);
+  const agent = await runPython(stage, [join(EXAMPLES, 'agent.py')], await startFunctions(stage));
+  expect(await chainOf(stage, agent)).toEqual(CHAIN);
 });
 
 test.for(WITH_PACKAGES)('the consumer in Python stores each result once, with %s', async () => {
   const stage = await Stage.open();
   await stage.project.subscribe('gemini-results', 'answers');
-  const output = await runPython(stage, [join(EXAMPLES, 'consumer.py')]);
+  const consumer = await runPython(stage, [join(EXAMPLES, 'consumer.py')]);
   const message = (type: string, id: string) => ({
     data: Buffer.from(JSON.stringify({ jobId: 'batches/b', index: 0, key: 'r0', response: { text: 'yes' } })),
     attributes: { 'ce-id': id, 'ce-type': type, result_index: '0', result_key: 'r0', marker: 'elsewhere' },
@@ -74,16 +67,16 @@ test.for(WITH_PACKAGES)('the consumer in Python stores each result once, with %s
   await stage.project.publish('gemini-results', message('job.results.completed', 'batches/b/job.results.completed'));
   for (const id of ['batches/b/0', 'batches/b/0', 'batches/b/1'])
     await stage.project.publish('gemini-results', message('job.result', id));
-  await eventually('both', 20_000, async () => output().trim().split('\n').length > 1 || undefined);
-  expect(output().trim().split('\n').toSorted()).toEqual(['stored batches/b/0', 'stored batches/b/1']);
+  await consumer.says(/\n.*\n/);
+  expect(consumer.stdout().trim().split('\n').toSorted()).toEqual(['stored batches/b/0', 'stored batches/b/1']);
   expect(await stage.project.documentIds('answers')).toEqual(['batches~b~0', 'batches~b~1']);
 });
 
 test.skipIf(!hasPython)("the agent's messages in Python, pushed by HTTP to the standard library", async () => {
   const stage = await Stage.open({ settings: { jobs: { runningMillis: 300 } } });
-  const { submitUrl } = await startFunctions(stage);
+  const env = await startFunctions(stage);
   const port = await freePort();
   await stage.project.push('gemini-results', `http://127.0.0.1:${port}`);
-  const output = await runPython(stage, [PUSHED, EXAMPLES, String(port)], { SUBMIT_URL: submitUrl });
-  expect(await chainOf(stage, output)).toEqual(CHAIN);
+  const agent = await runPython(stage, [PUSHED, EXAMPLES, String(port)], env);
+  expect(await chainOf(stage, agent)).toEqual(CHAIN);
 });

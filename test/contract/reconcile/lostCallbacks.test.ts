@@ -118,5 +118,6 @@ test('an end that four runs of two instances find, and a job that is overdue, ar
   const sumOf = (name: 'recovered' | 'overdue') => summaries.reduce((sum, summary) => sum + summary[name], 0);
   expect([sumOf('recovered'), sumOf('overdue')]).toEqual([20, 20]);
   const messages = await eventsOf(stage);
-  expect(messages.map(({ attributes }) => attributes['job_id']).toSorted()).toEqual(started.toSorted());
+  expect(messages).toHaveLength(started.length);
+  expect(new Set(messages.map(({ attributes }) => attributes['job_id']))).toEqual(new Set(started));
 });

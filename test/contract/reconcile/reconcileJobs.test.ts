@@ -1,4 +1,3 @@
-import type { RequestListener } from 'node:http';
 import type { Timestamp } from '@google-cloud/firestore';
 import { expect, test } from 'vitest';
 import { geminiByKey } from '../../../functions/gemini/client.ts';
@@ -12,11 +11,11 @@ import { Database } from '../../../functions/store/database.ts';
 import { ReconcilableJobs } from '../../../functions/store/reconcilableJobs.ts';
 import { startFunction } from '../../../local/functions.ts';
 import { clockAhead } from '../../support/clockAhead.ts';
-import { sendJson, serveHttp } from '../../support/server.ts';
 import { eventually } from '../../../local/process.ts';
 import { newSecret } from '../../../simulator/signing.ts';
 import { forTest } from '../../support/opened.ts';
 import { ProxiedProject } from '../../support/proxiedProject.ts';
+import { sendJson, serveHttpInTest } from '../../support/server.ts';
 import { startReceiver } from '../../unit/simulator/harness.ts';
 import { Stage } from '../results/harness.ts';
 import {
@@ -32,11 +31,6 @@ import {
 } from './support.ts';
 
 const HOUR_MILLIS = 3_600_000;
-
-/** Starts a Gemini whose answers the simulator never gives. */
-async function geminiThat(answer: (...args: Parameters<RequestListener>) => void | Promise<void>): Promise<string> {
-  return (await forTest(await serveHttp(answer))).url;
-}
 
 test('a delivery that a killed instance left pending is published once, byte for byte', async () => {
   await using proxied = await ProxiedProject.create();
@@ -107,11 +101,11 @@ test('a callback that arrives during a query decides', async () => {
   const secret = newSecret();
   const callback = await stage.start({ WEBHOOK_SIGNING_SECRET: secret }, 'geminiCallback');
   const statuses: number[] = [];
-  const gemini = await geminiThat(async ({ url = '' }, response) => {
+  const { url: GOOGLE_GEMINI_BASE_URL } = await serveHttpInTest(async ({ url = '' }, response) => {
     if (url.includes('/batches/')) statuses.push(await sendEvent(callback, secret, 'msg_quick', 'batches/quick'));
     sendJson(response, 200, { name: 'batches/quick', metadata: { state: 'BATCH_STATE_RUNNING' } });
   });
-  const { run } = await openReconciler({ ...AT_ONCE, GOOGLE_GEMINI_BASE_URL: gemini }, { stage });
+  const { run } = await openReconciler({ ...AT_ONCE, GOOGLE_GEMINI_BASE_URL }, { stage });
   await register(stage, 'batches/quick', 'batch', { ageMillis: 25 * HOUR_MILLIS });
   expect(await run()).toEqual(NOTHING);
   expect(statuses).toEqual([200]);
@@ -120,13 +114,13 @@ test('a callback that arrives during a query decides', async () => {
 });
 
 test('an unknown status ends no job, and webhooks are read on all pages', async () => {
-  const gemini = await geminiThat(({ url = '' }, response) => {
+  const { url: GOOGLE_GEMINI_BASE_URL } = await serveHttpInTest(({ url = '' }, response) => {
     const disabled = { id: 'last', uri: 'https://a.example/', state: 'disabled_due_to_failed_deliveries' };
     if (url.includes('page_token=more')) sendJson(response, 200, { webhooks: [null, 7, disabled] });
     else if (url.includes('/webhooks')) sendJson(response, 200, { webhooks: [], next_page_token: 'more' });
     else sendJson(response, 200, { name: 'batches/slow', metadata: { state: 'BATCH_STATE_THROTTLED' } });
   });
-  const { stage, reconciler, run } = await openReconciler({ ...AT_ONCE, GOOGLE_GEMINI_BASE_URL: gemini });
+  const { stage, reconciler, run } = await openReconciler({ ...AT_ONCE, GOOGLE_GEMINI_BASE_URL });
   await register(stage, 'batches/slow', 'batch');
   expect(await run()).toEqual(NOTHING);
   expect(await stage.record('batches/slow')).toMatchObject({ state: 'running' });
@@ -146,7 +140,7 @@ test("ages go by Firestore's clock: an instance that is a day ahead announces no
 
 test('a Gemini that never answers does not prolong a run', async () => {
   const stage = await Stage.open();
-  const GOOGLE_GEMINI_BASE_URL = await geminiThat(({ url = '' }, response) => {
+  const { url: GOOGLE_GEMINI_BASE_URL } = await serveHttpInTest(({ url = '' }, response) => {
     if (url.includes('/webhooks') || url.includes('/batches/half')) response.writeHead(200).write('{');
   });
   const config = readReconcileConfig({ ...stage.env, ...AT_ONCE, GOOGLE_GEMINI_BASE_URL });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { sendJson } from '../../support/server.ts';
 import { eventually, freePort } from '../../../local/process.ts';
+import { sendJson } from '../../support/server.ts';
 import { startCallback } from '../pipeline.ts';
 import { Stage } from '../results/harness.ts';
 import {

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
-import { text } from 'node:stream/consumers';
+import { text as textOf } from 'node:stream/consumers';
 import { Timestamp } from '@google-cloud/firestore';
 import type { RunningFunction } from '../../../local/functions.ts';
 import type { SimulatorOptions } from '../../../simulator/simulator.ts';
@@ -58,8 +58,8 @@ export async function startGemini(
   answer: (method: string, body: Record<string, unknown>, response: ServerResponse, text: string) => void,
 ): Promise<{ readonly GOOGLE_GEMINI_BASE_URL: string }> {
   const { url } = await serveHttpInTest(async (request, response) => {
-    const body = await text(request);
-    answer(request.method ?? '', body === '' ? {} : (JSON.parse(body) as Record<string, unknown>), response, body);
+    const text = await textOf(request);
+    answer(request.method ?? '', text === '' ? {} : (JSON.parse(text) as Record<string, unknown>), response, text);
   });
   return { GOOGLE_GEMINI_BASE_URL: url };
 }

@@ -4,27 +4,13 @@ import { InvalidMessageError, parse } from '../../../schemas/parse.ts';
 const attributes = (type: string) => ({ 'ce-type': type, 'ce-id': 'batches/a/0' });
 const data = (value: unknown) => Buffer.from(JSON.stringify(value));
 
-test('a result is narrowed by its type', () => {
-  const message = parse({ attributes: attributes('job.result'), data: data({ jobId: 'batches/a', index: 3 }) });
-  expect(message.type === 'job.result' && message.data.index).toBe(3);
-});
-
-test('the counts of a finished job are narrowed by its type', () => {
-  const counts = { jobId: 'batches/a', total: 2, ok: 1, error: 1 };
-  const message = parse({ attributes: attributes('job.results.completed'), data: data(counts) });
-  expect(message.type === 'job.results.completed' && message.data.total).toBe(2);
-});
-
-test('every other type is an event, also an unknown one', () => {
-  const message = parse({
-    attributes: attributes('batch.renamed'),
-    data: data({ type: 'batch.renamed', data: { id: 'a' } }),
-  });
-  expect(message).toMatchObject({
-    type: 'event',
-    id: 'batches/a/0',
-    data: { type: 'batch.renamed', data: { id: 'a' } },
-  });
+test.each([
+  ['job.result', { jobId: 'batches/a', index: 3 }, 'job.result'],
+  ['job.results.completed', { jobId: 'batches/a', total: 2, ok: 1, error: 1 }, 'job.results.completed'],
+  ['batch.renamed', { type: 'batch.renamed', data: { id: 'a' } }, 'event'],
+])('a message of type %s is narrowed', (type, value, narrowed) => {
+  const message = parse({ attributes: attributes(type), data: data(value) });
+  expect(message).toMatchObject({ type: narrowed, id: 'batches/a/0', data: value });
 });
 
 test('the base64 of a push body is read', () => {
