@@ -11,11 +11,16 @@ export interface Observed extends Pick<TiedProcess, 'end' | 'exited'> {
 
 /** Collects the output of a program, which is killed at the end of the test unless it has ended. */
 export async function observe(starting: TiedProcess | Promise<TiedProcess>): Promise<Observed> {
-  const { end, exited, ...streams } = await starting;
+  const observed = collectOutput(await starting);
+  onTestFinished(async () => void (await observed.end('SIGKILL')));
+  return observed;
+}
+
+/** Collects the output of a program. */
+export function collectOutput({ end, exited, ...streams }: TiedProcess): Observed {
   const output = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const)
     streams[name].on('data', (chunk) => (output[name] += String(chunk)));
-  onTestFinished(async () => void (await end('SIGKILL')));
   return {
     end,
     exited,
