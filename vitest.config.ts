@@ -26,6 +26,8 @@ export default defineConfig({
   test: {
     // A worker that loads its modules anew for each file takes half of the unit tests' processor time.
     isolate: false,
+    // Otherwise Google's clients search for the metadata server of Google Cloud.
+    env: { METADATA_SERVER_DETECTION: 'none' },
     testTimeout: 30_000,
     hookTimeout: 60_000,
     reporters: ['default', './test/support/skippedReporter.ts'],

@@ -1,5 +1,5 @@
 import type { GoogleGenAI } from '@google/genai';
-import { Environment } from '../functions/config/environment.ts';
+import { readSettings } from '../functions/config/environment.ts';
 import { geminiSettings, type GeminiSettings } from '../functions/config/settings.ts';
 import { connectGemini } from '../functions/gemini/client.ts';
 import { toGeminiError } from '../functions/gemini/errors.ts';
@@ -13,9 +13,7 @@ interface GeminiConnection {
 
 /** @throws {ConfigError} where no API key is set, or a base URL that cannot be used. */
 export function connect(variables: NodeJS.ProcessEnv): GeminiConnection {
-  const environment = new Environment(variables);
-  const settings = geminiSettings(environment);
-  environment.requireValid();
+  const settings = readSettings(variables, geminiSettings);
   return { ai: connectGemini(settings), settings };
 }
 

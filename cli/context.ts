@@ -1,4 +1,4 @@
-import { createInterface } from 'node:readline/promises';
+import { ask } from './ask.ts';
 import { CliError, usageError } from './errors.ts';
 import type { PlaceFlags } from './installation/place.ts';
 import type { Installation } from './installation/installation.ts';
@@ -63,17 +63,8 @@ export class Context {
     if (this.#flags.yes) return;
     if (this.terminal.json || !process.stdin.isTTY)
       throw usageError(`This would ${action}. Nothing was changed. Confirm it with --yes.`);
-    if (!(await answersYes(`${capitalized(action)}? [y/N] `)))
+    if (!/^y(es)?$/i.test(await ask(`${capitalized(action)}? [y/N] `)))
       throw new CliError('NOT_CONFIRMED', 'Nothing was changed.');
-  }
-}
-
-async function answersYes(question: string): Promise<boolean> {
-  const lines = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return /^y(es)?$/i.test((await lines.question(question)).trim());
-  } finally {
-    lines.close();
   }
 }
 

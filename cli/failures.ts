@@ -47,18 +47,22 @@ export function backendError(backend: Backend, error: unknown, variables: NodeJS
   const signIn = credentialsError(reason);
   if (signIn) return signIn;
   const code = reason instanceof Error && 'code' in reason ? Number(reason.code) : Number.NaN;
-  const isAway =
+  const isUnreachable =
     reason instanceof NoAnswerError || code === GrpcStatus.UNAVAILABLE || code === GrpcStatus.DEADLINE_EXCEEDED;
   const { name } = backend;
-  if (isAway)
-    return new CliError(`${backend.code}_UNAVAILABLE`, `${name} does not answer. ${awayAdvice(backend, variables)}`, {
-      cause: error,
-    });
+  if (isUnreachable)
+    return new CliError(
+      `${backend.code}_UNAVAILABLE`,
+      `${name} does not answer. ${unreachableAdvice(backend, variables)}`,
+      {
+        cause: error,
+      },
+    );
   const advice = adviceOn(code, reasonOf(reason), backend, variables);
   return new CliError(`${backend.code}_FAILED`, `${name}: ${reasonOf(reason)} ${advice}`.trim(), { cause: error });
 }
 
-function awayAdvice({ emulatorVariable }: Backend, variables: NodeJS.ProcessEnv): string {
+function unreachableAdvice({ emulatorVariable }: Backend, variables: NodeJS.ProcessEnv): string {
   const emulator = variables[emulatorVariable];
   return emulator
     ? `Check that its emulator runs at ${emulatorVariable}=${emulator}.`

@@ -15,7 +15,7 @@ export interface FilterFlags {
   readonly since?: string;
 }
 
-/** Which part of a list is printed, as it is typed. */
+/** The part of a list to print, as it is typed. */
 export interface PageFlags {
   readonly limit: string;
   readonly pageToken?: string;
@@ -54,7 +54,7 @@ export function withFilters(command: Command, states: readonly string[]): Comman
 
 export function withPages(command: Command): Command {
   return command
-    .option('--limit <number>', `at most so many, up to ${MAX_LIMIT}`, '20')
+    .option('--limit <number>', `the number of items, at most ${MAX_LIMIT}`, '20')
     .option('--page-token <token>', 'continue after the page that printed this token');
 }
 

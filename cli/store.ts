@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Environment } from '../functions/config/environment.ts';
+import { readSettings } from '../functions/config/environment.ts';
 import { projectSettings } from '../functions/config/settings.ts';
 import { Database } from '../functions/store/database.ts';
 import type { Context } from './context.ts';
@@ -26,10 +26,7 @@ export async function withStore<T>(
   more: readonly Variable[] = [],
 ): Promise<T> {
   const variables = await context.settings(...STORE, ...more);
-  const environment = new Environment(variables);
-  const settings = projectSettings(environment);
-  environment.requireValid();
-  const firestore = new Database(settings);
+  const firestore = new Database(readSettings(variables, projectSettings));
   let isAnswering = true;
   try {
     return await work(firestore, variables);

@@ -15,7 +15,7 @@ export const TRANSIENT_ERRORS: readonly Advice[] = [
     source: 'https://cloud.google.com/logging/docs/logs-based-metrics/troubleshooting',
   },
   {
-    pattern: /SERVICE_DISABLED|has not been used in project/i,
+    pattern: /SERVICE_DISABLED|has not been used in project|is not enabled\. Run: gcloud services enable/i,
     advice: 'A newly enabled API takes minutes to propagate.',
     source: 'https://cloud.google.com/service-usage/docs/enable-disable',
   },

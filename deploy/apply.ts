@@ -1,10 +1,11 @@
 import { CliError, reasonOf } from '../cli/errors.ts';
 import type { Terminal } from '../cli/terminal.ts';
 import { substitute, type Line } from './line.ts';
-import { type Changes, type Item, itemsOf, type Resource, type Step, type Variable } from './plan.ts';
+import { type Change, type Item, itemsOf, type Resource, type Step, type Variable } from './plan.ts';
+import { differencesOf, MISSING, refusalOf } from './resource.ts';
 import type { Shell } from './shell.ts';
 
-type Result = { readonly changes: Changes } | { readonly error: unknown } | 'skipped';
+type Result = { readonly changes: readonly Change[] } | { readonly error: unknown } | 'skipped';
 
 /**
  * Applies steps, each as soon as the steps that it needs have succeeded. A step that fails ends itself and those that need
@@ -12,7 +13,7 @@ type Result = { readonly changes: Changes } | { readonly error: unknown } | 'ski
  *
  * @throws {CliError} for the first failure, with the messages of all of them.
  */
-export async function apply(steps: readonly Step[], shell: Shell, terminal: Terminal): Promise<Changes> {
+export async function apply(steps: readonly Step[], shell: Shell, terminal: Terminal): Promise<readonly Change[]> {
   const results = new Map<string, Promise<Result>>();
   for (const step of steps) {
     const needed = step.needs.flatMap((name) => results.get(name) ?? []);
@@ -20,10 +21,13 @@ export async function apply(steps: readonly Step[], shell: Shell, terminal: Term
   }
   const ended = await Promise.all(results.values());
   const errors = ended.flatMap((result) => (result !== 'skipped' && 'error' in result ? [result.error] : []));
-  const changes = ended.flatMap((result) => (result !== 'skipped' && 'changes' in result ? [result.changes] : []));
-  if (errors.length === 0) return sumOf(changes);
+  const [first] = errors;
+  if (errors.length === 0)
+    return ended.flatMap((result) => (result !== 'skipped' && 'changes' in result ? result.changes : []));
+  const messages = errors.map(reasonOf);
   const skipped = steps.filter((_step, index) => ended[index] === 'skipped').map(({ name }) => name);
-  throw failureOf(errors, skipped);
+  if (skipped.length > 0) messages.push(`Not done, because of this: ${skipped.join(', ')}. Everything else is done.`);
+  throw new CliError(first instanceof CliError ? first.code : 'FAILED', messages.join('\n'), { cause: first });
 }
 
 async function applyAfter(
@@ -35,50 +39,34 @@ async function applyAfter(
   const results = await Promise.all(needed);
   if (results.some((result) => result === 'skipped' || 'error' in result)) return 'skipped';
   const start = performance.now();
+  const seconds = () => `${((performance.now() - start) / 1_000).toFixed(1)} s`;
   try {
-    const changes = await (step.apply ? applyWhole(step, shell, terminal) : applyChains(step, shell, terminal));
+    const changes = await applyStep(step, shell, terminal);
     await step.verify?.(shell);
-    terminal.note(`${step.title}: ${summaryOf(changes)} ✓ ${seconds(start)}`);
+    terminal.note(`${step.title}: ${summaryOf(changes)} ✓ ${seconds()}`);
     return { changes };
   } catch (error) {
-    terminal.note(`${step.title}: failed ✗ ${seconds(start)}`);
+    terminal.note(`${step.title}: failed ✗ ${seconds()}`);
     return { error };
   }
 }
 
-function seconds(start: number): string {
-  return `${((performance.now() - start) / 1_000).toFixed(1)} s`;
-}
-
-async function applyWhole({ chains, apply: whole }: Step, shell: Shell, terminal: Terminal): Promise<Changes> {
-  const [first] = chains.flat();
-  if (first?.kind === 'variable') await resolve(first, shell);
-  return (await whole?.(shell, terminal)) ?? sumOf([]);
-}
-
-async function applyChains(step: Step, shell: Shell, terminal: Terminal): Promise<Changes> {
-  for (const item of itemsOf(step).slice(0, leadingVariables(step))) await resolve(item as Variable, shell);
+async function applyStep(step: Step, shell: Shell, terminal: Terminal): Promise<readonly Change[]> {
+  // The reads may use the variables at the start.
+  for (const item of itemsOf(step)) {
+    if (item.kind !== 'variable') break;
+    await resolve(item, shell);
+  }
+  if (step.apply) return await step.apply(shell, terminal);
   const reads = new SharedReads(shell);
   for (const item of itemsOf(step)) if (item.kind === 'resource' && item.create) void reads.start(item);
-  const done = await Promise.allSettled(
-    step.chains.map(async (chain) =>
-      sumOf(await inOrder(chain, async (item) => await applyItem(item, reads, shell, terminal))),
-    ),
-  );
-  for (const result of done) if (result.status === 'rejected') throw result.reason;
-  return sumOf(done.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : [])));
-}
-
-/** Number of variables at the start of a step, which its reads may use. */
-function leadingVariables(step: Step): number {
-  const first = itemsOf(step).findIndex(({ kind }) => kind !== 'variable');
-  return first === -1 ? itemsOf(step).length : first;
-}
-
-async function inOrder<T, R>(items: readonly T[], run: (item: T) => Promise<R>): Promise<readonly R[]> {
-  const results: R[] = [];
-  for (const item of items) results.push(await run(item));
-  return results;
+  const chains = step.chains.map(async (chain) => {
+    const changes: (readonly Change[])[] = [];
+    for (const item of chain) changes.push(await applyItem(item, reads, shell, terminal));
+    return changes.flat();
+  });
+  await Promise.allSettled(chains);
+  return (await Promise.all(chains)).flat();
 }
 
 /** Reads of several resources at once. Resources that one list shows share its read. */
@@ -99,31 +87,37 @@ export class SharedReads {
   }
 }
 
-const NONE: Changes = { created: [], updated: [], unchanged: 0 };
-
-async function applyItem(item: Item, reads: SharedReads, shell: Shell, terminal: Terminal): Promise<Changes> {
+async function applyItem(item: Item, reads: SharedReads, shell: Shell, terminal: Terminal): Promise<readonly Change[]> {
   switch (item.kind) {
     case 'variable':
       await resolve(item, shell);
-      return NONE;
+      return [];
     case 'task':
       terminal.note((await shell.require(item.title, item.line)).trimEnd());
-      return NONE;
+      return [];
     case 'resource':
-      return await applyResource(item, await (item.create ? reads.start(item) : undefined), shell);
+      return item.create ? [await applyResource(item, item.create, await reads.start(item), shell)] : [];
   }
 }
 
-async function applyResource(resource: Resource, found: unknown, shell: Shell): Promise<Changes> {
-  const { title, create, update } = resource;
-  if (create === undefined) return NONE;
-  if (found !== undefined && resource.differences(found as never, shell.variables).length === 0)
-    return { ...NONE, unchanged: 1 };
-  const refusal = found === undefined ? undefined : resource.refusal?.(found as never);
-  if (refusal !== undefined) throw new CliError('REFUSED', `${title}: ${refusal}`);
-  const lines = found === undefined || update === undefined ? create : update(found as never, shell.variables);
-  for (const line of lines) await shell.require(title, line);
-  return lines === create ? { ...NONE, created: [title] } : { ...NONE, updated: [title] };
+async function applyResource(
+  resource: Resource,
+  create: readonly Line[],
+  found: unknown,
+  shell: Shell,
+): Promise<Change> {
+  const { title, update } = resource;
+  const run = async (kind: Change['kind'], lines: readonly Line[]): Promise<Change> => {
+    for (const line of lines) await shell.require(title, line);
+    return { title, kind };
+  };
+  const differences = differencesOf(resource, found, shell.variables);
+  if (differences.length === 0) return { title, kind: 'unchanged' };
+  if (differences.includes(MISSING)) return await run('created', create);
+  const refused = refusalOf(resource, found);
+  if (refused !== undefined) throw new CliError('REFUSED', `${title}: ${refused}`);
+  if (update === undefined) return await run('created', create);
+  return await run('updated', update(found as never, shell.variables));
 }
 
 /** Sets a variable once. */
@@ -136,24 +130,18 @@ export async function resolve({ name, value, unlessSet }: Variable, shell: Shell
   shell.set(name, (await shell.require(name, value.read)).trim());
 }
 
-function sumOf(changes: readonly Changes[]): Changes {
-  return {
-    created: changes.flatMap(({ created }) => created),
-    updated: changes.flatMap(({ updated }) => updated),
-    unchanged: changes.reduce((sum, { unchanged }) => sum + unchanged, 0),
-  };
+/**
+ * Sets all variables of a step, without which its resources cannot be compared or removed. One may be unreadable because
+ * its resource is missing; then nothing is left that needs it.
+ */
+export async function resolveAll(step: Step, shell: Shell): Promise<void> {
+  for (const item of itemsOf(step)) if (item.kind === 'variable') await resolve(item, shell).catch(() => undefined);
 }
 
-export function summaryOf({ created, updated, unchanged }: Changes): string {
-  const counts = [`${created.length} created`, `${updated.length} updated`, `${unchanged} unchanged`];
-  const shown = counts.filter((count) => !count.startsWith('0 '));
+const CHANGE_KINDS = ['created', 'updated', 'unchanged'] as const;
+
+export function summaryOf(changes: readonly Change[]): string {
+  const counts = CHANGE_KINDS.map((kind) => [changes.filter((each) => each.kind === kind).length, kind] as const);
+  const shown = counts.filter(([count]) => count > 0).map(([count, kind]) => `${count} ${kind}`);
   return shown.length === 0 ? 'done' : shown.join(', ');
-}
-
-function failureOf(errors: readonly unknown[], skipped: readonly string[]): CliError {
-  const [first] = errors;
-  const messages = errors.map(reasonOf);
-  if (skipped.length > 0) messages.push(`Not done, because of this: ${skipped.join(', ')}. Everything else is done.`);
-  const code = first instanceof CliError ? first.code : 'FAILED';
-  return new CliError(code, messages.join('\n'), { cause: first });
 }

@@ -1,8 +1,11 @@
 import { CliError } from '../cli/errors.ts';
 import { adviceOn } from './advice.ts';
+import { resolve } from './apply.ts';
 import type { InstallationSpec } from './installation.ts';
 import { line } from './line.ts';
+import type { Step } from './plan.ts';
 import type { Shell } from './shell.ts';
+import { projectVariables } from './steps/project.ts';
 
 /** The oldest gcloud that has every flag of the plan; `--no-invoker-iam-check` is the newest of them. */
 const MINIMUM_GCLOUD = 528;
@@ -12,24 +15,27 @@ const NEWEST_FLAG = '--no-invoker-iam-check';
 const CLIENT_STEPS = new Set(['rules', 'webhook', 'doctor']);
 
 /**
- * Verifies gcloud's version, the accounts, the project and its billing before anything changes.
+ * Verifies gcloud's version, the accounts, the project and its billing before anything changes, and sets the project's
+ * variables.
  *
  * @returns the account that gcloud uses.
  * @throws {CliError} with the command that fixes the problem.
  */
 export async function requireReady(
-  { project }: InstallationSpec,
-  steps: readonly string[],
+  installation: InstallationSpec,
+  steps: readonly Step[],
   shell: Shell,
 ): Promise<string> {
+  const { project } = installation;
   await requireGcloud(shell);
   const account = await requireAccount(shell);
   // Reported before other errors: without the project, anything missing would look as if it could be created.
   const number = await shell.run(line('gcloud', 'projects', 'describe', project, '--format=value(projectNumber)'));
   if (number.exitCode !== 0) throw notVisible(project, account, number.stderr);
   shell.set('PROJECT_NUMBER', number.stdout.trim());
+  for (const variable of projectVariables(installation)) await resolve(variable, shell);
   await requireBilling(project, shell);
-  if (steps.some((name) => CLIENT_STEPS.has(name)))
+  if (steps.some(({ name }) => CLIENT_STEPS.has(name)))
     await shell.require(
       'Application default credentials',
       line('gcloud', 'auth', 'application-default', 'print-access-token'),
@@ -69,7 +75,7 @@ function notVisible(project: string, account: string, stderr: string): CliError 
   );
 }
 
-/** Where the account may not read the billing state, the first command that needs billing fails instead. */
+/** Passes for an account that may not read the billing state: then the first command that needs billing fails. */
 async function requireBilling(project: string, shell: Shell): Promise<void> {
   const words = ['billing', 'projects', 'describe', project, '--format=value(billingEnabled)'];
   const { exitCode, stdout } = await shell.run(line('gcloud', ...words));

@@ -1,10 +1,9 @@
-import { once } from 'node:events';
-import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
+import { ask } from '../cli/ask.ts';
 import { CliError } from '../cli/errors.ts';
 import type { PlaceFlags } from '../cli/installation/place.ts';
 import type { Terminal } from '../cli/terminal.ts';
-import { apply, resolve } from './apply.ts';
+import { apply } from './apply.ts';
 import { requireReady } from './checks.ts';
 import { destroy } from './destroy.ts';
 import type { InstallationSpec } from './installation.ts';
@@ -18,7 +17,6 @@ import { Shell } from './shell.ts';
 import { sourceDigest } from './sourceDigest.ts';
 import { reportStatus } from './status.ts';
 import { selected, type Selection, stepsOf } from './steps.ts';
-import { projectVariables } from './steps/project.ts';
 import { reportDeployment } from './summary.ts';
 
 interface DeployOptions extends Options, Selection, PlaceFlags {
@@ -106,10 +104,8 @@ async function runDeploy(
   const steps = selected(stepsOf(installation, source, options.rebuild ?? false), options);
   if (options.dryRun && !options.rollback)
     return terminal.result({ script: scriptOf(steps) }, () => scriptOf(steps).trimEnd());
-  const names = steps.map(({ name }) => name);
-  const account = await requireReady(installation, options.rollback || options.status ? [] : names, shell);
+  const account = await requireReady(installation, options.rollback || options.status ? [] : steps, shell);
   const services = serviceResources(installation, source);
-  for (const variable of projectVariables(installation)) await resolve(variable, shell);
   if (options.rollback) return await rollBack(services, { isDryRun: options.dryRun ?? false }, shell, terminal);
   if (options.status) return await reportStatus(steps, services, shell, terminal);
   terminal.note(`Deploying to ${installation.project}, ${installation.region}, as ${account}`);
@@ -132,12 +128,7 @@ async function runDestroy(
   if (options.withDatabase) flags.add('--with-database');
   const isDryRun = options.dryRun ?? false;
   if (!options.yes && !isDryRun) await requireConsent(installation, flags);
-  await requireReady(
-    installation,
-    steps.map(({ name }) => name),
-    shell,
-  );
-  for (const variable of projectVariables(installation)) await resolve(variable, shell);
+  await requireReady(installation, steps, shell);
   const { removed, kept, lines } = await destroy(steps, { flags, isDryRun }, shell, terminal);
   if (isDryRun) return terminal.result({ commands: lines, kept }, () => lines.join('\n'));
   const isWhole = options.only === undefined && options.skip === undefined;
@@ -153,13 +144,6 @@ async function requireConsent(
   const data = flags.has('--with-data') ? ', its secrets and its bucket' : '';
   const all = flags.has('--with-database') ? `, and the database ${database} with everything in it` : '';
   const what = `the installation ${prefix ? `"${prefix}" ` : ''}in ${project}${data}${all}`;
-  const input = createInterface({ input: process.stdin, output: process.stderr });
-  const ended = once(input, 'close').then(() => '');
-  const answer = await Promise.race([
-    input.question(`This removes ${what}. Type the project's id to confirm: `),
-    ended,
-  ]);
-  input.close();
-  if (answer.trim() !== project)
+  if ((await ask(`This removes ${what}. Type the project's id to confirm: `)) !== project)
     throw new CliError('NOT_CONFIRMED', 'Nothing was removed. Add --yes to skip the question.');
 }

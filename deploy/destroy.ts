@@ -1,7 +1,7 @@
 import type { Terminal } from '../cli/terminal.ts';
-import { SharedReads, resolve } from './apply.ts';
+import { resolveAll, SharedReads } from './apply.ts';
 import { substitute, type Line } from './line.ts';
-import { type DataFlag, itemsOf, type Resource, resourcesOf, type Step } from './plan.ts';
+import { type DataFlag, type Resource, resourcesOf, type Step } from './plan.ts';
 import type { Shell } from './shell.ts';
 
 interface Removal {
@@ -26,8 +26,7 @@ export async function destroy(
 ): Promise<Removed> {
   const [removed, kept, lines]: [string[], string[], Line[]] = [[], [], []];
   for (const step of steps.toReversed()) {
-    // A variable may be unreadable because its resource is removed already; then nothing is left that needs it.
-    for (const item of itemsOf(step)) if (item.kind === 'variable') await resolve(item, shell).catch(() => undefined);
+    await resolveAll(step, shell);
     const reads = new SharedReads(shell);
     for (const resource of resourcesOf(step)) if (resource.remove) void reads.start(resource);
     for (const resource of resourcesOf(step).toReversed()) {

@@ -1,57 +1,50 @@
 import { type FunctionName, FUNCTIONS, serviceNameOf, VARIABLES } from '../functions/config/variables.ts';
+import { Gcloud } from './line.ts';
 
-/** The names of everything in one installation. */
-export interface InstallationSpec {
+/** The service accounts, each with its user: one a function, one a caller, and one for the build. */
+export const ACCOUNTS = {
+  callback: 'geminiCallback',
+  results: 'fetchResults',
+  reconcile: 'reconcileJobs',
+  submit: 'submitJob',
+  push: 'Pub/Sub, when it calls fetchResults',
+  cron: 'Cloud Scheduler, when it calls reconcileJobs',
+  build: 'Cloud Build, when it builds the functions',
+} as const;
+
+export type Account = keyof typeof ACCOUNTS;
+
+/** The choices from which the names of an installation follow. */
+interface Choices {
   readonly project: string;
   /** Region of the services, the scheduler, the repository and the bucket. */
   readonly region: string;
   /** Location of the Firestore database, used when it is created. */
   readonly location: string;
-  readonly database: string;
-  readonly topics: { readonly events: string; readonly results: string; readonly deadLetter: string };
-  readonly subscriptions: { readonly push: string; readonly deadLetters: string; readonly example: string };
-  /** Creates the subscription of `gemini-results` that consumers can copy. */
-  readonly hasExample: boolean;
-  readonly secrets: { readonly signing: string; readonly routeKey: string; readonly apiKey: string };
-  /** E-mail addresses of the service accounts: of each function, of each caller, and of the build. */
-  readonly accounts: Readonly<Record<Account, string>>;
-  /** Cloud Run services by the functions that they run. */
-  readonly services: Readonly<Record<FunctionName, string>>;
-  /** Artifact Registry repository of the image, and its address. */
-  readonly repository: string;
-  readonly repositoryUri: string;
-  /** Bucket that `gcloud run deploy --source` uploads to, shared by all services of the region. */
-  readonly sourceBucket: string;
-  readonly schedulerJob: string;
+  /** By default the default database, or with a prefix a separate one. */
+  readonly database: string | undefined;
   /** Bucket for results that exceed a message, and for videos. */
   readonly bucket: string | undefined;
   readonly alertEmail: string | undefined;
   /** Settings that differ from the defaults. */
   readonly settings: Readonly<Record<string, string>>;
+  /** Creates the subscription of `gemini-results` that consumers can copy. */
+  readonly hasExample: boolean;
   /** Prefix of every name with its hyphen; empty for the only installation in a project. */
   readonly prefix: string;
 }
 
-export const ACCOUNTS = ['callback', 'results', 'reconcile', 'submit', 'push', 'cron', 'build'] as const;
-export type Account = (typeof ACCOUNTS)[number];
+/** The names of everything in one installation. */
+export type InstallationSpec = ReturnType<typeof installationOf>;
 
-type Choices = Pick<
-  InstallationSpec,
-  'project' | 'region' | 'location' | 'bucket' | 'alertEmail' | 'settings' | 'hasExample' | 'prefix'
-> & { readonly database: string | undefined };
-
-export function installationOf(choices: Choices): InstallationSpec {
-  const {
-    project,
-    region,
-    prefix,
-    database = prefix === '' ? VARIABLES.FIRESTORE_DATABASE.fallback : `${prefix}gemini`,
-  } = choices;
-  const account = (name: string) => `${prefix}gemini-${name}@${domainOf(project)}.iam.gserviceaccount.com`;
+export function installationOf(choices: Choices) {
+  const { project, region, prefix } = choices;
+  const ownDatabase = prefix === '' ? VARIABLES.FIRESTORE_DATABASE.fallback : `${prefix}gemini`;
   const repository = `${prefix}gemini-callbacks`;
   return {
     ...choices,
-    database,
+    database: choices.database ?? ownDatabase,
+    gcloud: new Gcloud(project),
     topics: {
       events: prefix + VARIABLES.EVENTS_TOPIC.fallback,
       results: prefix + VARIABLES.RESULTS_TOPIC.fallback,
@@ -67,10 +60,17 @@ export function installationOf(choices: Choices): InstallationSpec {
       routeKey: `${prefix}dynamic-route-key`,
       apiKey: `${prefix}gemini-api-key`,
     },
-    accounts: fromNames(ACCOUNTS, account),
+    /** E-mail addresses of the service accounts. */
+    accounts: fromNames(
+      Object.keys(ACCOUNTS) as Account[],
+      (name) => `${prefix}gemini-${name}@${domainOf(project)}.iam.gserviceaccount.com`,
+    ),
+    /** Cloud Run services by the functions that they run. */
     services: fromNames(FUNCTIONS, (name) => prefix + serviceNameOf(name)),
+    /** Artifact Registry repository of the image, and its address. */
     repository,
     repositoryUri: `${region}-docker.pkg.dev/${project.replace(':', '/')}/${repository}`,
+    /** Bucket that `gcloud run deploy --source` uploads to, shared by all services of the region. */
     sourceBucket: `run-sources-${project.replace(':', '-')}-${region}`,
     schedulerJob: `${prefix}reconcile-jobs`,
   };

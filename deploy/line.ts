@@ -28,7 +28,7 @@ export function digestOf(...parts: readonly string[]): string {
 export class Gcloud {
   readonly #project: string;
 
-  constructor({ project }: { readonly project: string }) {
+  constructor(project: string) {
     this.#project = project;
   }
 

@@ -1,6 +1,5 @@
 import type { Terminal } from '../cli/terminal.ts';
-import type { InstallationSpec } from './installation.ts';
-import { digestOf, Gcloud, type Line, type Variables } from './line.ts';
+import type { Line, Variables } from './line.ts';
 import type { Shell } from './shell.ts';
 
 /** Data that `destroy` removes only with this flag, because nothing restores it. */
@@ -19,9 +18,9 @@ export interface Resource {
   /** Updates a resource that differs; `create` where absent. */
   readonly update?: (found: never, variables: Variables) => readonly Line[];
   readonly remove?: (found: never, variables: Variables) => readonly Line[];
-  /** Returns why an existing resource cannot be updated, and what to do. */
+  /** Returns why an existing resource that differs cannot be updated, and what to do. */
   readonly refusal?: (found: never) => string | undefined;
-  /** False for a resource that existed before the installation and is never removed. */
+  /** False for a resource that existed before the installation, which is neither updated nor removed. */
   readonly isOwned?: (found: never) => boolean;
   readonly keptUnless?: DataFlag;
 }
@@ -46,11 +45,10 @@ interface Task {
 
 export type Item = Resource | Variable | Task;
 
-/** The resources that a step created and updated, by their titles. */
-export interface Changes {
-  readonly created: readonly string[];
-  readonly updated: readonly string[];
-  readonly unchanged: number;
+/** The effect of a run on one resource. */
+export interface Change {
+  readonly title: string;
+  readonly kind: 'created' | 'updated' | 'unchanged';
 }
 
 export interface Step {
@@ -61,7 +59,7 @@ export interface Step {
   /** Chains run concurrently, the items of a chain in order. */
   readonly chains: readonly (readonly Item[])[];
   /** Applies all resources together, where one by one would be unsafe. */
-  readonly apply?: (shell: Shell, terminal: Terminal) => Promise<Changes>;
+  readonly apply?: (shell: Shell, terminal: Terminal) => Promise<readonly Change[]>;
   /** Verifies the step's result. */
   readonly verify?: (shell: Shell) => Promise<void>;
 }
@@ -74,61 +72,10 @@ export function resourcesOf(step: Step): readonly Resource[] {
   return itemsOf(step).filter((item) => item.kind === 'resource');
 }
 
-export function variable(name: string, fixed: string, options: Partial<Variable> = {}): Variable {
-  return { kind: 'variable', name, value: { fixed }, ...options };
+export function fixed(name: string, value: string, options: Partial<Variable> = {}): Variable {
+  return { kind: 'variable', name, value: { fixed: value }, ...options };
 }
 
-/** Label of every resource that an installation owns; its value is a digest of the description. */
-export const LABEL = 'gemini-callbacks';
-
-interface Labelled {
-  readonly labels?: Readonly<Record<string, string>>;
+export function readBy(name: string, read: Line, options: Partial<Variable> = {}): Variable {
+  return { kind: 'variable', name, value: { read }, ...options };
 }
-
-export const isLabelled = ({ labels }: Labelled) => labels?.[LABEL] !== undefined;
-
-interface LabelledOptions {
-  readonly title: string;
-  /** Command group and name, for example `['pubsub', 'topics']` and `gemini-events`. */
-  readonly group: readonly string[];
-  readonly name: string;
-  /** Flags of every command that say where the resource is. */
-  readonly place?: readonly string[];
-  /** Flags that only `create` takes. */
-  readonly fixed?: readonly string[];
-  /** Flags that `create` and `update` take. */
-  readonly flags?: readonly string[];
-  readonly more?: Pick<Resource, 'refusal' | 'keptUnless'>;
-  /** Uses a resource that existed before as it is, instead of refusing it. */
-  readonly mayBeForeign?: true;
-}
-
-/** Describes a resource with labels, which gcloud creates, describes, updates and deletes by the same words. */
-export function labelled(
-  installation: InstallationSpec,
-  { title, group, name, place = [], fixed = [], flags = [], more = {}, mayBeForeign }: LabelledOptions,
-): Resource {
-  const gcloud = new Gcloud(installation);
-  const definition = digestOf(...flags);
-  const run = (verb: string, ...words: readonly string[]) => gcloud.run(...group, verb, name, ...place, ...words);
-  const { refusal = () => undefined } = more;
-  return {
-    kind: 'resource',
-    title,
-    read: gcloud.read(...group, 'describe', name, ...place),
-    differences: (found: Labelled) => {
-      if (!isLabelled(found)) return mayBeForeign ? [] : ['not created by this installation'];
-      return found.labels?.[LABEL] === definition ? [] : ['settings of an older version'];
-    },
-    create: [run('create', ...fixed, ...flags, `--labels=${LABEL}=${definition}`)],
-    update: () => [run('update', ...flags, `--update-labels=${LABEL}=${definition}`)],
-    remove: () => [run('delete')],
-    isOwned: isLabelled,
-    ...more,
-    refusal: (found: Labelled) => (isLabelled(found) ? refusal(found as never) : NOT_OWNED),
-  };
-}
-
-/** Refuses a resource of another owner under one of the installation's names. */
-export const NOT_OWNED =
-  'It existed before this installation and stays unchanged. Choose other names with --prefix, for example --prefix=jobs.';

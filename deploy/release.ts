@@ -1,11 +1,12 @@
 import { CliError, reasonOf } from '../cli/errors.ts';
 import type { Terminal } from '../cli/terminal.ts';
-import type { Changes } from './plan.ts';
+import type { Change } from './plan.ts';
 import { type FoundService, imageOf, isPublic, servingRevision, revisionTagged } from './revisions.ts';
+import { differencesOf, refusalOf } from './resource.ts';
 import type { Shell } from './shell.ts';
 import { smokeTest } from './smoke.ts';
 import { CANDIDATE, IMAGE } from './steps/functions.ts';
-import type { ServiceResource } from './serviceResource.ts';
+import { type ServiceResource, type Services, stateOf } from './serviceResource.ts';
 
 /** A service with its state before the release. */
 interface Target {
@@ -23,21 +24,21 @@ interface Deployed extends Target {
  * (docs/design/0002-deploy-with-gcloud-run.md).
  */
 export async function release(
-  first: ServiceResource,
-  others: readonly ServiceResource[],
+  [first, ...others]: Services,
   { isRebuild }: { readonly isRebuild: boolean },
   shell: Shell,
   terminal: Terminal,
-): Promise<Changes> {
-  const targets = await Promise.all([first, ...others].map(async (resource) => await targetOf(resource, shell)));
-  const [builder, ...followers] = targets;
-  if (builder === undefined) throw new Error('There is nothing to release.');
+): Promise<readonly Change[]> {
+  const builder = targetOf(first, shell);
+  const followers = others.map(async (resource) => await targetOf(resource, shell));
+  const targets = await Promise.all([builder, ...followers]);
   try {
-    const built = await deployBuilder(builder, isRebuild, shell, terminal);
-    const rest = await allEnded(followers.map(async (target) => await deployTarget(target, false, shell)));
+    const built = await deployBuilder(await builder, isRebuild, shell, terminal);
+    const rest = await allEnded(targets.slice(1).map(async (target) => await deployTarget(target, false, shell)));
     const deployed = [built, ...rest];
     if (deployed.some(({ outcome }) => outcome === 'candidate')) await promote(deployed, shell);
-    return changesOf(deployed);
+    const kinds = { created: 'created', candidate: 'updated', unchanged: 'unchanged' } as const;
+    return deployed.map(({ resource, outcome }) => ({ title: resource.title, kind: kinds[outcome] }));
   } catch (error) {
     const isUpdate = targets.some(({ before }) => before !== undefined && servingRevision(before) !== undefined);
     const state = isUpdate
@@ -57,20 +58,17 @@ async function allEnded<T>(running: readonly Promise<T>[]): Promise<readonly T[]
 
 async function targetOf(resource: ServiceResource, shell: Shell): Promise<Target> {
   const before = await stateOf(resource, shell);
-  const refusal = before === undefined ? undefined : resource.refusal?.(before as never);
+  const refusal = before && refusalOf(resource, before);
   if (refusal !== undefined) throw new CliError('REFUSED', `${resource.title}: ${refusal}`);
   return { resource, before };
-}
-
-async function stateOf({ title, read }: ServiceResource, shell: Shell): Promise<FoundService | undefined> {
-  return (await shell.find(title, read)) as FoundService | undefined;
 }
 
 /** Builds where the sources differ from those of the image, and sets the image for the other services. */
 async function deployBuilder(target: Target, isRebuild: boolean, shell: Shell, terminal: Terminal): Promise<Deployed> {
   const { resource, before } = target;
   const image = before && imageOf(before);
-  const isCurrent = before?.metadata?.labels !== undefined && !differencesOf(target, shell).some(isAboutSource);
+  const isCurrent =
+    before?.metadata?.labels !== undefined && !differencesOf(resource, before, shell.variables).some(isAboutSource);
   const isBuild = isRebuild || image === undefined || !isCurrent;
   if (!isBuild) shell.set(IMAGE, image);
   else terminal.note('  Building the image from the sources, which takes 2 to 4 minutes …');
@@ -84,15 +82,11 @@ const isAboutSource = (difference: string) => difference.startsWith('source:');
 
 async function deployTarget(target: Target, isBuild: boolean, shell: Shell): Promise<Deployed> {
   const { resource, before } = target;
-  if (!isBuild && before !== undefined && differencesOf(target, shell).length === 0)
-    return { ...target, outcome: 'unchanged' };
+  const isCurrent = differencesOf(resource, before, shell.variables).length === 0;
+  if (!isBuild && isCurrent) return { ...target, outcome: 'unchanged' };
   const isCandidate = before !== undefined && servingRevision(before) !== undefined;
   await shell.require(resource.title, resource.deploy({ isBuild, isCandidate }));
   return { ...target, outcome: isCandidate ? 'candidate' : 'created' };
-}
-
-function differencesOf({ resource, before }: Target, shell: Shell): readonly string[] {
-  return resource.differences(before as never, shell.variables);
 }
 
 /** Verifies every candidate, then moves the traffic of all services; on a failure moves it back. */
@@ -133,10 +127,4 @@ async function moveOf({ resource, before, outcome }: Deployed, shell: Shell): Pr
   // Google itself refuses requests to a private service; there, readiness is the test.
   if (resource.isBuilt && isPublic(state)) await smokeTest(candidate.url ?? '', shell);
   return { resource, from, to: candidate.revisionName };
-}
-
-function changesOf(deployed: readonly Deployed[]): Changes {
-  const named = (outcome: Deployed['outcome']) =>
-    deployed.flatMap((each) => (each.outcome === outcome ? each.resource.title : []));
-  return { created: named('created'), updated: named('candidate'), unchanged: named('unchanged').length };
 }

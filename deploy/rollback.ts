@@ -1,9 +1,9 @@
 import { CliError } from '../cli/errors.ts';
 import type { Terminal } from '../cli/terminal.ts';
 import type { Line } from './line.ts';
-import { type FoundService, servingRevision, revisionTagged } from './revisions.ts';
+import { servingRevision, revisionTagged } from './revisions.ts';
 import type { Shell } from './shell.ts';
-import { PREVIOUS, type ServiceResource } from './serviceResource.ts';
+import { PREVIOUS, type ServiceResource, stateOf } from './serviceResource.ts';
 
 interface Move {
   readonly service: string;
@@ -36,8 +36,9 @@ export async function rollBack(
   );
 }
 
-async function moveOf({ title, read, service, shift }: ServiceResource, shell: Shell): Promise<readonly Move[]> {
-  const found = ((await shell.find(title, read)) ?? {}) as FoundService;
+async function moveOf(resource: ServiceResource, shell: Shell): Promise<readonly Move[]> {
+  const { title, service, shift } = resource;
+  const found = (await stateOf(resource, shell)) ?? {};
   const [from, to] = [servingRevision(found), revisionTagged(found, PREVIOUS)?.revisionName];
   if (from === undefined || to === undefined || from === to) return [];
   return [{ service: service.name, title, from, to, line: shift(to, from) }];

@@ -1,8 +1,11 @@
+import { type FunctionName, FUNCTIONS } from '../functions/config/variables.ts';
 import type { InstallationSpec } from './installation.ts';
-import { Gcloud, type Line, type Variables } from './line.ts';
-import { NOT_OWNED, isLabelled, LABEL, type Resource } from './plan.ts';
+import type { Line, Variables } from './line.ts';
+import type { Resource } from './plan.ts';
+import { isLabelled, LABEL } from './resource.ts';
 import { foundSettings, type FoundService, imageOf, servingRevision } from './revisions.ts';
-import { type Deployment, deployLine, IMAGE, type Service, servicesOf, settingsOf } from './steps/functions.ts';
+import type { Shell } from './shell.ts';
+import { type Deployment, deployLine, IMAGE, type Service, serviceOf, settingsOf } from './steps/functions.ts';
 
 /** A service with the lines that change its revisions. */
 export interface ServiceResource extends Resource {
@@ -14,18 +17,28 @@ export interface ServiceResource extends Resource {
   readonly shift: (revision: string, previous: string) => Line;
 }
 
+/** Reads a service; `undefined` where it is missing. */
+export async function stateOf({ title, read }: Resource, shell: Shell): Promise<FoundService | undefined> {
+  return (await shell.find(title, read)) as FoundService | undefined;
+}
+
 /** Tag of the revision that served before the last update. */
 export const PREVIOUS = 'previous';
 
-export function serviceResources(installation: InstallationSpec, source: string): readonly ServiceResource[] {
-  return servicesOf(installation, source).map((service) => serviceResource(installation, service));
+/** The services, the first of which is built. */
+export type Services = readonly [ServiceResource, ...ServiceResource[]];
+
+export function serviceResources(installation: InstallationSpec, source: string): Services {
+  const [built, ...others] = FUNCTIONS;
+  const resourceOf = (name: FunctionName) => serviceResource(installation, serviceOf(installation, name, source));
+  return [resourceOf(built), ...others.map(resourceOf)];
 }
 
 function serviceResource(installation: InstallationSpec, service: Service): ServiceResource {
-  const gcloud = new Gcloud(installation);
+  const { gcloud } = installation;
   const { name } = service;
   const place = [name, `--region=${installation.region}`];
-  const isBuilt = service.function === 'geminiCallback';
+  const isBuilt = service.function === FUNCTIONS[0];
   const deploy = (deployment: Deployment) => deployLine(installation, service, deployment);
   return {
     kind: 'resource',
@@ -42,7 +55,6 @@ function serviceResource(installation: InstallationSpec, service: Service): Serv
     update: () => [deploy({ isBuild: isBuilt, isCandidate: true })],
     remove: () => [gcloud.run('run', 'services', 'delete', ...place)],
     isOwned: ({ metadata }: FoundService) => isLabelled(metadata ?? {}),
-    refusal: ({ metadata }: FoundService) => (isLabelled(metadata ?? {}) ? undefined : NOT_OWNED),
     deploy,
     shift: (revision, previous) =>
       gcloud.run(

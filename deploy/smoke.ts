@@ -1,9 +1,9 @@
-import { CliError } from '../cli/errors.ts';
+import { sendUnsigned } from '../cli/doctor/unsignedRequest.ts';
+import { CliError, reasonOf } from '../cli/errors.ts';
 import type { Shell } from './shell.ts';
 
 const ATTEMPTS = 30;
 const PAUSE_SECONDS = 2;
-const REQUEST_MILLIS = 10_000;
 
 /**
  * Sends an unsigned request to `geminiCallback` until it is refused by the function itself, with `MISSING_HEADER`. A new
@@ -15,7 +15,10 @@ export async function smokeTest(url: string, shell: Pick<Shell, 'pause'>): Promi
   let answer = '';
   for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
     if (attempt > 1) await shell.pause(PAUSE_SECONDS);
-    answer = await answerOf(url);
+    answer = await sendUnsigned(url).then(
+      ({ status, reason }) => reason ?? `status ${status}`,
+      (error: unknown) => `an error (${reasonOf(error)})`,
+    );
     if (answer === 'MISSING_HEADER') return;
   }
   throw new CliError(
@@ -23,23 +26,4 @@ export async function smokeTest(url: string, shell: Pick<Shell, 'pause'>): Promi
     `${url} answered an unsigned POST with ${answer} instead of MISSING_HEADER. Read the log of geminiCallback: ` +
       'gcloud run services logs read gemini-callback',
   );
-}
-
-async function answerOf(url: string): Promise<string> {
-  try {
-    const signal = AbortSignal.timeout(REQUEST_MILLIS);
-    const response = await fetch(url, { method: 'POST', body: '{}', redirect: 'manual', signal });
-    return reasonIn(await response.text()) ?? `status ${response.status}`;
-  } catch (error) {
-    return error instanceof Error ? `an error (${error.message})` : 'an error';
-  }
-}
-
-function reasonIn(text: string): string | undefined {
-  try {
-    const { error } = JSON.parse(text) as { error?: { details?: readonly { reason?: string }[] } };
-    return error?.details?.[0]?.reason;
-  } catch {
-    return undefined;
-  }
 }

@@ -1,9 +1,10 @@
 import { reasonOf } from '../cli/errors.ts';
 import { table, type Terminal } from '../cli/terminal.ts';
-import { SharedReads, resolve } from './apply.ts';
-import { itemsOf, resourcesOf, type Step } from './plan.ts';
+import { resolveAll, SharedReads } from './apply.ts';
+import { resourcesOf, type Step } from './plan.ts';
+import { differencesOf } from './resource.ts';
 import { type FoundService, imageOf, servingRevision } from './revisions.ts';
-import type { ServiceResource } from './serviceResource.ts';
+import { type ServiceResource, stateOf } from './serviceResource.ts';
 import type { Shell } from './shell.ts';
 import { IMAGE } from './steps/functions.ts';
 
@@ -26,8 +27,9 @@ export async function reportStatus(
   shell: Shell,
   terminal: Terminal,
 ): Promise<void> {
-  const found = await Promise.all(services.map(async ({ title, read }) => await shell.find(title, read)));
-  const states = services.map((resource, index) => statusOf(resource, found[index] as FoundService | undefined));
+  const states = await Promise.all(
+    services.map(async (resource) => statusOf(resource, await stateOf(resource, shell))),
+  );
   const [{ image } = {}] = states;
   if (image !== undefined) shell.set(IMAGE, image);
   const differences: Difference[] = [];
@@ -47,13 +49,13 @@ function statusOf({ service }: ServiceResource, found: FoundService | undefined)
 }
 
 async function differencesIn(step: Step, shell: Shell): Promise<readonly Difference[]> {
-  for (const item of itemsOf(step)) if (item.kind === 'variable') await resolve(item, shell).catch(() => undefined);
+  await resolveAll(step, shell);
   const reads = new SharedReads(shell);
   const resources = resourcesOf(step).filter(({ create }) => create !== undefined);
   const all = await Promise.all(
     resources.map(async (resource) => {
       const differences = await reads.start(resource).then(
-        (found) => (found === undefined ? ['missing'] : resource.differences(found as never, shell.variables)),
+        (found) => differencesOf(resource, found, shell.variables),
         (error: unknown) => [`cannot be read: ${reasonOf(error)}`],
       );
       return { resource: resource.title, differences };

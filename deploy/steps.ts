@@ -1,44 +1,62 @@
 import { usageError } from '../cli/errors.ts';
 import type { InstallationSpec } from './installation.ts';
-import { itemsOf, type Step } from './plan.ts';
+import { type Item, itemsOf, type Step } from './plan.ts';
+import { release } from './release.ts';
+import { serviceResources } from './serviceResource.ts';
+import { smokeTest } from './smoke.ts';
 import { access } from './steps/access.ts';
-import { accounts } from './steps/accounts.ts';
-import { scheduler, trigger } from './steps/callers.ts';
-import { firestore, firestoreRules } from './steps/firestore.ts';
-import { doctor, registration } from './steps/gemini.ts';
+import { serviceAccounts } from './steps/accounts.ts';
+import { pushSubscription, schedule } from './steps/callers.ts';
+import { firestoreDatabase, firestoreRules } from './steps/firestore.ts';
+import { doctor, webhook } from './steps/gemini.ts';
 import { firestoreIndexes } from './steps/indexes.ts';
 import { messaging } from './steps/messaging.ts';
 import { metrics, monitoring } from './steps/monitoring.ts';
-import { project } from './steps/project.ts';
+import { apis, projectVariables } from './steps/project.ts';
 import { repository } from './steps/repository.ts';
 import { secrets } from './steps/secrets.ts';
-import { functions, publicAccess } from './steps/services.ts';
+import { callbackUrl, functions, publicAccess } from './steps/services.ts';
 
 export interface Selection {
   readonly only?: string;
   readonly skip?: string;
 }
 
-/** Returns all steps, each after those that it needs. */
-export function stepsOf(installation: InstallationSpec, source = '', isRebuild = false): readonly Step[] {
+type Chains = readonly (readonly Item[])[];
+
+const ofOne = (item: Item): Chains => [[item]];
+const eachAlone = (items: readonly Item[]): Chains => items.map((item) => [item]);
+const inOrder = (items: readonly Item[]): Chains => [items];
+
+/** Returns all steps, each after those that it needs. Rules of another application end the run early, before indexes. */
+export function stepsOf(spec: InstallationSpec, source = '', isRebuild = false): readonly Step[] {
+  const services = serviceResources(spec, source);
+  const step = (name: string, title: string, needs: readonly string[], chains: Chains, more?: Partial<Step>): Step => {
+    return { name, title, needs, chains, ...more };
+  };
   return [
-    project(installation),
-    firestore(installation),
-    firestoreRules(installation),
-    firestoreIndexes(installation),
-    accounts(installation),
-    messaging(installation),
-    secrets(installation),
-    repository(installation),
-    access(installation),
-    metrics(installation),
-    functions(installation, source, isRebuild),
-    publicAccess(installation),
-    trigger(installation),
-    scheduler(installation),
-    registration(installation),
-    monitoring(installation),
-    doctor(installation),
+    step('project', 'APIs of the project', [], inOrder([...projectVariables(spec), apis(spec)])),
+    step('firestore', 'Firestore database', ['project'], ofOne(firestoreDatabase(spec))),
+    step('rules', 'Firestore rules', ['firestore'], ofOne(firestoreRules(spec))),
+    step('indexes', 'Firestore indexes and TTL', ['firestore', 'rules'], inOrder(firestoreIndexes(spec))),
+    step('accounts', 'Service accounts', ['project'], eachAlone(serviceAccounts(spec))),
+    step('messaging', 'Topics and subscriptions', ['project'], messaging(spec)),
+    step('secrets', 'Secrets', ['project'], secrets(spec)),
+    step('repository', 'Image repository', ['project'], repository(spec)),
+    step('access', 'Roles', ['accounts', 'messaging', 'secrets', 'repository', 'firestore'], access(spec)),
+    // Early, because alerts find a new metric only after minutes.
+    step('metrics', 'Log-based metrics', ['project'], eachAlone(metrics(spec))),
+    step('functions', 'Cloud Run functions', ['access', 'repository', 'rules'], inOrder(functions(spec, services)), {
+      apply: async (shell, terminal) => await release(services, { isRebuild }, shell, terminal),
+    }),
+    step('public', 'Public access to geminiCallback', ['functions'], inOrder([callbackUrl(spec), publicAccess(spec)]), {
+      verify: async (shell) => await smokeTest(shell.valueOf('CALLBACK_URL') ?? '', shell),
+    }),
+    step('trigger', 'Push subscription of fetchResults', ['messaging', 'functions'], inOrder(pushSubscription(spec))),
+    step('scheduler', 'Schedule of reconcileJobs', ['functions'], inOrder(schedule(spec))),
+    step('webhook', 'Webhook at Gemini', ['secrets', 'public'], inOrder(webhook(spec))),
+    step('monitoring', 'Alerts and dashboard', ['metrics', 'messaging'], monitoring(spec)),
+    step('doctor', 'Doctor', ['webhook', 'trigger', 'scheduler', 'indexes', 'monitoring'], inOrder(doctor(spec))),
   ];
 }
 

@@ -67,6 +67,20 @@ async function readPid(shell: ChildProcess): Promise<number> {
   return Number(text);
 }
 
+/** Waits until all have started. Where one fails, the others are stopped. */
+export async function allOrNone<Started>(
+  starting: readonly Promise<Started>[],
+  stop: (started: Started) => Promise<unknown>,
+): Promise<readonly Started[]> {
+  try {
+    return await Promise.all(starting);
+  } catch (error) {
+    for (const result of await Promise.allSettled(starting))
+      if (result.status === 'fulfilled') await stop(result.value);
+    throw error;
+  }
+}
+
 /** Below the ephemeral ports: an outgoing connection could take one of those before a slow program listens. */
 const PORTS = { first: 10_000, count: 22_000, each: 251 };
 

@@ -4,8 +4,8 @@ import { signRoute } from '../functions/model/route.ts';
 import type { SettingsPatch } from '../simulator/settings.ts';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
 import { startBackends } from './backends/index.ts';
-import { type LogLine, type RunningFunction, startFunction } from './functions.ts';
-import { freePort } from './process.ts';
+import { type LogLine, startFunction } from './functions.ts';
+import { allOrNone, freePort } from './process.ts';
 import { LocalProject } from './project.ts';
 
 export type FunctionName = 'geminiCallback' | 'fetchResults' | 'submitJob' | 'reconcileJobs';
@@ -95,25 +95,12 @@ async function start(
     const place = name === 'geminiCallback' ? { port } : {};
     return [name, await startFunction(name, variables, { ...place, ...(listener && { onLine: listener }) })] as const;
   });
-  const running = await allOrNone(starting);
+  const running = await allOrNone(starting, async ([, one]) => await one.end());
   onClose(async () => await Promise.all(running.map(async ([, one]) => await one.end())));
   const urls = Object.fromEntries(running.map(([name, { url }]) => [name, url])) as Stage['urls'];
   await project.push('gemini-events', urls.fetchResults ?? '');
   const dynamicUrl = (route: string) => `${callbackUrl}/dynamic/${route}/${signRoute(route, routeKey)}`;
   return { simulator, gemini, project, urls, variables, dynamicUrl };
-}
-
-type Started = readonly [FunctionName, RunningFunction];
-
-/** Waits for all functions; where one fails to start, the others are stopped. */
-async function allOrNone(starting: readonly Promise<Started>[]): Promise<readonly Started[]> {
-  try {
-    return await Promise.all(starting);
-  } catch (error) {
-    for (const result of await Promise.allSettled(starting))
-      if (result.status === 'fulfilled') await result.value[1].end();
-    throw error;
-  }
 }
 
 function present(variables: NodeJS.ProcessEnv): Readonly<Record<string, string>> {

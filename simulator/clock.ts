@@ -89,7 +89,7 @@ export class Clock {
         await Promise.all(due.map(runTask));
       }
     } finally {
-      // A running clock keeps the time that passed while it stood.
+      // The time that passed during the advance counts too.
       this.#offsetMillis += millis;
       this.#standingMillis = this.manual ? target : undefined;
       this.#arm();
@@ -136,7 +136,7 @@ async function runTask(entry: Entry): Promise<void> {
   if (!entry.cancelled) await entry.task();
 }
 
-/** RFC 3339 with `Z`. */
+/** Formats a time as RFC 3339 with `Z`. */
 export function isoTime(millis: number): string {
   return new Date(millis).toISOString();
 }

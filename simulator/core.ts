@@ -1,19 +1,19 @@
 import { randomBytes } from 'node:crypto';
-import { Batches } from './batches.ts';
+import { Batches } from './jobs/batches.ts';
 import { Clock } from './clock.ts';
 import type { ClockOptions } from './clock.ts';
-import { Deliveries } from './deliveries.ts';
-import { Files } from './files.ts';
-import { Interactions } from './interactions.ts';
-import { Jobs } from './jobs.ts';
-import { Keys } from './keys.ts';
+import { Deliveries } from './webhooks/deliveries.ts';
+import { Files } from './files/files.ts';
+import { Interactions } from './jobs/interactions.ts';
+import { Jobs } from './jobs/jobs.ts';
+import { Keys } from './webhooks/keys.ts';
 import { Ledger } from './ledger.ts';
 import { Random } from './random.ts';
 import { Settings } from './settings.ts';
 import type { SettingsPatch } from './settings.ts';
-import { Uploads } from './uploads.ts';
-import { Videos } from './videos.ts';
-import { Webhooks } from './webhooks.ts';
+import { Uploads } from './files/uploads.ts';
+import { Videos } from './jobs/videos.ts';
+import { Webhooks } from './webhooks/webhooks.ts';
 
 export interface CoreOptions {
   /** The same seed and the same calls in the same order make the same ids, secrets, keys, answers and faults. Default: random. */

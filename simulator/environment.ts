@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { SettingsSchema } from './settings.ts';
-import type { SettingsPatch } from './settings.ts';
+import { ALL_SETTINGS, grouped } from './settings.ts';
 import type { SimulatorOptions } from './simulator.ts';
 
 const Program = z.object({
@@ -20,9 +19,12 @@ const Program = z.object({
 });
 
 const SETTING_PREFIX = 'SIMULATOR_';
-const SETTINGS = Object.entries(SettingsSchema.shape).flatMap(([group, { shape }]) =>
-  Object.entries(shape).map(([key, schema]) => ({ variable: variableOf(group, key), group, key, schema })),
-);
+const SETTINGS = ALL_SETTINGS.map(({ group, key, schema }) => ({
+  variable: variableOf(group, key),
+  group,
+  key,
+  schema,
+}));
 const SettingVariables = z.strictObject(
   Object.fromEntries(
     SETTINGS.map(({ variable, schema }) => [
@@ -32,49 +34,54 @@ const SettingVariables = z.strictObject(
   ),
 );
 
-export const HELP = `gemini-simulator: serves the Gemini API's long jobs, their files and their signed webhooks on this machine.
+export const HELP = `Usage: gemini-simulator [--port PORT]
 
-It takes its settings from variables:
+Serves the Gemini API's long jobs, their files and their signed webhooks on this machine. Environment variables set
+everything; these are the defaults:
 
-  PORT                  default 8787; 0 takes any free port
-  HOST                  default 127.0.0.1
-  SEED                  the same seed gives the same ids and contents
-  CLOCK                 running or manual
-  CLOCK_START           a time like 2026-05-28T20:26:40Z
-${SETTINGS.map(({ variable }) => `  ${variable}`).join('\n')}
-
-docs/simulator.md describes each.`;
+  PORT=8787
+      Port; 0 takes any free one.
+  HOST=127.0.0.1
+      Address.
+  SEED
+      The same seed and the same requests in the same order make the same ids, secrets, keys, results and faults.
+  CLOCK=running
+      running or manual; a manual clock stands still until it is advanced.
+  CLOCK_START
+      Time to start from, such as 2026-05-28T20:26:40Z. Default: now.
+${SETTINGS.map(describeVariable).join('\n')}`;
 
 /**
- * The options of the program: `PORT`, `HOST`, `SEED`, `CLOCK`, `CLOCK_START`, and any setting: `jobs.runningMillis` is
- * `SIMULATOR_JOBS_RUNNING_MILLIS`, in JSON or as text. Empty variables count as missing. Throws a `TypeError` that names
- * every bad one.
+ * Returns the options that the variables set: `PORT`, `HOST`, `SEED`, `CLOCK`, `CLOCK_START`, and any setting:
+ * `jobs.runningMillis` is `SIMULATOR_JOBS_RUNNING_MILLIS`, in JSON or as text. Empty variables count as missing. Throws a
+ * `TypeError` that names every bad one.
  */
 export function optionsFromEnvironment(environment: Readonly<Record<string, string | undefined>>): SimulatorOptions {
   const given = Object.entries(environment).filter(([, value]) => value !== '');
-  const settings = given.filter(([name]) => name.startsWith(SETTING_PREFIX));
   const program = Program.safeParse(Object.fromEntries(given));
-  const variables = SettingVariables.safeParse(Object.fromEntries(settings));
+  const variables = SettingVariables.safeParse(
+    Object.fromEntries(given.filter(([name]) => name.startsWith(SETTING_PREFIX))),
+  );
   if (!program.success || !variables.success) {
     const issues = [...(program.error?.issues ?? []), ...(variables.error?.issues ?? [])];
-    throw new TypeError(issues.map(describe).join('; '));
+    throw new TypeError(issues.map(describeIssue).join('; '));
   }
   const { PORT, HOST, SEED, CLOCK, CLOCK_START } = program.data;
   const clock = { manual: CLOCK === 'manual', startMillis: CLOCK_START };
-  return { port: PORT, host: HOST, seed: SEED, clock, settings: patchOf(variables.data) };
+  const set = SETTINGS.filter(({ variable }) => variable in variables.data);
+  const settings = grouped(set.map(({ variable, group, key }) => ({ group, key, value: variables.data[variable] })));
+  return { port: PORT, host: HOST, seed: SEED, clock, settings };
 }
 
-function describe(issue: z.core.$ZodIssue): string {
+function describeIssue(issue: z.core.$ZodIssue): string {
   if (issue.code === 'unrecognized_keys') return `there is no setting ${issue.keys.join(', ')}`;
   return `${String(issue.path[0])}: ${issue.message}`;
 }
 
-function patchOf(values: Readonly<Record<string, unknown>>): SettingsPatch {
-  const patch: Record<string, Record<string, unknown>> = {};
-  for (const { variable, group, key } of SETTINGS) {
-    if (variable in values) patch[group] = { ...patch[group], [key]: values[variable] };
-  }
-  return patch;
+function describeVariable({ variable, schema }: { variable: string; schema: z.ZodType }): string {
+  const { default: initial, description = '', enum: values } = z.toJSONSchema(schema);
+  const choices = values === undefined ? '' : ` One of ${values.join(', ')}.`;
+  return `  ${variable}=${typeof initial === 'string' ? initial : JSON.stringify(initial)}\n      ${description}${choices}`;
 }
 
 function variableOf(group: string, key: string): string {
@@ -82,7 +89,7 @@ function variableOf(group: string, key: string): string {
   return `${SETTING_PREFIX}${group}_${words}`.toUpperCase();
 }
 
-/** The JSON value, or the text as it stands where only that is of the right type: an API key of digits. */
+/** Returns the JSON value, or the text itself where only that fits, such as an API key of digits. */
 function fitting(text: string, schema: z.ZodType): unknown {
   const fits = (value: unknown) => schema.safeParse(value).success;
   const value = jsonOrText(text);

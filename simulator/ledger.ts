@@ -5,7 +5,7 @@ type DeliveryState = 'waiting' | 'delivered' | 'given_up' | 'dropped' | 'cancell
 export const ATTEMPT_FAULTS = ['duplicate', 'stale', 'unsigned', 'wrong_signature', 'lost_answer'] as const;
 export type AttemptFault = (typeof ATTEMPT_FAULTS)[number];
 
-/** An endpoint's answer to an attempt, or the `error` that came instead. Latency is by the wall clock. */
+/** An endpoint's answer to an attempt, or the `error` instead. Latency is by the wall clock. */
 export interface AttemptAnswer {
   readonly status?: number;
   readonly error?: string;

@@ -28,8 +28,8 @@ function print(entry: LedgerEntry): void {
   console.log(`${new Date().toISOString().slice(11, 23)}  ${describe(entry).trimEnd()}`);
 }
 
-async function start(): Promise<void> {
-  const simulator = await startSimulator(optionsFromEnvironment(process.env));
+async function start(environment: NodeJS.ProcessEnv): Promise<void> {
+  const simulator = await startSimulator(optionsFromEnvironment(environment));
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => void simulator.close());
   }
@@ -43,17 +43,17 @@ Page: ${simulator.url}/
 `);
 }
 
-/** Explains what the user can fix: bad variables and an unavailable address. Rethrows any other error with its stack. */
+/** Explains what the user can fix: bad options or variables, and an unavailable address. Rethrows any other error. */
 function explain(error: unknown): string {
-  if (error instanceof TypeError) return error.message;
-  if (error instanceof Error && 'syscall' in error) return `${error.message} (PORT and HOST choose another address)`;
+  if (error instanceof TypeError) return `${error.message} (--help lists what can be set)`;
+  if (error instanceof Error && 'syscall' in error) return `${error.message} (choose another port: --port 8788)`;
   throw error;
 }
 
 try {
-  const { values } = parseArgs({ options: { help: { type: 'boolean', short: 'h' } } });
+  const { values } = parseArgs({ options: { help: { type: 'boolean', short: 'h' }, port: { type: 'string' } } });
   if (values.help === true) console.log(HELP);
-  else await start();
+  else await start({ ...process.env, ...(values.port === undefined ? {} : { PORT: values.port }) });
 } catch (error) {
   console.error(`The simulator cannot start: ${explain(error)}`);
   process.exitCode = 1;

@@ -1,10 +1,10 @@
 import { isoTime } from './clock.ts';
 import type { Core } from './core.ts';
-import { isFinal } from './job.ts';
+import { isFinal } from './jobs/job.ts';
 
 /** The most jobs or deliveries that the page shows, the latest first. */
 const SHOWN = 100;
-/** Length to which a display name is cut, because a prompt can be long. */
+/** The longest shown display name, because a prompt can be long. */
 const SHOWN_CHARACTERS = 200;
 
 /** The state that the page shows. */

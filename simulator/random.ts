@@ -20,12 +20,12 @@ export class Random {
       .digest();
   }
 
-  /** At least 0, below 1. */
+  /** Returns a number of at least 0 and below 1. */
   fraction(label: string): number {
     return this.bytes(label, 6).readUIntBE(0, 6) / 2 ** 48;
   }
 
-  /** True in the given share of all labels. */
+  /** Returns true for the given share of all labels. */
   chance(label: string, rate: number): boolean {
     return this.fraction(label) < rate;
   }
@@ -36,9 +36,14 @@ export class Random {
     return item;
   }
 
-  /** Lower-case letters and digits, the alphabet of the API's ids. */
+  /** Returns lower-case letters and digits, the alphabet of the API's ids. */
   letters(label: string, length: number): string {
     return Array.from(this.bytes(label, length), (byte) => LETTERS[byte % LETTERS.length]).join('');
+  }
+
+  /** Returns an unused id of the kind. */
+  id(kind: string, length: number): string {
+    return this.letters(this.next(kind), length);
   }
 
   uuid(label: string): string {

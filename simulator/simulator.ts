@@ -1,15 +1,15 @@
 import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Clock } from './clock.ts';
-import { linesContent, linesSpecSchema } from './content.ts';
-import type { LinesSpec } from './content.ts';
+import { linesContent, linesSpecSchema } from './files/content.ts';
+import type { LinesSpec } from './files/content.ts';
 import { createCore } from './core.ts';
 import type { Core, CoreOptions } from './core.ts';
-import type { GeminiEvent } from './events.ts';
+import type { GeminiEvent } from './webhooks/events.ts';
 import { createApp } from './http/app.ts';
-import type { Job, JobKind, Outcome } from './job.ts';
-import type { Keys } from './keys.ts';
-import type { Ledger } from './ledger.ts';
+import type { Job, JobKind, Outcome } from './jobs/job.ts';
+import type { Keys } from './webhooks/keys.ts';
+import type { AttemptFault, Ledger } from './ledger.ts';
 import type { Settings } from './settings.ts';
 
 export interface SimulatorOptions extends CoreOptions {
@@ -38,8 +38,8 @@ export interface Simulator {
   finish(jobName: string, outcome?: Outcome): Promise<void>;
   /** The same without waiting, which needs a running clock. */
   end(jobName: string, outcome?: Outcome): void;
-  /** Makes one more attempt of the deliveries with this `webhook-id` and waits for the answers. */
-  redeliver(webhookId: string): Promise<void>;
+  /** Makes one more attempt of the deliveries with this `webhook-id`, with the given fault, and waits for the answers. */
+  redeliver(webhookId: string, fault?: AttemptFault): Promise<void>;
   /** Sends any event to the URIs of its webhook config, or else to the subscribed webhooks, and waits as `finish` does. */
   emit(event: GeminiEvent): Promise<void>;
   /** The same without waiting, which needs a running clock. */
@@ -73,7 +73,7 @@ export async function startSimulator({
       await clock.advance(0);
     },
     end: (jobName, outcome) => jobs.finish(jobName, outcome),
-    redeliver: async (webhookId) => await deliveries.redeliver(webhookId),
+    redeliver: async (webhookId, fault) => await deliveries.redeliver(webhookId, fault),
     emit: async (event) => {
       deliveries.emit(event);
       await clock.advance(0);

@@ -1,4 +1,4 @@
-import { Environment } from '../../functions/config/environment.ts';
+import { readSettings } from '../../functions/config/environment.ts';
 import { projectSettings } from '../../functions/config/settings.ts';
 import { publishClaimed } from '../../functions/messaging/publishClaimed.ts';
 import { Publisher } from '../../functions/messaging/publisher.ts';
@@ -27,13 +27,13 @@ export class DeliveryActions {
 
   /** @throws {ConfigError} */
   constructor(firestore: Database, variables: NodeJS.ProcessEnv) {
-    const environment = new Environment(variables);
-    const settings = projectSettings(environment);
-    const ttlDays = environment.read('DELIVERY_TTL_DAYS');
-    environment.requireValid();
+    const settings = readSettings(variables, (environment) => ({
+      ...projectSettings(environment),
+      ttlDays: environment.read('DELIVERY_TTL_DAYS'),
+    }));
     this.#firestore = firestore;
     this.#variables = variables;
-    this.#deliveries = new Deliveries(firestore, { ttlDays, receives: false });
+    this.#deliveries = new Deliveries(firestore, { ttlDays: settings.ttlDays, receives: false });
     this.#publisher = new Publisher(settings);
   }
 
@@ -69,7 +69,7 @@ export class DeliveryActions {
         `${webhookId} is ${claimed.status.replace('_', ' ')}: another process handled it first.`,
       );
     const log = new Log(undefined, () => {});
-    const tools = { deliveries: this.#deliveries, publisher: this.#publisher, log, now: () => new Date() };
+    const tools = { deliveries: this.#deliveries, publisher: this.#publisher, log };
     await publishClaimed(delivery, claimed, tools, soon()).catch(this.#pubsubError);
     return await findDelivery(this.#firestore, webhookId);
   }

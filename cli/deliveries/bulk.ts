@@ -15,13 +15,13 @@ export interface BulkFlags extends FilterFlags {
 
 const VARIABLES: readonly Variable[] = [...MESSAGING, 'DELIVERY_TTL_DAYS'];
 
-/** Deliveries at work at the same time. */
+/** Deliveries that are replayed or released at the same time. */
 const CONCURRENCY = 8;
 
-/** Failures that a summary prints. */
+/** The number of failures that are printed. */
 const SHOWN_FAILURES = 10;
 
-/** Refusals that are about the delivery, and stay: a bulk command passes over it. */
+/** Final refusals of one delivery, which a bulk command skips. */
 const SKIPPED = new Set(['NOT_AN_EVENT', 'QUARANTINED']);
 
 interface Summary {
@@ -122,16 +122,16 @@ async function actOnAll(
   const waiting = ids.values();
   let [done, skipped] = [0, 0];
   // An unreachable backend fails every delivery, each after its time-out.
-  let isAway = false;
+  let isUnreachable = false;
   async function work(): Promise<void> {
     for (const webhookId of waiting) {
-      if (isAway) return;
+      if (isUnreachable) return;
       try {
         await act(webhookId);
         done += 1;
       } catch (error) {
         const code = error instanceof CliError ? error.code : 'FAILED';
-        isAway ||= code.endsWith('_UNAVAILABLE');
+        isUnreachable ||= code.endsWith('_UNAVAILABLE');
         if (SKIPPED.has(code)) skipped += 1;
         else failures.push({ webhookId, code, message: reasonOf(error) });
       }

@@ -4,7 +4,7 @@ import type { Context } from '../context.ts';
 import { type FilterFlags, type PageFlags, readFilter, readPage, withFilters, withPages } from '../filters.ts';
 import type { BulkFlags } from './bulk.ts';
 
-const ALL = 'every one that the filters select';
+const ALL = 'all deliveries that the filters select';
 
 /** Adds `deliveries …`: the deliveries of Gemini, and what an operator can do about them. */
 export function addDeliveryCommands(program: Command, context: () => Context): void {

@@ -2,6 +2,7 @@ import { type Webhook, Webhooks } from '../webhooks/administration.ts';
 import { canVerify } from '../webhooks/ownership.ts';
 import { type Check, ok, type Outcome, problem, unchecked } from './finding.ts';
 import type { DoctorSettings } from './settings.ts';
+import { sendUnsigned } from './unsignedRequest.ts';
 import { connectGemini } from '../../functions/gemini/client.ts';
 import { isJsonObject, objectsIn } from '../../functions/model/json.ts';
 import { importKey } from '../../functions/callback/publicKey.ts';
@@ -22,26 +23,19 @@ export function callbackChecks(settings: DoctorSettings, command: (words: string
   ];
 }
 
-/** geminiCallback refuses an unsigned request with its own reason; the platform in front of it gives none. */
 async function publicCallback({ callbackUrl, projectId, region, prefix }: DoctorSettings): Promise<Outcome> {
   const service = prefix === '' ? 'gemini-callback' : `${prefix}-gemini-callback`;
   const place = `--region=${region}${projectId === undefined ? '' : ` --project=${projectId}`}`;
-  const response = await fetch(callbackUrl, {
-    method: 'POST',
-    body: '{}',
-    redirect: 'manual',
-    signal: AbortSignal.timeout(REQUEST_MILLIS),
-  });
-  const text = await response.text();
-  if (text.includes('MISSING_HEADER')) return ok(`${callbackUrl.href} is public and refuses unsigned requests`);
-  if (response.status === 401 || response.status === 403) {
+  const { status, reason } = await sendUnsigned(callbackUrl);
+  if (reason === 'MISSING_HEADER') return ok(`${callbackUrl.href} is public and refuses unsigned requests`);
+  if (status === 401 || status === 403) {
     return problem(
-      `${callbackUrl.href} answers ${response.status}: it admits only callers with a Google account, and Gemini has none`,
+      `${callbackUrl.href} answers ${status}: it admits only callers with a Google account, and Gemini has none`,
       `gcloud run services update ${service} ${place} --no-invoker-iam-check`,
     );
   }
   return problem(
-    `${callbackUrl.href} answers ${response.status}, and is not geminiCallback`,
+    `${callbackUrl.href} answers ${status}, and is not geminiCallback`,
     `set CALLBACK_URL to the URL that this prints: gcloud run services describe ${service} ${place} --format="value(status.url)"`,
   );
 }
@@ -77,9 +71,8 @@ async function registration(
   { gemini, callbackUrl, signingSecrets }: DoctorSettings,
   command: (words: string) => string,
 ): Promise<readonly Outcome[]> {
-  const registered = await new Webhooks(connectGemini(gemini), gemini.apiVersion).list();
+  const here = await new Webhooks(connectGemini(gemini), gemini.apiVersion).listAt(callbackUrl.href);
   const known = valuesOf(signingSecrets);
-  const here = registered.filter(({ uri }) => withoutSlash(uri) === withoutSlash(callbackUrl.href));
   if (here.length === 0 && known.length === 0)
     return [unchecked(`none is registered to ${callbackUrl.href}, which dynamic webhooks do not need`)];
   if (here.length === 0) {
@@ -124,8 +117,4 @@ async function clock({ gemini, toleranceSeconds }: DoctorSettings): Promise<Outc
     `the clock here is ${seconds} s from Gemini's`,
     'synchronise it, for instance with timedatectl set-ntp true',
   );
-}
-
-function withoutSlash(uri: string): string {
-  return uri.replace(/\/+$/, '');
 }

@@ -24,7 +24,7 @@ export function cloudChecks(settings: DoctorSettings): readonly Check[] {
   ];
 }
 
-/** Says what keeps Google Cloud from being examined: the message holds the command that fixes it. */
+/** Returns the problem that prevents all checks of Google Cloud. Its message holds the command that fixes it. */
 function notSignedIn({ message }: CliError): Outcome {
   const [detail = '', ...fix] = message.split(/(?<=\.) (?=Run:|Add )/);
   return problem(`topics, TTL policies and indexes are unchecked: ${detail}`, fix.join(' ').replace(/^Run: /, ''));

@@ -8,7 +8,7 @@ export interface Finding {
   readonly fix?: string;
 }
 
-/** A named check with one outcome or several. What it throws is a problem, too. */
+/** A named check with one outcome or several. An error that it throws is a problem, too. */
 export interface Check {
   readonly name: string;
   readonly run: () => Promise<readonly Outcome[]>;

@@ -12,7 +12,7 @@ import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { VARIABLES } from '../installation/variableGroups.ts';
 
-/** The settings of all functions together, as the doctor examines them. */
+/** The settings of all functions, as the doctor checks them. */
 export interface DoctorSettings extends ProjectSettings {
   readonly gemini: GeminiSettings;
   readonly callbackUrl: URL;
@@ -23,19 +23,19 @@ export interface DoctorSettings extends ProjectSettings {
   readonly secretProblems: readonly string[];
   readonly toleranceSeconds: number;
   readonly emulators: { readonly firestore: boolean; readonly pubsub: boolean };
-  /** Why Google Cloud cannot be examined; absent where it can be. */
+  /** The reason for which Google Cloud cannot be checked; absent where it can be. */
   readonly cloudProblem?: CliError | undefined;
   readonly region: string;
   readonly prefix: string;
 }
 
-/** Variables without which Google Cloud cannot be examined. */
+/** Codes of the errors after which Google Cloud cannot be checked. */
 const CLOUD = new Set(['NO_CREDENTIALS', 'CREDENTIALS_EXPIRED', 'NO_PROJECT']);
 
 /**
- * Reads the settings, and where Google Cloud cannot be reached those of the shell alone.
+ * Reads the settings, and where Google Cloud cannot be reached, those of the shell alone.
  *
- * @throws {ConfigError} that names every bad variable without which nothing can be examined.
+ * @throws {ConfigError} that names every bad variable without which nothing can be checked.
  */
 export async function readDoctorSettings(context: Context): Promise<DoctorSettings> {
   const { place } = await context.installation();

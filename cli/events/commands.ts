@@ -4,7 +4,7 @@ import type { ListenOptions } from './listen.ts';
 import { TRIGGER_TYPES } from './samples.ts';
 import type { TriggerOptions } from './trigger.ts';
 
-/** Adds `events …`: see events as they are published, and send made-up ones. */
+/** Adds `events …`: print events as they are published, and send test events. */
 export function addEventCommands(program: Command, context: () => Context): void {
   const events = program
     .command('events')

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { Environment } from '../../functions/config/environment.ts';
+import { readSettings } from '../../functions/config/environment.ts';
 import { projectSettings } from '../../functions/config/settings.ts';
 import type { Context } from '../context.ts';
 import { usageError } from '../errors.ts';
@@ -37,15 +37,13 @@ interface Receiver {
 export async function listenCommand(options: ListenOptions, context: Context): Promise<void> {
   const receiver = await receiverOf(options);
   const variables = await context.settings(...MESSAGING);
-  const environment = new Environment(variables);
-  const { projectId, pubsubEmulator, topics } = projectSettings(environment);
-  environment.requireValid();
+  const { projectId = '', pubsubEmulator, topics } = readSettings(variables, projectSettings);
   const job = options.job === undefined ? undefined : jobNamesOf(options.job);
   const filter = { type: options.type, route: options.route, job };
   const stop = stopSignal();
   try {
     const subscription = await ListenerSubscription.create({
-      projectId: projectId ?? '',
+      projectId,
       topic: topics.events,
       emulator: pubsubEmulator,
       filter,

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { SubscriberClient } from '@google-cloud/pubsub-api';
+import { clientOptions } from '../../functions/runtime/grpcChannel.ts';
 import { GrpcStatus } from '../google/grpcStatus.ts';
-import { clientOptions } from '../google/pubsub.ts';
 
 /** Shortest expiration that Pub/Sub allows: a subscription that a killed command left is deleted after a day. */
 const EXPIRES_SECONDS = 86_400;

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { Environment } from '../../functions/config/environment.ts';
+import { readSettings } from '../../functions/config/environment.ts';
 import { firstOf, signingSecrets } from '../../functions/config/settings.ts';
 import type { Context } from '../context.ts';
 import { CliError, usageError } from '../errors.ts';
@@ -38,7 +38,7 @@ export async function triggerCommand(type: string, options: TriggerOptions, cont
     context.terminal.result({ command }, () => command);
     return;
   }
-  if (options.to === undefined && !isLoopback(url)) await context.confirm(`send a made-up ${type} to ${url.href}`);
+  if (options.to === undefined && !isLoopback(url)) await context.confirm(`send a test event ${type} to ${url.href}`);
   const answer = await post(signed);
   context.terminal.result({ url: url.href, webhookId, event, answer }, () => report(signed, webhookId, answer));
   if (!isAccepted(answer)) throw notAccepted(url, answer);
@@ -60,9 +60,7 @@ async function receiverOf({ to, secret }: TriggerOptions, context: Context): Pro
 }
 
 function signingSecret(variables: NodeJS.ProcessEnv): string {
-  const environment = new Environment(variables);
-  const secrets = signingSecrets(environment);
-  environment.requireValid();
+  const secrets = readSettings(variables, signingSecrets);
   const first = secrets.fixed[0] ?? (secrets.file === undefined ? undefined : firstOf(secrets));
   if (first !== undefined) return first;
   throw new CliError(

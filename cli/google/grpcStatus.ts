@@ -1,4 +1,4 @@
-/** Codes of gRPC that the command line tells apart. google-gax has all of them, but takes longer to load than most commands run. */
+/** The gRPC codes that the command line handles. google-gax has all of them, but takes longer to load than most commands run. */
 export const GrpcStatus = {
   CANCELLED: 1,
   DEADLINE_EXCEEDED: 4,

@@ -16,24 +16,39 @@ export interface GoogleApi {
   readonly role: string;
 }
 
+interface Change {
+  readonly method: 'POST' | 'PATCH';
+  readonly body: object;
+  /** Accepts a resource that exists already. */
+  readonly mayExist?: true;
+}
+
 /**
- * Reads a resource, with Application Default Credentials.
+ * Calls an API with Application Default Credentials: reads a resource, or sends a change.
  *
  * @param path from the version, for example `v2/projects/…`.
  * @returns `undefined` where the resource does not exist.
  * @throws {CliError} that says what is missing and the command that provides it.
  */
-export async function getResource(api: GoogleApi, project: string, path: string): Promise<JsonObject | undefined> {
+export async function callGoogle(
+  api: GoogleApi,
+  project: string,
+  path: string,
+  change?: Change,
+): Promise<JsonObject | undefined> {
   const url = `${api.emulator === undefined ? `https://${api.host}` : `http://${api.emulator}`}/${path}`;
   const headers = api.emulator === undefined ? await authorization(url) : new Headers();
-  const signal = AbortSignal.timeout(REQUEST_MILLIS);
-  const response = await fetch(url, { headers, signal }).catch((cause: unknown) => {
+  const request = { headers, signal: AbortSignal.timeout(REQUEST_MILLIS) };
+  if (change) headers.set('content-type', 'application/json');
+  const sent = change ? { ...request, method: change.method, body: JSON.stringify(change.body) } : request;
+  const response = await fetch(url, sent).catch((cause: unknown) => {
     const message = `${api.name} does not answer at ${new URL(url).host}: ${rootMessageOf(cause)}. Check the network.`;
     throw new CliError('GOOGLE_UNREACHABLE', message, { cause });
   });
   const body = await jsonOf(response);
   if (response.ok) return body;
   if (response.status === 404) return undefined;
+  if (response.status === 409 && change?.mayExist) return {};
   throw refusal(api, project, response.status, body);
 }
 

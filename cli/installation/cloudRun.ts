@@ -1,7 +1,7 @@
 import { type FunctionName, serviceNameOf } from '../../functions/config/variables.ts';
 import { isJsonObject, type JsonObject, objectsIn, stringAt } from '../../functions/model/json.ts';
 import { CliError } from '../errors.ts';
-import { getResource, type GoogleApi } from '../google/rest.ts';
+import { callGoogle, type GoogleApi } from '../google/rest.ts';
 import { flagsOf, type Place, prefixed } from './place.ts';
 
 /** A setting of a deployed function: its value, or the secret that holds it. */
@@ -31,8 +31,8 @@ export async function readService(
   const api = cloudRun(variables);
   const parent = `v2/projects/${project}/locations/${region}/services`;
   const name = prefixed(place, serviceNameOf(target));
-  const resource = await getResource(api, project, `${parent}/${name}`);
-  if (resource === undefined) throw notDeployed(place, name, await getResource(api, project, parent));
+  const resource = await callGoogle(api, project, `${parent}/${name}`);
+  if (resource === undefined) throw notDeployed(place, name, await callGoogle(api, project, parent));
   return deployedService(place, name, resource);
 }
 

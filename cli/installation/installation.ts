@@ -41,6 +41,8 @@ export class Installation {
     this.#folder = folder;
     this.#variables = variables;
     this.#local = flags.local ? readLocal(folder) : undefined;
+    // Otherwise the client libraries search for Google Cloud's metadata server, and warn.
+    if (flags.local) process.env['METADATA_SERVER_DETECTION'] ??= 'none';
   }
 
   /** The deployed installation, where one is named. */

@@ -10,12 +10,12 @@ const FILE = '.gemini-callbacks.local.json';
 const MODE = 0o600;
 
 interface LocalInstallation {
-  /** The process of `npm start`: a file that a killed one left behind names none that runs. */
+  /** The process of `npm start`. A killed one leaves the file behind. */
   readonly pid: number;
   readonly variables: Readonly<Record<string, string>>;
 }
 
-/** Publishes what runs locally to the command line, until this process exits. */
+/** Publishes the local installation's variables to the command line, until this process exits. */
 export function rememberLocal(folder: string, variables: Readonly<Record<string, string>>): void {
   const path = join(folder, FILE);
   const content: LocalInstallation = { pid: process.pid, variables };
@@ -25,7 +25,7 @@ export function rememberLocal(folder: string, variables: Readonly<Record<string,
 }
 
 /**
- * Reads what `npm start` runs.
+ * Reads the variables of the installation that `npm start` runs.
  *
  * @throws {CliError} `NOT_RUNNING`
  */
@@ -33,7 +33,10 @@ export function readLocal(folder: string): { readonly path: string; readonly var
   const path = findUp(FILE, folder);
   const local = path === undefined ? undefined : parsed(path);
   if (path !== undefined && local !== undefined && isRunning(local.pid)) return { path, variables: local.variables };
-  throw new CliError('NOT_RUNNING', '--local: nothing runs on this machine. Start it in another terminal: npm start');
+  throw new CliError(
+    'NOT_RUNNING',
+    '--local: no installation runs on this machine. Start one in another terminal: npm start',
+  );
 }
 
 function parsed(path: string): LocalInstallation | undefined {

@@ -5,15 +5,14 @@ import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { GEMINI } from '../installation/variableGroups.ts';
 import { withStore } from '../store.ts';
-import { requireJob } from './list.ts';
-import { type JobRecord, JobRecords } from './records.ts';
+import { type JobRecord, requireJob } from './records.ts';
 
 /** @throws {CliError} `JOB_ENDED`, `NOT_CANCELLABLE`, `GEMINI_…` */
 export async function cancelCommand(id: string, context: Context): Promise<void> {
   await withStore(
     context,
     async (firestore, variables) => {
-      const { record } = await requireJob(new JobRecords(firestore), id);
+      const { record } = await requireJob(firestore, id);
       const { jobId } = record;
       requireCancellable(record);
       const { ai } = connect(variables);

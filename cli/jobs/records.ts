@@ -2,9 +2,11 @@ import type { Firestore, QuerySnapshot } from '@google-cloud/firestore';
 import { type JobKind, jobDocumentId } from '../../functions/model/jobName.ts';
 import type { JobDocument } from '../../functions/store/documents/job.ts';
 import { jobsWithIds, NEWEST, newestOf } from '../../functions/store/queries.ts';
+import { CliError } from '../errors.ts';
 import { type Filter, jobNamesOf, type Listed, type Page } from '../filters.ts';
 import { readPageOf } from '../pages.ts';
 import { type RecordJson, recordJson } from '../recordJson.ts';
+import { withinAnswerTime } from '../store.ts';
 
 /** The record of a job, as {@link recordJson} gives it. */
 export type JobRecord = RecordJson<JobDocument>;
@@ -22,39 +24,40 @@ export interface JobFilter extends Filter {
   readonly kind?: JobKind | undefined;
 }
 
-/** The collection `jobs`, read only. */
-export class JobRecords {
-  readonly #firestore: Firestore;
+/** Lists a page, the jobs that changed last first. */
+export async function listJobs(
+  firestore: Firestore,
+  { state, kind, type, route, job, since }: JobFilter,
+  page: Page,
+): Promise<Listed<JobRecord>> {
+  const values = { state, kind, route, jobId: job, 'lastEvent.type': type };
+  const query = newestOf(firestore, NEWEST.jobs, values, since);
+  const { documents, nextPageToken } = await readPageOf(firestore, 'jobs', [query], page);
+  return { items: documents.map((document) => recordJson<JobDocument>(document.data())), nextPageToken };
+}
 
-  constructor(firestore: Firestore) {
-    this.#firestore = firestore;
-  }
+/**
+ * @param id a job's name, the id of its document, or the name without its collection.
+ * @throws {CliError} `JOB_NOT_FOUND`
+ */
+export async function requireJob(firestore: Firestore, id: string): Promise<FoundJob> {
+  const found = firstOf(id, await withinAnswerTime(jobsWithIds(firestore, documentIdsOf(id)).get()));
+  if (found) return found;
+  throw new CliError('JOB_NOT_FOUND', `There is no record of ${id}. List the jobs: gemini-callbacks jobs list`);
+}
 
-  /** Lists a page, the jobs that changed last first. */
-  async list({ state, kind, type, route, job, since }: JobFilter, page: Page): Promise<Listed<JobRecord>> {
-    const values = { state, kind, route, jobId: job, 'lastEvent.type': type };
-    const query = newestOf(this.#firestore, NEWEST.jobs, values, since);
-    const { documents, nextPageToken } = await readPageOf(this.#firestore, 'jobs', [query], page);
-    return { items: documents.map((document) => recordJson<JobDocument>(document.data())), nextPageToken };
-  }
-
-  /** @param id a job's name, the id of its document, or the name without its collection. */
-  async find(id: string): Promise<FoundJob | undefined> {
-    return firstOf(id, await this.#query(id).get());
-  }
-
-  /**
-   * Reports the record now and on every change, also while it does not exist.
-   *
-   * @returns a function that stops it.
-   */
-  follow(id: string, onChange: (found: FoundJob | undefined) => void, onError: (error: Error) => void): () => void {
-    return this.#query(id).onSnapshot((snapshot) => onChange(firstOf(id, snapshot)), onError);
-  }
-
-  #query(id: string) {
-    return jobsWithIds(this.#firestore, documentIdsOf(id));
-  }
+/**
+ * Reports the record now and on every change, also while it does not exist.
+ *
+ * @returns a function that stops it.
+ */
+export function followJob(
+  firestore: Firestore,
+  id: string,
+  onChange: (found: FoundJob | undefined) => void,
+  onError: (error: Error) => void,
+): () => void {
+  return jobsWithIds(firestore, documentIdsOf(id)).onSnapshot((snapshot) => onChange(firstOf(id, snapshot)), onError);
 }
 
 function firstOf(id: string, { docs, readTime }: QuerySnapshot): FoundJob | undefined {

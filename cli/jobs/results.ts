@@ -11,11 +11,10 @@ import { CliError, reasonOf } from '../errors.ts';
 import { GEMINI } from '../installation/variableGroups.ts';
 import { type Counter, progressOf } from '../progress.ts';
 import { withStore } from '../store.ts';
-import { messageOf, textIn } from '../submit/output.ts';
 import { fields, table, type Terminal } from '../terminal.ts';
-import { requireJob } from './list.ts';
-import { type JobRecord, JobRecords } from './records.ts';
+import { type JobRecord, requireJob } from './records.ts';
 import { ResultFolder } from './resultFolder.ts';
+import { messageOf, textIn } from './resultText.ts';
 import { openResults, ReadLimit, readFailure } from './resultSource.ts';
 
 /** Rows of the table: a batch can have millions of results. */
@@ -38,7 +37,7 @@ export async function resultsCommand(
   await withStore(
     context,
     async (firestore, variables) => {
-      const { record } = await requireJob(new JobRecords(firestore), id);
+      const { record } = await requireJob(firestore, id);
       const { settings } = connect(variables);
       const folder = output !== undefined && isFolder(output) ? output : undefined;
       if (folder !== undefined) await mkdir(folder, { recursive: true });

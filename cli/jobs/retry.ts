@@ -1,5 +1,5 @@
 import type { Firestore } from '@google-cloud/firestore';
-import { Environment } from '../../functions/config/environment.ts';
+import { readSettings } from '../../functions/config/environment.ts';
 import { projectSettings } from '../../functions/config/settings.ts';
 import { STALLED_MINUTES } from '../../functions/model/progress.ts';
 import { Publisher } from '../../functions/messaging/publisher.ts';
@@ -13,8 +13,7 @@ import { CliError, reasonOf, usageError } from '../errors.ts';
 import { MESSAGING } from '../installation/variableGroups.ts';
 import { withStore } from '../store.ts';
 import { table, type Terminal } from '../terminal.ts';
-import { requireJob } from './list.ts';
-import { JobRecords } from './records.ts';
+import { requireJob } from './records.ts';
 
 const JOB_MILLIS = 20_000;
 const LIST_MILLIS = 60_000;
@@ -72,7 +71,7 @@ async function failedJobs(firestore: Firestore): Promise<readonly string[]> {
 }
 
 async function jobName(firestore: Firestore, id: string): Promise<string> {
-  return (await requireJob(new JobRecords(firestore), id)).record.jobId;
+  return (await requireJob(firestore, id)).record.jobId;
 }
 
 /** One job after the other; a failure does not stop the rest. */
@@ -82,7 +81,7 @@ async function retryAll(
   variables: NodeJS.ProcessEnv,
   terminal: Terminal,
 ): Promise<readonly RetriedJob[]> {
-  const publisher = new Publisher(projectSettings(new Environment(variables)));
+  const publisher = new Publisher(readSettings(variables, projectSettings));
   const results = new RetriableResults(firestore);
   const dependencies = { results, deliveries: new Deliveries(firestore, DELIVERIES), publisher };
   const retried: RetriedJob[] = [];

@@ -1,9 +1,10 @@
+import type { Firestore } from '@google-cloud/firestore';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { withinAnswerTime, withStore } from '../store.ts';
 import { linesOf } from './describe.ts';
 import { type JobProgress, progressOn } from './progress.ts';
-import { type FoundJob, JobRecords } from './records.ts';
+import { type FoundJob, followJob } from './records.ts';
 import { watchOutcomeOf } from './watchOutcome.ts';
 
 /** The exit code of shells after Ctrl-C: 128 and the number of the signal. */
@@ -36,7 +37,7 @@ export async function watchJob(id: string, options: WatchOptions, context: Conte
   try {
     return await withStore(context, async (firestore) => {
       using limits = new Limits(id, options);
-      using watch = new Watch(new JobRecords(firestore), id, progress);
+      using watch = new Watch(firestore, id, progress);
       const ended = Promise.race([watch.ended, limits.reached.then((failure) => ({ found: watch.last, failure }))]);
       await withinAnswerTime(Promise.race([watch.connected, ended]));
       return await ended;
@@ -55,10 +56,10 @@ class Watch {
   #timer: NodeJS.Timeout | undefined;
   #last: FoundJob | undefined;
 
-  constructor(records: JobRecords, id: string, progress: JobProgress) {
+  constructor(firestore: Firestore, id: string, progress: JobProgress) {
     this.#id = id;
     this.#progress = progress;
-    this.#stop = records.follow(id, (found) => this.#onChange(found), this.#ended.reject);
+    this.#stop = followJob(firestore, id, (found) => this.#onChange(found), this.#ended.reject);
   }
 
   get connected(): Promise<void> {

@@ -3,7 +3,7 @@ import { CliError } from '../errors.ts';
 import { errorText } from './describe.ts';
 import type { FoundJob, JobRecord, JobResults } from './records.ts';
 
-/** The decision to keep watching a job, or the outcome. */
+/** The decision to keep watching a job, or how it ended. */
 type WatchOutcome =
   | { readonly isOver: false; readonly forMillis?: number }
   | { readonly isOver: true; readonly failure?: CliError; readonly remark?: string };
@@ -11,14 +11,14 @@ type WatchOutcome =
 /** Time after a job's success within which fetchResults starts, with a cold start. */
 const RESULTS_BEGIN_MILLIS = 15_000;
 
-const ON_THE_WAY: WatchOutcome = { isOver: false };
+const ONGOING: WatchOutcome = { isOver: false };
 
 export function watchOutcomeOf(found: FoundJob): WatchOutcome {
   const { record } = found;
   const results = currentResults(record);
   if (!results || results.state === 'pending') return withoutResults(found);
-  if (!isFinal(record.state) && record.state !== 'requires_action') return ON_THE_WAY;
-  return results.state === 'complete' || results.state === 'failed' ? over(record, results) : ON_THE_WAY;
+  if (!isFinal(record.state) && record.state !== 'requires_action') return ONGOING;
+  return results.state === 'complete' || results.state === 'failed' ? over(record, results) : ONGOING;
 }
 
 /** Returns the results of the job's present state: a resumed interaction may still show those of its last pause. */
@@ -28,7 +28,7 @@ export function currentResults({ results, state }: JobRecord): JobResults | unde
 }
 
 function withoutResults({ record, readAt }: FoundJob): WatchOutcome {
-  if (!isFinal(record.state)) return ON_THE_WAY;
+  if (!isFinal(record.state)) return ONGOING;
   if (record.state !== 'succeeded') return over(record);
   const changedAt = Date.parse(record.updatedAt ?? '') || 0;
   const forMillis = changedAt + RESULTS_BEGIN_MILLIS - readAt.getTime();

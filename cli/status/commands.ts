@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
-import type { StatusFlags } from './flags.ts';
+import type { StatusFlags } from './status.ts';
 
 /** Adds `status`: the state of an installation on one screen. */
 export function addStatusCommand(program: Command, context: () => Context): void {

@@ -1,6 +1,6 @@
 import { PublisherClient, SubscriberClient } from '@google-cloud/pubsub-api';
 import type { ProjectSettings } from '../../functions/config/settings.ts';
-import { clientOptions } from '../google/pubsub.ts';
+import { clientOptions } from '../../functions/runtime/grpcChannel.ts';
 
 /** Messages in a subscription of the dead-letter topic. */
 export interface DeadLetters {

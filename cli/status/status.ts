@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Firestore } from '@google-cloud/firestore';
 import { createLogUpdate } from 'log-update';
-import { Environment } from '../../functions/config/environment.ts';
+import { readSettings } from '../../functions/config/environment.ts';
 import { projectSettings } from '../../functions/config/settings.ts';
 import type { Context } from '../context.ts';
 import { CliError, usageError } from '../errors.ts';
@@ -10,13 +10,17 @@ import { GEMINI, MESSAGING } from '../installation/variableGroups.ts';
 import { requireWhole } from '../options.ts';
 import { withStore } from '../store.ts';
 import { safe } from '../terminal.ts';
-import type { StatusFlags } from './flags.ts';
 import { readDeadLetters } from './deadLetters.ts';
 import { screenOf } from './screen.ts';
 import { attentionsOf, readSnapshot, type StatusSnapshot } from './snapshot.ts';
 import { readWebhook } from './webhook.ts';
 
 const MAX_INTERVAL_SECONDS = 3_600;
+
+export interface StatusFlags {
+  readonly watch?: true;
+  readonly interval: string;
+}
 
 /** @throws {CliError} `ATTENTION_NEEDED` where something needs a person. */
 export async function statusCommand({ watch, interval }: StatusFlags, context: Context): Promise<void> {
@@ -40,9 +44,7 @@ export async function statusCommand({ watch, interval }: StatusFlags, context: C
 }
 
 async function snapshotOf(firestore: Firestore, variables: NodeJS.ProcessEnv): Promise<StatusSnapshot> {
-  const environment = new Environment(variables);
-  const settings = projectSettings(environment);
-  environment.requireValid();
+  const settings = readSettings(variables, projectSettings);
   const deadLetters = async () =>
     await readDeadLetters(settings).catch((error: unknown) => {
       throw backendError(PUBSUB, error, variables);

@@ -17,16 +17,11 @@ export async function readWebhook(variables: NodeJS.ProcessEnv): Promise<Webhook
     return { state: 'unchecked', reason: 'GEMINI_API_KEY is not known' };
   try {
     const { ai, settings } = connect(variables);
-    const registered = await new Webhooks(ai, settings.apiVersion).list();
-    const here = registered.filter(({ uri }) => withoutSlash(uri) === withoutSlash(url));
+    const here = await new Webhooks(ai, settings.apiVersion).listAt(url);
     const [webhook] = here.toSorted((a, b) => Number(a.state === 'enabled') - Number(b.state === 'enabled'));
     if (webhook === undefined) return { state: 'none' };
     return { id: webhook.id, state: webhook.state === 'enabled' ? 'enabled' : 'disabled' };
   } catch (error) {
     return { state: 'unchecked', reason: reasonOf(error) };
   }
-}
-
-function withoutSlash(url: string): string {
-  return url.replace(/\/+$/, '');
 }

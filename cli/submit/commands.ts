@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { usageError } from '../errors.ts';
 import { requireObject } from '../options.ts';
-import type { CommonOptions } from './options.ts';
+import type { CommonOptions } from './submit.ts';
 
 interface BatchOptions extends CommonOptions {
   readonly file: string;

@@ -7,8 +7,16 @@ import { CliError, reasonOf, usageError } from '../errors.ts';
 import { backendError, FIRESTORE } from '../failures.ts';
 import { GEMINI, STORE } from '../installation/variableGroups.ts';
 import { fields } from '../terminal.ts';
-import type { CommonOptions } from './options.ts';
 import type { Output } from './output.ts';
+
+/** Options of every kind of submission. */
+export interface CommonOptions {
+  readonly model?: string;
+  readonly route: string;
+  readonly metadata?: string;
+  readonly idempotencyKey?: string;
+  readonly wait?: true;
+}
 
 interface BatchPrompts {
   readonly model: string | undefined;
@@ -80,16 +88,17 @@ async function submit(
 }
 
 /** Waits for the end of the job by its record, then reads its output from Gemini once. */
-async function follow({ jobId, kind }: Receipt, config: SubmitConfig, context: Context): Promise<void> {
-  const [{ watchJob }, { linesOf }, { outputLines, readOutput }] = await Promise.all([
+async function follow({ jobId }: Receipt, config: SubmitConfig, context: Context): Promise<void> {
+  const [{ watchJob }, { linesOf }, { outputLines }, { readOutput }] = await Promise.all([
     import('../jobs/watch.ts'),
     import('../jobs/describe.ts'),
+    import('../jobs/resultText.ts'),
     import('./output.ts'),
   ]);
   const { terminal } = context;
   const { found, failure, remark } = await watchJob(jobId, {}, context);
   if (remark) terminal.note(remark);
-  const output: Output = found && !failure ? await readOutput({ jobId, kind }, config.gemini) : { results: [] };
+  const output: Output = found && !failure ? await readOutput(found.record, config.gemini) : { results: [] };
   if (output.remark) terminal.note(output.remark);
   if (found) {
     const { results } = output;

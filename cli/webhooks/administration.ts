@@ -72,6 +72,11 @@ export class Webhooks {
     return webhooks;
   }
 
+  /** Lists the webhooks that are registered to a URL, with or without a slash at its end. */
+  async listAt(url: string): Promise<readonly Webhook[]> {
+    return (await this.list()).filter(({ uri }) => withoutSlash(uri) === withoutSlash(url));
+  }
+
   async get(id: string): Promise<Webhook> {
     return toWebhook(await this.#call(() => this.#ai.webhooks.get(id)));
   }
@@ -123,6 +128,10 @@ export class Webhooks {
     const other = this.#apiVersion === 'v1' ? 'v1beta' : 'v1';
     return `The API version ${this.#apiVersion} has no webhooks at all here. Switch: export GOOGLE_GENAI_API_VERSION=${other}`;
   }
+}
+
+function withoutSlash(url: string): string {
+  return url.replace(/\/+$/, '');
 }
 
 /** Picks the fields by name and type: the SDK's results hold a live `Response` too (docs/gemini-wire.md 2.2). */

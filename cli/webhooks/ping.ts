@@ -13,7 +13,7 @@ export async function pingCommand(id: string, context: Context): Promise<void> {
  * Makes Gemini send the ping with which a command ends.
  *
  * @param done the command's effect so far, for the message.
- * @throws {CliError} `NOT_PINGED`, with an exit code of its own, because the command must not be repeated.
+ * @throws {CliError} `NOT_PINGED`, with the exit code for an unproved success, because the command must not be repeated.
  */
 export async function pingAfterwards(
   webhooks: Webhooks,

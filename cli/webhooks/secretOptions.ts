@@ -38,10 +38,9 @@ async function secretManagerStore(secretId: string, context: Context): Promise<S
   if (!/^[A-Za-z0-9_-]{1,255}$/.test(secretId))
     throw usageError(`--secret ${secretId} must be 1 to 255 of A-Z a-z 0-9 _ -`);
   const variables = await context.settings('GOOGLE_CLOUD_PROJECT');
-  const emulator = variables['SECRET_MANAGER_EMULATOR_HOST'] || undefined;
-  if (emulator === undefined) await (await import('../google/credentials.ts')).requireCredentials();
+  if (!variables['SECRET_MANAGER_EMULATOR_HOST']) await (await import('../google/credentials.ts')).requireCredentials();
   const { SecretManagerStore } = await import('./secretStores.ts');
-  return new SecretManagerStore({ secretId, projectId: variables['GOOGLE_CLOUD_PROJECT'] ?? '', emulator });
+  return new SecretManagerStore(secretId, variables['GOOGLE_CLOUD_PROJECT'] ?? '', variables);
 }
 
 /**

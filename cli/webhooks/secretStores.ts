@@ -2,11 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
-import { SecretManagerServiceClient } from '@google-cloud/secret-manager';
-import { PassThroughClient } from 'google-auth-library';
 import { splitSecrets } from '../../functions/config/environment.ts';
 import { CliError, reasonOf } from '../errors.ts';
-import { GrpcStatus } from '../google/grpcStatus.ts';
+import { SecretManager } from '../google/secretManager.ts';
 import { quoted } from '../terminal.ts';
 
 /** A store of signing secrets: a list, because two are valid during a rotation. */
@@ -17,8 +15,8 @@ export interface SecretStore {
   prepare(): Promise<readonly string[]>;
   /** Stores all of them or none. */
   write(secrets: readonly string[]): Promise<void>;
-  /** Returns the command that stores the file's content by hand. */
-  byHand(path: string): string;
+  /** Returns the command with which an operator stores the content of a file. */
+  storeCommand(path: string): string;
 }
 
 const SECRET_FILE_MODE = 0o600;
@@ -55,7 +53,7 @@ export class FileStore implements SecretStore {
     }
   }
 
-  byHand(path: string): string {
+  storeCommand(path: string): string {
     return `install -m 600 ${quoted(path)} ${quoted(this.#path)}`;
   }
 
@@ -77,86 +75,32 @@ export class FileStore implements SecretStore {
 /** A secret in Secret Manager, each list a new version of it. */
 export class SecretManagerStore implements SecretStore {
   readonly name: string;
-  readonly #secretId: string;
-  readonly #projectId: string;
-  readonly #client: SecretManagerServiceClient;
+  readonly #secret: string;
+  readonly #project: string;
+  readonly #manager: SecretManager;
 
-  constructor({
-    secretId,
-    projectId,
-    emulator,
-  }: {
-    secretId: string;
-    projectId: string;
-    emulator: string | undefined;
-  }) {
-    this.#secretId = secretId;
-    this.#projectId = projectId;
-    this.#client = connect(emulator);
-    this.name = `the secret ${secretId} of project ${projectId}`;
+  constructor(secret: string, project: string, variables: NodeJS.ProcessEnv) {
+    this.#secret = secret;
+    this.#project = project;
+    this.#manager = new SecretManager(project, variables, 'roles/secretmanager.admin');
+    this.name = `the secret ${secret} of project ${project}`;
   }
 
+  /** A secret may be there and have no version yet. */
   async prepare(): Promise<readonly string[]> {
-    try {
-      const [version] = await this.#client.accessSecretVersion({ name: `${this.#path}/versions/latest` });
-      return splitSecrets(Buffer.from(version.payload?.data ?? '').toString('utf8'));
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-    }
-    await this.#createIfMissing();
+    const content = await this.#manager.read(this.#secret);
+    if (content !== undefined) return splitSecrets(content);
+    await this.#manager.createIfMissing(this.#secret);
     return [];
   }
 
   async write(secrets: readonly string[]): Promise<void> {
-    const data = Buffer.from(secrets.join('\n'), 'utf8');
-    await this.#client.addSecretVersion({ parent: this.#path, payload: { data } });
+    await this.#manager.addVersion(this.#secret, secrets.join('\n'));
   }
 
-  byHand(path: string): string {
-    return `gcloud secrets versions add ${this.#secretId} --project=${this.#projectId} --data-file=${quoted(path)}`;
+  storeCommand(path: string): string {
+    return `gcloud secrets versions add ${this.#secret} --project=${this.#project} --data-file=${quoted(path)}`;
   }
-
-  get #path(): string {
-    return `projects/${this.#projectId}/secrets/${this.#secretId}`;
-  }
-
-  /** A secret may be there and have no version yet. */
-  async #createIfMissing(): Promise<void> {
-    try {
-      await this.#client.createSecret({
-        parent: `projects/${this.#projectId}`,
-        secretId: this.#secretId,
-        secret: { replication: { automatic: {} } },
-      });
-    } catch (error) {
-      if (!isAlreadyExists(error)) throw error;
-    }
-  }
-}
-
-/** Over REST, which starts quicker than gRPC. Google has no emulator of it; a stand-in's `host:port` may be given. */
-function connect(emulator: string | undefined): SecretManagerServiceClient {
-  if (emulator === undefined) return new SecretManagerServiceClient({ fallback: true });
-  const { hostname, port } = new URL(`http://${emulator}`);
-  return new SecretManagerServiceClient({
-    fallback: true,
-    protocol: 'http',
-    apiEndpoint: hostname,
-    port: Number(port),
-    authClient: new PassThroughClient(),
-  });
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined;
-}
-
-function isNotFound(error: unknown): boolean {
-  return [GrpcStatus.NOT_FOUND, 404].includes(Number(codeOf(error)));
-}
-
-function isAlreadyExists(error: unknown): boolean {
-  return [GrpcStatus.ALREADY_EXISTS, 409].includes(Number(codeOf(error)));
 }
 
 async function writePrivately(path: string, content: string): Promise<void> {
@@ -220,5 +164,5 @@ async function writeCopy(secrets: readonly string[], id: string): Promise<string
 function remedy(store: SecretStore, copy: string | undefined, id: string): string {
   if (copy === undefined)
     return `No copy could be written either, so it is lost. Make another: gemini-callbacks webhooks rotate ${id}`;
-  return `It is safe in ${copy}. Store it with\n  ${store.byHand(copy)}\nand remove that file afterwards.`;
+  return `It is safe in ${copy}. Store it with\n  ${store.storeCommand(copy)}\nand remove that file afterwards.`;
 }

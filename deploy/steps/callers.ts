@@ -1,68 +1,56 @@
-import { bindingOf, PUBSUB_AGENT } from '../binding.ts';
+import { grant } from '../binding.ts';
 import type { FunctionName } from '../../functions/config/variables.ts';
-import { type InstallationSpec, urlOf } from '../installation.ts';
-import { digestOf, Gcloud } from '../line.ts';
-import { NOT_OWNED, type Resource, type Step } from '../plan.ts';
+import { type Account, type InstallationSpec, urlOf } from '../installation.ts';
+import { digestOf } from '../line.ts';
+import type { Resource } from '../plan.ts';
+import { OLDER } from '../resource.ts';
 import { subscriptionOf } from './messaging.ts';
 
 /**
- * The push subscription that calls `fetchResults`. Eventarc would keep an event for 24 hours; this subscription keeps it
- * for 7 days, filters out events without a job, and has a dead-letter topic (docs/design/0004-push-subscription.md).
+ * Returns the push subscription that calls `fetchResults`, with the roles that it needs. Eventarc would keep an event for
+ * 24 hours; this subscription keeps it for 7 days, filters out events without a job, and has a dead-letter topic
+ * (docs/design/0004-push-subscription.md).
  */
-export function trigger(installation: InstallationSpec): Step {
+export function pushSubscription(installation: InstallationSpec): readonly Resource[] {
   const { subscriptions, topics, accounts } = installation;
   const url = urlOf(installation, 'fetchResults');
-  const tokens = bindingOf(installation, {
-    on: 'the account of push requests',
+  const on = {
+    title: 'the account of push requests',
     group: ['iam', 'service-accounts'],
-    name: [accounts.push],
-    member: PUBSUB_AGENT,
-    role: 'roles/iam.serviceAccountTokenCreator',
-  });
-  const subscription = subscriptionOf(installation, {
-    name: subscriptions.push,
-    topic: topics.events,
-    filter: 'attributes:job_id',
-    flags: [
-      `--push-endpoint=${url}`,
-      `--push-auth-service-account=${accounts.push}`,
-      `--push-auth-token-audience=${url}`,
-      '--ack-deadline=600',
-      '--min-retry-delay=10s',
-      '--max-retry-delay=600s',
-      `--dead-letter-topic=${topics.deadLetter}`,
-      '--max-delivery-attempts=100',
-      '--expiration-period=never',
-      '--message-retention-duration=7d',
-    ],
-  });
-  return {
-    name: 'trigger',
-    title: 'Push subscription of fetchResults',
-    needs: ['messaging', 'functions'],
-    chains: [[invokerOf(installation, 'fetchResults', accounts.push), tokens, ...subscription]],
+    words: [accounts.push],
   };
+  return [
+    invoker(installation, 'fetchResults', 'push'),
+    grant(installation, { role: 'roles/iam.serviceAccountTokenCreator', on, to: 'pubsubAgent' }),
+    ...subscriptionOf(installation, {
+      name: subscriptions.push,
+      topic: topics.events,
+      filter: 'attributes:job_id',
+      flags: [
+        `--push-endpoint=${url}`,
+        `--push-auth-service-account=${accounts.push}`,
+        `--push-auth-token-audience=${url}`,
+        '--ack-deadline=600',
+        '--min-retry-delay=10s',
+        '--max-retry-delay=600s',
+        `--dead-letter-topic=${topics.deadLetter}`,
+        '--max-delivery-attempts=100',
+        '--expiration-period=never',
+        '--message-retention-duration=7d',
+      ],
+    }),
+  ];
 }
 
-/** The Cloud Scheduler job that calls `reconcileJobs`. */
-export function scheduler(installation: InstallationSpec): Step {
-  return {
-    name: 'scheduler',
-    title: 'Schedule of reconcileJobs',
-    needs: ['functions'],
-    chains: [[invokerOf(installation, 'reconcileJobs', installation.accounts.cron), jobOf(installation)]],
-  };
+/** Returns the Cloud Scheduler job that calls `reconcileJobs`, with the role that it needs. */
+export function schedule(installation: InstallationSpec): readonly Resource[] {
+  return [invoker(installation, 'reconcileJobs', 'cron'), schedulerJob(installation)];
 }
 
-function invokerOf(installation: InstallationSpec, name: FunctionName, account: string): Resource {
+function invoker(installation: InstallationSpec, name: FunctionName, to: Account): Resource {
   const service = installation.services[name];
-  return bindingOf(installation, {
-    on: service,
-    group: ['run', 'services'],
-    name: [service, `--region=${installation.region}`],
-    member: `serviceAccount:${account}`,
-    role: 'roles/run.invoker',
-  });
+  const on = { title: service, group: ['run', 'services'], words: [service, `--region=${installation.region}`] };
+  return grant(installation, { role: 'roles/run.invoker', on, to });
 }
 
 interface FoundJob {
@@ -73,9 +61,8 @@ interface FoundJob {
 /** Jobs have no labels: the description carries the digest. */
 const PURPOSE = 'Calls reconcileJobs of gemini-callbacks';
 
-function jobOf(installation: InstallationSpec): Resource {
-  const gcloud = new Gcloud(installation);
-  const { schedulerJob: name, region, accounts } = installation;
+function schedulerJob(installation: InstallationSpec): Resource {
+  const { gcloud, schedulerJob: name, region, accounts } = installation;
   const url = urlOf(installation, 'reconcileJobs');
   const flags = [
     '--schedule=*/5 * * * *',
@@ -92,22 +79,20 @@ function jobOf(installation: InstallationSpec): Resource {
   const description = `${PURPOSE} (${digestOf(...flags)})`;
   const jobs = (...words: readonly string[]) => gcloud.run('scheduler', 'jobs', ...words, `--location=${region}`);
   const described = [...flags, `--description=${description}`];
-  const isOwned = (found: FoundJob) => found.description?.startsWith(PURPOSE) ?? false;
   return {
     kind: 'resource',
     title: `scheduler job ${name}`,
     read: gcloud.read('scheduler', 'jobs', 'describe', name, `--location=${region}`),
     differences: (found: FoundJob) => [
-      ...(found.description === description ? [] : ['settings of an older version']),
+      ...(found.description === description ? [] : [OLDER]),
       ...(found.state === 'ENABLED' ? [] : [`its state is ${found.state}`]),
     ],
-    refusal: (found: FoundJob) => (isOwned(found) ? undefined : NOT_OWNED),
     create: [jobs('create', 'http', name, ...described)],
     update: ({ state }: FoundJob) => [
       jobs('update', 'http', name, ...described),
       ...(state === 'ENABLED' ? [] : [jobs('resume', name)]),
     ],
     remove: () => [jobs('delete', name)],
-    isOwned,
+    isOwned: (found: FoundJob) => found.description?.startsWith(PURPOSE) ?? false,
   };
 }

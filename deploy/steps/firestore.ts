@@ -1,22 +1,10 @@
 import type { InstallationSpec } from '../installation.ts';
-import { Gcloud, line } from '../line.ts';
-import type { Resource, Step } from '../plan.ts';
-
-/** The Firestore database. */
-export function firestore(installation: InstallationSpec): Step {
-  return { name: 'firestore', title: 'Firestore database', needs: ['project'], chains: [[databaseOf(installation)]] };
-}
-
-/** Security rules. Rules of another application end the run here, before anything else in its database changes. */
-export function firestoreRules(installation: InstallationSpec): Step {
-  return { name: 'rules', title: 'Firestore rules', needs: ['firestore'], chains: [[rulesOf(installation)]] };
-}
+import { line } from '../line.ts';
+import type { Resource } from '../plan.ts';
 
 const OWN_DATABASE = 'Use a separate database for this installation, for example with --database=gemini.';
 
-function databaseOf(installation: InstallationSpec): Resource {
-  const { database, location } = installation;
-  const gcloud = new Gcloud(installation);
+export function firestoreDatabase({ gcloud, database, location }: InstallationSpec): Resource {
   const named = `--database=${database}`;
   const databases = (...words: readonly string[]) => gcloud.run('firestore', 'databases', ...words);
   return {
@@ -37,8 +25,8 @@ interface FoundRules {
   readonly isOwned: boolean;
 }
 
-/** gcloud has no command for rules. */
-function rulesOf({ project, database }: InstallationSpec): Resource {
+/** Describes the security rules, for which gcloud has no command. */
+export function firestoreRules({ project, database }: InstallationSpec): Resource {
   const rules = (...words: readonly string[]) =>
     line('npm', 'exec', '--', 'node', 'deploy/rules.ts', ...words, `--project=${project}`, `--database=${database}`);
   return {

@@ -1,56 +1,34 @@
 import { nodeOptions } from '../../functions/runtime/nodeOptions.ts';
-import { FUNCTIONS, type FunctionName } from '../../functions/config/variables.ts';
+import { FUNCTIONS, type FunctionName, type VariableName, VARIABLES } from '../../functions/config/variables.ts';
 import type { Account, InstallationSpec } from '../installation.ts';
-import { substitute, Gcloud, type Line } from '../line.ts';
-import { LABEL } from '../plan.ts';
-
-/** Secrets are files, so that a rotation needs no deployment; each in a separate directory, because gcloud refuses two in one. */
-const FILES = {
-  signing: { variable: 'WEBHOOK_SIGNING_SECRET_FILE', path: '/secrets/signing/current' },
-  routeKey: { variable: 'DYNAMIC_ROUTE_KEY_FILE', path: '/secrets/route/current' },
-  apiKey: { variable: 'GEMINI_API_KEY_FILE', path: '/secrets/gemini/current' },
-} as const;
+import { type Line, substitute, type Variables } from '../line.ts';
+import { readBy, type Variable } from '../plan.ts';
+import { LABEL } from '../resource.ts';
 
 interface Shape {
   readonly account: Account;
-  readonly secrets: readonly (keyof typeof FILES)[];
-  readonly settings: readonly string[];
   /** Also the names of gcloud's flags. */
   readonly limits: Readonly<Record<'ingress' | 'concurrency' | 'timeout' | 'max-instances', string | number>>;
 }
 
-/** Account, secrets and limits of each function, with the reason for the limits. */
+/** Account and limits of each function, with the reason for the limits. */
 const SHAPES: Readonly<Record<FunctionName, Shape>> = {
   // Mostly waits for Firestore and Pub/Sub, so one instance serves many requests; it answers within 8 s.
   geminiCallback: {
     account: 'callback',
-    secrets: ['signing', 'routeKey'],
-    settings: ['WEBHOOK_AUDIENCE', 'WEBHOOK_TOLERANCE_SECONDS', 'DELIVERY_TTL_DAYS'],
     limits: { ingress: 'all', concurrency: 80, timeout: 30, 'max-instances': 20 },
   },
   // Has memory for one stream. Only Pub/Sub calls it, which counts as internal.
   fetchResults: {
     account: 'results',
-    secrets: ['apiKey'],
-    settings: [],
     limits: { ingress: 'internal', concurrency: 1, timeout: 540, 'max-instances': 20 },
   },
   reconcileJobs: {
     account: 'reconcile',
-    secrets: ['apiKey'],
-    settings: [
-      'DELIVERY_TTL_DAYS',
-      'RECONCILE_PENDING_SECONDS',
-      'RECONCILE_JOB_SECONDS',
-      'JOB_OVERDUE_SECONDS',
-      'RECONCILE_ENABLE_WEBHOOKS',
-    ],
     limits: { ingress: 'all', concurrency: 4, timeout: 60, 'max-instances': 2 },
   },
   submitJob: {
     account: 'submit',
-    secrets: ['apiKey', 'routeKey'],
-    settings: [],
     limits: { ingress: 'all', concurrency: 20, timeout: 60, 'max-instances': 10 },
   },
 };
@@ -60,57 +38,65 @@ const MEMORY_MIB = 512;
 const MEMORY = `${MEMORY_MIB}Mi`;
 const CPU = '1';
 
+/** Secrets are files, so that a rotation needs no deployment; each in a separate directory, because gcloud refuses two in one. */
+const FILES = {
+  signing: { variable: 'WEBHOOK_SIGNING_SECRET', path: '/secrets/signing/current' },
+  routeKey: { variable: 'DYNAMIC_ROUTE_KEY', path: '/secrets/route/current' },
+  apiKey: { variable: 'GEMINI_API_KEY', path: '/secrets/gemini/current' },
+} as const;
+
+type Secret = keyof typeof FILES;
+
+function isUsed(variable: string, name: FunctionName): boolean {
+  return (VARIABLES[variable as VariableName].usedBy as readonly string[]).includes(name);
+}
+
+/** Returns the accounts of the functions that read a secret. */
+export function readersOf(secret: Secret): readonly Account[] {
+  return FUNCTIONS.filter((name) => isUsed(FILES[secret].variable, name)).map((name) => SHAPES[name].account);
+}
+
 /** A Cloud Run service as described for one function. */
-export interface Service {
-  readonly function: FunctionName;
-  readonly name: string;
-  /** Digest of the sources that its image should be built from. */
-  readonly source: string;
-  readonly account: string;
-  readonly limits: Shape['limits'];
-  /** Values may hold `${VARIABLE}`. */
-  readonly environment: Readonly<Record<string, string>>;
-  /** Secrets with their versions by the path of their file. */
-  readonly mounts: Readonly<Record<string, string>>;
+export type Service = ReturnType<typeof serviceOf>;
+
+/** @param source digest of the sources that the image should be built from. */
+export function serviceOf(installation: InstallationSpec, name: FunctionName, source: string) {
+  const { account, limits } = SHAPES[name];
+  const { services, accounts, secrets } = installation;
+  const files = Object.entries(FILES).filter(([, { variable }]) => isUsed(variable, name));
+  return {
+    function: name,
+    name: services[name],
+    source,
+    account: accounts[account],
+    limits,
+    /** Values may hold `${VARIABLE}`. */
+    environment: {
+      FUNCTION_TARGET: name,
+      NODE_OPTIONS: nodeOptions(MEMORY_MIB),
+      ...settingsFor(installation, name),
+      ...Object.fromEntries(files.map(([, { variable, path }]) => [`${variable}_FILE`, path])),
+    } as Readonly<Record<string, string>>,
+    /** Secrets with their versions by the path of their file. */
+    mounts: Object.fromEntries(
+      files.map(([secret, { path }]) => [path, `${secrets[secret as Secret]}:latest`]),
+    ) as Readonly<Record<string, string>>,
+  };
 }
 
-export function servicesOf(installation: InstallationSpec, source: string): readonly Service[] {
-  return FUNCTIONS.map((name) => {
-    const { account, limits, secrets } = SHAPES[name];
-    return {
-      function: name,
-      name: installation.services[name],
-      source,
-      account: installation.accounts[account],
-      limits,
-      environment: environmentOf(installation, name),
-      mounts: Object.fromEntries(
-        secrets.map((secret) => [FILES[secret].path, `${installation.secrets[secret]}:latest`]),
-      ),
-    };
-  });
-}
-
-function environmentOf(installation: InstallationSpec, name: FunctionName): Readonly<Record<string, string>> {
+function settingsFor(installation: InstallationSpec, name: FunctionName): Readonly<Record<string, string>> {
   const { project, database, topics, bucket, settings } = installation;
-  const { secrets, settings: chosen } = SHAPES[name];
-  const environment: Readonly<Record<string, string | undefined>> = {
-    FUNCTION_TARGET: name,
-    NODE_OPTIONS: nodeOptions(MEMORY_MIB),
+  const all = {
     GOOGLE_CLOUD_PROJECT: project,
     FIRESTORE_DATABASE: database,
     EVENTS_TOPIC: topics.events,
     RESULTS_TOPIC: topics.results,
     DEAD_LETTER_TOPIC: topics.deadLetter,
-    ...Object.fromEntries(secrets.map((secret) => [FILES[secret].variable, FILES[secret].path])),
-    ...Object.fromEntries(chosen.map((setting) => [setting, settings[setting]])),
-    RESULTS_BUCKET: name === 'fetchResults' ? bucket : undefined,
-    // submitJob starts jobs that call it; reconcileJobs checks the webhooks that do.
-    CALLBACK_URL: ['submitJob', 'reconcileJobs'].includes(name) ? '${CALLBACK_URL}' : undefined,
+    ...settings,
+    ...(bucket === undefined ? {} : { RESULTS_BUCKET: bucket }),
+    CALLBACK_URL: '${CALLBACK_URL}',
   };
-  return Object.fromEntries(
-    Object.entries(environment).filter((entry): entry is [string, string] => entry[1] !== undefined),
-  );
+  return Object.fromEntries(Object.entries(all).filter(([variable]) => isUsed(variable, name)));
 }
 
 /** Variable with the digest of the built image. */
@@ -151,7 +137,7 @@ export function deployLine(
     Object.entries(values)
       .map(([name, value]) => `${name}=${value}`)
       .join(',');
-  return new Gcloud(installation).run(
+  return installation.gcloud.run(
     'run',
     'deploy',
     service.name,
@@ -172,10 +158,9 @@ export function deployLine(
 
 /** Returns everything that `differencesOf` compares, as described, by the names under which it is reported. */
 export function settingsOf(
-  service: Service,
-  variables: Readonly<Record<string, string>>,
+  { limits, environment, mounts, account, source }: Service,
+  variables: Variables,
 ): Readonly<Record<string, string>> {
-  const { limits, environment, mounts, account, source } = service;
   const prefixed = (prefix: string, values: Readonly<Record<string, string | number>>) =>
     Object.entries(values).map(([name, value]) => [`${prefix}${name}`, substitute(String(value), variables)]);
   return Object.fromEntries([
@@ -189,16 +174,9 @@ export function settingsOf(
   ]) as Record<string, string>;
 }
 
-/** Returns a script's variable that names the built image. */
-export function imageLine(installation: InstallationSpec): Line {
-  const { services, region } = installation;
+/** Returns the image of the service that is built, which all services run. */
+export function builtImage({ gcloud, services, region }: InstallationSpec): Variable {
+  const place = [services.geminiCallback, `--region=${region}`];
   const path = 'spec.template.spec.containers[0].image';
-  return new Gcloud(installation).value(
-    path,
-    'run',
-    'services',
-    'describe',
-    services.geminiCallback,
-    `--region=${region}`,
-  );
+  return readBy(IMAGE, gcloud.value(path, 'run', 'services', 'describe', ...place));
 }

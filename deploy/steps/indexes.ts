@@ -1,14 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { InstallationSpec } from '../installation.ts';
-import { Gcloud } from '../line.ts';
-import type { Resource, Step } from '../plan.ts';
+import type { Resource } from '../plan.ts';
+import { present } from '../resource.ts';
 
 const FILE = join(import.meta.dirname, '../../firestore.indexes.json');
 
+interface IndexField {
+  readonly fieldPath: string;
+  readonly order?: string;
+}
+
 interface CompositeIndex {
   readonly collectionGroup: string;
-  readonly fields: readonly { readonly fieldPath: string; readonly order: string }[];
+  readonly fields: readonly IndexField[];
 }
 
 interface FieldOverride {
@@ -20,7 +25,7 @@ interface FieldOverride {
 
 interface FoundIndex {
   readonly name: string;
-  readonly fields: readonly { readonly fieldPath: string; readonly order?: string }[];
+  readonly fields: readonly IndexField[];
 }
 
 interface FoundField {
@@ -29,77 +34,64 @@ interface FoundField {
   readonly ttlConfig?: { readonly state?: string };
 }
 
-/** Everything in the index file, in order: Firestore refuses concurrent changes of one collection group. */
-export function firestoreIndexes(installation: InstallationSpec): Step {
+/** Returns everything in the index file. It is applied in order: Firestore refuses concurrent changes of one collection group. */
+export function firestoreIndexes(installation: InstallationSpec): readonly Resource[] {
   const { indexes, fieldOverrides } = JSON.parse(readFileSync(FILE, 'utf8')) as {
     readonly indexes: readonly CompositeIndex[];
     readonly fieldOverrides: readonly FieldOverride[];
   };
-  return {
-    name: 'indexes',
-    title: 'Firestore indexes and TTL',
-    needs: ['firestore', 'rules'],
-    chains: [
-      [
-        ...indexes.map((index) => indexOf(installation, index)),
-        ...fieldOverrides.flatMap((override) => overridesOf(installation, override)),
-      ],
-    ],
-  };
+  return [
+    ...indexes.map((index) => compositeIndex(installation, index)),
+    ...fieldOverrides.flatMap((override) => fieldSettings(installation, override)),
+  ];
 }
 
-function indexOf(installation: InstallationSpec, { collectionGroup, fields }: CompositeIndex): Resource {
-  const gcloud = new Gcloud(installation);
-  const shown = fields.map(({ fieldPath, order }) => `${fieldPath} ${order.toLowerCase()}`).join(', ');
-  const composite = ['firestore', 'indexes', 'composite'];
-  const database = `--database=${installation.database}`;
-  const configs = fields.map(
-    ({ fieldPath, order }) => `--field-config=field-path=${fieldPath},order=${order.toLowerCase()}`,
-  );
+function compositeIndex({ gcloud, database }: InstallationSpec, { collectionGroup, fields }: CompositeIndex): Resource {
+  const composite = (verb: 'list' | 'create') => ['firestore', 'indexes', 'composite', verb] as const;
+  const configs = fields.map(({ fieldPath, order = '' }) => {
+    return `--field-config=field-path=${fieldPath},order=${order.toLowerCase()}`;
+  });
   const place = [`--collection-group=${collectionGroup}`, '--query-scope=collection'];
-  return {
-    kind: 'resource',
-    title: `index of ${collectionGroup} by ${shown}`,
-    read: gcloud.read(...composite, 'list', database),
-    differences: (found: readonly FoundIndex[]) =>
-      found.some((index) => index.name.includes(`/${collectionGroup}/`) && shownOf(index) === shown) ? [] : ['missing'],
-    create: [gcloud.run(...composite, 'create', ...place, ...configs, database, '--async')],
-  };
+  const shown = textOf(fields);
+  return present(
+    `index of ${collectionGroup} by ${shown}`,
+    gcloud.read(...composite('list'), `--database=${database}`),
+    (found: readonly FoundIndex[]) =>
+      found.some((index) => index.name.includes(`/${collectionGroup}/`) && textOf(index.fields) === shown),
+    gcloud.run(...composite('create'), ...place, ...configs, `--database=${database}`, '--async'),
+  );
 }
 
 /** Firestore appends the document's name to every index. */
-function shownOf({ fields }: FoundIndex): string {
+function textOf(fields: readonly IndexField[]): string {
   const named = fields.filter(({ fieldPath }) => fieldPath !== '__name__');
   return named.map(({ fieldPath, order = '' }) => `${fieldPath} ${order.toLowerCase()}`).join(', ');
 }
 
-function overridesOf(installation: InstallationSpec, override: FieldOverride): readonly Resource[] {
-  const { collectionGroup, fieldPath, ttl, indexes } = override;
-  const gcloud = new Gcloud(installation);
-  const read = gcloud.read('firestore', 'indexes', 'fields', 'list', `--database=${installation.database}`);
-  const place = [`--collection-group=${collectionGroup}`, `--database=${installation.database}`];
-  const fieldIn = (found: readonly FoundField[]) =>
-    found.find(({ name }) => name.endsWith(`/collectionGroups/${collectionGroup}/fields/${fieldPath}`));
+/** Describes the indexes of a single field, and its TTL policy. */
+function fieldSettings(
+  { gcloud, database }: InstallationSpec,
+  { collectionGroup, fieldPath, ttl, indexes }: FieldOverride,
+): readonly Resource[] {
+  const read = gcloud.read('firestore', 'indexes', 'fields', 'list', `--database=${database}`);
+  const place = [`--collection-group=${collectionGroup}`, `--database=${database}`];
   const kept = indexes.map(({ order }) => `--index=order=${order.toLowerCase()}`);
-  const wanted = kept.length === 0 ? ['--disable-indexes'] : kept;
   const isIndexed = ({ indexConfig }: FoundField) =>
     indexConfig?.usesAncestorConfig !== true && (indexConfig?.indexes ?? []).length === kept.length;
   const isExpiring = ({ ttlConfig }: FoundField) => ['ACTIVE', 'CREATING'].includes(ttlConfig?.state ?? '');
-  const resource = (title: string, isCurrent: (field: FoundField) => boolean, create: string): Resource => ({
-    kind: 'resource',
-    title,
-    read,
-    differences: (found: readonly FoundField[]) => {
-      const field = fieldIn(found);
-      return field !== undefined && isCurrent(field) ? [] : ['missing'];
-    },
-    create: [create],
-  });
-  const update = gcloud.run('firestore', 'indexes', 'fields', 'update', fieldPath, ...place, ...wanted, '--async');
-  const expire = gcloud.run('firestore', 'fields', 'ttls', 'update', fieldPath, ...place, '--enable-ttl', '--async');
-  const name = `${collectionGroup}.${fieldPath}`;
+  const setting = (title: string, isCurrent: (field: FoundField) => boolean, ...words: readonly string[]) => {
+    const isPresent = (found: readonly FoundField[]) => {
+      const field = found.find(({ name }) => name.endsWith(`/collectionGroups/${collectionGroup}/fields/${fieldPath}`));
+      return field !== undefined && isCurrent(field);
+    };
+    return present(`${title} of ${collectionGroup}.${fieldPath}`, read, isPresent, gcloud.run('firestore', ...words));
+  };
+  const index = kept.length === 0 ? ['--disable-indexes'] : kept;
+  const title = kept.length === 0 ? 'no index' : 'one index';
   return [
-    resource(`${kept.length === 0 ? 'no index' : 'one index'} of ${name}`, isIndexed, update),
-    ...(ttl ? [resource(`TTL policy of ${name}`, isExpiring, expire)] : []),
+    setting(title, isIndexed, 'indexes', 'fields', 'update', fieldPath, ...place, ...index, '--async'),
+    ...(ttl
+      ? [setting('TTL policy', isExpiring, 'fields', 'ttls', 'update', fieldPath, ...place, '--enable-ttl', '--async')]
+      : []),
   ];
 }

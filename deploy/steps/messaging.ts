@@ -1,48 +1,32 @@
-import { bindingOf, type Policy, PUBSUB_AGENT } from '../binding.ts';
+import { grant, pubsubAgent, topic } from '../binding.ts';
 import type { InstallationSpec } from '../installation.ts';
-import { substitute, Gcloud } from '../line.ts';
-import { labelled, type Resource, type Step } from '../plan.ts';
+import type { Resource } from '../plan.ts';
+import { labelled } from '../resource.ts';
 
 /** Topics keep messages this long, for a subscription that is created later or seeks back. */
 const RETENTION = '--message-retention-duration=7d';
 
-/** The topics, and the subscription that keeps dead letters. */
-export function messaging(installation: InstallationSpec): Step {
+/** Returns the topics, the subscription that keeps dead letters, and an example of a consumer's subscription. */
+export function messaging(installation: InstallationSpec): readonly (readonly Resource[])[] {
   const { topics, subscriptions, hasExample } = installation;
-  const topic = (name: string) =>
+  const topicOf = (name: string) =>
     labelled(installation, { title: `topic ${name}`, group: ['pubsub', 'topics'], name, flags: [RETENTION] });
-  const deadLetters = subscriptionOf(installation, {
-    name: subscriptions.deadLetters,
-    topic: topics.deadLetter,
-    flags: ['--expiration-period=never', RETENTION],
-  });
-  const publisher = bindingOf(installation, {
-    on: `topic ${topics.deadLetter}`,
-    group: ['pubsub', 'topics'],
-    name: [topics.deadLetter],
-    member: PUBSUB_AGENT,
-    role: 'roles/pubsub.publisher',
-  });
-  return {
-    name: 'messaging',
-    title: 'Topics and subscriptions',
-    needs: ['project'],
-    chains: [
-      [topic(topics.events)],
-      [
-        topic(topics.deadLetter),
-        agentOf(installation),
-        publisher,
-        ...deadLetters,
-        topic(topics.results),
-        ...(hasExample ? exampleOf(installation) : []),
-      ],
+  const deadLetters = { name: subscriptions.deadLetters, topic: topics.deadLetter };
+  return [
+    [topicOf(topics.events)],
+    [
+      topicOf(topics.deadLetter),
+      pubsubAgent(installation),
+      grant(installation, { role: 'roles/pubsub.publisher', on: topic(topics.deadLetter), to: 'pubsubAgent' }),
+      ...subscriptionOf(installation, { ...deadLetters, flags: ['--expiration-period=never', RETENTION] }),
+      topicOf(topics.results),
+      ...(hasExample ? exampleSubscription(installation) : []),
     ],
-  };
+  ];
 }
 
 /** A subscription of results to copy: filter, order, exactly-once delivery, backoff and dead letters. */
-function exampleOf(installation: InstallationSpec): readonly Resource[] {
+function exampleSubscription(installation: InstallationSpec): readonly Resource[] {
   const { topics, subscriptions } = installation;
   return subscriptionOf(installation, {
     name: subscriptions.example,
@@ -62,19 +46,6 @@ function exampleOf(installation: InstallationSpec): readonly Resource[] {
   });
 }
 
-/** Describes Pub/Sub's service agent, which a new project lacks until it is requested. It exists where it has its role. */
-function agentOf(installation: InstallationSpec): Resource {
-  const gcloud = new Gcloud(installation);
-  return {
-    kind: 'resource',
-    title: "Pub/Sub's service agent",
-    read: gcloud.read('pubsub', 'topics', 'get-iam-policy', installation.topics.deadLetter),
-    differences: ({ bindings = [] }: Policy, variables) =>
-      bindings.some(({ members }) => members?.includes(substitute(PUBSUB_AGENT, variables))) ? [] : ['missing'],
-    create: [gcloud.run('beta', 'services', 'identity', 'create', '--service=pubsub.googleapis.com')],
-  };
-}
-
 interface Subscription {
   readonly name: string;
   readonly topic: string;
@@ -92,7 +63,7 @@ interface FoundSubscription {
 /** Describes a subscription, and Pub/Sub's right to acknowledge the messages that it moves to the dead-letter topic. */
 export function subscriptionOf(
   installation: InstallationSpec,
-  { name, topic, filter = '', ordered = false, flags }: Subscription,
+  { name, topic: topicId, filter = '', ordered = false, flags }: Subscription,
 ): readonly Resource[] {
   const group = ['pubsub', 'subscriptions'];
   const isSame = (found: FoundSubscription) =>
@@ -102,7 +73,7 @@ export function subscriptionOf(
     group,
     name,
     fixed: [
-      `--topic=${topic}`,
+      `--topic=${topicId}`,
       ...(filter === '' ? [] : [`--message-filter=${filter}`]),
       ...(ordered ? ['--enable-message-ordering'] : []),
     ],
@@ -112,7 +83,7 @@ export function subscriptionOf(
         isSame(found)
           ? undefined
           : 'It has another filter or order, which cannot be changed. Once it has no messages left, run ' +
-            `"${new Gcloud(installation).run(...group, 'delete', name)}" and this command again.`,
+            `"${installation.gcloud.run(...group, 'delete', name)}" and this command again.`,
     },
   });
   const subscription: Resource = {
@@ -123,7 +94,6 @@ export function subscriptionOf(
     ],
   };
   if (!flags.some((flag) => flag.startsWith('--dead-letter-topic='))) return [subscription];
-  const role = 'roles/pubsub.subscriber';
-  const on = `subscription ${name}`;
-  return [subscription, bindingOf(installation, { on, group, name: [name], member: PUBSUB_AGENT, role })];
+  const on = { title: `subscription ${name}`, group, words: [name] };
+  return [subscription, grant(installation, { role: 'roles/pubsub.subscriber', on, to: 'pubsubAgent' })];
 }

@@ -1,31 +1,22 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { InstallationSpec } from '../installation.ts';
-import { digestOf, Gcloud, type Line, line } from '../line.ts';
-import { type Item, LABEL, type Resource, type Step, variable } from '../plan.ts';
+import { digestOf, type Line, line } from '../line.ts';
+import { fixed, type Item, readBy, type Resource } from '../plan.ts';
+import { LABEL, leftover, MISSING, OLDER, present } from '../resource.ts';
 import { ROOT } from '../shell.ts';
 
 const FOLDER = 'deploy/monitoring';
 
-/** Log-based metrics. They run early, because alerts find a new metric only after minutes. */
-export function metrics(installation: InstallationSpec): Step {
-  return {
-    name: 'metrics',
-    title: 'Log-based metrics',
-    needs: ['project'],
-    chains: filesIn('metrics').map((file) => [metricOf(installation, file)]),
-  };
+/** Log-based metrics. */
+export function metrics(installation: InstallationSpec): readonly Resource[] {
+  return filesIn('metrics').map((file) => metric(installation, file));
 }
 
 /** Alerts on everything that means loss, and a dashboard. */
-export function monitoring(installation: InstallationSpec): Step {
-  const alerts = filesIn('alerts').map((file) => alertOf(installation, file));
-  return {
-    name: 'monitoring',
-    title: 'Alerts and dashboard',
-    needs: ['metrics', 'messaging'],
-    chains: [[...channelItems(installation), ...alerts], [dashboardOf(installation)]],
-  };
+export function monitoring(installation: InstallationSpec): readonly (readonly Item[])[] {
+  const alerts = filesIn('alerts').map((file) => alert(installation, file));
+  return [[...alertChannel(installation), ...alerts], [dashboard(installation)]];
 }
 
 /** Number of conditions of all alerts, which Google charges for. */
@@ -34,55 +25,42 @@ export function alertConditions(): number {
   return files.flatMap((text) => (JSON.parse(text) as { conditions: readonly unknown[] }).conditions).length;
 }
 
-function filesIn(kind: string): readonly string[] {
+function filesIn(kind: 'metrics' | 'alerts'): readonly string[] {
   return readdirSync(join(ROOT, FOLDER, kind)).toSorted();
 }
 
-interface Channel {
+interface FoundChannel {
   readonly name: string;
   readonly displayName?: string;
 }
 
 /** The e-mail channel of alerts; without an address they only show in the console. */
-function channelItems(installation: InstallationSpec): readonly Item[] {
-  const { alertEmail, prefix } = installation;
-  const gcloud = new Gcloud(installation);
+function alertChannel({ gcloud, alertEmail, prefix }: InstallationSpec): readonly Item[] {
   const channels = ['beta', 'monitoring', 'channels'];
   const title = `${prefix}gemini-callbacks ${alertEmail}`;
   const list = [...channels, 'list', `--filter=displayName="${title}"`];
   const create = [...channels, 'create', '--type=email', `--display-name=${title}`];
-  const removal: Resource = {
-    kind: 'resource',
-    title: 'e-mail of alerts',
-    read: gcloud.read(...channels, 'list'),
-    differences: () => [],
-    remove: (found: readonly Channel[]) =>
-      found
-        .filter(({ displayName }) => displayName?.startsWith(`${prefix}gemini-callbacks `))
-        .map(({ name }) => gcloud.run(...channels, 'delete', name, '--force')),
-  };
-  if (alertEmail === undefined) return [removal, variable('ALERT_CHANNEL', '')];
+  const former = leftover('e-mail of alerts', gcloud.read(...channels, 'list'), (found: readonly FoundChannel[]) =>
+    found
+      .filter(({ displayName }) => displayName?.startsWith(`${prefix}gemini-callbacks `))
+      .map(({ name }) => gcloud.run(...channels, 'delete', name, '--force')),
+  );
+  if (alertEmail === undefined) return [former, fixed('ALERT_CHANNEL', '')];
   return [
-    removal,
-    {
-      kind: 'resource',
-      title: `e-mail to ${alertEmail}`,
-      read: gcloud.read(...list),
-      differences: (found: readonly Channel[]) => (found.length > 0 ? [] : ['missing']),
-      create: [gcloud.run(...create, `--channel-labels=email_address=${alertEmail}`)],
-    },
-    { kind: 'variable', name: 'ALERT_CHANNEL', value: { read: gcloud.value('name', ...list) } },
+    former,
+    present(
+      `e-mail to ${alertEmail}`,
+      gcloud.read(...list),
+      (found: readonly FoundChannel[]) => found.length > 0,
+      gcloud.run(...create, `--channel-labels=email_address=${alertEmail}`),
+    ),
+    readBy('ALERT_CHANNEL', gcloud.value('name', ...list)),
   ];
 }
 
-/** A file with the installation's names, on the standard input of gcloud. */
-interface Template {
-  readonly definition: string;
-  readonly displayName: string;
-  readonly fill: Line;
-}
-
-function templateOf({ prefix, alertEmail = '' }: InstallationSpec, path: string): Template {
+/** Fills the installation's names into a file and writes it to the standard input of gcloud. */
+function templateOf({ prefix, alertEmail = '' }: InstallationSpec, file: string) {
+  const path = `${FOLDER}/${file}`;
   const text = readFileSync(join(ROOT, path), 'utf8');
   const definition = digestOf(prefix, alertEmail, text);
   const { displayName = '' } = JSON.parse(text) as { displayName?: string };
@@ -93,12 +71,10 @@ function templateOf({ prefix, alertEmail = '' }: InstallationSpec, path: string)
   };
 }
 
-const OLDER = 'settings of an older version';
-
-function metricOf(installation: InstallationSpec, file: string): Resource {
-  const gcloud = new Gcloud(installation);
-  const { definition, fill } = templateOf(installation, `${FOLDER}/metrics/${file}`);
-  const name = `${installation.prefix}gemini-callbacks-${file.replace('.json', '')}`;
+function metric(installation: InstallationSpec, file: string): Resource {
+  const { gcloud, prefix } = installation;
+  const { definition, fill } = templateOf(installation, `metrics/${file}`);
+  const name = `${prefix}gemini-callbacks-${file.replace('.json', '')}`;
   const run = (verb: string, ...flags: readonly string[]) => gcloud.run('logging', 'metrics', verb, name, ...flags);
   const from = (verb: string) => `${fill} | ${run(verb, '--config-from-file=-')}`;
   return {
@@ -115,71 +91,64 @@ function metricOf(installation: InstallationSpec, file: string): Resource {
 /** Replaces the list of channels, where there is one. */
 const FILL_CHANNELS = line('sed', 's|"@CHANNELS@"|[${ALERT_CHANNEL:+"${ALERT_CHANNEL}"}]|');
 
-interface Named {
+function alert(installation: InstallationSpec, file: string): Resource {
+  return namedResource(installation, `alerts/${file}`, {
+    kind: 'alert',
+    group: ['alpha', 'monitoring', 'policies'],
+    from: [FILL_CHANNELS],
+    flag: '--policy-from-file=-',
+    isCurrent: ({ userLabels }, definition) => userLabels?.[LABEL] === definition,
+  });
+}
+
+/** A changed dashboard is replaced: it holds no data. */
+export function dashboard(installation: InstallationSpec): Resource {
+  return namedResource(installation, 'dashboard.json', {
+    kind: 'dashboard',
+    group: ['monitoring', 'dashboards'],
+    flag: '--config-from-file=-',
+    isCurrent: ({ labels }, definition) => labels?.[`definition-${definition}`] !== undefined,
+    isReplaced: true,
+  });
+}
+
+interface Found {
   readonly name: string;
   readonly userLabels?: Readonly<Record<string, string>>;
   readonly labels?: Readonly<Record<string, string>>;
 }
 
-/** Alerts and dashboards have ids chosen by Google, so they are found by their display names. */
-function namedResource(
-  title: string,
-  read: Line,
-  isCurrent: (found: Named) => boolean,
-  lines: Required<Pick<Resource, 'create'>> & {
-    update: (found: Named) => readonly Line[];
-    remove: (name: string) => Line;
-  },
-): Resource {
-  const { create, update, remove } = lines;
+interface Named {
+  readonly kind: 'alert' | 'dashboard';
+  readonly group: readonly string[];
+  /** Lines that change the file on its way to gcloud. */
+  readonly from?: readonly Line[];
+  /** Has gcloud read standard input. */
+  readonly flag: string;
+  readonly isCurrent: (found: Found, definition: string) => boolean;
+  /** Replaces a resource that differs, instead of updating it. */
+  readonly isReplaced?: true;
+}
+
+/** Describes a resource by a file. Google chooses its id, so it is found by its display name. */
+function namedResource(installation: InstallationSpec, file: string, named: Named): Resource {
+  const { gcloud } = installation;
+  const { kind, group, from = [], flag, isCurrent, isReplaced } = named;
+  const { definition, displayName, fill } = templateOf(installation, file);
+  const run = (...words: readonly string[]) => [fill, ...from, gcloud.run(...group, ...words, flag)].join(' | ');
+  const create = run('create');
+  const remove = ({ name }: Found) => gcloud.run(...group, 'delete', name);
   return {
     kind: 'resource',
-    title,
-    read,
-    differences: ([found]: readonly Named[]) => {
-      if (found === undefined) return ['missing'];
-      return isCurrent(found) ? [] : [OLDER];
+    title: `${kind} "${displayName}"`,
+    read: gcloud.read(...group, 'list', `--filter=displayName="${displayName}"`),
+    differences: ([found]: readonly Found[]) => {
+      if (found === undefined) return [MISSING];
+      return isCurrent(found, definition) ? [] : [OLDER];
     },
-    create,
-    update: (found: readonly Named[]) => (found.length === 0 ? create : found.flatMap(update)),
-    remove: (found: readonly Named[]) => found.map(({ name }) => remove(name)),
+    create: [create],
+    update: (found: readonly Found[]) =>
+      found.flatMap((each) => (isReplaced ? [remove(each), create] : [run('update', each.name)])),
+    remove: (found: readonly Found[]) => found.map(remove),
   };
-}
-
-function alertOf(installation: InstallationSpec, file: string): Resource {
-  const gcloud = new Gcloud(installation);
-  const { definition, displayName, fill } = templateOf(installation, `${FOLDER}/alerts/${file}`);
-  const policies = ['alpha', 'monitoring', 'policies'];
-  const from = (...words: readonly string[]) =>
-    [fill, FILL_CHANNELS, gcloud.run(...policies, ...words, '--policy-from-file=-')].join(' | ');
-  return namedResource(
-    `alert "${displayName}"`,
-    gcloud.read(...policies, 'list', `--filter=displayName="${displayName}"`),
-    ({ userLabels }) => userLabels?.[LABEL] === definition,
-    {
-      create: [from('create')],
-      update: ({ name }) => [from('update', name)],
-      remove: (name) => gcloud.run(...policies, 'delete', name),
-    },
-  );
-}
-
-export function dashboardList(installation: InstallationSpec): Line {
-  const { displayName } = templateOf(installation, `${FOLDER}/dashboard.json`);
-  return new Gcloud(installation).read('monitoring', 'dashboards', 'list', `--filter=displayName="${displayName}"`);
-}
-
-/** A changed dashboard is replaced: it holds no data. */
-function dashboardOf(installation: InstallationSpec): Resource {
-  const gcloud = new Gcloud(installation);
-  const { definition, displayName, fill } = templateOf(installation, `${FOLDER}/dashboard.json`);
-  const dashboards = ['monitoring', 'dashboards'];
-  const create = `${fill} | ${gcloud.run(...dashboards, 'create', '--config-from-file=-')}`;
-  const remove = (name: string) => gcloud.run(...dashboards, 'delete', name);
-  return namedResource(
-    `dashboard "${displayName}"`,
-    dashboardList(installation),
-    ({ labels }) => labels?.[`definition-${definition}`] !== undefined,
-    { create: [create], update: ({ name }) => [remove(name), create], remove },
-  );
 }

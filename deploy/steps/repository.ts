@@ -1,19 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { InstallationSpec } from '../installation.ts';
-import { Gcloud } from '../line.ts';
-import { labelled, type Resource, type Step } from '../plan.ts';
+import type { Resource } from '../plan.ts';
+import { labelled, leftover } from '../resource.ts';
 import { ROOT } from '../shell.ts';
 
 /** Deletes images after 30 days, but never one of the last ten. */
 const CLEANUP_FILE = 'deploy/cleanup.json';
 
-/** The repository of the one image that all four services run. */
-export function repository(installation: InstallationSpec): Step {
-  const { repository: name, region } = installation;
+/** Returns the repository of the one image that all four services run, and the sources that it was built from. */
+export function repository(installation: InstallationSpec): readonly (readonly Resource[])[] {
+  const { gcloud, repository: name, region, sourceBucket, services } = installation;
   const group = ['artifacts', 'repositories'];
   const place = [`--location=${region}`];
-  const gcloud = new Gcloud(installation);
   const policies = JSON.parse(readFileSync(join(ROOT, CLEANUP_FILE), 'utf8')) as readonly { readonly name: string }[];
   const images = labelled(installation, {
     title: `repository ${name}`,
@@ -31,23 +30,12 @@ export function repository(installation: InstallationSpec): Step {
       policies.flatMap((policy) => (policy.name in cleanupPolicies ? [] : `policy ${policy.name} is missing`)),
     create: [gcloud.run(...group, 'set-cleanup-policies', name, ...place, `--policy=${CLEANUP_FILE}`, '--no-dry-run')],
   };
-  return {
-    name: 'repository',
-    title: 'Image repository',
-    needs: ['project'],
-    chains: [[images, cleanup], [uploadsOf(installation)]],
-  };
-}
-
-/** Describes the source archives that builds leave behind, in a bucket that all services of the region share. */
-function uploadsOf(installation: InstallationSpec): Resource {
-  const gcloud = new Gcloud(installation);
-  const url = `gs://${installation.sourceBucket}/services/${installation.services.geminiCallback}`;
-  return {
-    kind: 'resource',
-    title: `source archives in ${url}`,
-    read: gcloud.read('storage', 'objects', 'list', `${url}/**`, '--limit=1'),
-    differences: () => [],
-    remove: (found: readonly unknown[]) => (found.length > 0 ? [gcloud.run('storage', 'rm', '--recursive', url)] : []),
-  };
+  // All services of the region share the bucket.
+  const archives = `gs://${sourceBucket}/services/${services.geminiCallback}`;
+  const sources = leftover(
+    `source archives in ${archives}`,
+    gcloud.read('storage', 'objects', 'list', `${archives}/**`, '--limit=1'),
+    (found: readonly unknown[]) => (found.length > 0 ? [gcloud.run('storage', 'rm', '--recursive', archives)] : []),
+  );
+  return [[images, cleanup], [sources]];
 }

@@ -1,6 +1,7 @@
 import type { InstallationSpec } from '../installation.ts';
-import { Gcloud, line } from '../line.ts';
-import { labelled, type Resource, type Step } from '../plan.ts';
+import { line } from '../line.ts';
+import type { Resource } from '../plan.ts';
+import { labelled, present } from '../resource.ts';
 
 /** Prints random text by Node.js, so that it never appears on a command line. */
 const random = (expression: string) => line('node', '--print', `const {randomBytes}=require('crypto');${expression}`);
@@ -13,25 +14,21 @@ const ROUTE_KEY = random("randomBytes(32).toString('hex')");
  */
 const PLACEHOLDER = random("'whsec_'+randomBytes(32).toString('base64')");
 
-/** The three secrets. Existing values stay: `webhooks rotate` replaces them. */
-export function secrets(installation: InstallationSpec): Step {
+const GIVEN = `printf %s "\${GEMINI_API_KEY:?is not set}"`;
+
+/** Returns the three secrets. Existing values stay: `webhooks rotate` replaces them. */
+export function secrets(installation: InstallationSpec): readonly (readonly Resource[])[] {
   const { signing, routeKey, apiKey } = installation.secrets;
-  const given = `printf %s "\${GEMINI_API_KEY:?is not set}"`;
-  return {
-    name: 'secrets',
-    title: 'Secrets',
-    needs: ['project'],
-    chains: [
-      secretOf(installation, signing, PLACEHOLDER),
-      secretOf(installation, routeKey, ROUTE_KEY),
-      secretOf(installation, apiKey, given),
-    ],
-  };
+  return [
+    secretOf(installation, signing, PLACEHOLDER),
+    secretOf(installation, routeKey, ROUTE_KEY),
+    secretOf(installation, apiKey, GIVEN),
+  ];
 }
 
 /** Describes a secret and its value. A secret that existed before is used as it is. */
 function secretOf(installation: InstallationSpec, name: string, value: string): readonly Resource[] {
-  const gcloud = new Gcloud(installation);
+  const { gcloud } = installation;
   const secret = labelled(installation, {
     title: `secret ${name}`,
     group: ['secrets'],
@@ -40,12 +37,11 @@ function secretOf(installation: InstallationSpec, name: string, value: string): 
     mayBeForeign: true,
     more: { keptUnless: '--with-data' },
   });
-  const version: Resource = {
-    kind: 'resource',
-    title: `value of secret ${name}`,
-    read: gcloud.read('secrets', 'versions', 'list', name, '--filter=state=ENABLED'),
-    differences: (versions: readonly unknown[]) => (versions.length > 0 ? [] : ['missing']),
-    create: [`${value} | ${gcloud.run('secrets', 'versions', 'add', name, '--data-file=-')}`],
-  };
+  const version = present(
+    `value of secret ${name}`,
+    gcloud.read('secrets', 'versions', 'list', name, '--filter=state=ENABLED'),
+    (versions: readonly unknown[]) => versions.length > 0,
+    `${value} | ${gcloud.run('secrets', 'versions', 'add', name, '--data-file=-')}`,
+  );
   return [secret, version];
 }

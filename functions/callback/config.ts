@@ -1,36 +1,26 @@
-import { Environment, type SecretSource } from '../config/environment.ts';
-import { isGiven, projectSettings, type ProjectSettings, routeKeys, signingSecrets } from '../config/settings.ts';
+import { type Environment, readSettings } from '../config/environment.ts';
+import { isGiven, projectSettings, routeKeys, signingSecrets } from '../config/settings.ts';
 import { VARIABLES } from '../config/variables.ts';
 
-/** The settings of `geminiCallback`. */
-interface CallbackConfig extends ProjectSettings {
-  readonly signingSecrets: SecretSource;
-  readonly routeKeys: SecretSource;
-  readonly jwksUrl: URL;
-  readonly audience: string | undefined;
-  readonly toleranceSeconds: number;
-  readonly ttlDays: number;
-}
-
 /**
- * Reads the settings from the environment.
+ * Reads the settings of `geminiCallback`.
  *
  * @throws {ConfigError} naming every bad variable.
  */
-export function readCallbackConfig(variables: NodeJS.ProcessEnv): CallbackConfig {
-  const environment = new Environment(variables);
-  const config = {
-    ...projectSettings(environment),
-    signingSecrets: signingSecrets(environment),
-    routeKeys: routeKeys(environment),
-    jwksUrl: environment.read('GEMINI_JWKS_URL'),
-    audience: environment.read('WEBHOOK_AUDIENCE'),
-    toleranceSeconds: environment.read('WEBHOOK_TOLERANCE_SECONDS'),
-    ttlDays: environment.read('DELIVERY_TTL_DAYS'),
-  };
-  requireSecret(environment);
-  environment.requireValid();
-  return config;
+export function readCallbackConfig(variables: NodeJS.ProcessEnv) {
+  return readSettings(variables, (environment) => {
+    const config = {
+      ...projectSettings(environment),
+      signingSecrets: signingSecrets(environment),
+      routeKeys: routeKeys(environment),
+      jwksUrl: environment.read('GEMINI_JWKS_URL'),
+      audience: environment.read('WEBHOOK_AUDIENCE'),
+      toleranceSeconds: environment.read('WEBHOOK_TOLERANCE_SECONDS'),
+      ttlDays: environment.read('DELIVERY_TTL_DAYS'),
+    };
+    requireSecret(environment);
+    return config;
+  });
 }
 
 function requireSecret(environment: Environment): void {

@@ -1,4 +1,4 @@
-import { bodyTooLarge } from '../http/body.ts';
+import { bodyTooLarge, errorResponse, type JsonResponse } from '../http/body.ts';
 import { factsOf, PUBLISH_MILLIS, publishClaimed } from '../messaging/publishClaimed.ts';
 import type { Publisher } from '../messaging/publisher.ts';
 import type { Delivery } from '../model/delivery.ts';
@@ -26,12 +26,6 @@ export interface CallbackRequest {
   body(maxBytes: number): Promise<Buffer>;
 }
 
-export interface CallbackAnswer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: object;
-}
-
 interface Dependencies {
   readonly trust: Trust;
   readonly deliveries: Deliveries;
@@ -51,7 +45,7 @@ const CLAIM_MILLIS = 4_000;
 const MAX_BODY_BYTES = 262_144;
 
 /** Handles one callback. Every request gets an answer and one log entry. */
-export async function handleCallback(request: CallbackRequest, dependencies: Dependencies): Promise<CallbackAnswer> {
+export async function handleCallback(request: CallbackRequest, dependencies: Dependencies): Promise<JsonResponse> {
   const log = dependencies.log.traced(request.headers);
   const startedAt = performance.now();
   const latencyMillis = () => Math.round(performance.now() - startedAt);
@@ -61,12 +55,12 @@ export async function handleCallback(request: CallbackRequest, dependencies: Dep
     const message = 'The time for this delivery is over. Send the request again.';
     const outcome = await deadline.race(reception.receive(), 'DEADLINE_EXCEEDED', message);
     log.deliveryAccepted(outcome, reception.facts, latencyMillis());
-    return { status: 200, headers: {}, body: { status: outcome, webhookId: reception.facts.webhookId } };
+    return { status: 200, body: { status: outcome, webhookId: reception.facts.webhookId } };
   } catch (error) {
     const failure = ServiceError.of(error);
     if (isFaultOfSender(failure, reception.facts)) log.deliveryRefused(failure, reception.facts, latencyMillis());
     else log.deliveryFailed(failure, reception.facts, latencyMillis());
-    return { status: failure.kind.http, headers: failure.headers, body: failure.toJSON() };
+    return errorResponse(failure);
   }
 }
 
@@ -155,20 +149,12 @@ function requireLength(headers: IncomingHeaders): void {
   if (Number(headers['content-length'] ?? 0) > MAX_BODY_BYTES) throw bodyTooLarge(MAX_BODY_BYTES);
 }
 
-function toDelivery(verified: Verified, traceparent: string | undefined, receivedAt: Date): Delivery {
-  const { webhookId, scheme, route, payload, bodySha256, claimsSha256 } = verified;
-  const event = parseEvent(payload, verified.sentAt);
-  return {
-    webhookId,
-    scheme,
-    payload,
-    bodySha256,
-    receivedAt,
-    ...(claimsSha256 ? { claimsSha256 } : {}),
-    ...(route ? { route } : {}),
-    ...(traceparent ? { traceparent } : {}),
-    ...(event ? { event } : {}),
-  };
+function toDelivery(
+  { inTime: _, sentAt, ...signed }: Verified,
+  traceparent: string | undefined,
+  receivedAt: Date,
+): Delivery {
+  return { ...signed, traceparent, receivedAt, event: parseEvent(signed.payload, sentAt) };
 }
 
 function outOfTolerance(toleranceSeconds: number): ServiceError {

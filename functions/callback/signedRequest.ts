@@ -1,5 +1,5 @@
 import type { Webhook } from 'standardwebhooks';
-import type { Scheme } from '../model/delivery.ts';
+import type { Delivery } from '../model/delivery.ts';
 import type { PublicKey } from './publicKey.ts';
 
 /** A callback as received, before anything of it is trusted. */
@@ -28,14 +28,7 @@ export interface Trust {
 }
 
 /** The facts that the signature of a callback proves. */
-export interface Verified {
-  readonly webhookId: string;
-  readonly scheme: Scheme;
-  readonly route?: string;
-  readonly payload: Buffer;
-  readonly bodySha256: string;
-  /** The hash of a JWT's stable claims, because its body is not signed and other claims change with every retry. */
-  readonly claimsSha256?: string;
+export interface Verified extends Omit<Delivery, 'receivedAt' | 'traceparent' | 'event'> {
   readonly sentAt: Date;
   /** `true` where it was signed within the tolerance, `false` for a replay of an old delivery. */
   readonly inTime: boolean;

@@ -125,6 +125,18 @@ export class Environment {
   }
 }
 
+/**
+ * Reads settings and reports all problems at once.
+ *
+ * @throws {ConfigError} naming every bad variable.
+ */
+export function readSettings<T>(variables: NodeJS.ProcessEnv, read: (environment: Environment) => T): T {
+  const environment = new Environment(variables);
+  const settings = read(environment);
+  environment.requireValid();
+  return settings;
+}
+
 export function splitSecrets(text: string): readonly string[] {
   return text.split(/[\s,]+/).filter((secret) => secret !== '');
 }

@@ -57,7 +57,7 @@ export function batchState({ state, isDone, error }: BatchEnd): string {
 /**
  * Yields the parts of the operation from its bytes, holding one of them at a time.
  *
- * @throws {GeminiError} where the bytes end before the operation does, or are no JSON. The parts until then are good.
+ * @throws {GeminiError} where the bytes end before the operation does, or are not JSON. The parts before are valid.
  */
 export async function* partsOf(body: AsyncIterable<Uint8Array>): AsyncGenerator<Part> {
   let isInMetadata = false;
@@ -83,10 +83,10 @@ function toPart(value: StreamedValue, isInMetadata: boolean): Part | undefined {
       isRepeat: isInMetadata && IN_RESPONSE.includes(pattern),
     };
   if (LISTS.includes(pattern)) return { kind: 'inlineEnd' };
-  return bytes && toFact(String(key), JSON.parse(bytes.toString()));
+  return bytes && toField(String(key), JSON.parse(bytes.toString()));
 }
 
-function toFact(name: string, value: unknown): Part | undefined {
+function toField(name: string, value: unknown): Part | undefined {
   if (name === 'done') return value === true ? { kind: 'done' } : undefined;
   if (name === 'error' && isJsonObject(value))
     return { kind: 'error', code: textOf(value['code']), message: textOf(value['message']) };

@@ -13,8 +13,8 @@ const PARTS: ReadonlySet<number> = new Set([206, 416]);
 const RANGE_REFUSALS: ReadonlySet<number | undefined> = new Set([400, 501]);
 const OUT_OF_RANGE = 'OUT_OF_RANGE';
 
-/** How far a download has come. */
-interface Arrival {
+/** The progress of a download. */
+interface DownloadState {
   /** Offset of the next byte. */
   position: number;
   /** Size of the file in bytes, once an answer has given it or has ended as the whole file. */
@@ -41,7 +41,7 @@ export async function* download(
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
   const backoff = new Backoff();
-  const file: Arrival = { position: start, size: undefined, byRange: true };
+  const file: DownloadState = { position: start, size: undefined, byRange: true };
   while (file.position !== file.size) {
     const range = file.byRange && file.position > 0 ? { range: `bytes=${file.position}-` } : undefined;
     try {
@@ -62,7 +62,7 @@ export async function* download(
 async function* nextPart(
   gemini: GeminiHttp,
   name: string,
-  file: Arrival,
+  file: DownloadState,
   range: { readonly range: string } | undefined,
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {

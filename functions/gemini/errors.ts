@@ -1,6 +1,6 @@
 import { isJsonObject, type JsonObject, stringAt } from '../model/json.ts';
 import { redacted } from '../observability/redaction.ts';
-import { type Disposition, judge } from './refusals.ts';
+import { classifyRefusal, type Disposition } from './refusals.ts';
 
 interface GeminiErrorOptions {
   readonly httpStatus?: number | undefined;
@@ -32,9 +32,9 @@ export class GeminiError extends Error {
     this.status = options.status ?? (options.httpStatus === undefined ? 'UNAVAILABLE' : 'UNKNOWN');
     this.reason = options.reason;
     this.retryAfterSeconds = options.retryAfterSeconds;
-    const judged = options.disposition === undefined ? judge(this) : { disposition: options.disposition };
-    this.disposition = judged.disposition;
-    this.advice = judged.advice;
+    const classified = options.disposition === undefined ? classifyRefusal(this) : { disposition: options.disposition };
+    this.disposition = classified.disposition;
+    this.advice = classified.advice;
   }
 
   /** Returns the error of a job or file that can never be read. */

@@ -6,7 +6,7 @@
  */
 export type Disposition = 'final' | 'retry' | 'defer';
 
-/** The facts about a refusal that decide. */
+/** The facts by which a refusal is classified. */
 interface Refusal {
   /** Absent without a response. */
   readonly httpStatus: number | undefined;
@@ -69,8 +69,11 @@ const RULES: readonly Rule[] = [
   { disposition: 'final', httpStatus: (code) => code === 400, status: /^INVALID_ARGUMENT$/, reason: null },
 ];
 
-/** Returns what follows from a refusal, and the operator's fix. */
-export function judge(refusal: Refusal): { readonly disposition: Disposition; readonly advice?: string | undefined } {
+/** Returns how to proceed after a refusal, and the operator's fix. */
+export function classifyRefusal(refusal: Refusal): {
+  readonly disposition: Disposition;
+  readonly advice?: string | undefined;
+} {
   if (refusal.httpStatus === undefined) return { disposition: 'retry' };
   return RULES.find((rule) => matches(rule, refusal)) ?? { disposition: 'defer' };
 }

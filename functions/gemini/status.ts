@@ -1,22 +1,13 @@
 import type { GoogleGenAI } from '@google/genai';
 import type { JobKind } from '../model/jobName.ts';
 import { isJsonObject, type JsonObject, stringAt, textOf } from '../model/json.ts';
+import type { JobStatus } from '../model/reconciledDelivery.ts';
 import { withSignal } from '../runtime/race.ts';
 import { type BatchEnd, batchState, partsOf } from './batchOperation.ts';
 import { toGeminiError } from './errors.ts';
 import type { GeminiHttp } from './http.ts';
 import { isBatchName, isInteractionName, isOperationName } from './names.ts';
 import { readVideoOperation, VIDEO_BLOCKED } from './videoOperation.ts';
-
-/** The status of a job at Gemini. */
-export interface JobStatus {
-  /** Gemini's term in lower case: `succeeded`, `in_progress`, `budget_exceeded`. */
-  readonly name: string;
-  /** RFC 3339. */
-  readonly endTime?: string | undefined;
-  /** The fields that an event of the end has beside the job's id (docs/gemini-wire.md 4.3). */
-  readonly data: JsonObject;
-}
 
 export interface GeminiAccess {
   readonly ai: GoogleGenAI;

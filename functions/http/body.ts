@@ -37,18 +37,24 @@ export function bodyTooLarge(maxBytes: number): ServiceError {
   return new ServiceError('BODY_TOO_LARGE', `The body exceeds the limit of ${maxBytes} bytes. Send less.`);
 }
 
+export interface JsonResponse {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Absent for a response without a body. */
+  readonly body?: object;
+}
+
+/** Returns the response to a request that failed, in Google's error model. */
+export function errorResponse(error: ServiceError): JsonResponse {
+  return { status: error.kind.http, headers: error.headers, body: error };
+}
+
 /** Answers with JSON, unless the request has been answered or its connection is closed. */
-export function sendJson(
-  request: IncomingMessage,
-  response: ServerResponse,
-  status: number,
-  headers: Readonly<Record<string, string>>,
-  content: object,
-): void {
+export function sendJson(request: IncomingMessage, response: ServerResponse, content: JsonResponse): void {
   if (response.destroyed || response.headersSent) return;
   // A string is sent together with the headers, in one write.
-  const body = JSON.stringify(content);
-  response.writeHead(status, { ...jsonHeaders(body), ...headers });
+  const body = content.body && JSON.stringify(content.body);
+  response.writeHead(content.status, { ...(body && jsonHeaders(body)), ...content.headers });
   response.end(body);
   // Reads and drops the rest of the body, so that a sender in the middle of it gets the answer and not a reset.
   request.resume();

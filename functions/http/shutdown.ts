@@ -2,7 +2,7 @@ import type { Server, ServerResponse } from 'node:http';
 import { Server as NetServer } from 'node:net';
 import { Log } from '../observability/log.ts';
 import { ServiceError } from '../runtime/serviceError.ts';
-import { sendJson } from './body.ts';
+import { errorResponse, sendJson } from './body.ts';
 import { Connections } from './connections.ts';
 
 /** The platform kills an instance 10 s after SIGTERM. */
@@ -68,5 +68,5 @@ export async function drain(server: Server, connections: Connections): Promise<v
 function abandon(response: ServerResponse): void {
   new Log(undefined).requestAbandoned();
   const failure = new ServiceError('DEADLINE_EXCEEDED', 'The instance shuts down. Send the request again.');
-  sendJson(response.req, response, failure.kind.http, failure.headers, failure);
+  sendJson(response.req, response, errorResponse(failure));
 }

@@ -2,14 +2,14 @@ import type { Delivery } from '../model/delivery.ts';
 import { deadLetterMessage, eventMessage } from '../model/message.ts';
 import type { DeliveryFacts, Log } from '../observability/log.ts';
 import type { Deadline } from '../runtime/deadline.ts';
-import type { ClaimedDelivery, Deliveries } from '../store/deliveries.ts';
+import type { Deliveries } from '../store/deliveries.ts';
+import type { ClaimedDelivery } from '../store/deliveries/deliveryClaims.ts';
 import type { Publisher } from './publisher.ts';
 
 interface Dependencies {
   readonly deliveries: Deliveries;
   readonly publisher: Publisher<'events' | 'deadLetter'>;
   readonly log: Log;
-  readonly now: () => Date;
 }
 
 /** The end of a claimed delivery. */
@@ -32,7 +32,7 @@ const RELEASE_MILLIS = 1_000;
 export async function publishClaimed(
   delivery: Delivery,
   claimed: ClaimedDelivery,
-  { deliveries, publisher, log, now }: Dependencies,
+  { deliveries, publisher, log }: Dependencies,
   deadline: Deadline,
 ): Promise<Published> {
   const { event } = delivery;
@@ -47,8 +47,7 @@ export async function publishClaimed(
         .catch((releaseError: unknown) => log.claimNotReleased(factsOf(delivery), releaseError));
       throw error;
     });
-  const settlement = { state, messageId, publishedAt: now() } as const;
-  const held = await deliveries.settle(claimed.claim, settlement, deadline.atMost(SETTLE_MILLIS));
+  const held = await deliveries.settle(claimed.claim, { state, messageId }, deadline.atMost(SETTLE_MILLIS));
   if (!held) log.claimLost({ ...factsOf(delivery), messageId });
   return { state, messageId };
 }

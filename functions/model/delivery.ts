@@ -19,18 +19,19 @@ export interface Delivery {
   readonly webhookId: string;
   readonly scheme: Scheme;
   /** The user's name for a pipeline; dynamic deliveries only. */
-  readonly route?: string;
+  readonly route?: string | undefined;
   /** The event's verified bytes, unchanged. */
   readonly payload: Buffer;
   /** SHA-256 of the request's body, in hex. */
   readonly bodySha256: string;
   /** SHA-256 of a token's claims without those that its sender renews: a retry has another body. */
-  readonly claimsSha256?: string;
+  readonly claimsSha256?: string | undefined;
+  /** By the instance's clock. It dates an event without a time of its own, and the record's expiry. */
   readonly receivedAt: Date;
   /** W3C trace context of the request. */
-  readonly traceparent?: string;
+  readonly traceparent?: string | undefined;
   /** Absent where the payload is not an event. */
-  readonly event?: GeminiEvent;
+  readonly event?: GeminiEvent | undefined;
 }
 
 /** The fields of a stored delivery that a decision depends on. */
@@ -102,5 +103,4 @@ function isOwnedBy(stored: DeliveryRecord, owner: string): boolean {
 export interface Settlement {
   readonly state: 'published' | 'quarantined';
   readonly messageId: string;
-  readonly publishedAt: Date;
 }

@@ -17,10 +17,13 @@ interface End {
   readonly time: Date;
 }
 
-export interface JobError {
-  readonly code?: string;
-  readonly message?: string;
+export interface CodedError {
+  readonly code: string;
+  readonly message: string;
 }
+
+/** Gemini may give either part alone. */
+export type JobError = Partial<CodedError>;
 
 /** The part of a job's record that its events decide. Other fields belong to submitJob, fetchResults and reconcileJobs. */
 export interface Job {

@@ -12,11 +12,13 @@ export interface AnnouncedJob {
   readonly route?: string | undefined;
 }
 
-/** The status of a job at Gemini, as far as an event repeats it. */
-interface AnnouncedStatus {
+/** The status of a job at Gemini. */
+export interface JobStatus {
+  /** Gemini's term in lower case: `succeeded`, `in_progress`, `budget_exceeded`. */
   readonly name: string;
   /** RFC 3339. */
   readonly endTime?: string | undefined;
+  /** The fields that an event of the end has beside the job's id (docs/gemini-wire.md 4.3). */
   readonly data: JsonObject;
 }
 
@@ -25,12 +27,7 @@ interface AnnouncedStatus {
  *
  * Its id is the same in every reconciler, so the end is announced once. A callback that arrives later is its repeat.
  */
-export function reconciledDelivery(
-  job: AnnouncedJob,
-  type: KnownEventType,
-  status: AnnouncedStatus,
-  now: Date,
-): Delivery {
+export function reconciledDelivery(job: AnnouncedJob, type: KnownEventType, status: JobStatus, now: Date): Delivery {
   const timestamp = status.endTime === undefined ? {} : { timestamp: status.endTime };
   const event = { type, version: 'v1', ...timestamp, data: { id: job.name, ...status.data } };
   return deliveryOf(job, `reconciled_${sha256(`${job.name}${status.name}`).slice(0, 32)}`, event, now);
@@ -54,6 +51,6 @@ function deliveryOf(job: AnnouncedJob, webhookId: string, fields: JsonObject, re
     bodySha256: sha256(payload),
     receivedAt,
     event: { ...parsed, job: { name: job.name, kind: job.kind } },
-    ...(job.route === undefined ? {} : { route: job.route }),
+    route: job.route,
   };
 }

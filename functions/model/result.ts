@@ -32,12 +32,15 @@ export interface JobResult {
 }
 
 /** The job of the results, and the attributes that all messages about them share. */
-interface ResultContext {
+export interface ResultContext {
   readonly job: { readonly name: string; readonly kind: JobKind };
+  /** Time of the event that announces the results, RFC 3339. */
   readonly timestamp: string;
   readonly webhookId: string | undefined;
   readonly route: string | undefined;
+  /** Trace context of the callback's request. */
   readonly traceparent: string | undefined;
+  /** The attributes `meta_<key>`: the job's user metadata. */
   readonly metadata: readonly Attribute[];
 }
 

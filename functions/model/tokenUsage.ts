@@ -41,7 +41,7 @@ const INT64 = /^\d{1,19}$/;
 /**
  * Reads the tokens of one result.
  *
- * @param counts Gemini's object of counts: numbers, or int64 as strings. All else in it is ignored.
+ * @param counts Gemini's object of counts: numbers, or int64 as strings. Other members are ignored.
  * @returns `undefined` where it names none.
  */
 export function tokenUsageIn(counts: unknown): TokenUsage | undefined {

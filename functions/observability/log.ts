@@ -1,3 +1,5 @@
+import type { CodedError } from '../model/job.ts';
+import type { Progress } from '../model/progress.ts';
 import type { ServiceError } from '../runtime/serviceError.ts';
 import { causeOf, EntryWriter, type RequestHeaders, type Severity, stackOf } from './entry.ts';
 
@@ -16,24 +18,18 @@ interface ResultsFacts {
   readonly eventType: string;
 }
 
-interface ResultsProgress {
-  readonly published: number;
-  readonly failed: number;
-  readonly total?: number | undefined;
-  readonly expected?: number | undefined;
-}
-
-interface ReconcileCounts {
-  readonly republished: number;
-  readonly recovered: number;
-  readonly overdue: number;
-  readonly resumed: number;
-  readonly errors: number;
-}
-
-interface CodedError {
-  readonly code: string;
-  readonly message: string;
+/** Counts of one run of the reconciler. */
+export interface ReconcileCounts {
+  /** Pending deliveries that were published. */
+  republished: number;
+  /** Ends of jobs whose callback never arrived. */
+  recovered: number;
+  /** Jobs announced as overdue. */
+  overdue: number;
+  /** Jobs whose stalled results were restarted. */
+  resumed: number;
+  /** Items that failed; each has an entry of its own. */
+  errors: number;
 }
 
 export type Outcome = 'published' | 'duplicate' | 'conflict' | 'quarantined';
@@ -99,31 +95,31 @@ export class Log {
     this.#writer.write(severityOf(error), 'request_failed', `Request failed: ${error.message}`, fields);
   }
 
-  resultsStarted(facts: ResultsFacts, progress: ResultsProgress): void {
+  resultsStarted(facts: ResultsFacts, progress: Progress): void {
     const message = progress.published === 0 ? 'Reading results' : `Reading results from ${progress.published}`;
     this.#writer.write('INFO', 'results_started', message, resultsOf(facts, progress));
   }
 
-  resultsCompleted(facts: ResultsFacts, progress: ResultsProgress): void {
+  resultsCompleted(facts: ResultsFacts, progress: Progress): void {
     const message = `Published ${progress.published} results`;
     this.#writer.write('INFO', 'results_completed', message, resultsOf(facts, progress));
   }
 
   /** Gemini gave fewer results than the job had requests. */
-  resultsMissing(facts: ResultsFacts, progress: ResultsProgress, missing: number): void {
+  resultsMissing(facts: ResultsFacts, progress: Progress, missing: number): void {
     const { published, expected } = progress;
     const message = `Gemini gave ${published} results for ${expected} requests: ${missing} are missing`;
     this.#writer.write('WARNING', 'results_missing', message, { ...resultsOf(facts, progress), expected, missing });
   }
 
   /** An alert reads this entry: the job or its file is missing, foreign or blocked. */
-  resultsFailed(facts: ResultsFacts, progress: ResultsProgress, error: CodedError): void {
+  resultsFailed(facts: ResultsFacts, progress: Progress, error: CodedError): void {
     const fields = { ...resultsOf(facts, progress), error };
     this.#writer.write('ERROR', 'results_failed', `Results cannot be read: ${error.code}`, fields);
   }
 
   /** An alert reads this entry: the attempt failed, and is repeated until an operator or time has fixed the reason. */
-  resultsInterrupted(facts: ResultsFacts, progress: ResultsProgress, error: CodedError, thrown: ServiceError): void {
+  resultsInterrupted(facts: ResultsFacts, progress: Progress, error: CodedError, thrown: ServiceError): void {
     const cause = { ...causeOf(thrown.cause ?? thrown), ...unexpectedStackOf(thrown) };
     const fields = { ...resultsOf(facts, progress), error, ...cause };
     this.#writer.write('ERROR', 'results_interrupted', `Results interrupted: ${error.message}`, fields);
@@ -131,7 +127,7 @@ export class Log {
   }
 
   /** The attempt ended without a failure, and the next one resumes. */
-  resultsPaused(facts: ResultsFacts, progress: ResultsProgress, thrown: ServiceError): void {
+  resultsPaused(facts: ResultsFacts, progress: Progress, thrown: ServiceError): void {
     const fields = { ...resultsOf(facts, progress), ...causeOf(thrown.cause) };
     this.#writer.write('INFO', 'results_paused', thrown.message, fields);
     reported.add(thrown);
@@ -241,7 +237,7 @@ function deliveryOf({ webhookId, eventType, jobId, scheme, route, messageId }: D
   return { webhookId, eventType, jobId, scheme, route, messageId };
 }
 
-function resultsOf({ jobId, eventType }: ResultsFacts, { published, failed, total }: ResultsProgress) {
+function resultsOf({ jobId, eventType }: ResultsFacts, { published, failed, total }: Progress) {
   return { jobId, eventType, published, failed, total };
 }
 

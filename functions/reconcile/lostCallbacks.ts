@@ -1,7 +1,7 @@
 import { GeminiError } from '../gemini/errors.ts';
-import { type JobStatus, queriedKind, readStatus } from '../gemini/status.ts';
+import { queriedKind, readStatus } from '../gemini/status.ts';
 import { announcementOf } from '../model/eventTypes.ts';
-import { reconciledDelivery } from '../model/reconciledDelivery.ts';
+import { type JobStatus, reconciledDelivery } from '../model/reconciledDelivery.ts';
 import type { PageStart } from '../store/queries.ts';
 import { positionOf, type ReconcilableJob } from '../store/reconcilableJobs.ts';
 import { announceOverdue } from './overdueJobs.ts';
@@ -47,7 +47,7 @@ async function query(run: ReconcileRun, job: QueriedJob): Promise<ReconcilableJo
   log.jobQueried(job.name, status.name);
   const type = announcementOf(job.kind, status.name);
   if (type === undefined) return await jobs.markRunning(claimed, run.forStore());
-  if (await run.announce(reconciledDelivery(job, type, status, now()))) run.summary.recovered += 1;
+  if (await run.announce(reconciledDelivery(job, type, status, now()))) run.counts.recovered += 1;
   return undefined;
 }
 

@@ -20,5 +20,5 @@ export async function announceOverdueJobs(run: ReconcileRun, reserve: number): P
 export async function announceOverdue(run: ReconcileRun, job: ReconcilableJob): Promise<void> {
   const { jobs, now } = run.dependencies;
   if (job.isOverdueAnnounced || !(await jobs.claim(job, run.forStore()))) return;
-  if (await run.announce(overdueDelivery(job, job.since, now()))) run.summary.overdue += 1;
+  if (await run.announce(overdueDelivery(job, job.since, now()))) run.counts.overdue += 1;
 }

@@ -2,26 +2,12 @@ import type { GeminiAccess } from '../gemini/status.ts';
 import { factsOf, publishClaimed } from '../messaging/publishClaimed.ts';
 import type { Publisher } from '../messaging/publisher.ts';
 import type { Delivery } from '../model/delivery.ts';
-import type { Log } from '../observability/log.ts';
+import type { Log, ReconcileCounts } from '../observability/log.ts';
 import type { Deadline } from '../runtime/deadline.ts';
 import type { Deliveries, TakenOver } from '../store/deliveries.ts';
 import type { PageStart } from '../store/queries.ts';
 import type { ReconcilableJobs } from '../store/reconcilableJobs.ts';
 import type { ReconcileConfig } from './config.ts';
-
-/** Counts of one run. */
-export interface Summary {
-  /** Pending deliveries that were published. */
-  republished: number;
-  /** Ends of jobs whose callback never arrived. */
-  recovered: number;
-  /** Jobs announced as overdue. */
-  overdue: number;
-  /** Jobs whose stalled results were restarted. */
-  resumed: number;
-  /** Items that failed; the log has one line for each. */
-  errors: number;
-}
 
 export interface Dependencies extends GeminiAccess {
   readonly config: Pick<
@@ -53,7 +39,7 @@ interface Sweep<T> {
 /** The state that the phases of one run share: its deadline, its counts, and its ways to publish. */
 export class ReconcileRun {
   readonly dependencies: Dependencies;
-  readonly summary: Summary = { republished: 0, recovered: 0, overdue: 0, resumed: 0, errors: 0 };
+  readonly counts: ReconcileCounts = { republished: 0, recovered: 0, overdue: 0, resumed: 0, errors: 0 };
   readonly #deadline: Deadline;
   readonly #budgetMillis: number;
 
@@ -89,7 +75,7 @@ export class ReconcileRun {
   }
 
   fail(id: string, error: unknown): void {
-    this.summary.errors += 1;
+    this.counts.errors += 1;
     this.dependencies.log.reconcileFailed(id, error);
   }
 

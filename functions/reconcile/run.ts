@@ -2,7 +2,8 @@ import type { Deadline } from '../runtime/deadline.ts';
 import { checkWebhooks } from './disabledWebhooks.ts';
 import { recoverLostCallbacks } from './lostCallbacks.ts';
 import { announceOverdueJobs } from './overdueJobs.ts';
-import { type Dependencies, ReconcileRun, type Summary } from './reconcileRun.ts';
+import type { ReconcileCounts } from '../observability/log.ts';
+import { type Dependencies, ReconcileRun } from './reconcileRun.ts';
 import { restartStalledResults } from './stalledResults.ts';
 import { republishStuckDeliveries, reportStuckDeliveries } from './stuckDeliveries.ts';
 
@@ -10,12 +11,12 @@ import { republishStuckDeliveries, reportStuckDeliveries } from './stuckDeliveri
 const RESERVES = { stuckDeliveries: 0.6, stalledResults: 0.5, lostCallbacks: 0.4, overdueJobs: 0.1 };
 
 /**
- * Recovers what the push path alone leaves unfinished. Runs can overlap and repeat: each item is claimed in its record
- * first, and items that a run does not reach are the first of the next.
+ * Recovers the deliveries, results and jobs that callbacks and pushes left unfinished. Runs can overlap and repeat: each
+ * item is claimed in its record first, and the next run starts with the items that this one did not reach.
  *
  * @throws {ServiceError} `STORE_UNAVAILABLE` where the records cannot be read.
  */
-export async function reconcile(dependencies: Dependencies, deadline: Deadline): Promise<Summary> {
+export async function reconcile(dependencies: Dependencies, deadline: Deadline): Promise<ReconcileCounts> {
   const run = new ReconcileRun(dependencies, deadline);
   await republishStuckDeliveries(run, RESERVES.stuckDeliveries);
   await reportStuckDeliveries(run);
@@ -23,5 +24,5 @@ export async function reconcile(dependencies: Dependencies, deadline: Deadline):
   await recoverLostCallbacks(run, RESERVES.lostCallbacks);
   await announceOverdueJobs(run, RESERVES.overdueJobs);
   await checkWebhooks(run);
-  return run.summary;
+  return run.counts;
 }

@@ -1,13 +1,12 @@
 import { geminiByKey } from '../gemini/client.ts';
 import { Publisher } from '../messaging/publisher.ts';
 import { Deadline } from '../runtime/deadline.ts';
-import { Log } from '../observability/log.ts';
+import { Log, type ReconcileCounts } from '../observability/log.ts';
 import { Deliveries } from '../store/deliveries.ts';
 import { Database } from '../store/database.ts';
 import { readClock } from '../store/firestoreClock.ts';
 import { ReconcilableJobs } from '../store/reconcilableJobs.ts';
 import type { ReconcileConfig } from './config.ts';
-import type { Summary } from './reconcileRun.ts';
 import { reconcile } from './run.ts';
 
 /** A run ends before the platform's default time-out of 60 s; the next run continues. */
@@ -16,7 +15,10 @@ export const BUDGET_MILLIS = 50_000;
 const CLOCK_MILLIS = 5_000;
 
 /** Connects the reconciler and returns the function that runs it once. */
-export function connectReconciler(config: ReconcileConfig, log = new Log(config.projectId)): () => Promise<Summary> {
+export function connectReconciler(
+  config: ReconcileConfig,
+  log = new Log(config.projectId),
+): () => Promise<ReconcileCounts> {
   const firestore = new Database(config);
   const gemini = geminiByKey(config.gemini, log);
   const dependencies = {
@@ -29,8 +31,8 @@ export function connectReconciler(config: ReconcileConfig, log = new Log(config.
   return async () => {
     const deadline = Deadline.inMillis(BUDGET_MILLIS);
     const now = await readClock(firestore, deadline.atMost(CLOCK_MILLIS));
-    const summary = await reconcile({ ...dependencies, ...(await gemini()), now }, deadline);
-    log.reconciled(summary);
-    return summary;
+    const counts = await reconcile({ ...dependencies, ...(await gemini()), now }, deadline);
+    log.reconciled(counts);
+    return counts;
   };
 }

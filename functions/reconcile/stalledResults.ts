@@ -49,5 +49,5 @@ async function restart(run: ReconcileRun, job: ReconcilableJob): Promise<void> {
     store: run.forStore(),
     publish: run.forItem(),
   });
-  if (isPublished) run.summary.resumed += 1;
+  if (isPublished) run.counts.resumed += 1;
 }

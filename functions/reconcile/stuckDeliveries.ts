@@ -15,7 +15,7 @@ export async function republishStuckDeliveries(run: ReconcileRun, reserve: numbe
       const taken = await deliveries.takeOver(id, run.forStore());
       if (taken === undefined) return;
       await run.publish(taken.delivery, taken.claimed);
-      run.summary.republished += 1;
+      run.counts.republished += 1;
     },
   });
 }

@@ -1,13 +1,9 @@
 import { GeminiError } from '../gemini/errors.ts';
+import type { CodedError } from '../model/job.ts';
 import { ServiceError } from '../runtime/serviceError.ts';
 
-export interface CodedError {
-  readonly code: string;
-  readonly message: string;
-}
-
 /**
- * How an attempt ended before all results were published.
+ * The end of an attempt before all results were published.
  *
  * - `failed`: the job or its file is the reason; no later attempt can succeed
  * - `interrupted`: an operator or time fixes the reason; the event is delivered again
@@ -27,7 +23,7 @@ interface Circumstances {
   readonly hasProgress: boolean;
 }
 
-/** Classifies what an attempt was stopped by. An abort shows itself as the error of any step that it interrupts. */
+/** Classifies the error that stopped an attempt. An abort appears as the error of the step that it interrupts. */
 export function classifyStop(error: unknown, { signal, isStopping, hasProgress }: Circumstances): Stop {
   const reason: unknown = signal.aborted ? signal.reason : undefined;
   if (reason instanceof ServiceError) return stoppedBy(reason);

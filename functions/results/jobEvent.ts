@@ -1,24 +1,15 @@
 import { dataOf, parseEvent } from '../model/event.ts';
-import type { JobKind } from '../model/jobName.ts';
 import type { JsonObject } from '../model/json.ts';
+import type { ResultContext } from '../model/result.ts';
 import type { PushedMessage } from '../http/push.ts';
 
 /** An event of a job, as a message of the events' topic carries it. */
-export interface JobEvent {
+export interface JobEvent extends ResultContext {
   readonly eventType: string;
-  readonly job: { readonly name: string; readonly kind: JobKind };
-  /** RFC 3339. */
-  readonly timestamp: string;
   /** The event's `data`, with its pointers to the output. */
   readonly data: JsonObject;
-  readonly webhookId: string | undefined;
-  readonly route: string | undefined;
   /** The webhook-id that announced the same final state of this job before. */
   readonly repeatOf: string | undefined;
-  /** Trace context of the callback's request. */
-  readonly traceparent: string | undefined;
-  /** The attributes `meta_<key>`: the job's user metadata. */
-  readonly metadata: readonly (readonly [string, string])[];
 }
 
 /** Reads the event of a job from a message; returns `undefined` where the message holds none. */

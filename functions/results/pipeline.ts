@@ -1,6 +1,7 @@
 import { GeminiError } from '../gemini/errors.ts';
 import type { PushedMessage } from '../http/push.ts';
 import { canHaveOutput } from '../model/eventTypes.ts';
+import type { CodedError } from '../model/job.ts';
 import { type EncodableMessage, PublishRequest } from '../model/publishRequest.ts';
 import { missingResults, type Progress } from '../model/progress.ts';
 import { type FunctionCall, MAX_MESSAGE_BYTES, ResultMessages } from '../model/result.ts';
@@ -10,7 +11,7 @@ import { grpcStatusOf, isTransientStatus, Status } from '../runtime/grpcStatus.t
 import { retrying } from '../runtime/retry.ts';
 import { ServiceError } from '../runtime/serviceError.ts';
 import { type JobResults, RESULTS_LEASE_MILLIS, type ResultsClaim } from '../store/results.ts';
-import { classifyStop, type CodedError, type Stop } from './failure.ts';
+import { classifyStop, type Stop } from './failure.ts';
 import { type JobEvent, readJobEvent } from './jobEvent.ts';
 import { BatchPublisher } from './publishing/batchPublisher.ts';
 import type { Bucket } from './publishing/bucket.ts';
@@ -89,10 +90,10 @@ class Attempt {
 
   async run(): Promise<'completed' | 'failed'> {
     const { log } = this.#dependencies;
-    log.resultsStarted(this.#facts, countsOf(this.#from));
+    log.resultsStarted(this.#facts, this.#from);
     try {
       await this.#publishOutput(await this.#open());
-      log.resultsCompleted(this.#facts, countsOf(this.#checkpoints.latest));
+      log.resultsCompleted(this.#facts, this.#checkpoints.latest);
       return 'completed';
     } catch (error) {
       await this.#checkpoints.stop();
@@ -186,12 +187,12 @@ class Attempt {
   async #end(stop: Stop): Promise<'failed'> {
     const { log } = this.#dependencies;
     if (stop.kind === 'failed') {
-      log.resultsFailed(this.#facts, countsOf(this.#checkpoints.latest), stop.error);
+      log.resultsFailed(this.#facts, this.#checkpoints.latest, stop.error);
       await this.#fail(stop.error);
       return 'failed';
     }
-    if (stop.kind === 'paused') log.resultsPaused(this.#facts, countsOf(this.#checkpoints.latest), stop.thrown);
-    else log.resultsInterrupted(this.#facts, countsOf(this.#checkpoints.latest), stop.error, stop.thrown);
+    if (stop.kind === 'paused') log.resultsPaused(this.#facts, this.#checkpoints.latest, stop.thrown);
+    else log.resultsInterrupted(this.#facts, this.#checkpoints.latest, stop.error, stop.thrown);
     await this.#release(stop.kind === 'paused' ? undefined : stop.error);
     throw stop.thrown;
   }
@@ -212,11 +213,6 @@ class Attempt {
     );
     await store.fail(this.#claim, this.#checkpoints.latest, error, Deadline.inMillis(STORE_MILLIS));
   }
-}
-
-/** The part of the progress that log lines carry. */
-function countsOf({ published, failed, total, expected }: Progress) {
-  return { published, failed, total, expected };
 }
 
 function leaseLost(): ServiceError {

@@ -32,8 +32,8 @@ export function connectResults(config: ResultsConfig): EventHandler {
 }
 
 /**
- * Connects before the first event; Pub/Sub is set up while the connection to Firestore opens. A failure shows itself at the
- * first event, whose calls connect again.
+ * Connects before the first event; Pub/Sub is set up while the connection to Firestore opens. A failure appears at the first
+ * event, whose calls connect again.
  */
 async function connectEarly(store: JobResults, publisher: Publisher<'results'>): Promise<void> {
   const connecting = store.connect().catch(() => {});

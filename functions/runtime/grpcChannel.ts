@@ -13,8 +13,15 @@ export const CHANNEL_OPTIONS = {
   'grpc.keepalive_timeout_ms': 3_000,
 };
 
-/** Returns the options with which a generated client calls an emulator. @param host `host:port`, without a scheme. */
-export function emulatorOptions(host: string) {
-  const { hostname, port } = new URL(`http://${host}`);
-  return { servicePath: hostname, port: Number(port), sslCreds: grpc.credentials.createInsecure() };
+/**
+ * Returns the options of a generated client.
+ *
+ * @param projectId left out, the client finds the project of its credentials.
+ * @param emulator `host:port`: generated clients do not read the variables of the emulators.
+ */
+export function clientOptions(projectId: string | undefined, emulator: string | undefined) {
+  const project = projectId === undefined ? {} : { projectId };
+  if (emulator === undefined) return project;
+  const { hostname, port } = new URL(`http://${emulator}`);
+  return { ...project, servicePath: hostname, port: Number(port), sslCreds: grpc.credentials.createInsecure() };
 }

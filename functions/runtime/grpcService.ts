@@ -1,6 +1,6 @@
 import { grpc } from 'google-gax';
 import type { Deadline } from './deadline.ts';
-import { CHANNEL_OPTIONS, emulatorOptions } from './grpcChannel.ts';
+import { CHANNEL_OPTIONS, clientOptions } from './grpcChannel.ts';
 import { grpcStatusOf } from './grpcStatus.ts';
 import { retrying } from './retry.ts';
 
@@ -15,17 +15,13 @@ interface GeneratedClient {
 type Headers = Readonly<Record<string, string>>;
 
 interface ServiceOptions {
-  /** Left out, the client finds the project of its credentials. */
   readonly projectId: string | undefined;
-  /** `host:port`: generated clients do not read the variables of the emulators. */
   readonly emulator: string | undefined;
   /** Headers of every call. */
   readonly headers?: Headers;
   /** More settings of the channel. */
   readonly channel?: Readonly<Record<string, string | number>>;
 }
-
-type ClientOptions = Partial<ReturnType<typeof emulatorOptions>> & { readonly projectId?: string };
 
 interface Connection {
   readonly client: GeneratedClient;
@@ -59,17 +55,11 @@ export class GrpcService {
   readonly #headers: Headers;
   #connection: Promise<Connection> | undefined;
 
-  constructor(Client: new (options: ClientOptions) => GeneratedClient, options: ServiceOptions) {
+  constructor(Client: new (options: ReturnType<typeof clientOptions>) => GeneratedClient, options: ServiceOptions) {
     const { projectId, emulator, headers = {}, channel } = options;
     this.#projectId = projectId;
     this.#headers = headers;
-    this.#create = () =>
-      new Client({
-        ...CHANNEL_OPTIONS,
-        ...channel,
-        ...(projectId === undefined ? {} : { projectId }),
-        ...(emulator === undefined ? {} : emulatorOptions(emulator)),
-      });
+    this.#create = () => new Client({ ...CHANNEL_OPTIONS, ...channel, ...clientOptions(projectId, emulator) });
   }
 
   /** Loads the service's definition and finds the credentials, as the first call would. */

@@ -1,5 +1,5 @@
 /**
- * The HTTP form of a reason. `retryAfterSeconds` is set where a retry can succeed; Gemini retries every answer but 2xx
+ * The HTTP response for a reason. `retryAfterSeconds` is set where a retry can succeed; Gemini retries every answer but 2xx
  * for 24 hours (docs/gemini-wire.md 4.6).
  */
 interface ErrorKind {

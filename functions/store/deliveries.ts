@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { DocumentData } from '@google-cloud/firestore';
+import { type DocumentData, FieldValue } from '@google-cloud/firestore';
 import { type Delivery, isAbandoned, type QuarantineReason, type Settlement } from '../model/delivery.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { Deadline } from '../runtime/deadline.ts';
@@ -19,8 +19,6 @@ import type { Change } from './documents/converter.ts';
 import type { DeliveryDocument } from './documents/delivery.ts';
 import { foundIn, type FoundRecord, leaseFrom, RELEASED, writeIfOwner } from './lease.ts';
 import { type PageStart, QUERIES, queryOf } from './queries.ts';
-
-export type { ClaimedDelivery } from './deliveries/deliveryClaims.ts';
 
 const DAY_MILLIS = 86_400_000;
 
@@ -78,7 +76,10 @@ export class Deliveries {
    * @returns `false` where another owner has acquired the delivery; its record is not changed.
    */
   async settle(claim: Claim, settlement: Settlement, deadline: Deadline): Promise<boolean> {
-    return await deadline.wait(this.#write(claim, { ...settlement }, deadline), ...UNAVAILABLE);
+    return await deadline.wait(
+      this.#write(claim, { ...settlement, publishedAt: FieldValue.serverTimestamp() }, deadline),
+      ...UNAVAILABLE,
+    );
   }
 
   /** Releases a claim, so that the next copy need not wait until the lease expires. */

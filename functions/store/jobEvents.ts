@@ -9,8 +9,8 @@ import { type JobDocument, resultsOf } from './documents/job.ts';
 /** By Firestore's clock, as the reconciler reads it: the clocks of instances may differ. */
 const NOW = FieldValue.serverTimestamp();
 
-/** A job's record as it was read, or expected: without an update time there is none. */
-export interface KnownJob {
+/** A job's record as a write expects it: as it was read, or, without an update time, absent. */
+export interface ExpectedJob {
   readonly ref: DocumentReference<JobDocument>;
   readonly updateTime?: Timestamp | undefined;
   readonly record?: JobDocument | undefined;
@@ -25,7 +25,7 @@ interface JobEventWrite {
 /** Returns `undefined` where the event names no job. */
 export function jobEventWrite(
   { event, webhookId }: Delivery,
-  { ref: document, updateTime, record }: KnownJob,
+  { ref: document, updateTime, record }: ExpectedJob,
 ): JobEventWrite | undefined {
   if (event?.job === undefined) return undefined;
   const change = applyEvent(record, { ...event, job: event.job }, webhookId);

@@ -79,7 +79,7 @@ export function queryOf(
   return after ? query.startAfter(after) : query;
 }
 
-/** A list for people, newest first. For a filter by several fields Firestore merges their indexes. */
+/** A list for operators, newest first. For a filter by several fields Firestore merges their indexes. */
 export interface NewestShape {
   readonly collection: string;
   readonly fields: readonly string[];

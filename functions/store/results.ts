@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type DocumentReference, type DocumentSnapshot, FieldValue, type Firestore } from '@google-cloud/firestore';
 import { stateOf } from '../model/eventTypes.ts';
+import type { CodedError } from '../model/job.ts';
 import type { JobKind } from '../model/jobName.ts';
 import { decideResults, missingResults, type Progress } from '../model/progress.ts';
 import type { Deadline } from '../runtime/deadline.ts';
@@ -24,11 +25,6 @@ type ResultsClaimed =
   | { readonly status: 'claimed'; readonly claim: ResultsClaim; readonly from: Progress }
   | { readonly status: 'in_progress'; readonly retryAfterSeconds: number }
   | { readonly status: 'done' };
-
-interface CodedError {
-  readonly code: string;
-  readonly message: string;
-}
 
 const UNAVAILABLE = ['STORE_UNAVAILABLE', 'Firestore did not answer in time. Deliver the event again.'] as const;
 

@@ -1,34 +1,16 @@
-import { Environment, type SecretSource } from '../config/environment.ts';
-import {
-  callbackUrlSetting,
-  type GeminiSettings,
-  geminiSettings,
-  projectSettings,
-  type ProjectSettings,
-  signingRouteKeys,
-} from '../config/settings.ts';
+import { readSettings } from '../config/environment.ts';
+import { callbackUrlSetting, geminiSettings, projectSettings, signingRouteKeys } from '../config/settings.ts';
 
 /** The settings of `submitJob`. */
-export interface SubmitConfig extends ProjectSettings {
-  readonly gemini: GeminiSettings;
-  readonly callbackUrl: URL;
-  /** The first signs the callback URLs of the jobs. */
-  readonly routeKeys: SecretSource;
-}
+export type SubmitConfig = ReturnType<typeof readSubmitConfig>;
 
-/**
- * Reads the settings from the environment.
- *
- * @throws {ConfigError} naming every bad variable.
- */
-export function readSubmitConfig(variables: NodeJS.ProcessEnv): SubmitConfig {
-  const environment = new Environment(variables);
-  const config = {
+/** @throws {ConfigError} naming every bad variable. */
+export function readSubmitConfig(variables: NodeJS.ProcessEnv) {
+  return readSettings(variables, (environment) => ({
     ...projectSettings(environment),
     gemini: geminiSettings(environment),
     callbackUrl: callbackUrlSetting(environment),
+    /** The first signs the callback URLs of the jobs. */
     routeKeys: signingRouteKeys(environment),
-  };
-  environment.requireValid();
-  return config;
+  }));
 }

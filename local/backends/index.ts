@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import * as embeddedFirestore from './firestore/index.ts';
+import { allOrNone } from '../process.ts';
 import * as official from './official.ts';
 import * as embeddedPubsub from './pubsub/index.ts';
 
@@ -40,13 +41,13 @@ export async function startBackends(variables: NodeJS.ProcessEnv = process.env):
 
 async function startOfficial(reason: string): Promise<Backends> {
   const summary = `Backends: Google's official emulators (${reason}).`;
-  return backendsOf('official', summary, await both(official.startFirestore(), official.startPubsub()));
+  return await started('official', summary, official.startFirestore(), official.startPubsub());
 }
 
 async function startEmbedded(reason: string): Promise<Backends> {
   const summary = `Backends: the project's embedded Firestore and Pub/Sub (${reason}).`;
-  const starting = both(embeddedFirestore.startFirestore({ indexes: INDEX_FILE }), embeddedPubsub.startPubsub());
-  return backendsOf('embedded', summary, await starting);
+  const firestore = embeddedFirestore.startFirestore({ indexes: INDEX_FILE });
+  return await started('embedded', summary, firestore, embeddedPubsub.startPubsub());
 }
 
 interface Server {
@@ -54,24 +55,13 @@ interface Server {
   stop(): Promise<unknown>;
 }
 
-/** Waits for both; where one fails, the other is stopped. */
-async function both(firestore: Promise<Server>, pubsub: Promise<Server>): Promise<readonly [Server, Server]> {
-  try {
-    return await Promise.all([firestore, pubsub]);
-  } catch (error) {
-    for (const started of await Promise.allSettled([firestore, pubsub]))
-      if (started.status === 'fulfilled') await started.value.stop();
-    throw error;
-  }
-}
-
-function backendsOf(kind: Backends['kind'], summary: string, [firestore, pubsub]: readonly [Server, Server]): Backends {
-  return {
-    kind,
-    summary,
-    env: { FIRESTORE_EMULATOR_HOST: firestore.host, PUBSUB_EMULATOR_HOST: pubsub.host },
-    stop: async () => {
-      await Promise.all([firestore.stop(), pubsub.stop()]);
-    },
-  };
+async function started(
+  kind: Backends['kind'],
+  summary: string,
+  ...starting: readonly [firestore: Promise<Server>, pubsub: Promise<Server>]
+): Promise<Backends> {
+  const servers = await allOrNone(starting, async (server) => await server.stop());
+  const [firestore = '', pubsub = ''] = servers.map(({ host }) => host);
+  const stop = async () => void (await Promise.all(servers.map(async (server) => await server.stop())));
+  return { kind, summary, env: { FIRESTORE_EMULATOR_HOST: firestore, PUBSUB_EMULATOR_HOST: pubsub }, stop };
 }

@@ -4,7 +4,7 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { eventually, freePort, startTied } from '../process.ts';
 
-/** For an emulator that lives for minutes: less compiling, less memory, a quicker start. */
+/** An emulator runs for minutes only: these save compilation, memory and time to start. */
 const JAVA_OPTIONS = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Duser.language=en'];
 
 const FIRESTORE_MAIN = 'com.google.cloud.datastore.emulator.firestore.CloudFirestore';
@@ -28,20 +28,20 @@ export function missingPart(): string | undefined {
   return findJar(PUBSUB_JAR) === undefined ? "the Google Cloud SDK's Pub/Sub emulator" : undefined;
 }
 
-/** One emulator, ready, in a process of its own. */
+/** A running emulator, in a separate process. */
 export interface Emulator {
   readonly host: string;
   readonly port: number;
   stop(): Promise<unknown>;
 }
 
-/** @param seed the metadata file of an export that it begins with. */
+/** @param seed the metadata file of an export to import. */
 export async function startFirestore(port?: number, seed?: string): Promise<Emulator> {
   const jar = requireJar(FIRESTORE_JAR);
   return await startJava(['-cp', jar, FIRESTORE_MAIN, 'start', ...(seed ? [`--seed_from_export=${seed}`] : [])], port);
 }
 
-/** It begins with nothing: no topic, no subscription. */
+/** Starts without topics and subscriptions. */
 export async function startPubsub(port?: number): Promise<Emulator> {
   return await startJava(['-jar', requireJar(PUBSUB_JAR)], port);
 }

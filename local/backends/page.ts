@@ -7,12 +7,12 @@ export interface PageRequest {
   readonly pageToken: string;
 }
 
-/** Returns one page of named items, in the order of their names. */
+/** Returns one page of named items, in the order of their names, and the next page's token. */
 export function pageOf<Item extends { readonly name: string }>(
-  items: readonly Item[],
+  all: Iterable<Item>,
   { pageSize, pageToken }: PageRequest,
-): { readonly items: readonly Item[]; readonly nextPageToken: string } {
-  const rest = items.filter(({ name }) => name > pageToken).toSorted((a, b) => (a.name < b.name ? -1 : 1));
-  const page = rest.slice(0, pageSize || DEFAULT_PAGE_SIZE);
-  return { items: page, nextPageToken: page.length < rest.length ? (page.at(-1)?.name ?? '') : '' };
+): readonly [items: readonly Item[], nextPageToken: string] {
+  const rest = [...all].filter(({ name }) => name > pageToken).toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  const items = rest.slice(0, pageSize || DEFAULT_PAGE_SIZE);
+  return [items, items.length < rest.length ? (items.at(-1)?.name ?? '') : ''];
 }

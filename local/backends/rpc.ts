@@ -1,14 +1,22 @@
 import {
-  type handleBidiStreamingCall,
-  type handleServerStreamingCall,
-  type handleUnaryCall,
+  type MethodDefinition,
   type sendUnaryData,
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
   type ServerUnaryCall,
   type ServiceDefinition,
   status,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
-import type { ServedService } from './grpc.ts';
+
+/** A gRPC server on the loopback interface. */
+export interface LocalServer {
+  /** The address, `127.0.0.1:port`. */
+  readonly host: string;
+  readonly port: number;
+  stop(): Promise<void>;
+}
 
 /** A refusal, with the gRPC status that the client receives. */
 export class RpcError extends Error {
@@ -24,9 +32,9 @@ export function invalid(message: string): RpcError {
   return new RpcError(status.INVALID_ARGUMENT, message);
 }
 
-export function unimplemented(what: string): RpcError {
+export function unimplemented(feature: string): RpcError {
   const instead = 'Run the official emulator: LOCAL_BACKENDS=official.';
-  return new RpcError(status.UNIMPLEMENTED, `The embedded backend does not implement ${what}. ${instead}`);
+  return new RpcError(status.UNIMPLEMENTED, `The embedded backend does not implement ${feature}. ${instead}`);
 }
 
 /** Returns the error that a client receives. An unexpected one is a defect of the backend. */
@@ -35,53 +43,52 @@ export function toRpcError(error: unknown): RpcError {
   return new RpcError(status.INTERNAL, `The embedded backend failed: ${String(error)}`);
 }
 
-/** A method that returns its response, or all responses of a stream. One whose requests are a stream receives the call. */
-export type Method = (request: never, call?: ServerUnaryCall<never, object>) => unknown;
+type UnaryCall = ServerUnaryCall<never, object>;
 
-/** Serves the methods under their names in the service; all others answer UNIMPLEMENTED with the method's path. */
-export function implement(definition: ServiceDefinition, methods: Readonly<Record<string, Method>>): ServedService {
-  const handlers = Object.values(definition).map(({ originalName = '', path, requestStream, responseStream }) => {
-    const method = methods[originalName] ?? refuse(path);
-    return [originalName, requestStream ? duplex(method) : responseStream ? stream(method) : unary(method)] as const;
+/** Returns the response, or the responses of a stream. A method whose requests are a stream receives the call instead. */
+type Method = (request: never, call: UnaryCall) => unknown;
+
+export type Methods = Readonly<Record<string, Method>>;
+
+/**
+ * Serves the methods on 127.0.0.1 under their names in the services; all others answer UNIMPLEMENTED with their path.
+ *
+ * @param port 0 takes a free one.
+ */
+export async function serve(services: readonly ServiceDefinition[], methods: Methods, port = 0): Promise<LocalServer> {
+  // A request beyond the limits is read, so that the methods refuse it with a status that no client retries.
+  const server = new Server({ 'grpc.max_receive_message_length': -1 });
+  for (const service of services) {
+    const handlers = Object.values(service).map((definition) => [
+      definition.originalName,
+      handlerOf(definition, methods),
+    ]);
+    server.addService(service, Object.fromEntries(handlers) as UntypedServiceImplementation);
+  }
+  const bound = await new Promise<number>((resolve, reject) => {
+    server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, assigned) => {
+      if (error) reject(error);
+      else resolve(assigned);
+    });
   });
-  return [definition, Object.fromEntries(handlers) as UntypedServiceImplementation];
+  return { host: `127.0.0.1:${bound}`, port: bound, stop: async () => server.forceShutdown() };
 }
 
-function refuse(path: string): Method {
-  return () => {
-    throw unimplemented(path);
-  };
-}
-
-function unary(method: Method): handleUnaryCall<never, object> {
-  const answer = async (call: ServerUnaryCall<never, object>, reply: sendUnaryData<object>): Promise<void> => {
+function handlerOf({ originalName = '', path, requestStream }: MethodDefinition<object, object>, methods: Methods) {
+  /** `reply` is missing where the response is a stream. */
+  return async (call: ServerDuplexStream<never, object> & UnaryCall, reply?: sendUnaryData<object>) => {
     try {
       requireTime(call.getDeadline());
-      reply(null, (await method(call.request, call)) as object);
-    } catch (error) {
-      reply(toRpcError(error));
-    }
-  };
-  return (call, reply) => void answer(call, reply);
-}
-
-function stream(method: Method): handleServerStreamingCall<never, object> {
-  return (call) => {
-    try {
-      for (const message of method(call.request) as Iterable<object>) call.write(message);
+      const method = methods[originalName];
+      if (!method) throw unimplemented(path);
+      const response = await method(requestStream ? (call as never) : call.request, call);
+      if (reply) reply(null, response as object);
+      if (reply || requestStream) return;
+      for (const message of response as Iterable<object>) call.write(message);
       call.end();
     } catch (error) {
-      call.emit('error', toRpcError(error));
-    }
-  };
-}
-
-function duplex(method: Method): handleBidiStreamingCall<never, object> {
-  return (call) => {
-    try {
-      method(call as never);
-    } catch (error) {
-      call.emit('error', toRpcError(error));
+      if (reply) reply(toRpcError(error));
+      else call.emit('error', toRpcError(error));
     }
   };
 }

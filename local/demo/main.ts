@@ -15,7 +15,7 @@ const JOBS = { pendingMillis: 100, runningMillis: 300 };
 const stage = await startStage({ settings: { jobs: JOBS }, onBackends: console.log });
 try {
   console.log(`Running: a Gemini simulator, geminiCallback and fetchResults, after ${seconds()} s.`);
-  heading('Callbacks of Gemini');
+  heading('Callbacks from Gemini');
   const genuine = await playAll(stage, GENUINE);
   heading('Refused, as expected');
   const refused = await playAll(stage, REFUSED);

@@ -3,15 +3,16 @@ import { Hono } from 'hono';
 import { streamSSE } from 'hono/streaming';
 import { z } from 'zod';
 import { isoTime } from '../clock.ts';
-import { linesContent, linesSpecSchema } from '../content.ts';
+import { linesContent, linesSpecSchema } from '../files/content.ts';
 import type { Core } from '../core.ts';
 import { ApiError, checked } from '../errors.ts';
-import { outcomeSchema } from '../job.ts';
+import { outcomeSchema } from '../jobs/job.ts';
 import { ATTEMPT_FAULTS } from '../ledger.ts';
 import { overview } from '../overview.ts';
 import { jobResults } from '../results.ts';
-import { duration, SettingsPatchSchema } from '../settings.ts';
-import { endpointUris, userMetadata } from '../webhooks.ts';
+import { SettingsPatchSchema } from '../settings.ts';
+import { duration } from '../settings/setting.ts';
+import { endpointUris, userMetadata } from '../webhooks/webhooks.ts';
 import { jsonBody } from './route.ts';
 
 const nothing = z.strictObject({});
@@ -102,7 +103,7 @@ function adminHandlers(core: Core): Handlers {
     },
     'POST /jobs/results': ({ name }) => jobResults(core, name),
     'POST /deliveries/redeliver': async ({ webhookId, fault }) => {
-      await deliveries.redeliver(webhookId, ...(fault === undefined ? [] : [fault]));
+      await deliveries.redeliver(webhookId, fault);
       return now();
     },
     'POST /deliveries/reorder': async ({ webhookId }) => {

@@ -30,8 +30,9 @@ export function createApp(core: Core): App {
   const app: App = new Hono({ getPath: routedPath });
   const faults = new ApiFaults(core);
   const add = (prefix: string, routes: readonly Route[]) => {
-    for (const route of routes)
+    for (const route of routes) {
       app.on(route.http, prefix + route.path, async (c) => await serve(core, faults, route, c));
+    }
   };
   const downloads = downloadRoutes(core);
   add(VERSION, [...webhookRoutes(core), ...batchRoutes(core), ...fileRoutes(core), ...downloads]);
@@ -65,7 +66,7 @@ async function answerOf(core: Core, route: Route, c: SimulatorContext, fault: Ap
   if (route.isOpen?.(c) !== true) checkCredentials(core.settings.get().api.key, c);
   if (fault?.body !== undefined) return new Response(fault.body, { headers: { 'content-type': JSON_TYPE } });
   const answer = await route.handle(c);
-  return answer instanceof Response ? answer : jsonAnswer(answer);
+  return answer instanceof Response ? answer : jsonAnswer(answer ?? {});
 }
 
 /** Accepts an API key in the header or the query, and any bearer token. */
@@ -90,13 +91,8 @@ function jsonAnswer(body: object, status = 200, headers: Record<string, string> 
   return new Response(JSON.stringify(body), { status, headers: { ...headers, 'content-type': JSON_TYPE } });
 }
 
-function faultAnswer({
-  status,
-  rpcStatus,
-  message,
-  reason,
-  retryAfterSeconds,
-}: ApiFault & { status: number }): Response {
+function faultAnswer(fault: ApiFault & { status: number }): Response {
+  const { status, rpcStatus, message, reason, retryAfterSeconds } = fault;
   const headers = retryAfterSeconds === undefined ? undefined : { 'retry-after': String(retryAfterSeconds) };
   const info = { '@type': 'type.googleapis.com/google.rpc.ErrorInfo', reason, domain: 'googleapis.com' };
   const details = reason === undefined ? [] : [info];

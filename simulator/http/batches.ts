@@ -1,6 +1,6 @@
-import type { BatchMethod } from '../batchRequests.ts';
+import type { BatchMethod } from '../jobs/batchRequests.ts';
 import type { Core } from '../core.ts';
-import { jsonBody, page, parameter } from './route.ts';
+import { jsonBody, page, parameter, route } from './route.ts';
 import type { Route, SimulatorContext } from './route.ts';
 
 /** The largest body of a create request (docs/gemini-wire.md 11). */
@@ -11,51 +11,16 @@ export function batchRoutes({ batches }: Core): Route[] {
     const body = await jsonBody(c, LARGEST_INLINE_BYTES);
     return batches.resource(batches.create(parameter(c, 'model'), body, method));
   };
+  const list = (c: SimulatorContext) => {
+    const { items, next } = page(c, batches.list());
+    return { operations: items.map((batch) => batches.resource(batch, true)), nextPageToken: next };
+  };
   return [
-    {
-      method: 'batches.create',
-      http: 'POST',
-      path: '/models/:model/~batchGenerateContent',
-      handle: create('generateContent'),
-    },
-    {
-      method: 'batches.createEmbeddings',
-      http: 'POST',
-      path: '/models/:model/~asyncBatchEmbedContent',
-      handle: create('embedContent'),
-    },
-    {
-      method: 'batches.list',
-      http: 'GET',
-      path: '/batches',
-      handle: (c) => {
-        const { items, next } = page(batches.list(), c.req.query('pageSize'), c.req.query('pageToken'));
-        return { operations: items.map((batch) => batches.resource(batch, true)), nextPageToken: next };
-      },
-    },
-    {
-      method: 'batches.get',
-      http: 'GET',
-      path: '/batches/:id',
-      handle: (c) => batches.resource(batches.get(parameter(c, 'id'))),
-    },
-    {
-      method: 'batches.cancel',
-      http: 'POST',
-      path: '/batches/:id/~cancel',
-      handle: (c) => {
-        batches.cancel(parameter(c, 'id'));
-        return {};
-      },
-    },
-    {
-      method: 'batches.delete',
-      http: 'DELETE',
-      path: '/batches/:id',
-      handle: (c) => {
-        batches.delete(parameter(c, 'id'));
-        return {};
-      },
-    },
+    route('batches.create', 'POST /models/:model/~batchGenerateContent', create('generateContent')),
+    route('batches.createEmbeddings', 'POST /models/:model/~asyncBatchEmbedContent', create('embedContent')),
+    route('batches.list', 'GET /batches', list),
+    route('batches.get', 'GET /batches/:id', (c) => batches.resource(batches.get(parameter(c)))),
+    route('batches.cancel', 'POST /batches/:id/~cancel', (c) => batches.cancel(parameter(c))),
+    route('batches.delete', 'DELETE /batches/:id', (c) => batches.delete(parameter(c))),
   ];
 }

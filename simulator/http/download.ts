@@ -1,14 +1,14 @@
-import type { Content } from '../content.ts';
+import type { Content } from '../files/content.ts';
 import type { Core } from '../core.ts';
 import { ApiError } from '../errors.ts';
-import { parseRange } from '../range.ts';
-import { parameter } from './route.ts';
+import { parseRange } from '../files/range.ts';
+import { parameter, route } from './route.ts';
 import type { Route, SimulatorContext } from './route.ts';
 
 /** Downloads of generated files, whole or by range. */
 export function downloadRoutes({ files, settings }: Core): Route[] {
   const handle = (c: SimulatorContext): Response => {
-    const { content, mimeType } = files.getGenerated(parameter(c, 'id'));
+    const { content, mimeType } = files.getGenerated(parameter(c));
     const { ranges, partBytes, contentRange } = settings.get().files;
     const range = parseRange(ranges ? c.req.header('range') : undefined, content.sizeBytes);
     if (range === 'unsatisfiable') return unsatisfiable(content);
@@ -24,7 +24,7 @@ export function downloadRoutes({ files, settings }: Core): Route[] {
     const body = ReadableStream.from<Uint8Array>(content.read(start, end));
     return new Response(body, { status: range === undefined ? 200 : 206, headers });
   };
-  return [{ method: 'files.download', http: 'GET', path: '/files/:id/~download', handle }];
+  return [route('files.download', 'GET /files/:id/~download', handle)];
 }
 
 /** Cuts an answer after its first bytes: the connection closes short of the announced length. */

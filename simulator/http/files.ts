@@ -1,45 +1,24 @@
 import { z } from 'zod';
 import type { Core } from '../core.ts';
 import { checked } from '../errors.ts';
-import { jsonBody, page, parameter } from './route.ts';
-import type { Route } from './route.ts';
+import { jsonBody, page, parameter, route } from './route.ts';
+import type { Route, SimulatorContext } from './route.ts';
 
 const registration = z.strictObject({ uris: z.array(z.string().regex(/^gs:\/\/[^/]+\/.+/, 'not a gs:// URI')).min(1) });
 
 export function fileRoutes({ files }: Core): Route[] {
+  const list = (c: SimulatorContext) => {
+    const { items, next } = page(c, files.list());
+    return { files: items.map((file) => files.resource(file)), nextPageToken: next };
+  };
+  const register = async (c: SimulatorContext) => {
+    const { uris } = checked(registration, await jsonBody(c));
+    return { files: uris.map((uri) => files.resource(files.addRegistered(uri))) };
+  };
   return [
-    {
-      method: 'files.list',
-      http: 'GET',
-      path: '/files',
-      handle: (c) => {
-        const { items, next } = page(files.list(), c.req.query('pageSize'), c.req.query('pageToken'));
-        return { files: items.map((file) => files.resource(file)), nextPageToken: next };
-      },
-    },
-    {
-      method: 'files.registerFiles',
-      http: 'POST',
-      path: '/files/~register',
-      handle: async (c) => {
-        const { uris } = checked(registration, await jsonBody(c));
-        return { files: uris.map((uri) => files.resource(files.addRegistered(uri))) };
-      },
-    },
-    {
-      method: 'files.get',
-      http: 'GET',
-      path: '/files/:id',
-      handle: (c) => files.resource(files.getById(parameter(c, 'id'))),
-    },
-    {
-      method: 'files.delete',
-      http: 'DELETE',
-      path: '/files/:id',
-      handle: (c) => {
-        files.delete(parameter(c, 'id'));
-        return {};
-      },
-    },
+    route('files.list', 'GET /files', list),
+    route('files.registerFiles', 'POST /files/~register', register),
+    route('files.get', 'GET /files/:id', (c) => files.resource(files.getById(parameter(c)))),
+    route('files.delete', 'DELETE /files/:id', (c) => files.delete(parameter(c))),
   ];
 }

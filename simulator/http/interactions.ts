@@ -1,7 +1,7 @@
 import type { Core } from '../core.ts';
-import type { Interaction } from '../interactions.ts';
-import { interactionEvents } from '../interactionStream.ts';
-import { jsonBody, parameter } from './route.ts';
+import type { Interaction } from '../jobs/interactions.ts';
+import { interactionEvents } from '../jobs/interactionStream.ts';
+import { jsonBody, parameter, route } from './route.ts';
 import type { Route, SimulatorContext } from './route.ts';
 
 export function interactionRoutes({ interactions, ledger, closing }: Core): Route[] {
@@ -11,60 +11,30 @@ export function interactionRoutes({ interactions, ledger, closing }: Core): Rout
     const body = ReadableStream.from<Uint8Array>(encoded(events, c.req.query('last_event_id')));
     return new Response(body, { headers: { 'content-type': 'text/event-stream; charset=UTF-8' } });
   };
+  const create = async (c: SimulatorContext) => {
+    const interaction = interactions.create(await jsonBody(c));
+    return interaction.given.stream ? stream(c, interaction) : interactions.resource(interaction, { created: true });
+  };
+  const get = (c: SimulatorContext) => {
+    const interaction = interactions.get(parameter(c));
+    if (c.req.query('stream') === 'true') return stream(c, interaction);
+    return interactions.resource(interaction, { includeInput: c.req.query('include_input') === 'true' });
+  };
+  const cancel = (c: SimulatorContext) => interactions.resource(interactions.cancel(parameter(c)));
   return [
-    {
-      method: 'interactions.create',
-      http: 'POST',
-      path: '/interactions',
-      handle: async (c) => {
-        const interaction = interactions.create(await jsonBody(c));
-        return interaction.given.stream
-          ? stream(c, interaction)
-          : interactions.resource(interaction, { created: true });
-      },
-    },
-    {
-      method: 'interactions.get',
-      http: 'GET',
-      path: '/interactions/:id',
-      handle: (c) => {
-        const interaction = interactions.get(parameter(c, 'id'));
-        if (c.req.query('stream') === 'true') return stream(c, interaction);
-        return interactions.resource(interaction, { includeInput: c.req.query('include_input') === 'true' });
-      },
-    },
-    {
-      method: 'interactions.cancel',
-      http: 'POST',
-      path: '/interactions/:id/cancel',
-      handle: (c) => interactions.resource(interactions.cancel(parameter(c, 'id'))),
-    },
-    {
-      method: 'interactions.delete',
-      http: 'DELETE',
-      path: '/interactions/:id',
-      handle: (c) => {
-        interactions.delete(parameter(c, 'id'));
-        return {};
-      },
-    },
+    route('interactions.create', 'POST /interactions', create),
+    route('interactions.get', 'GET /interactions/:id', get),
+    route('interactions.cancel', 'POST /interactions/:id/cancel', cancel),
+    route('interactions.delete', 'DELETE /interactions/:id', (c) => interactions.delete(parameter(c))),
   ];
 }
 
 export function videoRoutes({ videos }: Core): Route[] {
+  const create = async (c: SimulatorContext) => ({ name: videos.create(parameter(c, 'model'), await jsonBody(c)) });
+  const get = (c: SimulatorContext) => videos.resource(`models/${parameter(c, 'model')}/operations/${parameter(c)}`);
   return [
-    {
-      method: 'videos.create',
-      http: 'POST',
-      path: '/models/:model/~predictLongRunning',
-      handle: async (c) => ({ name: videos.create(parameter(c, 'model'), await jsonBody(c)) }),
-    },
-    {
-      method: 'operations.get',
-      http: 'GET',
-      path: '/models/:model/operations/:id',
-      handle: (c) => videos.resource(`models/${parameter(c, 'model')}/operations/${parameter(c, 'id')}`),
-    },
+    route('videos.create', 'POST /models/:model/~predictLongRunning', create),
+    route('operations.get', 'GET /models/:model/operations/:id', get),
   ];
 }
 

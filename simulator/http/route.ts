@@ -9,13 +9,19 @@ export type SimulatorContext = Context<{ Bindings: HttpBindings }>;
 export interface Route {
   /** `webhooks.create`, `batches.get`, …: its name in the ledger and in `api.faults`. */
   readonly method: string;
-  readonly http: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  readonly http: string;
   /** A custom verb is a separate last segment: `/batches/:id/~cancel` is `/batches/{id}:cancel`. */
   readonly path: string;
+  /** Returns a `Response`, an object that is sent as JSON, or nothing, sent as `{}`. Throws an `ApiError`. */
+  readonly handle: (context: SimulatorContext) => unknown;
   /** Returns true for a request that needs no credentials. Default: every request needs them. */
-  readonly isOpen?: (context: SimulatorContext) => boolean;
-  /** Returns a `Response`, or an object that is sent as JSON with status 200. Throws an `ApiError`. */
-  readonly handle: (context: SimulatorContext) => object | Promise<object>;
+  readonly isOpen?: ((context: SimulatorContext) => boolean) | undefined;
+}
+
+/** A route of a request such as `GET /batches/:id`. */
+export function route(method: string, request: string, handle: Route['handle'], isOpen?: Route['isOpen']): Route {
+  const [http = '', path = ''] = request.split(' ');
+  return { method, http, path, handle, isOpen };
 }
 
 /** Hono anchors only the ends of a pattern, so alternatives need a group. */
@@ -32,7 +38,7 @@ export function unknownPath({ req }: SimulatorContext): ApiError {
   return new ApiError('NOT_FOUND', `Nothing at ${req.method} ${new URL(req.url).pathname}`);
 }
 
-export function parameter(context: SimulatorContext, name: string): string {
+export function parameter(context: SimulatorContext, name = 'id'): string {
   return context.req.param(name) ?? '';
 }
 
@@ -61,11 +67,9 @@ const DEFAULT_PAGE_SIZE = 50;
 const LONGEST_PAGE = 1_000;
 
 /** One page of a list, and the token of the next page unless this is the last (docs/gemini-wire.md 1.15). */
-export function page<T>(
-  items: readonly T[],
-  size: string | undefined,
-  token: string | undefined,
-): { items: T[]; next: string | undefined } {
+export function page<T>({ req }: SimulatorContext, items: readonly T[]): { items: T[]; next: string | undefined } {
+  const size = req.query('pageSize') ?? req.query('page_size');
+  const token = req.query('pageToken') ?? req.query('page_token');
   const query = checked(pageQuery, { size, token: token === '' ? undefined : token });
   const start = Number(query.token?.slice(1) ?? 0);
   const end = start + Math.min(query.size === 0 ? DEFAULT_PAGE_SIZE : query.size, LONGEST_PAGE);

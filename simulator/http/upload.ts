@@ -1,6 +1,6 @@
 import type { Core } from '../core.ts';
 import { ApiError } from '../errors.ts';
-import { jsonBody, JSON_TYPE } from './route.ts';
+import { jsonBody, JSON_TYPE, route } from './route.ts';
 import type { Route, SimulatorContext } from './route.ts';
 
 /** `POST /upload/{v}/files`: the start and the chunks of a resumable upload use the same path (docs/gemini-wire.md 8.2). */
@@ -42,7 +42,7 @@ export function uploadRoutes({ files, uploads }: Core): Route[] {
   };
   // The SDK for Python sends chunks without credentials: the upload_id is one.
   const isOpen = (c: SimulatorContext) => c.req.query('upload_id') !== undefined;
-  return [{ method: 'files.upload', http: 'POST', path: '/files', isOpen, handle }];
+  return [route('files.upload', 'POST /files', handle, isOpen)];
 }
 
 function uploadAnswer(status: 'active' | 'final' | 'cancelled', body: object, headers: Record<string, string> = {}) {

@@ -11,5 +11,5 @@ async function send(method, path, body, headers = {}) {
 export const admin = async (method, path, body) => await send(method, `/admin${path}`, body);
 
 /** Any bearer token is valid, even while only one API key is. */
-export const gemini = async (path, body) =>
-  await send('POST', `/v1beta${path}`, body, { authorization: 'Bearer page' });
+export const gemini = async (method, path, body) =>
+  await send(method, `/v1beta${path}`, body, { authorization: 'Bearer page' });

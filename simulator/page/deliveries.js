@@ -1,19 +1,23 @@
 import { admin } from './api.js';
-import { button, chip, clockTime, disclosure, element, line, notify, pretty, row, stateChip, words } from './dom.js';
+import { block, button, chip, clockTime, copyButton, disclosure, element, line } from './dom.js';
+import { pretty, quiet, row, stateChip, words } from './dom.js';
 import { outcomeOf } from './reasons.js';
+
+const KINDS = {
+  static: 'To a registered webhook, signed with its secret',
+  dynamic: 'To a URI of the job, signed with a key of /.well-known/jwks.json',
+};
 
 export function deliveryCard(delivery) {
   const { eventType, state, kind, uri, attempts, nextAttemptTime, jobName } = delivery;
-  const next = nextAttemptTime
-    ? [element('span', { className: 'quiet' }, 'next attempt ', clockTime(nextAttemptTime))]
-    : [];
   return element(
     'li',
     { className: 'card' },
     row(stateChip(state), line('strong', eventType), clockTime(delivery.time)),
-    row(element('span', { className: 'quiet', textContent: kind }), line('code', uri), ...next),
-    ...(jobName ? [row(element('span', { className: 'quiet', textContent: 'job' }), line('code', jobName))] : []),
+    row(quiet(kind, { title: KINDS[kind] }), line('code', uri)),
+    ...(jobName ? [row(quiet('job'), line('code', jobName))] : []),
     ...attempts.map((attempt) => attemptDetails(delivery, attempt)),
+    ...(nextAttemptTime ? [row(quiet('Next attempt '), clockTime(nextAttemptTime))] : []),
     actions(delivery),
   );
 }
@@ -37,7 +41,7 @@ function attemptDetails(delivery, attempt) {
   const { tone, text } = outcomeOf(attempt);
   const result = answer ? (answer.error ?? answer.status) : '…';
   const faultNames = faults.map((fault) => chip(words(fault), 'neutral'));
-  const latency = answer ? [element('span', { className: 'quiet', textContent: `${answer.latencyMillis} ms` })] : [];
+  const latency = answer ? [quiet(`${answer.latencyMillis} ms`)] : [];
   const reason = element('span', { className: `grow reason ${tone}`, textContent: text });
   const summary = element(
     'span',
@@ -53,10 +57,7 @@ function attemptDetails(delivery, attempt) {
 function request(delivery, { requestHeaders, time }) {
   const headers = Object.entries(requestHeaders).map(([name, value]) => `${name}: ${value}`);
   const text = [`POST ${delivery.uri}`, ...headers, '', pretty(delivery.body)].join('\n');
-  const copy = button('Copy as curl', async () => {
-    await navigator.clipboard.writeText(curl(delivery, requestHeaders));
-    notify('Copied. The signature covers the exact body.');
-  });
+  const copy = copyButton('Copy as curl', curl(delivery, requestHeaders));
   return element('div', {}, row(element('h3', { className: 'grow' }, 'Request ', clockTime(time)), copy), block(text));
 }
 
@@ -64,11 +65,6 @@ function response(answer) {
   if (!answer) return '';
   const text = answer.error ?? [`HTTP ${answer.status}`, '', pretty(answer.body)].join('\n').trim();
   return element('div', {}, element('h3', { textContent: 'Response' }), block(text));
-}
-
-/** Focusable, so that the keyboard can scroll it. */
-function block(text) {
-  return element('pre', { textContent: text, tabIndex: 0 });
 }
 
 function curl({ uri, body }, headers) {

@@ -1,7 +1,7 @@
 /** The forms that start jobs and register webhooks. */
 
 import { gemini } from './api.js';
-import { attempt, button, byId, element, notify } from './dom.js';
+import { attempt, byId, copyButton, element } from './dom.js';
 
 const MODEL = 'gemini-3.8-flash';
 const URI = 'http://127.0.0.1:3000/';
@@ -23,7 +23,7 @@ const FORMS = {
         element('textarea', { name: 'prompts', rows: 3, value: 'Tell me a joke', required: true }),
       ),
       field('The batch will', outcomes()),
-      field('Webhook URI; empty: the registered webhooks', uri(false)),
+      field('Webhook URI (default: the registered webhooks)', uri(false)),
     ],
     submit: async ({ name, prompts, outcome, uri: address }) => {
       const requests = prompts
@@ -32,7 +32,7 @@ const FORMS = {
         .map((text) => ({ request: { contents: [{ parts: [{ text }] }] } }));
       const batch = { displayName: `${name} ${outcome}`.trim(), inputConfig: { requests: { requests } } };
       if (address) batch.webhookConfig = { uris: [address] };
-      await gemini(`/models/${MODEL}:batchGenerateContent`, { batch });
+      await gemini('POST', `/models/${MODEL}:batchGenerateContent`, { batch });
     },
   },
   interaction: {
@@ -40,11 +40,12 @@ const FORMS = {
     fields: () => [
       field('Input', input('text', 'Tell me a joke')),
       field('The interaction will', outcomes()),
-      field('Webhook URI; empty: the registered webhooks', uri(false)),
+      field('Webhook URI (default: the registered webhooks)', uri(false)),
     ],
     submit: async ({ text, outcome, uri: address }) => {
       const config = address ? { webhook_config: { uris: [address] } } : {};
-      await gemini('/interactions', { model: MODEL, input: `${text} ${outcome}`.trim(), background: true, ...config });
+      const interaction = { model: MODEL, input: `${text} ${outcome}`.trim(), background: true, ...config };
+      await gemini('POST', '/interactions', interaction);
     },
   },
   webhook: {
@@ -55,7 +56,7 @@ const FORMS = {
       checkboxes('Events', eventTypes),
     ],
     submit: async ({ name, uri: address, events }) => {
-      const created = await gemini('/webhooks', { name, uri: address, subscribed_events: events });
+      const created = await gemini('POST', '/webhooks', { name, uri: address, subscribed_events: events });
       return created.new_signing_secret;
     },
   },
@@ -90,15 +91,11 @@ export function openForm(kind, eventTypes) {
 }
 
 function showSecret(secret) {
-  const copy = button('Copy', async () => {
-    await navigator.clipboard.writeText(secret);
-    notify('Copied.');
-  });
   const close = element('button', { className: 'primary', textContent: 'Done', onclick: () => dialog.close() });
   const text = element('p', {
-    textContent: 'The receiver verifies signatures with this secret. It is not shown again.',
+    textContent: 'The receiver verifies signatures with this secret. It is shown only once.',
   });
-  const buttons = element('div', { className: 'buttons end' }, copy, close);
+  const buttons = element('div', { className: 'buttons end' }, copyButton('Copy', secret), close);
   show(element('div', {}, ...heading('Signing secret'), text, element('pre', { textContent: secret }), buttons));
 }
 

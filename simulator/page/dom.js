@@ -18,6 +18,11 @@ export function row(...children) {
   return element('div', { className: 'row' }, ...children);
 }
 
+/** Preformatted text, focusable so that the keyboard can scroll it. */
+export function block(text) {
+  return element('pre', { textContent: text, tabIndex: 0 });
+}
+
 export function chip(text, tone) {
   return element('span', { className: `chip ${tone}`, textContent: text });
 }
@@ -36,13 +41,24 @@ export function words(identifier) {
   return identifier.replaceAll('_', ' ').replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }
 
-/** One line, cut where it is too long; the whole text is its title. */
+export function quiet(text, properties = {}) {
+  return element('span', { className: 'quiet', textContent: text, ...properties });
+}
+
+/** Text on one line, cut if too long; its title has all of it. */
 export function line(tag, text, className = '') {
   return element(tag, { className: `grow ${className}`, textContent: text, title: text });
 }
 
 export function button(text, action, properties = {}) {
   return element('button', { type: 'button', textContent: text, onclick: () => void attempt(action), ...properties });
+}
+
+export function copyButton(label, text) {
+  return button(label, async () => {
+    await navigator.clipboard.writeText(text);
+    notify('Copied.');
+  });
 }
 
 /** A disclosure that stays open when its card is built again, by its key. */
@@ -52,15 +68,13 @@ export function disclosure(key, summary, ...children) {
   return made;
 }
 
-/** With its day, because the clock moves by days. */
+/** Shows a time with its day, because the clock moves by days. */
 export function clockTime(iso) {
-  const day = { month: 'short', day: 'numeric' };
-  const time = { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' };
-  return element('time', {
-    className: 'quiet',
-    dateTime: iso,
-    textContent: new Date(iso).toLocaleString([], { ...day, ...time }),
-  });
+  const date = new Date(iso);
+  const day = date.toLocaleDateString([], { month: 'short', day: 'numeric' });
+  const time = date.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
+  const shownDay = element('span', { className: 'day', textContent: `${day}, ` });
+  return element('time', { className: 'quiet', dateTime: iso }, shownDay, time);
 }
 
 /** JSON with indentation, or the text itself. */
@@ -72,7 +86,7 @@ export function pretty(text) {
   }
 }
 
-/** Runs an action, and shows why it failed. */
+/** Runs an action, and shows its error. */
 export async function attempt(action) {
   const error = byId('error');
   try {

@@ -1,5 +1,5 @@
 import { admin } from './api.js';
-import { button, clockTime, disclosure, element, line, pretty, row, stateChip, words } from './dom.js';
+import { block, button, clockTime, disclosure, element, line, pretty, quiet, row, stateChip, words } from './dom.js';
 
 const OUTCOMES = {
   batch: ['succeeded', 'failed', 'cancelled', 'expired', 'partially_succeeded'],
@@ -8,12 +8,11 @@ const OUTCOMES = {
 };
 
 export function jobCard(job) {
-  const kind = element('span', { className: 'quiet', textContent: job.kind });
   const card = element(
     'li',
     { className: 'card' },
     row(stateChip(job.state), line('strong', job.displayName || words(job.kind))),
-    row(kind, line('code', job.name), clockTime(job.time)),
+    row(quiet(job.kind), line('code', job.name), clockTime(job.time)),
   );
   if (job.error) card.append(element('p', { className: 'reason bad', textContent: job.error }));
   card.append(job.final ? results(job) : row(finishButtons(job)));
@@ -31,16 +30,21 @@ function finishButtons({ name, kind }) {
 
 /** Loaded when it is opened, because results can be large. */
 function results({ name }) {
-  const text = element('pre', { textContent: 'Loading…', tabIndex: 0 });
-  const made = disclosure('results', 'Results', text);
+  const content = element('div', { textContent: 'Loading…' });
+  const made = disclosure('results', 'Results', content);
   made.addEventListener('toggle', async () => {
     if (!made.open) return;
     try {
-      const { resource, output } = await admin('POST', '/jobs/results', { name });
-      const lines = output?.split('\n').map(pretty) ?? [];
-      text.textContent = lines.length > 0 ? lines.join('\n') : JSON.stringify(resource, undefined, 2);
+      const { output, resource } = await admin('POST', '/jobs/results', { name });
+      const lines = output.split('\n').map(pretty).join('\n');
+      const heading = element('h3', { textContent: 'Resource' });
+      content.replaceChildren(
+        ...(output ? [block(lines)] : []),
+        heading,
+        block(JSON.stringify(resource, undefined, 2)),
+      );
     } catch (error) {
-      text.textContent = error.message;
+      content.textContent = error.message;
     }
   });
   return made;

@@ -37,6 +37,7 @@ function render() {
   renderList('deliveries', deliveries, ({ webhookId, uri }) => `${webhookId} ${uri}`, deliveryCard);
   showFaults(overview.faults);
   showTime();
+  document.querySelector('main').hidden = false;
 }
 
 /** Says how many are shown, where that is not all. */
@@ -55,13 +56,20 @@ async function refresh() {
   render();
 }
 
-let refreshTimer;
+let isStale = false;
+let isRefreshing = false;
 
-function refreshSoon() {
-  refreshTimer ??= setTimeout(() => {
-    refreshTimer = undefined;
-    void refresh().catch(() => undefined);
-  }, REFRESH_DELAY_MILLIS);
+/** Refreshes one at a time, so that no older overview replaces a newer one. */
+async function refreshSoon() {
+  isStale = true;
+  if (isRefreshing) return;
+  isRefreshing = true;
+  while (isStale) {
+    await new Promise((resolve) => setTimeout(resolve, REFRESH_DELAY_MILLIS));
+    isStale = false;
+    await refresh().catch(() => undefined);
+  }
+  isRefreshing = false;
 }
 
 function connect() {
@@ -70,7 +78,7 @@ function connect() {
   const stream = new EventSource('/admin/stream');
   stream.addEventListener('open', () => show('live', 'good'));
   stream.addEventListener('error', () => show('connection lost', 'bad'));
-  stream.addEventListener('change', refreshSoon);
+  stream.addEventListener('change', () => void refreshSoon());
 }
 
 byId('usage').textContent = `export GOOGLE_GEMINI_BASE_URL=${location.origin}\nexport GEMINI_API_KEY=any-key`;

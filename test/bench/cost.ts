@@ -32,7 +32,6 @@ export async function countCallback(): Promise<Section> {
     deliveries: new Deliveries(firestore, { ttlDays: 30 }),
     publisher: new Publisher({ projectId, pubsubEmulator: process.env['PUBSUB_EMULATOR_HOST'], topics }),
     log: new Log(undefined, () => {}),
-    now: () => new Date(),
   };
   const handle = async (name: string) => {
     const delivery = deliveryOf(name);

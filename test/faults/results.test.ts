@@ -130,7 +130,7 @@ test.concurrent(
   },
 );
 
-test.concurrent('429 and 5xx are retried after the pause that they ask for', async ({ open }) => {
+test.concurrent('429 and 5xx are retried after the requested pause', async ({ open }) => {
   const stage = await open({
     settings: {
       api: {

@@ -123,7 +123,7 @@ describe.skipIf(!hasBrowser)('the page (needs a browser: set CHROMIUM_PATH)', ()
     const context = await open();
     await deliver(context);
     await context.page.locator('#jobs summary').click();
-    const results = context.page.locator('#jobs details pre');
+    const results = context.page.locator('#jobs details pre').first();
     await expect.poll(async () => await results.innerText()).toContain('(You asked: hello)');
   });
 
@@ -208,6 +208,23 @@ describe.skipIf(!hasBrowser)('the page (needs a browser: set CHROMIUM_PATH)', ()
     expect(simulator.jobs()).toMatchObject([{ state: 'expired' }]);
   });
 
+  test('enables a webhook that failed deliveries disabled, also on a phone', async () => {
+    const deliveries = { retryDelaysMillis: [0], disableAfterGivenUp: 1 };
+    const { page, ai, receiver, simulator } = await open({ settings: { deliveries } }, { width: 390, height: 844 });
+    const fields = { name: 'My receiver', uri: receiver.url, subscribed_events: ['batch.succeeded' as const] };
+    const { id = '' } = await ai.webhooks.create(fields);
+    receiver.answer = 503;
+    await simulator.emit({ type: 'batch.succeeded', data: {} });
+    await page.getByText('Too many deliveries failed in a row.').waitFor();
+    const [card, ping] = [page.locator('#webhooks > li'), page.getByRole('button', { name: 'Ping' })];
+    const [{ x = 0, width = 0 } = {}, inner] = [(await card.boundingBox()) ?? undefined, await ping.boundingBox()];
+    expect((inner?.x ?? 0) + (inner?.width ?? 0)).toBeLessThan(x + width - 10);
+    expect((await card.getByText('My receiver').boundingBox())?.width).toBeGreaterThan(60);
+    await click(page, 'Enable');
+    await page.locator('#webhooks').getByText('enabled').waitFor();
+    expect((await ai.webhooks.get(id)).state).toBe('enabled');
+  });
+
   test('pings and advances the clock', async () => {
     const { page, simulator, ai, receiver } = await open();
     const uri = `${receiver.url}/${'long'.repeat(40)}`;
@@ -235,13 +252,16 @@ describe.skipIf(!hasBrowser)('the page (needs a browser: set CHROMIUM_PATH)', ()
     expect(await summary.evaluate((node) => node === node.ownerDocument.activeElement)).toBe(true);
   });
 
-  test('fits a phone: one line of header, nothing wider than the screen', async () => {
+  test('fits a phone: one line of header, one line of buttons, nothing wider than the screen', async () => {
     const context = await open({}, { width: 390, height: 844 });
     const { page } = context;
     await deliver(context, 'a long display name '.repeat(8));
     await page.getByText('#1 200').waitFor();
     await page.locator('#deliveries summary').click();
     expect((await page.locator('header').boundingBox())?.height).toBeLessThan(50);
+    const buttons = await page.getByRole('group', { name: 'Send again' }).getByRole('button').all();
+    const tops = await Promise.all(buttons.map(async (button) => (await button.boundingBox())?.y));
+    expect(tops).toEqual(Array(4).fill(tops[0]));
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(390);
   });
 

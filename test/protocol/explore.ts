@@ -1,4 +1,5 @@
-import { begin, brokenIn, type Copies, nextOf, type Rules, type World } from './world.ts';
+import { nextOf } from './steps.ts';
+import { begin, brokenIn, type Copies, type Rules, type World } from './world.ts';
 
 interface Explored {
   readonly states: number;

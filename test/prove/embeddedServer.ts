@@ -1,4 +1,4 @@
-import type { LocalServer } from '../../local/backends/grpc.ts';
+import type { LocalServer } from '../../local/backends/rpc.ts';
 
 /** A server of the project's embedded backends. Its store outlives it, so that a restart loses nothing. */
 export class EmbeddedServer {

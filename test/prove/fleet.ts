@@ -56,7 +56,7 @@ export class Fleet {
     this.#end(this.#pick(), common);
   }
 
-  /** Kills all instances, because the one at a step cannot be told from the others. */
+  /** Kills all instances, because the one at a step cannot be identified. */
   killAll(common: NodeJS.ProcessEnv): void {
     for (const instance of this.#instances) this.#end(instance, common);
   }

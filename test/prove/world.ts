@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GoogleGenAI } from '@google/genai';
 import { type Simulator, startSimulator } from '../../simulator/simulator.ts';
-import { clockAhead } from '../../local/functions.ts';
+import { clockAhead } from '../support/clockAhead.ts';
 import { seeded } from '../support/random.ts';
 import { LocalProject } from '../../local/project.ts';
 import { Proxy } from '../support/proxy.ts';

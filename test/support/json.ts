@@ -35,3 +35,17 @@ export const jsonTexts: fc.Arbitrary<string> = fc.letrec<{ value: string }>((tie
 export function nested(levels: number): string {
   return '['.repeat(levels) + ']'.repeat(levels);
 }
+
+export function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Returns true where a text is JSON and its value an object. */
+export function isObjectText(text: string): boolean {
+  return isJson(text) && /^\s*\{/.test(text);
+}

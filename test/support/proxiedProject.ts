@@ -13,7 +13,7 @@ export interface Callback {
 
 let callbacks = 0;
 
-/** Returns a callback about the end of a batch of its own, or about another job. */
+/** Returns a callback about the end of a new batch, or about another job. */
 export function newCallback(type = 'batch.succeeded', time = new Date(), jobId?: string): Callback {
   const id = `msg_fault_${++callbacks}`;
   const data = { id: jobId ?? `batches/${id}` };

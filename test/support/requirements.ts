@@ -7,7 +7,7 @@ export const hasEmulators = missingPart() === undefined;
 /** True where gcloud and the components that the deployment uses can parse commands. */
 export const hasGcloud = canRun('gcloud', ['--version']);
 
-/** Whether the examples in Python can run here, where they need the standard library alone. */
+/** True where the Python examples can run, which need the standard library alone. */
 export const hasPython = canRun('python3', ['--version']);
 
 function canRun(program: string, args: readonly string[]): boolean {

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Progress } from '../../model/progress.ts';
 
-/** The record is written after so many results or so long, whichever comes first. */
+/** The record is written after this number of results or this time, whichever comes first. */
 const EVERY_RESULTS = 1_000;
 const EVERY_MILLIS = 2_000;
 
-/** A crash repeats the results that are not in the record: at most so many, and those of one publish request. */
+/** The limit of published results that the record lacks: a crash repeats them, and those of one publish request. */
 const MAX_AHEAD = 2 * EVERY_RESULTS;
 
 /** A lease is renewed long before it expires, also without progress. */

@@ -14,7 +14,7 @@ import { readLines } from './lines.ts';
 import { NO_OUTPUT, noOutput } from './noOutput.ts';
 import type { ResumePoint, SourceItem } from './source.ts';
 
-/** An output that is not named yet is asked for again within the same attempt for so long. */
+/** The time for which an attempt waits for the batch to name its output. */
 const OUTPUT_WAIT_MILLIS = 4_000;
 
 /** The operation as far as it has been read, over all answers. */
@@ -38,7 +38,7 @@ interface BatchSource {
  *
  * @param batch.pointer the output that the event names, for a batch that names none itself.
  * @param batch.hasSucceeded set where the event announces success: then there is an output.
- * @param batch.eventTime decides from when on a missing output is final.
+ * @param batch.eventTime the start of the time after which a missing output is final.
  * @throws {GeminiError} or the signal's reason.
  */
 export async function* batchResults(
@@ -148,7 +148,7 @@ export function fileNameIn(pointer: string | undefined): string | undefined {
   return id === undefined || pointer?.startsWith('gs:') ? undefined : `files/${id}`;
 }
 
-/** Returns where an event says that its job's output is. */
+/** Returns the address of the output that an event gives. */
 export function pointerIn(data: JsonObject): string | undefined {
   return stringAt(data, 'output_file_uri') ?? stringAt(data, 'video_uri') ?? stringAt(data, 'file_name');
 }

@@ -3,6 +3,7 @@ import { callWithRetry } from '../../gemini/callWithRetry.ts';
 import { download } from '../../gemini/download.ts';
 import { GeminiError } from '../../gemini/errors.ts';
 import type { GeminiHttp } from '../../gemini/http.ts';
+import type { GeminiAccess } from '../../gemini/status.ts';
 import { isOperationName } from '../../gemini/names.ts';
 import { readVideoOperation, VIDEO_BLOCKED } from '../../gemini/videoOperation.ts';
 import { jobDocumentId } from '../../model/jobName.ts';
@@ -14,9 +15,7 @@ import type { VideoPart } from './interaction.ts';
 import { NO_OUTPUT, noOutput } from './noOutput.ts';
 
 /** Access to videos at Gemini and to the bucket that they are copied to. */
-export interface VideoSources {
-  readonly ai: GoogleGenAI;
-  readonly gemini: GeminiHttp;
+export interface VideoSources extends GeminiAccess {
   readonly bucket: Pick<Bucket, 'save' | 'copy'> | undefined;
 }
 
@@ -24,7 +23,7 @@ export interface VideoSources {
 interface VideoJob {
   readonly name: string;
   readonly pointer: string | undefined;
-  /** Decides from when on a missing video is final. */
+  /** The start of the time after which a missing video is final. */
   readonly eventTime: Date;
 }
 
@@ -129,7 +128,7 @@ function failedFile({ name, error }: File): GeminiError {
   return GeminiError.final('FAILED_PRECONDITION', message);
 }
 
-/** @throws {GeminiError} where not even the first bytes are to be had. */
+/** @throws {GeminiError} where the first bytes cannot be read. */
 async function requireReadable(gemini: GeminiHttp, name: string, signal: AbortSignal): Promise<void> {
   const bytes = download(gemini, name, 0, signal);
   await bytes.next();

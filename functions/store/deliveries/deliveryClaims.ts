@@ -11,10 +11,10 @@ import { ABSENT } from '../commits.ts';
 import { untilDecided } from '../contention.ts';
 import { type Change, orDelete } from '../documents/converter.ts';
 import type { DeliveryDocument } from '../documents/delivery.ts';
-import { jobEventWrite, type KnownJob } from '../jobEvents.ts';
+import { jobEventWrite, type ExpectedJob } from '../jobEvents.ts';
 import { foundIn, leaseFrom, secondsLeft } from '../lease.ts';
 import type { DeliveryCalls, RecordPair } from './deliveryCalls.ts';
-import { copyOf, recordOf } from './deliveryRecord.ts';
+import { ONE_MORE, recordOf } from './deliveryRecord.ts';
 
 /**
  * The time that one owner has to publish a delivery: longer than a request (8 s from before the claim), so that an owner
@@ -64,13 +64,13 @@ interface ClaimOptions {
   readonly release: (claim: Claim, deadline: Deadline) => Promise<boolean>;
 }
 
-/** The records that a claim changes or, without an update time, creates. */
-interface Known {
+/** The records as a claim expects them: it changes those that were read and creates the others. */
+interface ExpectedRecords {
   readonly document: DocumentReference<DeliveryDocument>;
   /** The start of the lease. */
   readonly readTime: Timestamp;
   readonly updateTime?: Timestamp | undefined;
-  readonly job: KnownJob | undefined;
+  readonly job: ExpectedJob | undefined;
 }
 
 interface Read extends RecordPair {
@@ -187,11 +187,11 @@ export class DeliveryClaims {
     const record = read.delivery.data();
     switch (read.decision) {
       case 'record':
-        return await this.#record(delivery, owner, knownBy(read));
+        return await this.#record(delivery, owner, expectedBy(read));
       case 'resume':
         return {
           status: 'claimed',
-          claim: await this.#resume(delivery, owner, read.delivery),
+          claim: await this.#resume(owner, read.delivery),
           repeatOf: record?.repeatOf,
           userMetadata: read.job?.data()?.userMetadata,
         };
@@ -207,14 +207,14 @@ export class DeliveryClaims {
   }
 
   async #count(delivery: Delivery, deadline: Deadline): Promise<void> {
-    const copy = { document: this.#calls.documentOf(delivery.webhookId), fields: copyOf(delivery) };
+    const copy = { document: this.#calls.documentOf(delivery.webhookId), fields: ONE_MORE };
     const counting = untilDecided(deadline, async () => await this.#calls.change([copy]));
     await deadline.wait(counting, ...NOT_RECORDED);
   }
 
   /** Writes the delivery's record and its job's change, both or neither. */
-  async #record(delivery: Delivery, owner: string, known: Known): Promise<ClaimedDelivery> {
-    const { document, readTime, updateTime, job } = known;
+  async #record(delivery: Delivery, owner: string, expected: ExpectedRecords): Promise<ClaimedDelivery> {
+    const { document, readTime, updateTime, job } = expected;
     const jobEvent = job && jobEventWrite(delivery, job);
     const change = jobEvent?.change;
     const fields = {
@@ -225,7 +225,7 @@ export class DeliveryClaims {
       repeatOf: change?.repeatOf,
     };
     const write = updateTime
-      ? { document, fields: this.#replacing(fields, delivery), expected: updateTime }
+      ? { document, fields: this.#replacing(fields), expected: updateTime }
       : { document, fields, expected: ABSENT };
     const claimedAt = await this.#calls.claim([...(jobEvent ? [jobEvent.write] : []), write]);
     const claim = { document, owner, updateTime: claimedAt };
@@ -234,20 +234,20 @@ export class DeliveryClaims {
   }
 
   /** Replaces a quarantined copy of the same delivery, which keeps the time of its arrival and the count. */
-  #replacing(fields: DeliveryDocument, delivery: Delivery): Change<DeliveryDocument> {
-    const counted = this.#options.receives ? copyOf(delivery) : { attempts: undefined, lastReceivedAt: undefined };
+  #replacing(fields: Change<DeliveryDocument>): Change<DeliveryDocument> {
+    const counted = this.#options.receives ? ONE_MORE : { attempts: undefined, lastReceivedAt: undefined };
     const { route, quarantineReason } = fields;
     const renewed = { route: orDelete(route), quarantineReason: orDelete(quarantineReason) };
     return { ...fields, firstReceivedAt: undefined, ...renewed, ...counted };
   }
 
-  async #resume(delivery: Delivery, owner: string, snapshot: DocumentSnapshot<DeliveryDocument>): Promise<Claim> {
+  async #resume(owner: string, snapshot: DocumentSnapshot<DeliveryDocument>): Promise<Claim> {
     const found = foundIn(snapshot);
     if (found === undefined) throw new Error('A delivery without a record cannot be resumed.');
     const { ref: document, record, readTime, unchanged } = found;
     const isOwn = record.leaseOwner === owner;
     if (isOwn && isLongEnough(record, readTime)) return { document, owner, updateTime: unchanged.lastUpdateTime };
-    const fields = { ...leaseFrom(readTime, owner, DELIVERY_LEASE_MILLIS), ...(isOwn ? {} : copyOf(delivery)) };
+    const fields = { ...leaseFrom(readTime, owner, DELIVERY_LEASE_MILLIS), ...(isOwn ? {} : ONE_MORE) };
     const { writeTime } = await document.update(fields, unchanged);
     return { document, owner, updateTime: writeTime };
   }
@@ -258,10 +258,10 @@ function contendedBy({ event, webhookId }: Delivery): string {
   return event?.job?.name ?? webhookId;
 }
 
-function knownBy({ delivery, job }: RecordPair): Known {
+function expectedBy({ delivery, job }: RecordPair): ExpectedRecords {
   const { ref: document, readTime, updateTime } = delivery;
-  const knownJob = job && { ref: job.ref, updateTime: job.updateTime, record: job.data() };
-  return { document, readTime, updateTime, job: knownJob };
+  const expectedJob = job && { ref: job.ref, updateTime: job.updateTime, record: job.data() };
+  return { document, readTime, updateTime, job: expectedJob };
 }
 
 function isLongEnough({ leaseUntil }: Lease, from: Timestamp): boolean {

@@ -3,7 +3,7 @@ import type { Delivery } from '../../model/delivery.ts';
 import { type GeminiEvent, parseEvent } from '../../model/event.ts';
 import type { JobKind } from '../../model/jobName.ts';
 import { fitsFirestore } from '../../model/json.ts';
-import type { Change } from '../documents/converter.ts';
+import type { Change, Creation } from '../documents/converter.ts';
 import type { ContentFields, DeliveryDocument, ReceivedFields } from '../documents/delivery.ts';
 
 /**
@@ -12,8 +12,11 @@ import type { ContentFields, DeliveryDocument, ReceivedFields } from '../documen
  */
 const MAX_MAP_BYTES = 500_000;
 
+/** By Firestore's clock, as the reconciler reads it: the clocks of instances may differ. */
+const NOW = FieldValue.serverTimestamp();
+
 /** Returns the fields of a first delivery. */
-export function recordOf(delivery: Delivery, ttlMillis: number): ReceivedFields & ContentFields {
+export function recordOf(delivery: Delivery, ttlMillis: number): Creation<ReceivedFields & ContentFields> {
   const { event, receivedAt } = delivery;
   return {
     webhookId: delivery.webhookId,
@@ -25,8 +28,8 @@ export function recordOf(delivery: Delivery, ttlMillis: number): ReceivedFields 
     jobId: event?.job?.name.toWellFormed(),
     jobKind: event?.job?.kind,
     eventTime: event?.time,
-    firstReceivedAt: receivedAt,
-    lastReceivedAt: receivedAt,
+    firstReceivedAt: NOW,
+    lastReceivedAt: NOW,
     expireAt: new Date(receivedAt.getTime() + ttlMillis),
     attempts: 1,
     ...contentOf(delivery),
@@ -41,9 +44,7 @@ function contentOf({ event, payload }: Delivery): ContentFields {
 }
 
 /** Counts one more delivery with the same id. */
-export function copyOf({ receivedAt }: Delivery): Change<ReceivedFields> {
-  return { attempts: FieldValue.increment(1), lastReceivedAt: receivedAt };
-}
+export const ONE_MORE: Change<ReceivedFields> = { attempts: FieldValue.increment(1), lastReceivedAt: NOW };
 
 /** Returns the delivery that a record was made of. */
 export function deliveryOf(webhookId: string, record: DeliveryDocument): Delivery {
@@ -58,16 +59,15 @@ export function deliveryOf(webhookId: string, record: DeliveryDocument): Deliver
   } = record;
   const payload = payloadOf(record);
   const parsed = parseEvent(payload, eventTime ?? receivedAt);
-  const event = parsed && withKind(parsed, jobKind);
   return {
     webhookId,
     scheme,
     payload,
     bodySha256,
+    claimsSha256,
+    route,
     receivedAt,
-    ...(claimsSha256 === undefined ? {} : { claimsSha256 }),
-    ...(route === undefined ? {} : { route }),
-    ...(event === undefined ? {} : { event }),
+    event: parsed && withKind(parsed, jobKind),
   };
 }
 

@@ -3,6 +3,9 @@ import { type DocumentData, FieldValue, type FirestoreDataConverter, Timestamp }
 /** Fields to write: values, or instructions to the server. `undefined` leaves a field as it is. */
 export type Change<Fields> = { readonly [Name in keyof Fields]?: Fields[Name] | FieldValue | undefined };
 
+/** The fields of a new record: values, or instructions to the server. */
+export type Creation<Fields> = { readonly [Name in keyof Fields]: Fields[Name] | FieldValue };
+
 /** Returns a converter whose documents have `Date` for every timestamp, also inside maps and arrays. */
 export function converterOf<Document extends object>(): FirestoreDataConverter<Document> {
   return {

@@ -1,5 +1,5 @@
 import { invalid, unimplemented } from '../rpc.ts';
-import type { Fields, Value, Write } from './messages.ts';
+import { type Fields, fromMicros, toMicros, type Value, type Write } from './messages.ts';
 import { nameSize } from './names.ts';
 import { fieldsSize, sizeOf } from './values.ts';
 
@@ -9,25 +9,17 @@ const MAX_DOCUMENT_BYTES = 1_048_576;
 const MAX_VALUE_BYTES = 1_048_487;
 const MAX_FIELD_NAME_BYTES = 1_500;
 const MAX_DEPTH = 20;
-const MIN_SECONDS = Date.parse('0001-01-01T00:00:00Z') / 1_000;
-const MAX_SECONDS = Date.parse('9999-12-31T23:59:59Z') / 1_000;
-
-/** The maps and arrays around a value, and its top-level field. */
-interface Place {
-  readonly field: string;
-  readonly depth: number;
-  readonly isInArray: boolean;
-}
 
 /**
- * Checks fields that a client writes and cuts their timestamps to microseconds.
+ * Checks fields that a client writes and truncates their timestamps to microseconds.
  *
+ * @param depth the number of maps and arrays around the fields.
  * @throws RpcError INVALID_ARGUMENT
  */
-export function normalizeFields(fields: Fields, place?: Place): Fields {
+export function normalizeFields(fields: Fields, property?: string, depth = 0): Fields {
   const entries = Object.entries(fields).map(([name, value]) => {
     checkFieldName(name);
-    return [name, normalize(value, place ?? { field: name, depth: 0, isInArray: false })] as const;
+    return [name, normalize(value, property ?? name, depth)] as const;
   });
   return Object.fromEntries(entries);
 }
@@ -41,26 +33,26 @@ function checkFieldName(name: string): void {
   }
 }
 
-function normalize(value: Value, place: Place): Value {
-  const inside = (isInArray: boolean): Place => {
-    if (place.depth >= MAX_DEPTH) throw invalid(`Property ${place.field} contains an invalid nested entity.`);
-    return { ...place, depth: place.depth + 1, isInArray };
-  };
-  if (value.valueType === 'timestampValue') {
-    const [seconds, { nanos }] = [Number(value.timestampValue.seconds), value.timestampValue];
-    const isInRange = seconds >= MIN_SECONDS && seconds <= MAX_SECONDS && nanos >= 0 && nanos < 1e9;
-    if (!isInRange) throw invalid(`The timestamp of property "${place.field}" is not within the years 1 and 9999.`);
-    return { ...value, timestampValue: { seconds, nanos: nanos - (nanos % 1_000) } };
+/** @param property the top-level field that has the value. */
+function normalize(value: Value, property: string, depth: number): Value {
+  const { valueType } = value;
+  const isNesting = valueType === 'arrayValue' || valueType === 'mapValue';
+  if (isNesting && depth >= MAX_DEPTH) throw invalid(`Property ${property} contains an invalid nested entity.`);
+  if (valueType === 'mapValue') {
+    return { valueType, mapValue: { fields: normalizeFields(value.mapValue.fields, property, depth + 1) } };
   }
-  if (value.valueType === 'arrayValue') {
-    if (place.isInArray) throw invalid('Cannot convert an array value in an array value.');
-    return { ...value, arrayValue: { values: value.arrayValue.values.map((item) => normalize(item, inside(true))) } };
+  if (valueType === 'arrayValue') {
+    const { values } = value.arrayValue;
+    if (values.some((item) => item.valueType === valueType)) {
+      throw invalid('Cannot convert an array value in an array value.');
+    }
+    return { valueType, arrayValue: { values: values.map((item) => normalize(item, property, depth + 1)) } };
   }
-  if (value.valueType === 'mapValue') {
-    return { ...value, mapValue: { fields: normalizeFields(value.mapValue.fields, inside(false)) } };
+  if (valueType === 'timestampValue') {
+    return { valueType, timestampValue: fromMicros(toMicros(value.timestampValue)) };
   }
-  if (sizeOf(value) - Number(value.valueType === 'stringValue') > MAX_VALUE_BYTES) {
-    throw invalid(`The value of property "${place.field}" is longer than ${MAX_VALUE_BYTES} bytes.`);
+  if (sizeOf(value) - Number(valueType === 'stringValue') > MAX_VALUE_BYTES) {
+    throw invalid(`The value of property "${property}" is longer than ${MAX_VALUE_BYTES} bytes.`);
   }
   return value;
 }
@@ -68,11 +60,8 @@ function normalize(value: Value, place: Place): Value {
 /** @throws RpcError INVALID_ARGUMENT for a document over 1 MiB. */
 export function checkDocumentSize(path: string, fields: Fields): void {
   const bytes = nameSize(path) + fieldsSize(fields) + 32;
-  if (bytes > MAX_DOCUMENT_BYTES) {
-    throw invalid(
-      `The size of document "${path}" is ${bytes} bytes: maximum entity size is ${MAX_DOCUMENT_BYTES} bytes`,
-    );
-  }
+  if (bytes <= MAX_DOCUMENT_BYTES) return;
+  throw invalid(`The size of document "${path}" is ${bytes} bytes: maximum entity size is ${MAX_DOCUMENT_BYTES} bytes`);
 }
 
 /** @throws RpcError INVALID_ARGUMENT for writes whose documents are over 10 MiB together. */

@@ -1,14 +1,17 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { invalid, toRpcError } from '../rpc.ts';
-import type { StructuredQuery, Target } from './messages.ts';
+import { type StoredDocument, toMessage } from './document.ts';
+import { fromMicros, type StructuredQuery } from './messages.ts';
 import { parseName } from './names.ts';
-import { type Query, runQuery } from './query.ts';
-import { toMessage } from './reads.ts';
-import type { Database, Store, StoredDocument } from './store.ts';
-import { fromMicros } from './time.ts';
+import type { Query } from './query.ts';
+import type { Database, Store } from './store.ts';
 
-/** The client ends a stream that is silent for two minutes. */
-const HEARTBEAT_MILLIS = 30_000;
+interface Target {
+  readonly targetId: number;
+  readonly query?: { readonly parent: string; readonly structuredQuery?: StructuredQuery };
+  readonly documents?: { readonly documents: readonly string[] };
+  readonly resumeType?: string;
+}
 
 interface ListenRequest {
   readonly database: string;
@@ -16,9 +19,9 @@ interface ListenRequest {
   readonly removeTarget?: number;
 }
 
-type Compile = (path: string, structuredQuery: StructuredQuery | undefined) => Query;
-
 export type ListenCall = ServerDuplexStream<ListenRequest, object>;
+
+type Compile = (path: string, structuredQuery: StructuredQuery | undefined) => Query;
 
 /** Serves a Listen stream: adds and removes targets until the client ends it. */
 export function listen(store: Store, compile: Compile, call: ListenCall): void {
@@ -47,7 +50,8 @@ export function listen(store: Store, compile: Compile, call: ListenCall): void {
 }
 
 /**
- * Sends a target's documents, and after each commit the differences. A client that resumes begins anew.
+ * Sends a target's documents, and after each commit the differences. A client that resumes begins anew, as clients do
+ * after two minutes of silence.
  *
  * @returns a function that ends it.
  */
@@ -56,57 +60,45 @@ function watch(database: Database, compile: Compile, target: Target, call: Liste
   const find = finderOf(database, compile, target);
   let sent = new Map<string, StoredDocument>();
 
-  const sendChange = (targetChangeType: string, targetIds: readonly number[], micros: number) => {
+  /** A `NO_CHANGE` marks that all changes until now were sent: the client raises a snapshot. */
+  const sendChange = (targetChangeType: string, targetIds: readonly number[]) => {
+    const micros = database.now();
     const resumeToken = Buffer.from(String(micros));
     call.write({ targetChange: { targetChangeType, targetIds, readTime: fromMicros(micros), resumeToken } });
   };
-  /** Marks that all changes until a time were sent: the client raises a snapshot. */
-  const sendConsistent = (micros = database.now()) => sendChange('NO_CHANGE', [], micros);
-  const sendRemoval = (name: string, micros: number) => {
-    const removal = { document: name, removedTargetIds: [targetId], readTime: fromMicros(micros) };
-    const exists = database.get(database.pathOf(name), micros) !== undefined;
-    call.write(exists ? { documentRemove: removal } : { documentDelete: removal });
+  const sendRemoval = (name: string) => {
+    const readTime = fromMicros(database.now());
+    call.write({ documentDelete: { document: name, removedTargetIds: [targetId], readTime } });
   };
-  const sendDifferences = (micros: number): boolean => {
-    const found = new Map(find(micros).map((document) => [document.name, document]));
+  const sendDifferences = (): boolean => {
+    const found = new Map(find().map((document) => [document.name, document]));
     const removed = [...sent.keys()].filter((name) => !found.has(name));
     const changed = [...found.values()].filter((document) => sent.get(document.name) !== document);
     sent = found;
-    for (const name of removed) sendRemoval(name, micros);
+    removed.forEach(sendRemoval);
     for (const document of changed) {
       call.write({ documentChange: { document: toMessage(document), targetIds: [targetId] } });
     }
     return removed.length + changed.length > 0;
   };
 
-  const micros = database.now();
-  sendChange('ADD', [targetId], micros);
-  if (resumeType) sendChange('RESET', [targetId], micros);
-  sendDifferences(micros);
-  for (const name of named?.documents ?? []) if (!sent.has(name)) sendRemoval(name, micros);
-  sendChange('CURRENT', [targetId], micros);
-  sendConsistent(micros);
-  const unsubscribe = database.subscribe(() => {
-    const now = database.now();
-    if (sendDifferences(now)) sendConsistent(now);
+  sendChange('ADD', [targetId]);
+  if (resumeType) sendChange('RESET', [targetId]);
+  sendDifferences();
+  named?.documents.filter((name) => !sent.has(name)).forEach(sendRemoval);
+  sendChange('CURRENT', [targetId]);
+  sendChange('NO_CHANGE', []);
+  return database.subscribe(() => {
+    if (sendDifferences()) sendChange('NO_CHANGE', []);
   });
-  const heartbeat = setInterval(sendConsistent, HEARTBEAT_MILLIS).unref();
-  return () => {
-    unsubscribe();
-    clearInterval(heartbeat);
-  };
 }
 
-function finderOf(
-  database: Database,
-  compile: Compile,
-  { query, documents }: Target,
-): (atMicros: number) => readonly StoredDocument[] {
+function finderOf(database: Database, compile: Compile, { query, documents }: Target): () => readonly StoredDocument[] {
   if (query) {
     const compiled = compile(parseName(query.parent).path, query.structuredQuery);
-    return (atMicros) => runQuery(database, compiled, atMicros);
+    return () => database.find(compiled);
   }
   if (!documents) throw invalid('A Listen target needs a query or documents.');
   const paths = documents.documents.map((name) => database.pathOf(name));
-  return (atMicros) => paths.flatMap((path) => database.get(path, atMicros) ?? []);
+  return () => paths.flatMap((path) => database.get(path) ?? []);
 }

@@ -5,6 +5,16 @@ export interface ProtoTimestamp {
   readonly nanos: number;
 }
 
+/** Converts to microseconds since 1970, Firestore's precision. Exact until the year 2255. */
+export function toMicros({ seconds, nanos }: ProtoTimestamp): number {
+  return Number(seconds) * 1_000_000 + Math.floor(nanos / 1_000);
+}
+
+export function fromMicros(micros: number): ProtoTimestamp {
+  const seconds = Math.floor(micros / 1_000_000);
+  return { seconds, nanos: (micros - seconds * 1_000_000) * 1_000 };
+}
+
 /** The content of a value by its type. */
 export interface Contents {
   readonly nullValue: 'NULL_VALUE';
@@ -28,16 +38,11 @@ export interface FieldMask {
   readonly fieldPaths: readonly string[];
 }
 
-/** The operand of a transform by its type. */
-export interface Operands {
-  readonly setToServerValue: string;
-  readonly increment: Value;
-  readonly appendMissingElements: Contents['arrayValue'];
-}
-
-export interface FieldTransform extends Partial<Operands> {
+export interface FieldTransform {
   readonly fieldPath: string;
   readonly transformType?: string;
+  readonly increment?: Value;
+  readonly appendMissingElements?: Contents['arrayValue'];
 }
 
 export interface Write {
@@ -49,15 +54,8 @@ export interface Write {
   readonly currentDocument: { readonly exists?: boolean; readonly updateTime?: ProtoTimestamp } | null;
 }
 
-export interface TransactionOptions {
-  readonly readOnly?: { readonly readTime?: ProtoTimestamp };
-}
-
-/** The consistency of a read: at most one of the three. */
-export interface ReadOptions {
-  readonly transaction?: Buffer;
-  readonly newTransaction?: TransactionOptions;
-  readonly readTime?: ProtoTimestamp;
+interface FieldReference {
+  readonly fieldPath: string;
 }
 
 export interface FieldFilter {
@@ -70,10 +68,6 @@ export interface Filter {
   readonly compositeFilter?: { readonly op: string; readonly filters: readonly Filter[] };
   readonly fieldFilter?: FieldFilter;
   readonly unaryFilter?: FieldFilter;
-}
-
-interface FieldReference {
-  readonly fieldPath: string;
 }
 
 export interface Cursor {
@@ -91,11 +85,4 @@ export interface StructuredQuery {
   readonly offset: number;
   readonly limit: { readonly value: number } | null;
   readonly findNearest: object | null;
-}
-
-export interface Target {
-  readonly targetId: number;
-  readonly query?: { readonly parent: string; readonly structuredQuery?: StructuredQuery };
-  readonly documents?: { readonly documents: readonly string[] };
-  readonly resumeType?: string;
 }

@@ -1,32 +1,24 @@
 import { invalid } from '../rpc.ts';
-import type { Fields } from './messages.ts';
-import { checkDatabaseName, parseName, splitPath } from './names.ts';
+import type { StoredDocument } from './document.ts';
+import { checkDatabaseName, collectionOf, parseName } from './names.ts';
+import { type Query, runQuery } from './query.ts';
 
-export interface StoredDocument {
-  readonly name: string;
-  readonly path: string;
-  readonly fields: Fields;
-  readonly createMicros: number;
-  readonly updateMicros: number;
+/** Documents by their paths; missing ones are `undefined`. */
+export type Documents = ReadonlyMap<string, StoredDocument | undefined>;
+
+/** A consistent state of a database. */
+export interface View {
+  /** Returns the time of the state in microseconds. */
+  now(): number;
+  get(path: string): StoredDocument | undefined;
+  find(query: Query): readonly StoredDocument[];
 }
-
-/** A document from a moment on; missing where it was deleted. */
-interface Version {
-  readonly micros: number;
-  readonly document: StoredDocument | undefined;
-}
-
-/** Changed documents by their paths; deleted ones are `undefined`. */
-type Changes = ReadonlyMap<string, StoredDocument | undefined>;
-
-/** Replaced versions are kept for this long, which bounds transactions. */
-export const HISTORY_MICROS = 60_000_000;
 
 /** All databases of all projects, in memory. */
 export class Store {
   readonly #databases = new Map<string, Database>();
 
-  /** @param name `projects/P/databases/D`; a database comes into being when it is first named. */
+  /** @param name `projects/P/databases/D`; a database is created when it is first named. */
   database(name: string): Database {
     checkDatabaseName(name);
     const database = this.#databases.get(name) ?? new Database(name);
@@ -35,18 +27,18 @@ export class Store {
   }
 }
 
-export class Database {
+export class Database implements View {
   readonly name: string;
-  /** Versions, the oldest first, by the id of the document, by the path of the collection. */
-  readonly #collections = new Map<string, Map<string, Version[]>>();
-  readonly #listeners = new Set<() => void>();
+  /** Documents by path, by the path of their collection. */
+  readonly #collections = new Map<string, Map<string, StoredDocument>>();
+  readonly #listeners = new Set<(former: Documents) => void>();
   #lastMicros = 0;
 
   constructor(name: string) {
     this.name = name;
   }
 
-  /** Returns a time in microseconds, later than all before. */
+  /** Returns a time later than all before. */
   now(): number {
     this.#lastMicros = Math.max(this.#lastMicros + 1, Date.now() * 1_000);
     return this.#lastMicros;
@@ -60,47 +52,33 @@ export class Database {
     return path;
   }
 
-  get(path: string, atMicros = Infinity): StoredDocument | undefined {
-    return versionAt(this.#versions(path), atMicros);
+  get(path: string): StoredDocument | undefined {
+    return this.#collections.get(collectionOf(path))?.get(path);
   }
 
-  collectionPaths(): readonly string[] {
-    return [...this.#collections.keys()];
+  documents(collection: string): readonly StoredDocument[] {
+    return [...(this.#collections.get(collection)?.values() ?? [])];
   }
 
-  documents(collection: string, atMicros = Infinity): readonly StoredDocument[] {
-    const documents = this.#collections.get(collection)?.values() ?? [];
-    return [...documents].flatMap((versions) => versionAt(versions, atMicros) ?? []);
+  find(query: Query): readonly StoredDocument[] {
+    return runQuery(this.documents(query.collection), query);
   }
 
-  /** Applies all changes at once. */
-  apply(changes: Changes, micros: number): void {
+  /** Applies all changes at once; then the listeners receive the former documents. */
+  apply(changes: Documents): void {
+    const former = new Map([...changes.keys()].map((path) => [path, this.get(path)]));
     for (const [path, document] of changes) {
-      const [collection, id] = splitPath(path);
-      const recent = this.#versions(path).filter((_, index, all) => !isExpired(all[index + 1], micros));
-      const documents = this.#collections.get(collection) ?? new Map<string, Version[]>();
-      this.#collections.set(collection, documents.set(id, [...recent, { micros, document }]));
+      const collection = this.#collections.get(collectionOf(path)) ?? new Map<string, StoredDocument>();
+      this.#collections.set(collectionOf(path), collection);
+      if (document) collection.set(path, document);
+      else collection.delete(path);
     }
-    for (const listener of this.#listeners) listener();
+    for (const listener of this.#listeners) listener(former);
   }
 
   /** @returns a function that ends the subscription. */
-  subscribe(listener: () => void): () => void {
+  subscribe(listener: (former: Documents) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
-
-  #versions(path: string): readonly Version[] {
-    const [collection, id] = splitPath(path);
-    return this.#collections.get(collection)?.get(id) ?? [];
-  }
-}
-
-/** A version is not read any more when the next one is older than the history. */
-function isExpired(next: Version | undefined, micros: number): boolean {
-  return next !== undefined && next.micros <= micros - HISTORY_MICROS;
-}
-
-function versionAt(versions: readonly Version[], micros: number): StoredDocument | undefined {
-  return versions.findLast((version) => version.micros <= micros)?.document;
 }

@@ -1,71 +1,90 @@
 import { randomBytes } from 'node:crypto';
 import { status } from '@grpc/grpc-js';
 import { invalid, RpcError, unimplemented } from '../rpc.ts';
-import type { ReadOptions, TransactionOptions } from './messages.ts';
+import type { StoredDocument } from './document.ts';
+import { fromMicros, type ProtoTimestamp } from './messages.ts';
+import { collectionOf } from './names.ts';
 import { type Query, runQuery } from './query.ts';
-import { type Database, HISTORY_MICROS, type StoredDocument } from './store.ts';
-import { fromMicros } from './time.ts';
+import type { Database, View } from './store.ts';
 
-/** Reads of one moment. A commit requires that they would still return the same: optimistic concurrency. */
-export class Transaction {
+const MAX_AGE_MILLIS = 60_000;
+
+export interface TransactionOptions {
+  readonly readOnly?: { readonly readTime?: ProtoTimestamp };
+}
+
+/** The consistency of a read: at most one of the three. */
+export interface ReadOptions {
+  readonly transaction?: Buffer;
+  readonly newTransaction?: TransactionOptions;
+  readonly readTime?: ProtoTimestamp;
+}
+
+/** A database as it was at the begin. A commit requires that all reads still return the same: optimistic concurrency. */
+class Transaction implements View {
   readonly id = randomBytes(12);
   readonly database: Database;
-  readonly isReadOnly: boolean;
-  readonly readMicros: number;
+  readonly #micros: number;
+  /** The documents changed since the begin, as they were. */
+  readonly #former = new Map<string, StoredDocument | undefined>();
   /** One for each read: returns true when it would now return something else. */
-  readonly #checks: (() => boolean)[] = [];
+  readonly #staleChecks: (() => boolean)[] = [];
+  readonly stopRecording: () => void;
 
-  constructor(database: Database, isReadOnly: boolean) {
+  constructor(database: Database) {
     this.database = database;
-    this.isReadOnly = isReadOnly;
-    this.readMicros = database.now();
+    this.#micros = database.now();
+    this.stopRecording = database.subscribe((former) => {
+      for (const [path, document] of former) if (!this.#former.has(path)) this.#former.set(path, document);
+    });
+  }
+
+  now(): number {
+    return this.#micros;
   }
 
   get(path: string): StoredDocument | undefined {
-    const document = this.database.get(path, this.readMicros);
-    this.#checks.push(() => this.database.get(path) !== document);
-    return document;
+    this.#staleChecks.push(() => this.#former.has(path));
+    return this.#former.has(path) ? this.#former.get(path) : this.database.get(path);
   }
 
   find(query: Query): readonly StoredDocument[] {
-    const documents = runQuery(this.database, query, this.readMicros);
-    this.#checks.push(() => {
-      const now = runQuery(this.database, query);
-      return now.length !== documents.length || now.some((document, index) => document !== documents[index]);
+    const unchanged = this.database.documents(query.collection).filter(({ path }) => !this.#former.has(path));
+    const former = [...this.#former.values()].flatMap((document) => document ?? []);
+    const inCollection = former.filter(({ path }) => collectionOf(path) === query.collection);
+    const found = runQuery([...unchanged, ...inCollection], query);
+    this.#staleChecks.push(() => {
+      const now = this.database.find(query);
+      return now.length !== found.length || now.some((document, index) => document !== found[index]);
     });
-    return documents;
+    return found;
   }
 
   isStale(): boolean {
-    return this.#checks.some((check) => check());
+    return this.#staleChecks.some((isStale) => isStale());
   }
 }
 
-/** The transactions that are neither committed nor rolled back. */
+/** The transactions of a server that are neither committed nor rolled back, by their ids. */
 export class Transactions {
   readonly #open = new Map<string, Transaction>();
 
   begin(database: Database, options: TransactionOptions | null): Transaction {
     if (options?.readOnly?.readTime) throw unimplemented('reads at a past time');
-    const transaction = new Transaction(database, options?.readOnly !== undefined);
-    const oldest = transaction.readMicros - HISTORY_MICROS;
-    for (const [key, { readMicros }] of this.#open) if (readMicros < oldest) this.#open.delete(key);
-    this.#open.set(keyOf(transaction.id), transaction);
+    const transaction = new Transaction(database);
+    this.#open.set(transaction.id.toString('hex'), transaction);
+    setTimeout(() => this.#remove(transaction), MAX_AGE_MILLIS).unref();
     return transaction;
   }
 
-  /** Reads in the transaction that the request belongs to or begins, otherwise at the present time. */
-  *read(
-    database: Database,
-    { transaction: id, newTransaction, readTime }: ReadOptions,
-    read: (transaction: Transaction) => readonly object[],
-  ): Generator<object> {
-    if (readTime) throw unimplemented('reads at a past time');
-    const begun = newTransaction && this.begin(database, newTransaction);
-    const transaction = begun ?? (id ? this.#get(database, id) : new Transaction(database, true));
-    const readTimeNow = fromMicros(transaction.readMicros);
+  /** Reads in the transaction that the request belongs to or begins, otherwise the present state. */
+  *read(database: Database, options: ReadOptions, read: (view: View) => readonly object[]): Generator<object> {
+    if (options.readTime) throw unimplemented('reads at a past time');
+    const begun = options.newTransaction && this.begin(database, options.newTransaction);
     if (begun) yield { transaction: begun.id };
-    for (const response of read(transaction)) yield { ...response, readTime: readTimeNow };
+    const view = begun ?? (options.transaction ? this.#get(database, options.transaction) : database);
+    const readTime = fromMicros(view.now());
+    for (const response of read(view)) yield { ...response, readTime };
   }
 
   /**
@@ -75,27 +94,25 @@ export class Transactions {
    */
   commit(database: Database, id: Buffer, writes: readonly unknown[]): void {
     const transaction = this.end(database, id);
-    if (transaction.isReadOnly && writes.length > 0) {
-      throw invalid('Cannot modify entities in a read-only transaction.');
-    }
-    if (transaction.isReadOnly || !transaction.isStale()) return;
+    if (writes.length === 0 || !transaction.isStale()) return;
     throw new RpcError(status.ABORTED, 'Another commit has changed what the transaction has read. Run it again.');
   }
 
   /** Ends a transaction without writes. */
   end(database: Database, id: Buffer): Transaction {
     const transaction = this.#get(database, id);
-    this.#open.delete(keyOf(id));
+    this.#remove(transaction);
     return transaction;
   }
 
   #get(database: Database, id: Buffer): Transaction {
-    const transaction = this.#open.get(keyOf(id));
+    const transaction = this.#open.get(id.toString('hex'));
     if (transaction?.database === database) return transaction;
     throw invalid('The referenced transaction has expired or is no longer valid.');
   }
-}
 
-function keyOf(id: Buffer): string {
-  return id.toString('hex');
+  #remove(transaction: Transaction): void {
+    transaction.stopRecording();
+    this.#open.delete(transaction.id.toString('hex'));
+  }
 }

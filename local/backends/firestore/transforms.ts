@@ -1,42 +1,40 @@
 import { invalid, unimplemented } from '../rpc.ts';
-import { getField, parseFieldPath, withField } from './fieldPath.ts';
-import type { Fields, FieldTransform, Operands, Value } from './messages.ts';
-import { fromMicros } from './time.ts';
+import { getField, parseFieldPath, withField } from './document.ts';
+import { type Fields, type FieldTransform, fromMicros, type Value } from './messages.ts';
 import { areEqual } from './values.ts';
 
-type Transform<Operand> = (current: Value | undefined, operand: Operand, micros: number) => Value;
+type Transform = (current: Value | undefined, transform: FieldTransform, micros: number) => Value;
 
-const TRANSFORMS: { readonly [Type in keyof Operands]: Transform<Operands[Type]> } = {
-  // The service's request time has milliseconds only.
-  setToServerValue: (_current, _operand, micros) => {
+const TRANSFORMS: Readonly<Record<string, Transform>> = {
+  setToServerValue: (_current, _transform, micros) => {
+    // The service's request time has milliseconds only.
     return { valueType: 'timestampValue', timestampValue: fromMicros(micros - (micros % 1_000)) };
   },
-  increment: (current, operand) => {
+  increment: (current, { increment: operand }) => {
     if (!isNumber(operand)) throw invalid('An increment needs an integer or a double.');
     return isNumber(current) ? add(current, operand) : operand;
   },
-  appendMissingElements: (current, { values }) => {
-    const elements = current?.valueType === 'arrayValue' ? current.arrayValue.values : [];
-    return { valueType: 'arrayValue', arrayValue: { values: values.reduce(append, elements) } };
+  appendMissingElements: (current, { appendMissingElements: operand }) => {
+    const values = current?.valueType === 'arrayValue' ? [...current.arrayValue.values] : [];
+    for (const value of operand?.values ?? []) if (!values.some((each) => areEqual(each, value))) values.push(value);
+    return { valueType: 'arrayValue', arrayValue: { values } };
   },
 };
 
-export interface Transformed {
-  readonly fields: Fields;
-  /** One for each transform; null for those of arrays. */
-  readonly results: readonly Value[];
-}
-
-/** Applies a write's transforms one after the other. */
-export function applyTransforms(fields: Fields, transforms: readonly FieldTransform[], micros: number): Transformed {
+/** Applies a write's transforms one after the other, and returns the result of each, which is null for arrays. */
+export function applyTransforms(
+  fields: Fields,
+  transforms: readonly FieldTransform[],
+  micros: number,
+): { readonly fields: Fields; readonly results: readonly Value[] } {
   const results: Value[] = [];
   const transformed = transforms.reduce((current, transform) => {
     const { fieldPath, transformType } = transform;
-    const apply = TRANSFORMS[transformType as keyof Operands] as Transform<unknown> | undefined;
     if (!transformType) throw invalid(`The transform of ${fieldPath} is empty.`);
+    const apply = TRANSFORMS[transformType];
     if (!apply) throw unimplemented(`the transform ${transformType} of ${fieldPath}`);
     const path = parseFieldPath(fieldPath);
-    const value = apply(getField(current, path), transform[transformType as keyof Operands], micros);
+    const value = apply(getField(current, path), transform, micros);
     results.push(value.valueType === 'arrayValue' ? { valueType: 'nullValue', nullValue: 'NULL_VALUE' } : value);
     return withField(current, path, value);
   }, fields);
@@ -61,8 +59,4 @@ function add(current: NumberValue, operand: NumberValue): Value {
 
 function toDouble(value: NumberValue): number {
   return value.valueType === 'integerValue' ? Number(value.integerValue) : value.doubleValue;
-}
-
-function append(elements: readonly Value[], value: Value): readonly Value[] {
-  return elements.some((element) => areEqual(element, value)) ? elements : [...elements, value];
 }

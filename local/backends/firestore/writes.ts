@@ -1,18 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import { status } from '@grpc/grpc-js';
 import { invalid, RpcError, toRpcError, unimplemented } from '../rpc.ts';
-import { getField, parseFieldPath, withField } from './fieldPath.ts';
+import { getField, parseFieldPath, type StoredDocument, withField } from './document.ts';
 import { checkDocumentSize, checkRequestSize, normalizeFields } from './limits.ts';
-import type { Fields, ProtoTimestamp, Value, Write } from './messages.ts';
-import type { Database, StoredDocument } from './store.ts';
-import { fromMicros, toMicros } from './time.ts';
-import { applyTransforms, type Transformed } from './transforms.ts';
-
-/** The result of one write. */
-interface WriteResult {
-  readonly updateTime?: ProtoTimestamp;
-  readonly transformResults: readonly Value[];
-}
+import { type Fields, fromMicros, toMicros, type Write } from './messages.ts';
+import type { Database } from './store.ts';
+import { applyTransforms } from './transforms.ts';
 
 /**
  * Applies all writes in their order, or none.
@@ -22,31 +15,28 @@ interface WriteResult {
 export function commitWrites(database: Database, writes: readonly Write[]) {
   checkRequestSize(writes);
   const micros = database.now();
-  const staged = new Map<string, StoredDocument | undefined>();
-  const writeResults = writes.map((write): WriteResult => {
-    const { update, delete: deleted, operation, currentDocument } = write;
-    const name = update?.name ?? deleted;
+  const changes = new Map<string, StoredDocument | undefined>();
+  const writeResults = writes.map((write) => {
+    const { update, operation, currentDocument } = write;
+    const name = update?.name ?? write.delete;
     if (name === undefined) throw operation ? unimplemented(`the write ${operation}`) : invalid('A write is empty.');
     const path = database.pathOf(name);
-    const before = staged.has(path) ? staged.get(path) : database.get(path);
+    const before = changes.has(path) ? changes.get(path) : database.get(path);
     checkPrecondition(name, before, currentDocument);
-    const { fields, results } = update ? fieldsAfter(before, write, micros) : { fields: undefined, results: [] };
+    const { fields, results } = update
+      ? applyUpdate(before?.fields, write, micros)
+      : { fields: undefined, results: [] };
     const after = fields && versionOf(before, { name, path, fields, createMicros: micros, updateMicros: micros });
-    staged.set(path, after);
-    return { ...(after && { updateTime: fromMicros(after.updateMicros) }), transformResults: results };
+    changes.set(path, after);
+    return { updateTime: after && fromMicros(after.updateMicros), transformResults: results };
   });
-  const changes = [...staged].filter(([path, after]) => after !== database.get(path));
-  database.apply(new Map(changes), micros);
+  database.apply(changes);
   return { writeResults, commitTime: fromMicros(micros) };
 }
 
 /** Applies each write separately: a refused one does not stop the others. */
-export function batchWrite(database: Database, writes: readonly Write[]) {
-  const names = writes.map((write) => write.update?.name ?? write.delete);
-  if (new Set(names).size < names.length) {
-    throw invalid('the same document cannot be written more than once in a single request');
-  }
-  const answers = writes.map((write) => {
+export function batchWrite(database: Database, writes: readonly Write[]): object {
+  const outcomes = writes.map((write) => {
     try {
       return { result: commitWrites(database, [write]).writeResults[0], status: {} };
     } catch (error) {
@@ -54,7 +44,7 @@ export function batchWrite(database: Database, writes: readonly Write[]) {
       return { result: {}, status: { code, message } };
     }
   });
-  return { writeResults: answers.map(({ result }) => result), status: answers.map((answer) => answer.status) };
+  return { writeResults: outcomes.map(({ result }) => result), status: outcomes.map((outcome) => outcome.status) };
 }
 
 function checkPrecondition(
@@ -71,11 +61,16 @@ function checkPrecondition(
   throw new RpcError(status.FAILED_PRECONDITION, message);
 }
 
-function fieldsAfter(before: StoredDocument | undefined, write: Write, micros: number): Transformed {
-  const given = normalizeFields(write.update?.fields ?? {});
-  const merged = write.updateMask ? merge(before?.fields ?? {}, given, write.updateMask.fieldPaths) : given;
-  const { fields, results } = applyTransforms(merged, write.updateTransforms, micros);
+function applyUpdate(current: Fields = {}, { update, updateMask, updateTransforms }: Write, micros: number) {
+  const given = normalizeFields(update?.fields ?? {});
+  const merged = updateMask ? merge(current, given, updateMask.fieldPaths) : given;
+  const { fields, results } = applyTransforms(merged, updateTransforms, micros);
   return { fields: normalizeFields(fields), results };
+}
+
+/** Sets the fields of the mask, and removes those that it names but the write does not give. */
+function merge(current: Fields, given: Fields, mask: readonly string[]): Fields {
+  return mask.map(parseFieldPath).reduce((fields, path) => withField(fields, path, getField(given, path)), current);
 }
 
 /** A write that changes nothing keeps the update time, and with it the preconditions of others. */
@@ -83,9 +78,4 @@ function versionOf(before: StoredDocument | undefined, after: StoredDocument): S
   if (before && isDeepStrictEqual(after.fields, before.fields)) return before;
   checkDocumentSize(after.path, after.fields);
   return before ? { ...after, createMicros: before.createMicros } : after;
-}
-
-/** Sets the fields of the mask, and removes those that it names but the write does not give. */
-function merge(current: Fields, given: Fields, mask: readonly string[]): Fields {
-  return mask.map(parseFieldPath).reduce((fields, path) => withField(fields, path, getField(given, path)), current);
 }

@@ -1,9 +1,8 @@
 import { status } from '@grpc/grpc-js';
-import { type LocalServer, serve } from '../grpc.ts';
 import { loadServices } from '../protos.ts';
-import { implement, RpcError } from '../rpc.ts';
-import { Broker } from './broker.ts';
+import { type LocalServer, RpcError, serve } from '../rpc.ts';
 import { publisherMethods } from './publisher.ts';
+import { startPush } from './push.ts';
 import { Store } from './store.ts';
 import { subscriberMethods } from './subscriber.ts';
 
@@ -11,24 +10,20 @@ export { Store } from './store.ts';
 
 const PROTOS = '@google-cloud/pubsub-api/build/protos/protos.json';
 
-/** Requests beyond Pub/Sub's own limit are read, so that they are refused with INVALID_ARGUMENT, which no client retries. */
-const MAX_REQUEST_BYTES = -1;
-
 /**
- * Starts an embedded stand-in of Pub/Sub on 127.0.0.1. docs/local.md lists its differences from the official emulator.
+ * Starts the embedded stand-in of Pub/Sub on 127.0.0.1. docs/local.md lists its differences from the official emulator.
  *
  * @param port 0 takes a free one.
  * @param store a stopped server's, to continue with its topics, subscriptions and unacknowledged messages.
  */
 export async function startPubsub({ port = 0, store = new Store() } = {}): Promise<LocalServer> {
-  const broker = new Broker(store);
-  const methods = { ...publisherMethods(broker), ...subscriberMethods(broker) };
-  const definitions = loadServices(PROTOS, 'google.pubsub.v1.Publisher', 'google.pubsub.v1.Subscriber');
-  const services = definitions.map((definition) => implement(definition, methods));
-  const server = await serve(services, { port, maxRequestBytes: MAX_REQUEST_BYTES });
-  broker.start();
+  const methods = { ...publisherMethods(store), ...subscriberMethods(store) };
+  const services = loadServices(PROTOS, 'google.pubsub.v1.Publisher', 'google.pubsub.v1.Subscriber');
+  const server = await serve(services, methods, port);
+  store.queues.forEach(startPush);
   const stop = async () => {
-    broker.stop(new RpcError(status.UNAVAILABLE, 'The server is stopping.'));
+    const reason = new RpcError(status.UNAVAILABLE, 'The server is stopping.');
+    for (const queue of store.queues.values()) queue.close(reason);
     await server.stop();
   };
   return { ...server, stop };

@@ -1,54 +1,49 @@
-import { pageOf } from '../page.ts';
-import type { Method } from '../rpc.ts';
-import type { Broker } from './broker.ts';
-import { checkMessages } from './limits.ts';
-import { alreadyExists, checkName, find, listOf, type ListRequest } from './names.ts';
-import type { Message, TopicConfig } from './store.ts';
-import { checkSupported } from './subscriptionConfig.ts';
+import { pageOf, type PageRequest } from '../page.ts';
+import type { Methods } from '../rpc.ts';
+import { checkMessages, checkName, checkNew, checkSupported, find } from './checks.ts';
+import type { Message, TopicConfig } from './messages.ts';
+import type { Store } from './store.ts';
 
 /** The topic of subscriptions whose topic has been deleted, as the service names it. */
 const DELETED_TOPIC = '_deleted-topic_';
-
-/** Fields that a stand-in must not accept without doing what they say. */
-const UNSUPPORTED = ['schemaSettings', 'ingestionDataSourceSettings', 'messageTransforms', 'kmsKeyName'] as const;
 
 interface TopicRequest {
   readonly topic: string;
 }
 
 /** Methods of google.pubsub.v1.Publisher. */
-export function publisherMethods(broker: Broker): Readonly<Record<string, Method>> {
-  const { topics, subscriptions } = broker.store;
-  const subscriptionsOf = (topic: string) => [...subscriptions.values()].filter(({ config }) => config.topic === topic);
+export function publisherMethods(store: Store): Methods {
+  const { topics, queues } = store;
+  const queuesOf = (topic: string) => [...queues.values()].filter(({ config }) => config.topic === topic);
   return {
     createTopic: (given: TopicConfig) => {
-      checkName(given.name, 'topics');
-      checkSupported('topics', given, UNSUPPORTED);
-      if (topics.has(given.name)) throw alreadyExists(given.name);
+      checkName('topics', given.name);
+      checkSupported('topics', given);
+      checkNew(topics, given.name);
       const topic = { ...given, state: 'ACTIVE' };
       topics.set(given.name, topic);
       return topic;
     },
-    getTopic: ({ topic }: TopicRequest) => find(topics, topic),
-    listTopics: (request: ListRequest) => {
-      const { items, nextPageToken } = listOf(topics.values(), request);
-      return { topics: items, nextPageToken };
+    getTopic: ({ topic }: TopicRequest) => find('topics', topics, topic),
+    listTopics: (request: PageRequest & { readonly project: string }) => {
+      const ofProject = [...topics.values()].filter(({ name }) => name.startsWith(`${request.project}/`));
+      const [page, nextPageToken] = pageOf(ofProject, request);
+      return { topics: page, nextPageToken };
     },
-    listTopicSubscriptions: (request: ListRequest & TopicRequest) => {
-      const { items, nextPageToken } = pageOf(subscriptionsOf(find(topics, request.topic).name), request);
-      return { subscriptions: items.map(({ name }) => name), nextPageToken };
+    listTopicSubscriptions: (request: PageRequest & TopicRequest) => {
+      const { name: topic } = find('topics', topics, request.topic);
+      const [page, nextPageToken] = pageOf(queuesOf(topic), request);
+      return { subscriptions: page.map(({ name }) => name), nextPageToken };
     },
     deleteTopic: ({ topic }: TopicRequest) => {
-      topics.delete(find(topics, topic).name);
-      for (const subscription of subscriptionsOf(topic)) {
-        subscription.config = { ...subscription.config, topic: DELETED_TOPIC };
-      }
+      topics.delete(find('topics', topics, topic).name);
+      for (const queue of queuesOf(topic)) queue.config = { ...queue.config, topic: DELETED_TOPIC };
       return {};
     },
     publish: ({ topic, messages }: TopicRequest & { readonly messages: readonly Message[] }) => {
-      find(topics, topic);
+      find('topics', topics, topic);
       checkMessages(messages);
-      return { messageIds: broker.publish(topic, messages) };
+      return { messageIds: store.publish(topic, messages) };
     },
   };
 }

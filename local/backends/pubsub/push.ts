@@ -1,7 +1,5 @@
-import type { Consumer, Lease } from './lease.ts';
-import type { Queue } from './queue.ts';
-import type { Message } from './store.ts';
-import { isoTime } from './time.ts';
+import { toIsoTime } from './messages.ts';
+import type { Consumer, Lease, Queue } from './queue.ts';
 
 /** Requests to one endpoint at the same time. */
 const MAX_REQUESTS = 100;
@@ -9,36 +7,36 @@ const MAX_REQUESTS = 100;
 /** Statuses that acknowledge: https://cloud.google.com/pubsub/docs/push#receive_push. */
 const ACKNOWLEDGING: ReadonlySet<number> = new Set([102, 200, 201, 202, 204]);
 
-/** Posts a queue's messages to an endpoint; its answers acknowledge them. */
-export class PushEndpoint implements Consumer {
-  readonly url: string;
+/** Delivers a queue's messages to its push endpoint, where it has one. */
+export function startPush(queue: Queue): void {
+  const url = queue.config.pushConfig?.pushEndpoint;
+  if (url) queue.attach(new PushEndpoint(queue, url));
+}
+
+/** Posts a queue's messages; the endpoint's answers acknowledge them. */
+class PushEndpoint implements Consumer {
+  readonly #url: string;
   readonly #queue: Queue;
-  readonly #stopping = new AbortController();
+  readonly #closing = new AbortController();
   #requests = 0;
 
   constructor(queue: Queue, url: string) {
     this.#queue = queue;
-    this.url = url;
-    queue.attach(this);
+    this.#url = url;
   }
 
   deliver(): void {
-    while (this.#requests < MAX_REQUESTS) {
+    while (this.#requests < MAX_REQUESTS && !this.#closing.signal.aborted) {
       // One by one, because push has at most one message of an ordering key under way.
-      const [lease] = this.#queue.take({ messages: 1, bytes: Number.POSITIVE_INFINITY });
+      const [lease] = this.#queue.take({ max: 1 });
       if (!lease) return;
       void this.#push(lease);
     }
   }
 
-  close(): void {
-    this.stop();
-  }
-
   /** Ends the requests under way; their messages stay unacknowledged. */
-  stop(): void {
-    this.#queue.detach(this);
-    this.#stopping.abort();
+  close(): void {
+    this.#closing.abort();
   }
 
   async #push(lease: Lease): Promise<void> {
@@ -47,19 +45,19 @@ export class PushEndpoint implements Consumer {
     this.#requests -= 1;
     if (isAcknowledged) this.#queue.acknowledge(lease.ackId);
     else this.#queue.modifyDeadline(lease.ackId, 0);
-    if (!this.#stopping.signal.aborted) this.deliver();
+    this.deliver();
   }
 
   async #post(lease: Lease): Promise<boolean> {
-    const { name, config } = this.#queue.subscription;
-    const deadline = AbortSignal.timeout(config.ackDeadlineSeconds * 1_000);
+    const { name, ackDeadlineSeconds } = this.#queue.config;
+    const deadline = AbortSignal.timeout(ackDeadlineSeconds * 1_000);
     try {
-      const response = await fetch(this.url, {
+      const response = await fetch(this.#url, {
         method: 'POST',
         headers: { 'content-type': 'application/json', 'user-agent': 'CloudPubSub-Google' },
-        body: JSON.stringify(wrapped(lease, name)),
+        body: JSON.stringify(wrap(lease, name)),
         redirect: 'manual',
-        signal: AbortSignal.any([this.#stopping.signal, deadline]),
+        signal: AbortSignal.any([this.#closing.signal, deadline]),
       });
       await response.arrayBuffer();
       return ACKNOWLEDGING.has(response.status);
@@ -69,14 +67,11 @@ export class PushEndpoint implements Consumer {
   }
 }
 
-/** The body of a push request: https://cloud.google.com/pubsub/docs/push#receive_push. */
-function wrapped({ entry, deliveryAttempt }: Lease, subscription: string): object {
-  return { message: pushedMessage(entry.message), subscription, ...(deliveryAttempt > 0 && { deliveryAttempt }) };
-}
-
-function pushedMessage({ data, attributes, messageId, publishTime, orderingKey }: Message): object {
-  const time = isoTime(publishTime);
-  return {
+/** Returns the body of a push request: https://cloud.google.com/pubsub/docs/push#receive_push. */
+function wrap({ entry, deliveryAttempt }: Lease, subscription: string): object {
+  const { data, attributes, messageId, publishTime, orderingKey } = entry.message;
+  const time = toIsoTime(publishTime);
+  const message = {
     ...(data.length > 0 && { data: data.toString('base64') }),
     ...(Object.keys(attributes).length > 0 && { attributes }),
     messageId,
@@ -85,4 +80,5 @@ function pushedMessage({ data, attributes, messageId, publishTime, orderingKey }
     publish_time: time,
     ...(orderingKey && { orderingKey }),
   };
+  return { message, subscription, ...(deliveryAttempt > 0 && { deliveryAttempt }) };
 }

@@ -1,11 +1,37 @@
-import { randomBytes } from 'node:crypto';
 import type { RpcError } from '../rpc.ts';
-import type { Consumer, Demand, Lease } from './lease.ts';
-import { messageBytes } from './limits.ts';
-import type { Entry, Subscription } from './store.ts';
-import { toMillis } from './time.ts';
+import { MAX, messageBytes } from './checks.ts';
+import type { Filter } from './filter.ts';
+import { type Message, type SubscriptionConfig, toMillis } from './messages.ts';
 
-interface Held extends Lease {
+/** A message that the subscription has not acknowledged. */
+export interface Entry {
+  readonly message: Message;
+  /** Deliveries that were refused or not acknowledged in time. */
+  failures: number;
+}
+
+/** A pull, a stream or a push endpoint that takes messages from a queue. */
+export interface Consumer {
+  /** Takes what it has room for. */
+  deliver(): void;
+  /** Ends because the subscription is deleted or the server stops. */
+  close(reason: RpcError): void;
+}
+
+export interface Demand {
+  /** The largest number of messages. */
+  readonly max: number;
+  readonly deadlineSeconds?: number | undefined;
+  /** Called when the lease ends, however it ends. */
+  readonly onEnd?: () => void;
+}
+
+/** One delivery of a message, until it is acknowledged, refused or not acknowledged in time. */
+export interface Lease {
+  readonly ackId: string;
+  readonly entry: Entry;
+  /** Counts from 1; 0 without a dead-letter policy. */
+  readonly deliveryAttempt: number;
   readonly lane: Lane;
   readonly onEnd: Demand['onEnd'];
   timer: NodeJS.Timeout;
@@ -16,50 +42,63 @@ interface Lane {
   readonly id: string;
   /** In the order of publishing. */
   readonly entries: Set<Entry>;
-  /** Acknowledged, and kept for as long as an earlier message of the key is not: that one's redelivery includes them. */
-  readonly acknowledged: Set<Entry>;
-  readonly leases: Map<Entry, Held>;
+  readonly leases: Map<Entry, Lease>;
   /** Runs while the retry policy delays the redelivery. */
-  delay: NodeJS.Timeout | undefined;
+  delay?: NodeJS.Timeout | undefined;
+}
+
+/** Formats a lease for a subscriber. */
+export function received({ ackId, entry, deliveryAttempt }: Lease): object {
+  return { ackId, message: entry.message, deliveryAttempt };
 }
 
 /**
- * Hands out a subscription's messages and redelivers those that are not acknowledged.
+ * Delivers a subscription's messages, and redelivers those that are not acknowledged.
  *
- * Several messages of an ordering key can be handed out at once, in their order; the next ones only when all of these
- * are acknowledged. When one fails, it and all later ones of its key are redelivered.
+ * Several messages of an ordering key can be delivered at once, in their order; the next ones only when all of these are
+ * acknowledged. When one fails, the later ones of its key that are not acknowledged are redelivered, too.
  */
 export class Queue {
-  readonly subscription: Subscription;
+  config: SubscriptionConfig;
+  readonly #filter: Filter;
   /** Publishes to the dead-letter topic; false where that topic does not exist. */
-  readonly #deadLetter: (entry: Entry) => boolean;
-  #consumers: readonly Consumer[] = [];
+  readonly #deadLetter: (entry: Entry, queue: Queue) => boolean;
+  readonly #consumers = new Set<Consumer>();
   readonly #lanes = new Map<string, Lane>();
   readonly #ready = new Set<Lane>();
-  readonly #leases = new Map<string, Held>();
-  /** Keeps a former server's ack ids apart from this one's. */
-  readonly #run = randomBytes(6).toString('hex');
+  readonly #leases = new Map<string, Lease>();
   #leaseCount = 0;
-  #announced = false;
+  #isAnnounced = false;
 
-  constructor(subscription: Subscription, deadLetter: (entry: Entry) => boolean) {
-    this.subscription = subscription;
+  constructor(config: SubscriptionConfig, filter: Filter, deadLetter: (entry: Entry, queue: Queue) => boolean) {
+    this.config = config;
+    this.#filter = filter;
     this.#deadLetter = deadLetter;
-    for (const entry of subscription.backlog) this.#enqueue(entry);
   }
 
-  add(entry: Entry): void {
-    this.subscription.backlog.add(entry);
-    this.#enqueue(entry);
+  /** The subscription's full name. */
+  get name(): string {
+    return this.config.name;
+  }
+
+  /** Adds a message that matches the filter. */
+  add(message: Message): void {
+    if (!this.#filter(message.attributes)) return;
+    const { messageId, orderingKey } = message;
+    const id = this.config.enableMessageOrdering && orderingKey ? `key ${orderingKey}` : `id ${messageId}`;
+    const lane: Lane = this.#lanes.get(id) ?? { id, entries: new Set(), leases: new Map() };
+    lane.entries.add({ message, failures: 0 });
+    this.#lanes.set(id, lane);
+    this.#settle(lane);
   }
 
   attach(consumer: Consumer): void {
-    this.#consumers = [...this.#consumers, consumer];
+    this.#consumers.add(consumer);
     this.#announce();
   }
 
   detach(consumer: Consumer): void {
-    this.#consumers = this.#consumers.filter((each) => each !== consumer);
+    this.#consumers.delete(consumer);
   }
 
   /** Waits until messages are ready, or until the signal aborts. */
@@ -71,17 +110,16 @@ export class Queue {
     await promise.finally(() => this.detach(waiting));
   }
 
-  /** Leases what is ready, at least one message however large. */
+  /** Leases messages that are ready, as many as one response can have. */
   take(demand: Demand): readonly Lease[] {
-    const leases: Held[] = [];
+    const max = Math.min(demand.max, MAX.messages);
+    const leases: Lease[] = [];
     let bytes = 0;
     for (const lane of this.#ready) {
       for (const entry of lane.entries) {
-        const size = messageBytes(entry.message);
-        const fits = leases.length < demand.messages && (bytes + size <= demand.bytes || leases.length === 0);
-        if (!fits) return leases;
-        bytes += size;
-        leases.push(this.#lease(lane, entry, size, demand));
+        bytes += messageBytes(entry.message);
+        if (leases.length === max || (bytes > MAX.bytes && leases.length > 0)) return leases;
+        leases.push(this.#lease(lane, entry, demand));
         this.#ready.delete(lane);
       }
     }
@@ -105,91 +143,59 @@ export class Queue {
     else lease.timer = setTimeout(() => this.#fail(lease), seconds * 1_000);
   }
 
-  /** The subscription is deleted, or the server stops. */
+  /** Ends all deliveries, because the subscription is deleted or the server stops. The messages stay in the queue. */
   close(reason: RpcError): void {
-    for (const { timer } of this.#leases.values()) clearTimeout(timer);
-    for (const { delay } of this.#lanes.values()) clearTimeout(delay);
-    this.#leases.clear();
-    this.#ready.clear();
-    for (const consumer of this.#consumers) consumer.close(reason);
-    this.#consumers = [];
+    const consumers = [...this.#consumers];
+    this.#consumers.clear();
+    for (const consumer of consumers) consumer.close(reason);
+    for (const lease of this.#leases.values()) this.#end(lease);
+    for (const lane of this.#lanes.values()) {
+      clearTimeout(lane.delay);
+      lane.delay = undefined;
+      this.#settle(lane);
+    }
   }
 
-  #enqueue(entry: Entry): void {
-    const { messageId, orderingKey } = entry.message;
-    const ordered = this.subscription.config.enableMessageOrdering && orderingKey;
-    const id = ordered ? `key ${orderingKey}` : `id ${messageId}`;
-    const lane: Lane = this.#lanes.get(id) ?? {
-      id,
-      entries: new Set(),
-      acknowledged: new Set(),
-      leases: new Map(),
-      delay: undefined,
-    };
-    lane.entries.add(entry);
-    this.#lanes.set(id, lane);
-    this.#settle(lane);
-  }
-
-  #lease(lane: Lane, entry: Entry, bytes: number, { deadlineSeconds, onEnd }: Demand): Held {
-    const { ackDeadlineSeconds, deadLetterPolicy } = this.subscription.config;
-    const ackId = `${this.#run}-${(this.#leaseCount += 1)}`;
-    const seconds = deadlineSeconds || ackDeadlineSeconds;
+  #lease(lane: Lane, entry: Entry, { deadlineSeconds, onEnd }: Demand): Lease {
+    const { ackDeadlineSeconds, deadLetterPolicy } = this.config;
+    const ackId = String((this.#leaseCount += 1));
     const deliveryAttempt = deadLetterPolicy ? entry.failures + 1 : 0;
-    const timer = setTimeout(() => this.#fail(lease), seconds * 1_000);
-    const lease: Held = { ackId, entry, bytes, deliveryAttempt, lane, onEnd, timer };
+    const timer = setTimeout(() => this.#fail(lease), (deadlineSeconds || ackDeadlineSeconds) * 1_000);
+    const lease: Lease = { ackId, entry, deliveryAttempt, lane, onEnd, timer };
     lane.leases.set(entry, lease);
     this.#leases.set(ackId, lease);
     return lease;
   }
 
-  #end(lease: Held): void {
+  #end(lease: Lease): void {
     clearTimeout(lease.timer);
     this.#leases.delete(lease.ackId);
     lease.lane.leases.delete(lease.entry);
-    lease.onEnd?.(lease);
+    lease.onEnd?.();
     this.#announce();
   }
 
-  #fail(lease: Held): void {
+  #fail(lease: Lease): void {
     const { entry, lane } = lease;
     this.#end(lease);
     entry.failures += 1;
-    const { maxDeliveryAttempts } = this.subscription.config.deadLetterPolicy ?? {};
-    const exhausted = maxDeliveryAttempts && entry.failures >= maxDeliveryAttempts;
-    if (exhausted && this.#deadLetter(entry)) {
+    const { maxDeliveryAttempts = Infinity } = this.config.deadLetterPolicy ?? {};
+    if (entry.failures >= maxDeliveryAttempts && this.#deadLetter(entry, this)) {
       this.#remove(lease);
       return;
     }
-    this.#rewind(lane, entry);
+    const later = [...lane.entries].slice([...lane.entries].indexOf(entry) + 1);
+    for (const each of later.flatMap((one) => lane.leases.get(one) ?? [])) this.#end(each);
     clearTimeout(lane.delay);
-    lane.delay = setTimeout(
-      () => {
-        lane.delay = undefined;
-        this.#settle(lane);
-      },
-      retryDelayMillis(this.subscription, entry.failures),
-    );
+    const settle = () => {
+      lane.delay = undefined;
+      this.#settle(lane);
+    };
+    lane.delay = setTimeout(settle, retryDelayMillis(this.config, entry.failures));
   }
 
-  /** Redelivers also what follows a failed message, acknowledged or not. */
-  #rewind(lane: Lane, failed: Entry): void {
-    let isLater = false;
-    for (const entry of lane.entries) {
-      const lease = isLater ? lane.leases.get(entry) : undefined;
-      if (lease) this.#end(lease);
-      if (isLater) lane.acknowledged.delete(entry);
-      isLater ||= entry === failed;
-    }
-  }
-
-  #remove({ lane, entry: handled }: Held): void {
-    lane.acknowledged.add(handled);
-    for (const entry of lane.entries) {
-      if (!lane.acknowledged.delete(entry)) break;
-      lane.entries.delete(entry);
-      this.subscription.backlog.delete(entry);
-    }
+  #remove({ lane, entry }: Lease): void {
+    lane.entries.delete(entry);
     if (lane.entries.size === 0) this.#lanes.delete(lane.id);
     this.#settle(lane);
   }
@@ -202,27 +208,23 @@ export class Queue {
 
   /** Serves the consumers in turns, after everything of this moment is in the queue. */
   #announce(): void {
-    if (this.#announced) return;
-    this.#announced = true;
+    if (this.#isAnnounced) return;
+    this.#isAnnounced = true;
     queueMicrotask(() => {
-      this.#announced = false;
-      for (let turns = this.#consumers.length; turns > 0 && this.#ready.size > 0; turns -= 1) {
-        const [next] = this.#consumers;
-        if (!next) return;
-        this.#consumers = [...this.#consumers.slice(1), next];
-        next.deliver();
-      }
+      this.#isAnnounced = false;
+      const [first] = this.#consumers;
+      for (const consumer of this.#consumers) if (this.#ready.size > 0) consumer.deliver();
+      if (first && this.#consumers.delete(first)) this.#consumers.add(first);
     });
   }
 }
 
-/** Backoffs where none is given, in seconds: a retry policy's, and that of push without a policy. */
+/** Backoffs in seconds where none is given: a retry policy's, and that of push without a policy. */
 const POLICY_BACKOFF = { minimum: 10, maximum: 600 };
 const PUSH_BACKOFF = { minimum: 0.1, maximum: 60 };
 
-/** The exponential backoff after a failure; pull without a retry policy has none. */
-function retryDelayMillis({ config }: Subscription, failures: number): number {
-  const { retryPolicy, pushConfig } = config;
+/** Returns the exponential backoff after a failure; pull without a retry policy has none. */
+function retryDelayMillis({ retryPolicy, pushConfig }: SubscriptionConfig, failures: number): number {
   if (!retryPolicy && !pushConfig?.pushEndpoint) return 0;
   const { minimum, maximum } = retryPolicy ? POLICY_BACKOFF : PUSH_BACKOFF;
   const { minimumBackoff, maximumBackoff } = retryPolicy ?? {};

@@ -1,55 +1,38 @@
-import type { Filter } from './filter.ts';
-import type { Duration, Timestamp } from './time.ts';
+import { parseName } from './checks.ts';
+import { fromMillis, type Message, type TopicConfig, toIsoTime } from './messages.ts';
+import type { Entry, Queue } from './queue.ts';
 
-/** The served part of google.pubsub.v1, as `loadServices` decodes it. */
-export interface Message {
-  readonly data: Buffer;
-  readonly attributes: Readonly<Record<string, string>>;
-  readonly messageId: string;
-  readonly publishTime: Timestamp | null;
-  readonly orderingKey: string;
-}
-
-export interface TopicConfig {
-  readonly name: string;
-  readonly [field: string]: unknown;
-}
-
-export interface SubscriptionConfig {
-  readonly name: string;
-  readonly topic: string;
-  readonly filter: string;
-  readonly ackDeadlineSeconds: number;
-  readonly enableMessageOrdering: boolean;
-  readonly pushConfig: { readonly pushEndpoint: string; readonly noWrapper?: object } | null;
-  readonly deadLetterPolicy: { readonly deadLetterTopic: string; readonly maxDeliveryAttempts: number } | null;
-  readonly retryPolicy: { readonly minimumBackoff: Duration | null; readonly maximumBackoff: Duration | null } | null;
-  readonly [field: string]: unknown;
-}
-
-/** A message that a subscription has not acknowledged. */
-export interface Entry {
-  readonly message: Message;
-  /** Deliveries that were refused or not acknowledged in time. */
-  failures: number;
-}
-
-export interface Subscription {
-  readonly name: string;
-  config: SubscriptionConfig;
-  readonly filter: Filter;
-  /** In the order of publishing. */
-  readonly backlog: Set<Entry>;
-}
-
-/** The state that outlives a server, all projects together. Topics and subscriptions are found by their whole name. */
+/** The state that outlives a server, of all projects. Topics and subscriptions are found by their full names. */
 export class Store {
   readonly topics = new Map<string, TopicConfig>();
-  readonly subscriptions = new Map<string, Subscription>();
+  readonly queues = new Map<string, Queue>();
   /** Starts from the time, so that a new store does not repeat the ids of an earlier one. */
   #lastMessageId = Date.now() * 1_000;
 
-  nextMessageId(): string {
-    return String((this.#lastMessageId += 1));
+  /** Adds messages to every subscription of a topic whose filter they match, and returns their ids. */
+  publish(topic: string, messages: readonly Message[]): readonly string[] {
+    const publishTime = fromMillis(Date.now());
+    const published = messages.map((message) => {
+      return { ...message, messageId: String((this.#lastMessageId += 1)), publishTime };
+    });
+    const queues = [...this.queues.values()].filter(({ config }) => config.topic === topic);
+    for (const queue of queues) for (const message of published) queue.add(message);
+    return published.map(({ messageId }) => messageId);
+  }
+
+  /** Publishes a message to its dead-letter topic. Returns false where that topic does not exist. */
+  publishDeadLetter({ message, failures }: Entry, { config }: Queue): boolean {
+    const topic = config.deadLetterPolicy?.deadLetterTopic ?? '';
+    if (!this.topics.has(topic)) return false;
+    const { project, id } = parseName(config.name);
+    const attributes = {
+      ...message.attributes,
+      CloudPubSubDeadLetterSourceDeliveryCount: String(failures),
+      CloudPubSubDeadLetterSourceSubscription: id,
+      CloudPubSubDeadLetterSourceSubscriptionProject: project,
+      CloudPubSubDeadLetterSourceTopicPublishTime: toIsoTime(message.publishTime),
+    };
+    this.publish(topic, [{ ...message, attributes }]);
+    return true;
   }
 }

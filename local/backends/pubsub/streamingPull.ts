@@ -1,9 +1,6 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
-import { invalid, type RpcError } from '../rpc.ts';
-import { type Consumer, type Lease, received } from './lease.ts';
-import { MAX_RESPONSE } from './limits.ts';
-import type { Queue } from './queue.ts';
-import { checkRange } from './subscriptionConfig.ts';
+import { checkRange, refuseIf } from './checks.ts';
+import { type Consumer, type Queue, received } from './queue.ts';
 
 interface Request {
   readonly subscription: string;
@@ -12,93 +9,57 @@ interface Request {
   readonly modifyDeadlineSeconds: readonly number[];
   readonly streamAckDeadlineSeconds: number;
   readonly maxOutstandingMessages: string;
-  readonly maxOutstandingBytes: string;
 }
 
 export type StreamingPullCall = ServerDuplexStream<Request, object>;
 
-/** A subscriber's stream: messages as far as its flow control has room, and acknowledgements the other way. */
-class Stream implements Consumer {
-  readonly #call: StreamingPullCall;
-  readonly #queue: Queue;
-  /** What the subscriber accepts beside what it has not acknowledged. */
-  readonly #room: { messages: number; bytes: number };
-  #deadlineSeconds = 0;
-
-  /** @throws RpcError INVALID_ARGUMENT */
-  constructor(call: StreamingPullCall, queue: Queue, first: Request) {
-    this.#call = call;
-    this.#queue = queue;
-    this.#room = { messages: limit(first.maxOutstandingMessages), bytes: limit(first.maxOutstandingBytes) };
-    if (!first.streamAckDeadlineSeconds) throw invalid('stream_ack_deadline_seconds is not set.');
-    this.receive(first);
-    queue.attach(this);
-  }
-
-  /** @throws RpcError INVALID_ARGUMENT */
-  receive({ ackIds, modifyDeadlineAckIds, modifyDeadlineSeconds, streamAckDeadlineSeconds }: Request): void {
-    if (streamAckDeadlineSeconds) checkRange('stream_ack_deadline_seconds', streamAckDeadlineSeconds, 10, 600);
-    if (modifyDeadlineAckIds.length !== modifyDeadlineSeconds.length) {
-      throw invalid('modify_deadline_ack_ids and modify_deadline_seconds must have the same size.');
-    }
-    for (const seconds of modifyDeadlineSeconds) checkRange('modify_deadline_seconds', seconds, 0, 600);
-    this.#deadlineSeconds = streamAckDeadlineSeconds || this.#deadlineSeconds;
-    for (const ackId of ackIds) this.#queue.acknowledge(ackId);
-    for (const [index, ackId] of modifyDeadlineAckIds.entries()) {
-      this.#queue.modifyDeadline(ackId, modifyDeadlineSeconds[index] ?? 0);
-    }
-  }
-
-  deliver(): void {
-    while (this.#room.messages > 0 && this.#room.bytes > 0) {
-      const leases = this.#queue.take({
-        messages: Math.min(this.#room.messages, MAX_RESPONSE.messages),
-        bytes: Math.min(this.#room.bytes, MAX_RESPONSE.bytes),
-        deadlineSeconds: this.#deadlineSeconds,
-        onEnd: (lease) => this.#free(lease, 1),
-      });
-      if (leases.length === 0) return;
-      for (const lease of leases) this.#free(lease, -1);
-      const messageOrderingEnabled = this.#queue.subscription.config.enableMessageOrdering;
-      this.#call.write({ receivedMessages: leases.map(received), subscriptionProperties: { messageOrderingEnabled } });
-    }
-  }
-
-  /** Leaves the leased messages to their deadlines. */
-  detach(): void {
-    this.#queue.detach(this);
-  }
-
-  close(reason: RpcError): void {
-    this.#call.emit('error', reason);
-  }
-
-  #free({ bytes }: Lease, sign: 1 | -1): void {
-    this.#room.messages += sign;
-    this.#room.bytes += sign * bytes;
-  }
-}
-
-/** A limit that is not positive limits nothing. */
-function limit(value: string): number {
-  return Number(value) > 0 ? Number(value) : Number.POSITIVE_INFINITY;
-}
-
-/** Serves StreamingPull: the first request names the subscription. */
+/** Serves StreamingPull: the first request names the subscription. Leased messages of an ended stream keep their deadlines. */
 export function streamingPull(call: StreamingPullCall, findQueue: (name: string) => Queue): void {
-  let stream: Stream | undefined;
-  const leave = () => stream?.detach();
+  let detach: (() => void) | undefined;
+  let queue: Queue | undefined;
+  let deadlineSeconds = 0;
   call.on('data', (request: Request) => {
     try {
-      if (stream) stream.receive(request);
-      else stream = new Stream(call, findQueue(request.subscription), request);
+      queue ??= findQueue(request.subscription);
+      deadlineSeconds = request.streamAckDeadlineSeconds || deadlineSeconds;
+      receive(queue, request, deadlineSeconds);
+      detach ??= attach(call, queue, request, () => deadlineSeconds);
     } catch (error) {
       call.emit('error', error);
     }
   });
-  call.on('cancelled', leave).on('close', leave).on('error', leave);
+  const end = () => detach?.();
+  call.on('cancelled', end).on('close', end).on('error', end);
   call.on('end', () => {
-    leave();
+    end();
     call.end();
   });
+}
+
+/** @throws RpcError INVALID_ARGUMENT */
+function receive(queue: Queue, request: Request, deadlineSeconds: number): void {
+  const { ackIds, modifyDeadlineAckIds: ids, modifyDeadlineSeconds: seconds } = request;
+  checkRange('stream_ack_deadline_seconds', deadlineSeconds, 10, 600);
+  refuseIf(ids.length !== seconds.length, 'modify_deadline_ack_ids and modify_deadline_seconds differ in size.');
+  for (const each of seconds) checkRange('modify_deadline_seconds', each, 0, 600);
+  for (const ackId of ackIds) queue.acknowledge(ackId);
+  for (const [index, ackId] of ids.entries()) queue.modifyDeadline(ackId, seconds[index] ?? 0);
+}
+
+/** Sends messages as far as the subscriber's limit of outstanding ones has room. One that is not positive limits nothing. */
+function attach(call: StreamingPullCall, queue: Queue, first: Request, deadlineSeconds: () => number): () => void {
+  let room = Number(first.maxOutstandingMessages) > 0 ? Number(first.maxOutstandingMessages) : Infinity;
+  const onEnd = () => (room += 1);
+  const deliver = () => {
+    while (room > 0) {
+      const leases = queue.take({ max: room, deadlineSeconds: deadlineSeconds(), onEnd });
+      if (leases.length === 0) return;
+      room -= leases.length;
+      const messageOrderingEnabled = queue.config.enableMessageOrdering;
+      call.write({ receivedMessages: leases.map(received), subscriptionProperties: { messageOrderingEnabled } });
+    }
+  };
+  const consumer: Consumer = { deliver, close: (reason) => call.emit('error', reason) };
+  queue.attach(consumer);
+  return () => queue.detach(consumer);
 }

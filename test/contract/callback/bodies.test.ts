@@ -41,7 +41,7 @@ describe('an event is published byte for byte', () => {
     ['JSON that calls itself Latin 1', { 'content-type': 'application/json; charset=latin1' }],
     ['a CloudEvent', { 'content-type': 'application/cloudevents+json', 'ce-id': 'x', 'ce-type': 'y' }],
     ['an unknown content encoding', { 'content-type': 'application/json', 'content-encoding': 'klingon' }],
-  ])('whatever its headers announce: %s', async (_name, headers) => {
+  ])('with any headers: %s', async (_name, headers) => {
     const body = event('batch.succeeded', { id: newJob(), größe: '❌' }).replace('{', '{ \n');
     expect(await publish(body, headers)).toMatchObject({ event: JSON.parse(body) });
   });

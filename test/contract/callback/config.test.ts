@@ -32,7 +32,7 @@ async function stopped(env: NodeJS.ProcessEnv) {
 
 const example = (name: string): RegExp => new RegExp(`${name}\\b[^\\n]*for example[^\\n]*\\S`, 'i');
 
-/** What makes each variable invalid: test/unit/functions/callback/config. */
+/** The rules of each variable: test/unit/functions/callback/config. */
 describe.concurrent('the function does not start', () => {
   test('with bad variables: one message names each, with an example and without its value', async () => {
     const [secretFile, keyFile] = [join(folder, 'secret'), join(folder, 'key')];

@@ -50,7 +50,7 @@ test('the claims are the event: they are recorded and published, and the body is
 });
 
 describe('the idempotency key', () => {
-  test('is the jti, whatever the webhook-id and the body', async () => {
+  test('is the jti, for any webhook-id and body', async () => {
     const jti = newId();
     const [token, unsigned] = [rs256({ jti }), newId()];
     expect((await callback.jwt(token, { id: unsigned })).body).toEqual({ status: 'published', webhookId: jti });

@@ -6,7 +6,7 @@ import { callbackForFile, expectRefusal, verdict } from './support.ts';
 
 const callback = await callbackForFile();
 
-/** What each kind of hostile request is answered: test/attacks. */
+/** The answers to each kind of hostile request: test/attacks. */
 describe('a refused request', () => {
   test.each([
     [['webhook-id']],

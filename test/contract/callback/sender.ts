@@ -1,6 +1,6 @@
 import { createHash, createHmac, randomUUID } from 'node:crypto';
 import { ed25519Key, newSecret, publicJwk, rsaKey, signJwt } from '../../../simulator/signing.ts';
-import * as vectors from '../../../simulator/vectors.ts';
+import * as vectors from '../../support/vectors.ts';
 
 /** Secrets and keys of the sender and of the deployment, and events as Gemini writes them. */
 

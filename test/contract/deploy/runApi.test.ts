@@ -5,7 +5,6 @@ import { readOptions } from '../../../deploy/options.ts';
 import { type FoundService, isPublic, servingRevision, revisionTagged } from '../../../deploy/revisions.ts';
 import { serviceResources } from '../../../deploy/serviceResource.ts';
 import { publicAccess } from '../../../deploy/steps/services.ts';
-import { resourcesOf } from '../../../deploy/plan.ts';
 import { runAll } from '../../support/gcloud.ts';
 import { forFile } from '../../support/opened.ts';
 import { startRunApi } from './runApi.ts';
@@ -51,9 +50,9 @@ test('gcloud shows each service as it was deployed', async () => {
 test('gcloud makes the service public, keeps traffic from a candidate, and moves traffic', async () => {
   const [callback] = resources;
   if (callback === undefined) throw new Error('There is no service.');
-  const [access] = resourcesOf(publicAccess(installation));
+  const access = publicAccess(installation);
   const candidateLine = callback.deploy({ isBuild: false, isCandidate: true });
-  const [before = {}, held = {}] = await gcloud(access?.create?.[0] ?? '', callback.read, candidateLine, callback.read);
+  const [before = {}, held = {}] = await gcloud(access.create?.[0] ?? '', callback.read, candidateLine, callback.read);
   const first = servingRevision(before) ?? '';
   const candidate = revisionTagged(held, 'candidate')?.revisionName ?? '';
   expect([isPublic(before), isPublic(held)]).toEqual([true, true]);

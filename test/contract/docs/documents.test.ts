@@ -255,5 +255,4 @@ describe('snippets', () => {
     const program = 'import json, sys\nfor source in json.load(sys.stdin): compile(source, "snippet", "exec")';
     execFileSync('python3', ['-c', program], { input: JSON.stringify(sources) });
   });
-  });
 });

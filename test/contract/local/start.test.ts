@@ -156,7 +156,7 @@ describe('the demo', () => {
 
   test('ends early with Ctrl-C', async () => {
     const demo = await observe(start('demo/main.ts'));
-    await demo.says('Callbacks of Gemini');
+    await demo.says('Callbacks from Gemini');
     expect(await demo.end('SIGINT')).toBe(130);
   });
 

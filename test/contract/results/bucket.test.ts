@@ -29,7 +29,7 @@ test('a result too large for a message goes to the bucket, and without a bucket 
   ]);
 });
 
-test('a large line that is no result keeps its bytes, in the memory of a small function', async () => {
+test('a large line that is not a result keeps its bytes, within the memory of a small instance', async () => {
   const stage = await Stage.open();
   const running = await stage.start({ RESULTS_BUCKET: 'results' });
   const lines = [
@@ -60,7 +60,7 @@ test('a large line that is no result keeps its bytes, in the memory of a small f
   expect(usageOf(running.pid).peakBytes).toBeLessThan(512 * 1_024 * 1_024);
 }, 60_000);
 
-test('a bucket that refuses a result loses nothing: the event is delivered again', async () => {
+test('no result is lost when the bucket refuses one: the event is delivered again', async () => {
   const stage = await Stage.open();
   const running = await stage.start({ RESULTS_BUCKET: 'results' });
   const batch = await stage.finishedBatch({ output: { lines: 2, lineBytes: 11_000_000 } });

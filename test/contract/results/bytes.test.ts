@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { ReceivedMessage } from '../../../local/project.ts';
-import { JSON_TEST_SUITE, jsonNumbers, nested } from '../../support/json.ts';
+import { jsonNumbers } from '../../support/json.ts';
 import { deliver, eventMessage, Stage, tokensOf } from './harness.ts';
 
 /** Longer than a JavaScript number holds. */
@@ -19,11 +19,10 @@ async function publish(stage: Stage, type: string, job: string, resource: string
   return (await stage.project.messagesUntil('gemini-results', isLast)).map(({ data }) => data.toString());
 }
 
-function inlineOperation(entries: readonly string[], { requests = entries.length, place = 'metadata' } = {}): string {
+function inlineOperation(entries: readonly string[], requests = entries.length): string {
   const output = `{"inlinedResponses":{"inlinedResponses":[${entries.join(',')}]}}`;
   const stats = `"batchStats":{"requestCount":"${requests}"},"state":"BATCH_STATE_SUCCEEDED"`;
-  const metadata = place === 'metadata' ? `"output":${output},${stats}` : stats;
-  return `{"metadata":{${metadata}},"done":true,"response":${place === 'nowhere' ? '{}' : output}}`;
+  return `{"metadata":{"output":${output},${stats}},"done":true,"response":${output}}`;
 }
 
 test('numbers keep their digits in every kind of message', async () => {
@@ -64,39 +63,7 @@ test('numbers keep their digits in every kind of message', async () => {
   expect(JSON.parse(message)).toMatchObject({ text: 'Wait.', calls: [{ id: 'c' }] });
 });
 
-test('entries of any form arrive, and those that are too deep are errors with their bytes', async () => {
-  const stage = await Stage.open();
-  const running = await stage.start();
-  const batch = await stage.batch();
-  const deep = [
-    '{"a":[4500]}',
-    '{"key":"k","response":{"a":[4500]}}',
-    '{"response":1,"metadata":{"key":"k","a":[4500]}}',
-  ];
-  const lines = [
-    ...deep.map((line) => line.replace('[4500]', nested(4_500))),
-    ...JSON_TEST_SUITE.map(([, text]) => `{"response":${text}}`).filter((line) => !line.includes('\n') && isJson(line)),
-    ...JSON_TEST_SUITE.map(([, text]) => text).filter(
-      (text) => !/[\n\r]/.test(text) && text.trim() !== '' && text.length < 1_000,
-    ),
-    '{"key":"last","response":1}',
-  ];
-  await stage.simulator.finish(batch, { output: { text: lines.join('\n') } });
-  expect(await deliver(running, eventMessage('batch.succeeded', batch))).toBe(204);
-  const fromFile = await stage.resultsToTheEnd();
-  expect(fromFile.at(-1)?.data).toMatchObject({ total: lines.length });
-  expect(fromFile.at(-2)?.data).toMatchObject({ key: 'last', response: 1 });
-  for (const [index, line] of lines.slice(0, deep.length).entries()) {
-    const { error, rawBase64 } = fromFile[index]?.data ?? {};
-    expect(error).toMatchObject({ code: 'NESTED_TOO_DEEP' });
-    expect(Buffer.from(String(rawBase64), 'base64').toString()).toBe(line);
-  }
-  const valid = lines.filter(isJson);
-  const inline = await publish(stage, 'batch.succeeded', batch, inlineOperation(valid));
-  expect(inline).toHaveLength(valid.length + 1);
-});
-
-test('an inline entry that is no JSON is an error with its bytes, beside the others', async () => {
+test('an inline entry that is not JSON is an error with its bytes, beside the others', async () => {
   const stage = await Stage.open();
   await stage.start();
   const entries = ['{"response":1}', '{"response":nan}', '[1,]', 'null', '{"response":2}'];
@@ -113,22 +80,10 @@ test('an inline entry that is no JSON is an error with its bytes, beside the oth
   expect(Buffer.from(String(data[1]?.['rawBase64']), 'base64').toString()).toBe(entries[1]);
 });
 
-test.for(['metadata', 'response'])('inline entries are found in %s', async (place) => {
-  const stage = await Stage.open();
-  await stage.start();
-  const entries = ['{"response":1,"metadata":{"key":"a"}}', '{"error":{},"metadata":{"key":"b"}}'];
-  const published = await publish(stage, 'batch.succeeded', `batches/${place}`, inlineOperation(entries, { place }));
-  expect(published.map((message) => (JSON.parse(message) as Record<string, unknown>)['key'])).toEqual([
-    'a',
-    'b',
-    undefined,
-  ]);
-});
-
 test.for([
   ['three of five lines', '{"key":"a","response":1}\n'.repeat(3), 3],
   ['none of five lines', '', 0],
-] as const)('a succeeded batch with %s says how many are missing', async ([, text, total]) => {
+] as const)('a succeeded batch with %s reports how many are missing', async ([, text, total]) => {
   const stage = await Stage.open();
   const running = await stage.start();
   const batch = await stage.finishedBatch({ output: { text, requests: 5 } });
@@ -144,7 +99,7 @@ test.for([
 test('an empty list of inline responses is an output', async () => {
   const stage = await Stage.open();
   await stage.start();
-  const operation = inlineOperation([], { requests: 2 });
+  const operation = inlineOperation([], 2);
   const [completed] = await publish(stage, 'batch.succeeded', 'batches/empty', operation);
   expect(JSON.parse(completed ?? '')).toMatchObject({ total: 0, expected: 2, missing: 2 });
 });
@@ -165,12 +120,3 @@ test('tokens are summed over the results that name them', async () => {
   expect(await deliver(running, eventMessage('interaction.completed', `interactions/${id}`))).toBe(204);
   expect((await stage.results()).at(-1)?.data['usage']).toEqual(tokensOf(1));
 });
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
-}

@@ -112,15 +112,17 @@ test('a repeated or another final event causes no request to Gemini', async () =
   expect(stage.simulator.ledger.requests).toHaveLength(asked);
 });
 
-test.for(['batch.failed', 'batch.cancelled'])('%s without an output publishes nothing', async (type) => {
+test('a failed or cancelled batch without an output publishes nothing', async () => {
   const stage = await Stage.open();
   const running = await stage.start();
-  const batch = await stage.finishedBatch({ state: type === 'batch.failed' ? 'failed' : 'cancelled' });
-  expect(await deliver(running, eventMessage(type, batch))).toBe(204);
-  expect(await stage.results()).toEqual([]);
+  for (const state of ['failed', 'cancelled'] as const) {
+    const batch = await stage.finishedBatch({ state });
+    expect(await deliver(running, eventMessage(`batch.${state}`, batch))).toBe(204);
+    expect(await stage.results()).toEqual([]);
+  }
 });
 
-test('requests use the configured API version and accept an output file given as a URL', async () => {
+test('requests use the configured API version, and an output file can be a URL', async () => {
   const stage = await Stage.open();
   const running = await stage.start({ GOOGLE_GENAI_API_VERSION: 'beta' });
   const batch = await stage.finishedBatch({ output: { lines: 2, lineBytes: 300 } });
@@ -159,16 +161,15 @@ test('results of a foreign job fail once, without retries', async () => {
   }
 });
 
-test.for(['batches/../files/secret', 'batches/x?key=1', 'batches/x%2Fy'])(
-  '%s is not requested from Gemini: not a job name',
-  async (job) => {
-    const stage = await Stage.open();
-    const running = await stage.start();
+test('a job id that is not a name of Gemini is never requested', async () => {
+  const stage = await Stage.open();
+  const running = await stage.start();
+  for (const job of ['batches/../files/secret', 'batches/x?key=1', 'batches/x%2Fy']) {
     expect(await deliver(running, eventMessage('batch.succeeded', job))).toBe(204);
     expect((await stage.results())[0]?.data).toMatchObject({ jobId: job, error: { code: 'INVALID_ARGUMENT' } });
-    expect(stage.simulator.ledger.requests).toEqual([]);
-  },
-);
+  }
+  expect(stage.simulator.ledger.requests).toEqual([]);
+});
 
 test('calls that exceed a message, or no calls, are failed results', async () => {
   const stage = await Stage.open();

@@ -115,7 +115,7 @@ test.for(['metadata', 'response'])('a plain list of inline responses in %s is re
   expect((await stage.resultsToTheEnd()).at(-1)?.data).toMatchObject({ jobId: batch, total: 2, ok: 1, error: 1 });
 });
 
-test('inline responses that stand in both places are published once', async () => {
+test('inline responses in both places are published once', async () => {
   const stage = await Stage.open();
   const running = await stage.start();
   const batch = await stage.finishedBatch({}, ['one', 'two', 'three']);
@@ -133,48 +133,51 @@ test.for([
   ['billing', { status: 403, reason: 'BILLING_DISABLED', message: 'No billing.' }, 'BILLING_DISABLED'],
   ['the key', { status: 400, reason: 'API_KEY_INVALID', message: 'API key not valid.' }, 'API_KEY_INVALID'],
   ['an unknown reason', { status: 403, reason: 'A_NEW_REASON', message: 'New.' }, 'A_NEW_REASON'],
-] as const)('a refusal because of %s ends no job: the results come once it is fixed', async ([, refusal, code]) => {
-  const stage = await Stage.open();
-  const running = await stage.start();
-  const [batch, file] = [
-    await stage.finishedBatch(),
-    await stage.finishedBatch({ output: { lines: 1, lineBytes: 300 } }),
-  ];
-  const { id } = await stage.ai.interactions.create({ model: 'gemini-3.8-flash', input: 'hi', background: true });
-  await stage.simulator.finish(id);
-  const operation = await video(stage, 'a cat');
-  for (const [method, type, job] of [
-    ['batches.get', 'batch.succeeded', batch],
-    ['files.download', 'batch.succeeded', file],
-    ['interactions.get', 'interaction.completed', `interactions/${id}`],
-    ['operations.get', 'video.generated', operation],
-    ['files.get', 'video.generated', operation],
-  ] as const) {
-    await stage.forget(job);
-    fault(stage, refusal, method);
-    const message = eventMessage(type, job);
-    expect([method, await deliver(running, message)]).toEqual([method, 503]);
-    expect(await stage.record(job)).toMatchObject({
-      results: {
-        state: 'running',
-        lastError: { code, message: expect.stringContaining(refusal.message), at: expect.any(Timestamp) },
-      },
-    });
-    const line = interruption(running) ?? {};
-    expect(line).toMatchObject({ severity: 'ERROR', event: 'results_interrupted', jobId: job, error: { code } });
-    expect(isCounted('results-interrupted', 'fetch-results', line)).toBe(true);
-    expect(await stage.results()).toEqual([]);
-    repair(stage);
-    expect([method, await deliver(running, message)]).toEqual([method, 204]);
-    expect(await typesOf(stage)).toEqual(PUBLISHED);
-    expect((await stage.record(job))?.['results']).not.toHaveProperty('lastError');
-  }
-});
+] as const)(
+  'a refusal because of %s fails no job: the results are published once it is fixed',
+  async ([, refusal, code]) => {
+    const stage = await Stage.open();
+    const running = await stage.start();
+    const [batch, file] = [
+      await stage.finishedBatch(),
+      await stage.finishedBatch({ output: { lines: 1, lineBytes: 300 } }),
+    ];
+    const { id } = await stage.ai.interactions.create({ model: 'gemini-3.8-flash', input: 'hi', background: true });
+    await stage.simulator.finish(id);
+    const operation = await video(stage, 'a cat');
+    for (const [method, type, job] of [
+      ['batches.get', 'batch.succeeded', batch],
+      ['files.download', 'batch.succeeded', file],
+      ['interactions.get', 'interaction.completed', `interactions/${id}`],
+      ['operations.get', 'video.generated', operation],
+      ['files.get', 'video.generated', operation],
+    ] as const) {
+      await stage.forget(job);
+      fault(stage, refusal, method);
+      const message = eventMessage(type, job);
+      expect([method, await deliver(running, message)]).toEqual([method, 503]);
+      expect(await stage.record(job)).toMatchObject({
+        results: {
+          state: 'running',
+          lastError: { code, message: expect.stringContaining(refusal.message), at: expect.any(Timestamp) },
+        },
+      });
+      const line = interruption(running) ?? {};
+      expect(line).toMatchObject({ severity: 'ERROR', event: 'results_interrupted', jobId: job, error: { code } });
+      expect(isCounted('results-interrupted', 'fetch-results', line)).toBe(true);
+      expect(await stage.results()).toEqual([]);
+      repair(stage);
+      expect([method, await deliver(running, message)]).toEqual([method, 204]);
+      expect(await typesOf(stage)).toEqual(PUBLISHED);
+      expect((await stage.record(job))?.['results']).not.toHaveProperty('lastError');
+    }
+  },
+);
 
 test.for([
   ['quota', { status: 429, message: 'You exceeded your current quota.' }, 'RESOURCE_EXHAUSTED'],
   ['an overloaded backend', { status: 503, message: 'The model is overloaded.' }, 'UNAVAILABLE'],
-] as const)('%s that lasts longer than an attempt is what the record says', async ([, refusal, code]) => {
+] as const)('%s that outlasts an attempt is recorded as the last error', async ([, refusal, code]) => {
   const stage = await Stage.open();
   const running = await stage.start({ CLOUD_RUN_TIMEOUT_SECONDS: '2' });
   const batch = await stage.finishedBatch();
@@ -184,7 +187,7 @@ test.for([
   expect(interruption(running)).toMatchObject({ severity: 'ERROR', error: { code } });
 });
 
-test('where Gemini asks for a long pause the attempt ends at once', async () => {
+test('the attempt ends at once when Gemini requests a long pause', async () => {
   const stage = await Stage.open();
   const running = await stage.start();
   const batch = await stage.finishedBatch();
@@ -194,7 +197,7 @@ test('where Gemini asks for a long pause the attempt ends at once', async () => 
   expect(performance.now() - startedAt).toBeLessThan(5_000);
 });
 
-test('an operation that is done decides where it gives no state', async () => {
+test('a finished operation decides when it has no state', async () => {
   const stage = await Stage.open({ settings: { jobs: { stateInMetadata: false } } });
   const running = await stage.start();
   const [succeeded, failed] = [

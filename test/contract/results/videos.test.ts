@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { deliver, eventMessage, Stage, videoFile } from './harness.ts';
 
-test('a video is published as its address at Gemini, or with a bucket as a copy', async () => {
+test('a video is published by its address at Gemini or, with a bucket, as a copy', async () => {
   const stage = await Stage.open();
   const [plain, copying] = [await stage.start(), await stage.start({ RESULTS_BUCKET: 'results' })];
   const { uri, name } = await videoFile(stage);

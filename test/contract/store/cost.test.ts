@@ -24,7 +24,6 @@ test('an event costs what docs/scale.md says, and so does a copy of it', async (
     deliveries,
     publisher: new Publisher({ projectId, pubsubEmulator: process.env['PUBSUB_EMULATOR_HOST'], topics }),
     log: new Log(undefined, () => {}),
-    now: () => new Date(),
   };
   const status = { name: 'succeeded', data: {} };
   const deliveryOf = (name: string, scheme: Delivery['scheme']): Delivery => {

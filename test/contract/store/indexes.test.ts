@@ -90,7 +90,7 @@ test('one field of each collection of idempotency records carries the TTL, and n
   expect(fieldOverrides.filter(({ ttl }) => ttl).map(({ fieldPath }) => fieldPath)).toEqual(['expireAt', 'expireAt']);
 });
 
-test('what is large and what rises with time is not indexed', () => {
+test('large fields and fields that rise with time are not indexed', () => {
   const exempt = (group: string) =>
     fieldOverrides
       .filter(({ collectionGroup, indexes }) => collectionGroup === group && indexes.length === 0)

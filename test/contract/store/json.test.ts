@@ -1,15 +1,9 @@
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { fitsFirestore, isJsonObject, type JsonObject } from '../../../functions/model/json.ts';
-import { LocalProject } from '../../../local/project.ts';
+import { storeForFile } from './support.ts';
 
-let project: LocalProject;
-
-beforeAll(async () => {
-  project = await LocalProject.create();
-});
-
-afterAll(() => project.close());
+const { project } = await storeForFile();
 
 const LIMIT = 500_000;
 
@@ -40,7 +34,7 @@ test('small values count at their size in Firestore, not in JSON', () => {
   expect(fitsFirestore({ zeros: Array.from({ length: 10_000 }, () => 0) }, LIMIT)).toBe(true);
 });
 
-test('what is said to fit is stored and comes back as it was', async () => {
+test('any object that fits is stored and read unchanged', async () => {
   const objects = fc.json({ maxDepth: 6, stringUnit: 'binary' }).map((json) => JSON.parse(json) as unknown);
   await fc.assert(
     fc.asyncProperty(objects.filter(isJsonObject), async (value) => {

@@ -1,36 +1,20 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Delivery } from '../../../functions/model/delivery.ts';
-import { parseEvent } from '../../../functions/model/event.ts';
 import { NOTHING_YET } from '../../../functions/model/progress.ts';
-import { Deadline } from '../../../functions/runtime/deadline.ts';
-import { sha256 } from '../../../functions/runtime/sha256.ts';
 import { Deliveries } from '../../../functions/store/deliveries.ts';
-import { Database } from '../../../functions/store/database.ts';
 import { ReconcilableJobs } from '../../../functions/store/reconcilableJobs.ts';
 import { JobResults } from '../../../functions/store/results.ts';
 import { Submissions } from '../../../functions/store/submissions.ts';
-import { LocalProject } from '../../../local/project.ts';
+import { newDelivery, soon, storeForFile } from './support.ts';
 
 /** More than any lease lasts. */
 const APART_MILLIS = 250_000;
 
-let project: LocalProject;
-let firestore: Database;
-
-beforeAll(async () => {
-  project = await LocalProject.create();
-  firestore = new Database({ projectId: project.projectId, database: '(default)' });
-});
-
-afterAll(async () => {
-  await Promise.all([firestore.terminate(), project.close()]);
-});
+const { project, firestore } = await storeForFile();
 
 afterEach(() => {
   vi.useRealTimers();
 });
-
-const soon = () => Deadline.inMillis(5_000);
 
 /** Sets the clock of the instance; Firestore's stays. */
 function clock(aheadMillis: number): void {
@@ -38,12 +22,7 @@ function clock(aheadMillis: number): void {
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + aheadMillis });
 }
 
-function deliveryOf(webhookId: string): Delivery {
-  const payload = Buffer.from(JSON.stringify({ type: 'batch.succeeded', data: { id: `batches/${webhookId}` } }));
-  const receivedAt = new Date();
-  const event = parseEvent(payload, receivedAt);
-  return { webhookId, scheme: 'v1', payload, bodySha256: sha256(payload), receivedAt, ...(event ? { event } : {}) };
-}
+const deliveryOf = (webhookId: string): Delivery => ({ ...newDelivery({}, webhookId), receivedAt: new Date() });
 
 const job = (name: string) => ({ name: `batches/${name}`, kind: 'batch' as const });
 
@@ -87,6 +66,21 @@ describe.each([
     const record = (await project.document(path)) ?? {};
     const { leaseUntil } = (record['results'] ?? record) as Record<string, { toMillis(): number }>;
     expect(leaseUntil?.toMillis()).toBeLessThan(Date.now() + 60_000);
+  });
+
+  test('dates a delivery as others do', async () => {
+    const id = `msg_dated_${direction}`;
+    const deliveries = new Deliveries(firestore, { ttlDays: 30 });
+    clock(aheadMillis);
+    const claimed = await deliveries.claim(deliveryOf(id), soon());
+    if (claimed.status !== 'claimed') throw new Error('The delivery was not claimed.');
+    await deliveries.settle(claimed.claim, { state: 'published', messageId: 'm' }, soon());
+    vi.useRealTimers();
+    const record = (await project.document(`deliveries/${id}`)) ?? {};
+    for (const name of ['firstReceivedAt', 'lastReceivedAt', 'publishedAt']) {
+      const millis = (record[name] as { toMillis(): number }).toMillis();
+      expect([name, Math.abs(millis - Date.now()) < 60_000]).toEqual([name, true]);
+    }
   });
 
   test('does not take over a delivery or a job that a reconciler works on', async () => {
@@ -148,7 +142,7 @@ describe('a claim without a read', () => {
     expect(await leaseMillis(id)).toBeGreaterThan(5_000);
     expect(await leaseMillis(id)).toBeLessThan(11_000);
     if (claimed.status !== 'claimed') throw new Error(`Not claimed, but ${claimed.status}: ${name}.`);
-    const settlement = { state: 'published', messageId: 'm', publishedAt: new Date() } as const;
+    const settlement = { state: 'published', messageId: 'm' } as const;
     expect(await deliveries.settle(claimed.claim, settlement, soon())).toBe(true);
   });
 

@@ -1,39 +1,31 @@
 import { Timestamp } from '@google-cloud/firestore';
-import { expect, onTestFinished, test } from 'vitest';
-import { Deadline } from '../../../functions/runtime/deadline.ts';
-import { Database } from '../../../functions/store/database.ts';
+import { expect, test } from 'vitest';
 import { type SubmissionClaim, Submissions } from '../../../functions/store/submissions.ts';
-import { LocalProject } from '../../../local/project.ts';
+import { soon, storeForFile } from './support.ts';
 
-const KEY = { recordId: 'sub_1', fingerprint: 'f' };
 const JOB = { jobId: 'batches/a', kind: 'batch', route: 'nightly', root: undefined, metadata: {} } as const;
-const soon = () => Deadline.inMillis(10_000);
 
-async function openStore() {
-  const project = await LocalProject.create();
-  const firestore = new Database({ projectId: project.projectId, database: '(default)' });
-  onTestFinished(async () => void (await Promise.all([firestore.terminate(), project.close()])));
-  const submissions = new Submissions(firestore);
-  const record = firestore.doc(`submissions/${KEY.recordId}`);
+const { firestore } = await storeForFile();
+const submissions = new Submissions(firestore);
+
+/** A submission whose lease has expired, and whose next owner has claimed it. */
+async function handedOver(recordId: string) {
+  const record = firestore.doc(`submissions/${recordId}`);
+  const key = { recordId, fingerprint: 'f' };
 
   async function claim(): Promise<SubmissionClaim> {
-    const claimed = await submissions.claim(KEY, soon());
+    const claimed = await submissions.claim(key, soon());
     if (!('claim' in claimed)) throw new Error(`The submission is ${claimed.status}.`);
     return claimed.claim;
   }
 
-  /** Returns the claim of an expired lease, and the claim of the next owner. */
-  async function handOver(): Promise<readonly [SubmissionClaim, SubmissionClaim]> {
-    const before = await claim();
-    await record.update({ leaseUntil: Timestamp.fromMillis(0) });
-    return [before, await claim()];
-  }
-  return { submissions, record, handOver };
+  const before = await claim();
+  await record.update({ leaseUntil: Timestamp.fromMillis(0) });
+  return { record, key, before, now: await claim() };
 }
 
 test('a request whose submission another has acquired neither calls Gemini nor changes the record', async () => {
-  const { submissions, record, handOver } = await openStore();
-  const [before, now] = await handOver();
+  const { record, before, now } = await handedOver('sub_1');
   expect(before.submissionId).toBe(now.submissionId);
   const stored = (await record.get()).data();
   await expect(submissions.recordAttempt(before, soon())).rejects.toMatchObject({ reason: 'SUBMISSION_IN_PROGRESS' });
@@ -45,17 +37,15 @@ test('a request whose submission another has acquired neither calls Gemini nor c
 });
 
 test('a job that the former owner started is not started again by the new one', async () => {
-  const { submissions, handOver } = await openStore();
-  const [before, now] = await handOver();
+  const { key, before, now } = await handedOver('sub_2');
   await submissions.recordJob(before, JOB, soon());
   await expect(submissions.recordAttempt(now, soon())).rejects.toMatchObject({ reason: 'SUBMISSION_IN_PROGRESS' });
-  expect(await submissions.claim(KEY, soon())).toMatchObject({ status: 'done', jobId: JOB.jobId });
+  expect(await submissions.claim(key, soon())).toMatchObject({ status: 'done', jobId: JOB.jobId });
 });
 
 test('the call to Gemini renews the lease, so that it lasts until the answer is recorded', async () => {
-  const { submissions, record, handOver } = await openStore();
-  const [, now] = await handOver();
+  const { key, record, now } = await handedOver('sub_3');
   await record.update({ leaseUntil: Timestamp.fromMillis(0) });
   await submissions.recordAttempt(now, soon());
-  expect(await submissions.claim(KEY, soon())).toEqual({ status: 'busy' });
+  expect(await submissions.claim(key, soon())).toEqual({ status: 'busy' });
 });

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { sendJson } from '../../support/server.ts';
 import { ROUTE_KEY, startCallback } from '../pipeline.ts';
 import { Stage } from '../results/harness.ts';
-import { clockAhead } from '../../../local/functions.ts';
+import { clockAhead } from '../../support/clockAhead.ts';
 import { eventually } from '../../../local/process.ts';
 import { temporaryFolder } from '../../support/opened.ts';
 import { Proxy } from '../../support/proxy.ts';

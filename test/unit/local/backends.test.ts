@@ -13,8 +13,11 @@ test('backends that the environment names are used as they are', async () => {
   expect(await startBackends(given)).toMatchObject({ kind: 'given', env: given });
 });
 
-test('LOCAL_BACKENDS decides, and says so', async () => {
+test('LOCAL_BACKENDS decides, and the embedded backends start in less than 300 ms of processor time', async () => {
+  const before = process.cpuUsage();
   const backends = await startBackends({ LOCAL_BACKENDS: 'embedded' });
+  const { user, system } = process.cpuUsage(before);
+  expect((user + system) / 1_000).toBeLessThan(300);
   expect(backends).toMatchObject({ kind: 'embedded', summary: expect.stringContaining('LOCAL_BACKENDS=embedded') });
   await backends.stop();
   await expect(startBackends({ LOCAL_BACKENDS: 'both' })).rejects.toThrow('must be official or embedded');

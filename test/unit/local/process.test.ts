@@ -14,7 +14,7 @@ const isAlive = (pid: number) => {
   }
 };
 
-test('a program tells its exit code, and the signal that ended it', async () => {
+test('the exit code of a program, and of the signal that ended it', async () => {
   expect(await (await startTied('sh', ['-c', 'exit 7'])).exited).toBe(7);
   expect(await (await startTied('sleep', ['60'])).end('SIGKILL')).toBe(128 + 9);
 });

@@ -88,7 +88,7 @@ describe('the admin API', () => {
     expect(simulator.jwks.jwks().keys.map(({ kid }) => kid)).toEqual(['sim-ed-2', 'sim-ed-3']);
   });
 
-  test('gives the ledger and the seed that repeats it', async () => {
+  test('returns the ledger and the seed that repeats it', async () => {
     const { simulator } = await setUp();
     await simulator.emit({ type: 'batch.failed', data: {} });
     expect((await admin(simulator, 'GET /ledger')).body).toMatchObject({
@@ -97,13 +97,13 @@ describe('the admin API', () => {
     });
   });
 
-  test('refuses what another site could send without asking', async () => {
+  test('refuses content types that another site can send without a preflight request', async () => {
     const { simulator } = await setUp();
     const init = { method: 'POST', headers: { 'content-type': 'text/plain' }, body: '{"millis":1}' };
     expect((await fetch(`${simulator.url}/admin/clock/advance`, init)).status).toBe(400);
   });
 
-  test('refuses what does not exist', async () => {
+  test('answers 404 for unknown jobs, deliveries and keys', async () => {
     const { simulator } = await setUp();
     expect((await admin(simulator, 'POST /jobs/finish', { name: 'batches/x' })).status).toBe(404);
     expect((await admin(simulator, 'POST /deliveries/redeliver', { webhookId: 'x' })).status).toBe(404);

@@ -13,13 +13,6 @@ describe('every method', () => {
     expect((await ai.webhooks.list()).webhooks).toEqual([]);
   });
 
-  test('is served under no other version', async () => {
-    const { simulator } = await setUp();
-    const response = await call(simulator, '/v2/batches');
-    expect(response.status).toBe(404);
-    expect(await response.json()).toMatchObject({ error: { code: 404, status: 'NOT_FOUND' } });
-  });
-
   test('answers with JSON and its charset', async () => {
     const { simulator } = await setUp();
     const response = await call(simulator, '/v1/batches', { headers: { 'content-type': 'application/json' } });
@@ -27,18 +20,15 @@ describe('every method', () => {
     expect(await response.text()).toBe('{"operations":[]}');
   });
 
-  test('needs an API key, in the header or the query', async () => {
+  test('needs an API key, in the header or the query, or a bearer token', async () => {
     const { simulator } = await setUp();
-    const none = await fetch(`${simulator.url}/v1/batches`);
-    expect(none.status).toBe(403);
-    expect(await none.json()).toMatchObject({ error: { status: 'PERMISSION_DENIED' } });
-    expect((await fetch(`${simulator.url}/v1/batches?key=any`)).status).toBe(200);
-  });
-
-  test('takes only the right API key when one is set', async () => {
-    const { simulator } = await setUp({ settings: { api: { key: 'right' } } });
-    expect((await call(simulator, '/v1/batches', { headers: { 'x-goog-api-key': 'wrong' } })).status).toBe(400);
-    expect((await call(simulator, '/v1/batches', { headers: { 'x-goog-api-key': 'right' } })).status).toBe(200);
+    const status = async (query: string, headers = {}) =>
+      (await fetch(`${simulator.url}/v1/batches${query}`, { headers })).status;
+    expect([await status(''), await status('', { authorization: 'Basic token' })]).toEqual([403, 403]);
+    expect([await status('?key=any'), await status('', { 'x-goog-api-key': 'any' })]).toEqual([200, 200]);
+    simulator.settings.patch({ api: { key: 'right' } });
+    expect([await status('?key=any'), await status('?key=right')]).toEqual([400, 200]);
+    expect(await status('', { authorization: 'Bearer token' })).toBe(200);
   });
 
   test.each(['not json', '{"batch":'])('refuses the body %s', async (body) => {
@@ -61,8 +51,33 @@ describe('every method', () => {
   });
 });
 
+describe('a path', () => {
+  test.each(['/v1alpha/batches', '/v2/batches', '/v1x/models/m:generateContent', '/v1/nonsense', '/nonsense'])(
+    '%s is unknown',
+    async (path) => {
+      const { simulator } = await setUp();
+      const response = await call(simulator, path);
+      expect(response.status).toBe(404);
+      expect(await response.json()).toMatchObject({
+        error: { status: 'NOT_FOUND', message: `Nothing at GET ${path}` },
+      });
+    },
+  );
+
+  test.each(['/v1beta/models', '/v1/cachedContents/x', '/v1beta/files/x/operations/y', '/v1/models/m:countTokens'])(
+    '%s is unimplemented, by the name of the simulator',
+    async (path) => {
+      const { simulator } = await setUp();
+      const response = await call(simulator, path);
+      expect(response.status).toBe(501);
+      const message = expect.stringContaining(`The Gemini API simulator does not implement GET ${path}.`) as string;
+      expect(await response.json()).toMatchObject({ error: { code: 501, status: 'UNIMPLEMENTED', message } });
+    },
+  );
+});
+
 describe('faults of the API', () => {
-  test('an error with retry-after hits the set number of times, without an effect', async () => {
+  test('an error with retry-after is sent as often as set, without an effect', async () => {
     const fault = { method: 'batches.create', status: 429, retryAfterSeconds: 3, times: 2 };
     const { simulator, ai } = await setUp({ settings: { api: { faults: [fault] } } });
     const init = { method: 'POST', body: '{}' };
@@ -96,7 +111,7 @@ describe('faults of the API', () => {
     expect(performance.now() - start).toBeGreaterThanOrEqual(79);
   });
 
-  test('a set body replaces the answer', async () => {
+  test('a body replaces the answer', async () => {
     const faults = [{ method: 'batches.get', body: '{"name":"batches/odd"}' }];
     const { ai } = await setUp({ settings: { api: { faults } } });
     expect(await ai.batches.get({ name: 'batches/x' })).toMatchObject({ name: 'batches/odd' });
@@ -113,7 +128,7 @@ describe('faults of the API', () => {
 });
 
 describe('the JWKS', () => {
-  test('needs no API key and can be withheld', async () => {
+  test('needs no API key, and is unavailable on demand', async () => {
     const { simulator } = await setUp();
     const get = async () => (await fetch(`${simulator.url}/.well-known/jwks.json`)).status;
     expect(await get()).toBe(200);
@@ -139,7 +154,7 @@ describe('a simulator', () => {
     await simulator.close();
   });
 
-  test('closes while requests, streams and deliveries are open, and leaves nothing', async () => {
+  test('closes while requests, streams and deliveries are open', async () => {
     const { receiver } = await setUp();
     receiver.answer = 'hang';
     const slow = { method: 'batches.list', latencyMillis: 60_000 };

@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { BatchJob } from '@google/genai';
 import type { GoogleGenAI } from '@google/genai';
 import { describe, expect, test } from 'vitest';
-import { call, given, HOUR_MILLIS, JOB_MILLIS, prompt, setUp } from './harness.ts';
+import { call, expectRefusal, given, HOUR_MILLIS, JOB_MILLIS, prompt, setUp } from './harness.ts';
 import type { Simulator } from '../../../simulator/simulator.ts';
 
 const model = 'gemini-3.8-flash';
@@ -13,6 +13,17 @@ async function upload(ai: GoogleGenAI, lines: readonly object[]): Promise<string
   const text = lines.map((line) => `${JSON.stringify(line)}\n`).join('');
   const file = await ai.files.upload({ file: new Blob([text]), config: { mimeType: 'application/jsonl' } });
   return given(file.name);
+}
+
+/** A batch that has ended. */
+async function run(
+  fields: Partial<Parameters<GoogleGenAI['batches']['create']>[0]> = {},
+  outcome?: Parameters<Simulator['finish']>[1],
+) {
+  const context = await setUp();
+  const { name = '' } = await context.ai.batches.create({ model, src: [prompt('any')], ...fields });
+  await context.simulator.finish(name, outcome);
+  return { ...context, job: await context.ai.batches.get({ name }) };
 }
 
 async function state(ai: GoogleGenAI, job: BatchJob): Promise<BatchJob['state']> {
@@ -49,16 +60,13 @@ describe('a batch of inline requests', () => {
   });
 
   test('answers the same prompt in the same way', async () => {
-    const { simulator, ai } = await setUp();
-    const job = await ai.batches.create({ model, src: [prompt('same'), prompt('same'), prompt('other')] });
-    await simulator.finish(given(job.name));
-    const { dest } = await ai.batches.get({ name: given(job.name) });
-    const [first, second, third] = given(dest?.inlinedResponses).map(({ response }) => JSON.stringify(response));
+    const { job } = await run({ src: [prompt('same'), prompt('same'), prompt('other')] });
+    const [first, second, third] = given(job.dest?.inlinedResponses).map(({ response }) => JSON.stringify(response));
     expect(first).toBe(second);
     expect(third).not.toBe(first);
   });
 
-  test('fails requests at the rate that is set', async () => {
+  test('fails requests at the set rate', async () => {
     const { simulator, ai } = await setUp();
     simulator.settings.patch({ jobs: { requestErrorRate: 0.3 } });
     const job = await ai.batches.create({ model, src: Array.from({ length: 200 }, (_, n) => prompt(`p${n}`)) });
@@ -92,32 +100,20 @@ describe('a batch from a file', () => {
     await expect(ai.files.get({ name: fileName })).rejects.toMatchObject({ status: 400 });
   });
 
-  test('fails where a line of the file is no request', async () => {
+  test.each([
+    ['a small file', 2, async (_: Simulator, ai: GoogleGenAI) => await upload(ai, [{ request: prompt('one') }, {}])],
+    ['a huge one', 1, (simulator: Simulator) => simulator.generateFile({ lines: 1e9 }, 'files/large')],
+  ])('fails at the first line of %s that is no request: line %i', async (_, line, file) => {
     const { simulator, ai } = await setUp();
-    const src = await upload(ai, [
-      { key: 'r1', request: prompt('one') },
-      { key: 'r2', prompt: 'two' },
-    ]);
-    const job = await ai.batches.create({ model, src });
+    const job = await ai.batches.create({ model, src: await file(simulator, ai) });
     await simulator.clock.advance(JOB_MILLIS);
     expect(await state(ai, job)).toBe('JOB_STATE_FAILED');
     const { error, response } = await operation(simulator, job);
-    expect(error).toMatchObject({ code: 3, message: expect.stringContaining('Line 2') as string });
+    expect(error).toMatchObject({ code: 3, message: expect.stringContaining(`Line ${line} `) as string });
     expect(response).toBeUndefined();
   });
 
-  test('reads no further than the first line that is no request, however large the file', async () => {
-    const { simulator, ai } = await setUp();
-    const src = simulator.generateFile({ lines: 1e9 }, 'files/large');
-    const job = await ai.batches.create({ model, src });
-    await simulator.clock.advance(JOB_MILLIS);
-    expect((await operation(simulator, job))['error']).toMatchObject({
-      code: 3,
-      message: expect.stringContaining('Line 1 ') as string,
-    });
-  });
-
-  test('cannot be made to succeed with a file that cannot be read', async () => {
+  test('cannot succeed with an unreadable file', async () => {
     const { simulator, ai } = await setUp();
     const job = await ai.batches.create({ model, src: await upload(ai, [{ key: 'r1' }]) });
     const forced = simulator.finish(given(job.name), { state: 'succeeded' });
@@ -125,17 +121,9 @@ describe('a batch from a file', () => {
     expect(await state(ai, job)).toBe('JOB_STATE_PENDING');
   });
 
-  test('needs a file that exists', async () => {
-    const { ai } = await setUp();
-    await expect(ai.batches.create({ model, src: 'files/unknown' })).rejects.toMatchObject({ status: 403 });
-  });
-
-  test('can be given an output of any size', async () => {
-    const { simulator, ai } = await setUp();
-    const job = await ai.batches.create({ model, src: [prompt('any')] });
-    await simulator.finish(given(job.name), { output: { lines: 1_000_000, lineBytes: 2_048, errorEvery: 10 } });
-    const { dest } = await ai.batches.get({ name: given(job.name) });
-    const response = await call(simulator, `/v1/${dest?.fileName}:download?alt=media`, { method: 'HEAD' });
+  test('has an output of any size on demand', async () => {
+    const { simulator, job } = await run({}, { output: { lines: 1_000_000, lineBytes: 2_048, errorEvery: 10 } });
+    const response = await call(simulator, `/v1/${job.dest?.fileName}:download?alt=media`, { method: 'HEAD' });
     expect(response.headers.get('content-length')).toBe('2048000000');
     expect((await operation(simulator, job))['metadata']).toMatchObject({
       batchStats: { requestCount: '1000000', successfulRequestCount: '900000', failedRequestCount: '100000' },
@@ -144,7 +132,7 @@ describe('a batch from a file', () => {
 });
 
 describe('a batch', () => {
-  test('expires after 48 h without results when it never ends', async () => {
+  test('expires after 48 h without results', async () => {
     const { simulator, ai } = await setUp();
     const job = await ai.batches.create({ model, src: [prompt('any')], config: { displayName: '[hang]' } });
     await simulator.clock.advance(48 * HOUR_MILLIS - 1);
@@ -155,15 +143,13 @@ describe('a batch', () => {
     expect(expired.dest?.inlinedResponses).toBeUndefined();
   });
 
-  test('fails when its name says so', async () => {
-    const { simulator, ai } = await setUp();
-    const job = await ai.batches.create({ model, src: [prompt('any')], config: { displayName: '[fail]' } });
-    await simulator.clock.advance(JOB_MILLIS);
-    expect(await state(ai, job)).toBe('JOB_STATE_FAILED');
+  test('fails if [fail] is in its name', async () => {
+    const { simulator, job } = await run({ config: { displayName: '[fail]' } });
+    expect(job.state).toBe('JOB_STATE_FAILED');
     expect(await operation(simulator, job)).toMatchObject({ done: true, error: { code: 13 } });
   });
 
-  test('stays cancelled once it is', async () => {
+  test('stays cancelled', async () => {
     const { simulator, ai } = await setUp();
     const job = await ai.batches.create({ model, src: [prompt('any')] });
     await ai.batches.cancel({ name: given(job.name) });
@@ -172,7 +158,7 @@ describe('a batch', () => {
     await expect(simulator.finish(given(job.name))).rejects.toMatchObject({ status: 'FAILED_PRECONDITION' });
   });
 
-  test('is unknown and silent once it is deleted', async () => {
+  test('is unknown after its deletion, and sends no event', async () => {
     const { simulator, ai, receiver } = await setUp();
     const config = { webhookConfig: { uris: [receiver.url] } };
     const job = await ai.batches.create({ model, src: [prompt('any')], config });
@@ -182,7 +168,7 @@ describe('a batch', () => {
     expect(simulator.ledger.events).toEqual([]);
   });
 
-  test('lists come in pages, without inline results', async () => {
+  test('is listed in pages, without inline results', async () => {
     const { simulator, ai } = await setUp();
     for (const name of ['a', 'b', 'c']) {
       await ai.batches.create({ model, src: [prompt(name)], config: { displayName: name } });
@@ -195,7 +181,7 @@ describe('a batch', () => {
     expect(JSON.stringify(listed)).not.toContain('You asked');
   });
 
-  test('is accepted in snake_case as well', async () => {
+  test('is accepted in snake_case', async () => {
     const { simulator, receiver } = await setUp();
     const batch = {
       display_name: 'snake',
@@ -222,16 +208,10 @@ describe('a batch', () => {
     ['with a URI that is out of reach', { inputConfig, webhookConfig: { uris: ['http://h.test/'] } }, 'h.test'],
   ] as const)('%s is refused', async ([, batch, reason]) => {
     const { simulator } = await setUp();
-    const init = { method: 'POST', body: JSON.stringify({ batch }) };
-    const response = await call(simulator, `/v1/models/${model}:batchGenerateContent`, init);
-    expect(response.status).toBe(400);
-    expect(await response.json()).toMatchObject({
-      error: { status: 'INVALID_ARGUMENT', message: expect.stringContaining(reason) as string },
-    });
-    expect(simulator.jobs()).toEqual([]);
+    await expectRefusal(simulator, `/v1/models/${model}:batchGenerateContent`, { batch }, reason);
   });
 
-  test('of more than 20 MB is refused, announced or in chunks', async () => {
+  test('is refused above 20 MB, with or without a Content-Length', async () => {
     const { simulator } = await setUp();
     const request = prompt('a'.repeat(20 * 1024 * 1024));
     const body = JSON.stringify({ batch: { inputConfig: { requests: { requests: [{ request }] } } } });

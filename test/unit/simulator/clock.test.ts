@@ -10,7 +10,7 @@ describe('a manual clock', () => {
     expect(clock.now()).toBe(1_500);
   });
 
-  test('runs what falls due in order of time, each task at its own time', async () => {
+  test('runs due tasks in order of time, each at its own time', async () => {
     const clock = new Clock({ manual: true, startMillis: 0 });
     const ran: string[] = [];
     const note = (name: string) => () => void ran.push(`${name} at ${clock.now()}`);
@@ -23,7 +23,7 @@ describe('a manual clock', () => {
     expect(ran).toEqual(['a at 10', 'b at 20', 'c at 30', 'd at 30']);
   });
 
-  test('awaits each task, and runs what tasks add on the way', async () => {
+  test('awaits each task, and runs tasks that a task adds', async () => {
     const clock = new Clock({ manual: true, startMillis: 0 });
     const ran: number[] = [];
     const again = async () => {
@@ -45,7 +45,7 @@ describe('a manual clock', () => {
     await expect(clock.advance(5)).resolves.toBeUndefined();
   });
 
-  test('skips what was cancelled, even by a task of the same instant', async () => {
+  test('skips a cancelled task, even if a task of the same instant cancelled it', async () => {
     const clock = new Clock({ manual: true, startMillis: 0 });
     const ran: string[] = [];
     clock.after(5, () => later.cancel());
@@ -93,7 +93,7 @@ describe('a running clock', () => {
     await clock.close();
   });
 
-  test('an advance awaits what its time has already started', async () => {
+  test('advances after the tasks that are running', async () => {
     const clock = new Clock();
     const { promise: started, resolve: start } = Promise.withResolvers<void>();
     const { promise: release, resolve: end } = Promise.withResolvers<void>();
@@ -111,7 +111,7 @@ describe('a running clock', () => {
     await clock.close();
   });
 
-  test('has not lost the time that an advance took', async () => {
+  test('keeps the time that an advance took', async () => {
     const clock = new Clock();
     const before = clock.now() - Date.now();
     clock.after(0, async () => await sleep(50));
@@ -132,7 +132,7 @@ describe('a running clock', () => {
     expect(logged.mock.calls).toEqual([[new Error('broken')]]);
   });
 
-  test('keeps waiting for what is further away than timers reach', async () => {
+  test('waits for tasks beyond the longest timer', async () => {
     const clock = new Clock();
     let ran = false;
     clock.after(2 ** 31 + 1_000, () => {

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { linesContent, textLines } from '../../../simulator/content.ts';
-import type { Content } from '../../../simulator/content.ts';
+import { linesContent, textLines } from '../../../simulator/files/content.ts';
+import type { Content } from '../../../simulator/files/content.ts';
 import { Random } from '../../../simulator/random.ts';
-import { parseRange } from '../../../simulator/range.ts';
+import { parseRange } from '../../../simulator/files/range.ts';
 
 const random = new Random('test');
 
@@ -12,7 +12,7 @@ function read(content: Content, start = 0, end = content.sizeBytes): Buffer {
 }
 
 describe('generated lines', () => {
-  test('each is JSON of the wanted size with its own key and text', () => {
+  test('are JSON of the wanted size, each with its own key and text', () => {
     const content = linesContent({ lines: 1_500, lineBytes: 300 }, random);
     const lines = read(content).toString().split('\n');
     expect(lines.pop()).toBe('');
@@ -24,7 +24,7 @@ describe('generated lines', () => {
     expect(values[0]?.response).toMatchObject({ usageMetadata });
   });
 
-  test('each n-th one is an error when so asked', () => {
+  test('contain an error every n lines on demand', () => {
     const content = linesContent({ lines: 7, lineBytes: 256, errorEvery: 3 }, random);
     const values = read(content)
       .toString()
@@ -40,7 +40,7 @@ describe('generated lines', () => {
     expect(read(linesContent(spec, random))).not.toEqual(read(linesContent(spec, new Random('other'))));
   });
 
-  test('any part is that part of the whole', () => {
+  test('can be read from any offset', () => {
     const content = linesContent({ lines: 2_000, lineBytes: 257 }, random);
     const whole = read(content);
     const offset = fc.nat(content.sizeBytes);
@@ -52,7 +52,7 @@ describe('generated lines', () => {
     );
   });
 
-  test('the end of a huge file is made without its beginning', () => {
+  test('of a huge file are made from the end alone', () => {
     const content = linesContent({ lines: 1e9, lineBytes: 4_096 }, random);
     const line = read(content, content.sizeBytes - 4_096).toString();
     expect(JSON.parse(line)).toMatchObject({ key: 'r0999999999' });
@@ -62,7 +62,7 @@ describe('generated lines', () => {
 describe('the lines of a text', () => {
   const text = 'größe\n\n❌ and more\r\nlast';
 
-  test.each([1, 2, 3, 7, 1_000])('are whole when they come in chunks of %d bytes', (chunkBytes) => {
+  test.each([1, 2, 3, 7, 1_000])('are whole if they arrive in chunks of %d bytes', (chunkBytes) => {
     const bytes = Buffer.from(text);
     const starts = Array.from({ length: Math.ceil(bytes.length / chunkBytes) }, (_, index) => index * chunkBytes);
     const content = {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { optionsFromEnvironment } from '../../../simulator/environment.ts';
 
 describe('the environment', () => {
-  test('is not needed', () => {
+  test('is optional', () => {
     const defaults = {
       port: 8_787,
       host: '127.0.0.1',
@@ -15,7 +15,7 @@ describe('the environment', () => {
     expect(optionsFromEnvironment(empty)).toEqual(defaults);
   });
 
-  test('says where to listen, and what a run is to repeat', () => {
+  test('sets the address and what repeats a run', () => {
     const environment = {
       PORT: '0',
       HOST: '::1',
@@ -48,7 +48,7 @@ describe('the environment', () => {
     });
   });
 
-  test('is refused with the names of all that is wrong', () => {
+  test('is refused with the name of every bad variable', () => {
     const environment = {
       PORT: '80 80',
       CLOCK: 'manuel',

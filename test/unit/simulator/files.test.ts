@@ -9,14 +9,16 @@ function bytesOf(size: number): Buffer {
   return Buffer.from(Uint8Array.from({ length: size }, (_, index) => index % 251));
 }
 
+const START = { 'x-goog-upload-protocol': 'resumable', 'x-goog-upload-command': 'start' };
+
+/** Starts a resumable upload. */
+async function start(simulator: Simulator, size: string, file: object = {}): Promise<Response> {
+  const headers = { ...START, 'x-goog-upload-header-content-length': size };
+  return await call(simulator, '/upload/v1beta/files', { method: 'POST', headers, body: JSON.stringify({ file }) });
+}
+
 async function startUpload(simulator: Simulator, size: string): Promise<string> {
-  const headers = {
-    'x-goog-upload-protocol': 'resumable',
-    'x-goog-upload-command': 'start',
-    'x-goog-upload-header-content-length': size,
-  };
-  const response = await call(simulator, '/upload/v1beta/files', { method: 'POST', headers, body: '{"file":{}}' });
-  const url = new URL(given(response.headers.get('x-goog-upload-url')));
+  const url = new URL(given((await start(simulator, size)).headers.get('x-goog-upload-url')));
   return url.pathname + url.search;
 }
 
@@ -44,7 +46,7 @@ describe('files by the SDK', () => {
     expect(await ai.files.get({ name: 'files/my-input' })).toEqual(file);
   });
 
-  test('upload in more than one chunk arrives whole', async () => {
+  test('upload stores several chunks as one file', async () => {
     const { simulator, ai } = await setUp();
     const bytes = bytesOf(9 * MEBIBYTE);
     const file = await ai.files.upload({ file: new Blob([bytes]), config: { mimeType: 'video/mp4' } });
@@ -53,7 +55,7 @@ describe('files by the SDK', () => {
     expect(simulator.ledger.requests.map(({ method }) => method)).toEqual(Array(3).fill('files.upload'));
   });
 
-  test('list comes in pages, delete makes it unknown', async () => {
+  test('list returns pages; a deleted file is unknown', async () => {
     const { ai } = await setUp();
     for (const name of ['a', 'b', 'c']) {
       await ai.files.upload({ file: new Blob([name]), config: { name, mimeType: 'text/plain' } });
@@ -86,7 +88,7 @@ describe('files by the SDK', () => {
 });
 
 describe('a resumable upload', () => {
-  test('takes chunks at the right offset only', async () => {
+  test('accepts chunks only at the next offset', async () => {
     const { simulator } = await setUp();
     const path = await startUpload(simulator, '6');
     const first = await sendChunk(simulator, path, 'upload', 0, 'abc');
@@ -102,7 +104,7 @@ describe('a resumable upload', () => {
     expect((await sendChunk(simulator, path, 'query', 0, '')).status).toBe(404);
   });
 
-  test('ends only with all bytes that were declared', async () => {
+  test('ends only with all declared bytes', async () => {
     const { simulator } = await setUp();
     const path = await startUpload(simulator, '4');
     expect((await sendChunk(simulator, path, 'upload, finalize', 0, 'abc')).status).toBe(400);
@@ -117,19 +119,52 @@ describe('a resumable upload', () => {
 
   test.each(['x', '-1', String(2 ** 31 + 1)])('refuses the declared size %s', async (size) => {
     const { simulator } = await setUp();
-    const headers = {
-      'x-goog-upload-protocol': 'resumable',
-      'x-goog-upload-command': 'start',
-      'x-goog-upload-header-content-length': size,
-    };
-    expect((await call(simulator, '/upload/v1/files', { method: 'POST', headers })).status).toBe(400);
+    expect((await start(simulator, size)).status).toBe(400);
+  });
+
+  test('of the SDK for Python starts in snake case, and sends chunks without an API key', async () => {
+    const { simulator, ai } = await setUp({ settings: { api: { key: 'any-key' } } });
+    const started = await start(simulator, '6', { display_name: 'Mine', mime_type: 'jsonl', size_bytes: 6 });
+    const headers = { 'x-goog-upload-command': 'upload, finalize', 'x-goog-upload-offset': '0' };
+    const init = { method: 'POST', headers, body: '{}\n{}\n' };
+    const end = await fetch(given(started.headers.get('x-goog-upload-url')), init);
+    expect(end.headers.get('x-goog-upload-status')).toBe('final');
+    const { file } = (await end.json()) as { file: { name: string } };
+    expect(await ai.files.get(file)).toMatchObject({ displayName: 'Mine', mimeType: 'jsonl', sizeBytes: '6' });
+  });
+
+  test('needs an API key to start, and an upload_id that exists to continue', async () => {
+    const { simulator } = await setUp();
+    const path = `${simulator.url}/upload/v1beta/files`;
+    expect((await fetch(path, { method: 'POST', headers: START, body: '{}' })).status).toBe(403);
+    expect((await sendChunk(simulator, '/upload/v1beta/files?upload_id=x', 'upload', 0, '{}')).status).toBe(404);
+  });
+});
+
+describe('registerFiles', () => {
+  const auth = { getRequestHeaders: async () => await Promise.resolve(new Headers({ authorization: 'Bearer token' })) };
+
+  test('registers objects of Cloud Storage', async () => {
+    const { ai } = await setUp();
+    const uris = ['gs://bucket/input.jsonl'];
+    const { files } = await ai.files.registerFiles({ auth: auth as never, uris });
+    expect(files).toMatchObject([{ source: 'REGISTERED', displayName: 'input.jsonl', state: 'ACTIVE' }]);
+    expect(await ai.files.get({ name: given(files?.[0]?.name) })).toEqual(files?.[0]);
+  });
+
+  test('fails a batch that reads one, with the reason', async () => {
+    const { simulator, ai } = await setUp();
+    const { files } = await ai.files.registerFiles({ auth: auth as never, uris: ['gs://bucket/input.jsonl'] });
+    const { name } = await ai.batches.create({ model: 'm', src: given(files?.[0]?.name) });
+    await simulator.finish(given(name));
+    expect(simulator.jobs()[0]?.error?.message).toContain('cannot read gs://bucket/input.jsonl');
   });
 });
 
 describe('a download', () => {
   const spec = { lines: 1_000, lineBytes: 500 };
 
-  test('by range is that part of the whole, under both paths', async () => {
+  test('by range returns that part, under both paths', async () => {
     const { simulator } = await setUp();
     const path = `/v1beta/${simulator.generateFile(spec)}:download?alt=media`;
     const whole = Buffer.from(await (await call(simulator, path)).arrayBuffer());
@@ -140,7 +175,7 @@ describe('a download', () => {
     expect(whole.subarray(123_456, 234_568).equals(Buffer.from(await part.arrayBuffer()))).toBe(true);
   });
 
-  test('of a range behind the end is 416', async () => {
+  test('of a range behind the end answers 416', async () => {
     const { simulator } = await setUp();
     const path = `/v1/${simulator.generateFile(spec)}:download?alt=media`;
     const response = await call(simulator, path, { headers: { range: 'bytes=500000-' } });
@@ -148,7 +183,7 @@ describe('a download', () => {
     expect(response.headers.get('content-range')).toBe('bytes */500000');
   });
 
-  test('ignores ranges when so set', async () => {
+  test('ignores ranges if ranges is false', async () => {
     const { simulator } = await setUp({ settings: { files: { ranges: false } } });
     const path = `/v1/${simulator.generateFile(spec)}:download?alt=media`;
     const response = await call(simulator, path, { headers: { range: 'bytes=0-9' } });
@@ -170,7 +205,7 @@ describe('a download', () => {
     expect((await (await call(simulator, path)).arrayBuffer()).byteLength).toBe(500_000);
   });
 
-  test('of a file far larger than memory starts at once and can be left', async () => {
+  test('of a file far larger than memory starts at once and can be aborted', async () => {
     const { simulator } = await setUp();
     const path = `/v1/${simulator.generateFile({ lines: 1e9, lineBytes: 4_096 })}:download?alt=media`;
     const response = await call(simulator, path);

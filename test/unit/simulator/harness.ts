@@ -1,9 +1,11 @@
+import { createPublicKey, verify } from 'node:crypto';
+import type { JsonWebKey } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { GoogleGenAI } from '@google/genai';
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { startSimulator } from '../../../simulator/simulator.ts';
 import type { Simulator, SimulatorOptions } from '../../../simulator/simulator.ts';
 
@@ -91,4 +93,41 @@ export function given<T>(value: T | null | undefined): T {
 
 export function prompt(words: string): { contents: { role: string; parts: { text: string }[] }[] } {
   return { contents: [{ role: 'user', parts: [{ text: words }] }] };
+}
+
+/** Starts a batch whose events go to the given URIs, and returns its name. */
+export async function startBatch(simulator: Simulator, uris: string[], userMetadata: Record<string, unknown> = {}) {
+  const config = { webhookConfig: { uris, userMetadata } };
+  const { name } = await client(simulator).batches.create({ model: 'm', src: [prompt('hello')], config });
+  return given(name);
+}
+
+export async function jwks(simulator: Simulator): Promise<{ keys: JsonWebKey[] }> {
+  const response = await fetch(`${simulator.url}/.well-known/jwks.json`);
+  return (await response.json()) as { keys: JsonWebKey[] };
+}
+
+/** The keys of the JWKS that verify a `v1a` delivery, by their place. */
+export async function verifyingKeys(simulator: Simulator, { headers, body }: Received): Promise<number[]> {
+  const message = Buffer.from(`${String(headers['webhook-id'])}.${String(headers['webhook-timestamp'])}.${body}`);
+  const signature = Buffer.from(String(headers['webhook-signature']).slice('v1a,'.length), 'base64');
+  const { keys } = await jwks(simulator);
+  return keys.flatMap((key, index) => {
+    return verify(null, message, createPublicKey({ key, format: 'jwk' }), signature) ? [index] : [];
+  });
+}
+
+/** The signed times. */
+export function secondsAfterStart(received: readonly Received[]): number[] {
+  return received.map(({ headers }) => Number(headers['webhook-timestamp']) - START_MILLIS / 1000);
+}
+
+/** Expects INVALID_ARGUMENT for a body, with the reason in its message, and no job. */
+export async function expectRefusal(simulator: Simulator, path: string, body: object, reason: string): Promise<void> {
+  const response = await call(simulator, path, { method: 'POST', body: JSON.stringify(body) });
+  expect(response.status).toBe(400);
+  expect(await response.json()).toMatchObject({
+    error: { code: 400, status: 'INVALID_ARGUMENT', message: expect.stringContaining(reason) as string },
+  });
+  expect(simulator.jobs()).toEqual([]);
 }

@@ -19,7 +19,7 @@ function joined(events: readonly Interactions.InteractionSSEEvent[], field: 'tex
 }
 
 describe('a streamed interaction', () => {
-  test('sends its text in pieces between its creation and its end', async () => {
+  test('sends its text in deltas', async () => {
     const { ai } = await setUp();
     const events = await all(await ai.interactions.create({ model, input: 'hello', stream: true }));
     const types = events.map(({ event_type: type }) => type);
@@ -46,7 +46,7 @@ describe('a streamed interaction', () => {
     expect(joined(await events, 'text')).toContain('hello');
   });
 
-  test('says why its job failed', async () => {
+  test('names the error of a failed job', async () => {
     const { simulator, ai } = await setUp();
     const stream = await ai.interactions.create({ model, input: '[fail]', background: true, stream: true });
     const events = all(stream);
@@ -58,7 +58,7 @@ describe('a streamed interaction', () => {
     ]);
   });
 
-  test('resumes after the last event that was received', async () => {
+  test('resumes after the last received event', async () => {
     const { ai } = await setUp();
     const { id } = await ai.interactions.create({ model, input: 'hello' });
     const events = await all(await ai.interactions.get(given(id), { stream: true }));

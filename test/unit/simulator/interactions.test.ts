@@ -1,9 +1,5 @@
-import { readFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { GenerateVideosOperation } from '@google/genai';
 import { describe, expect, test } from 'vitest';
-import { call, given, JOB_MILLIS, setUp } from './harness.ts';
+import { call, expectRefusal, given, JOB_MILLIS, setUp } from './harness.ts';
 
 const model = 'gemini-3.8-flash';
 const weather = {
@@ -42,7 +38,7 @@ describe('an interaction', () => {
     ]);
   });
 
-  test('that fails has the reason', async () => {
+  test('has the error if it fails', async () => {
     const { simulator, ai, receiver } = await setUp();
     const webhook_config = { uris: [receiver.url] };
     const { id } = await ai.interactions.create({ model, input: '[fail]', background: true, webhook_config });
@@ -64,7 +60,7 @@ describe('an interaction', () => {
     await expect(ai.interactions.get(id)).rejects.toMatchObject({ status: 404 });
   });
 
-  test('can end in ways that cause no event', async () => {
+  test('ends without an event in other states', async () => {
     const { simulator, ai } = await setUp();
     const { id } = await ai.interactions.create({ model, input: 'hello', background: true });
     await simulator.finish(id, { state: 'budget_exceeded' });
@@ -73,7 +69,7 @@ describe('an interaction', () => {
     await expect(simulator.finish('v1_unknown')).rejects.toMatchObject({ status: 'NOT_FOUND' });
   });
 
-  test('shows its input only when asked', async () => {
+  test('shows its input on demand', async () => {
     const { ai } = await setUp();
     const { id } = await ai.interactions.create({ model, input: 'my words' });
     const types = (steps: readonly { type: string }[] | undefined) => steps?.map(({ type }) => type);
@@ -98,13 +94,7 @@ describe('an interaction', () => {
     ['a result without its call', { input: [{ type: 'function_result', result: 1 }] }, 'call_id'],
   ])('with %s is refused', async (_, fields, reason) => {
     const { simulator } = await setUp();
-    const init = { method: 'POST', body: JSON.stringify({ model, input: 'hello', ...fields }) };
-    const response = await call(simulator, '/v1beta/interactions', init);
-    expect(response.status).toBe(400);
-    expect(await response.json()).toMatchObject({
-      error: { status: 'INVALID_ARGUMENT', message: expect.stringContaining(reason) as string },
-    });
-    expect(simulator.jobs()).toEqual([]);
+    await expectRefusal(simulator, '/v1beta/interactions', { model, input: 'hello', ...fields }, reason);
   });
 
   test('accepts every field of the SDK', async () => {
@@ -130,7 +120,7 @@ describe('an interaction', () => {
     expect(interaction.status).toBe('completed');
   });
 
-  test('that was not stored cannot be continued', async () => {
+  test('cannot be continued if it was not stored', async () => {
     const { ai } = await setUp();
     const { id } = await ai.interactions.create({ model, input: 'hello', store: false });
     const next = ai.interactions.create({ model, input: 'again', previous_interaction_id: given(id) });
@@ -163,7 +153,7 @@ describe('a function call', () => {
     expect(types).toEqual(['interaction.requires_action', 'interaction.completed']);
   });
 
-  test('has a value of the right type for each argument that is declared', async () => {
+  test('has a value of the declared type for each argument', async () => {
     const { ai } = await setUp();
     const properties = {
       unit: { type: 'string', enum: ['celsius'] },
@@ -185,7 +175,7 @@ describe('a function call', () => {
     });
   });
 
-  test('comes with others when so set, and each needs its result', async () => {
+  test('is one of several on demand, and each needs its result', async () => {
     const { ai } = await setUp({ settings: { jobs: { functionCalls: 3 } } });
     const tools = [weather, { ...weather, name: 'get_time' }];
     const { id, steps } = await ai.interactions.create({ model, input: 'weather?', tools });
@@ -209,104 +199,5 @@ describe('a function call', () => {
     expect(created.status).toBe('requires_action');
     const body = JSON.stringify({ model, input, previous_interaction_id: created.id });
     expect((await call(simulator, '/v1/interactions', { method: 'POST', body })).status).toBe(400);
-  });
-});
-
-describe('an Omni video', () => {
-  const omni = { model: 'gemini-omni-1.1-flash', input: 'a cat', background: true };
-
-  const response_format = { type: 'video' as const, delivery: 'uri' as const };
-
-  test('is shown by URI when so asked, by the call that made it', async () => {
-    const { ai } = await setUp();
-    const created = await ai.interactions.create({ ...omni, background: false, response_format });
-    const video = given(created.output_video);
-    expect(video).toMatchObject({ type: 'video', mime_type: 'video/mp4' });
-    const downloadPath = path.join(tmpdir(), `simulator-${process.pid}-omni.mp4`);
-    await ai.files.download({ file: given(video.uri), downloadPath });
-    expect((await readFile(downloadPath)).subarray(4, 8).toString()).toBe('ftyp');
-    const { data, uri } = given((await ai.interactions.get(created.id)).output_video);
-    expect(Buffer.from(given(data), 'base64')).toEqual(await readFile(downloadPath));
-    expect(uri).toBeUndefined();
-  });
-
-  test.each([
-    ['inline', omni, false],
-    ['inline though it was to come by URI', { ...omni, response_format }, false],
-    ['by URI when so asked and so set', { ...omni, response_format }, true],
-  ])('of a background job comes %s', async (_, body, omniUriOnGet) => {
-    const { simulator, ai } = await setUp({ settings: { jobs: { omniUriOnGet, videoBytes: 1_000 } } });
-    const { id } = await ai.interactions.create(body);
-    await simulator.finish(id);
-    const { data, uri } = given((await ai.interactions.get(id)).output_video);
-    expect(Buffer.from(data ?? '', 'base64')).toHaveLength(omniUriOnGet ? 0 : 1_000);
-    expect(uri !== undefined).toBe(omniUriOnGet);
-  });
-
-  test.each([
-    ['interaction', ['interaction.completed']],
-    ['video', ['video.generated']],
-    ['both', ['interaction.completed', 'video.generated']],
-  ] as const)('causes the events that are set: %s', async (omniEvents, types) => {
-    const { simulator, ai } = await setUp({ settings: { deliveries: { omniEvents } } });
-    const { id } = await ai.interactions.create(omni);
-    await simulator.finish(id);
-    expect(simulator.ledger.events.map(({ type }) => type)).toEqual(types);
-  });
-});
-
-describe('a Veo video', () => {
-  const start = '/v1beta/models/veo-3.1-generate-preview:predictLongRunning';
-
-  test('runs as an operation and ends with a file and an event', async () => {
-    const { simulator, ai, receiver } = await setUp();
-    const webhookConfig = { uris: [receiver.url], userMetadata: { job: 'n' } };
-    const body = { instances: [{ prompt: 'a cat' }], parameters: { sampleCount: 2 }, webhookConfig };
-    const response = await call(simulator, start, { method: 'POST', body: JSON.stringify(body) });
-    const operation = new GenerateVideosOperation();
-    operation.name = ((await response.json()) as { name: string }).name;
-    expect((await ai.operations.getVideosOperation({ operation })).done).not.toBe(true);
-    await simulator.clock.advance(JOB_MILLIS);
-    const done = await ai.operations.getVideosOperation({ operation });
-    const videos = given(done.response?.generatedVideos);
-    expect(videos).toHaveLength(2);
-    const downloadPath = path.join(tmpdir(), `simulator-${process.pid}-veo.mp4`);
-    await ai.files.download({ file: given(videos[0]), downloadPath });
-    expect(await readFile(downloadPath)).toHaveLength(65_536);
-    const event = JSON.parse(given(receiver.received[0]).body) as { data: { file_name: string } };
-    expect(event).toMatchObject({
-      type: 'video.generated',
-      data: { id: operation.name, output_file_uri: videos[0]?.video?.uri },
-      user_metadata: { job: 'n' },
-    });
-    expect(await ai.files.get({ name: event.data.file_name })).toMatchObject({ source: 'GENERATED' });
-  });
-
-  test('that the safety filters hold back says so instead of naming files', async () => {
-    const { simulator, ai } = await setUp();
-    const body = JSON.stringify({ instances: [{ prompt: 'a [blocked] cat' }], parameters: { sampleCount: 2 } });
-    const created = await call(simulator, start, { method: 'POST', body });
-    const operation = new GenerateVideosOperation();
-    operation.name = ((await created.json()) as { name: string }).name;
-    await simulator.clock.advance(JOB_MILLIS);
-    const { done, response } = await ai.operations.getVideosOperation({ operation });
-    expect(done).toBe(true);
-    expect(response).toMatchObject({
-      raiMediaFilteredCount: 2,
-      raiMediaFilteredReasons: [expect.stringContaining('safety') as string],
-    });
-    expect(response?.generatedVideos ?? []).toEqual([]);
-    expect(simulator.ledger.events).toMatchObject([{ type: 'video.generated' }]);
-  });
-
-  test('that fails says so in its operation and causes no event', async () => {
-    const { simulator } = await setUp();
-    const body = JSON.stringify({ instances: [{ prompt: '[fail]' }] });
-    const created = await call(simulator, start, { method: 'POST', body });
-    const { name } = (await created.json()) as { name: string };
-    await simulator.clock.advance(JOB_MILLIS);
-    const response = await call(simulator, `/v1/${name}`);
-    expect(await response.json()).toMatchObject({ name, done: true, error: { code: 13 } });
-    expect(simulator.ledger.events).toEqual([]);
   });
 });

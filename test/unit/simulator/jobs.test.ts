@@ -2,7 +2,7 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { createCore } from '../../../simulator/core.ts';
 import { JOB_MILLIS } from './harness.ts';
 
-test('a job whose results the simulator cannot make has failed, and the simulator lives on', async () => {
+test('a job whose results the simulator cannot make fails, and the simulator keeps running', async () => {
   const logged = vi.spyOn(console, 'error').mockReturnValue();
   onTestFinished(() => logged.mockRestore());
   const { clock, jobs, ledger } = createCore({ clock: { manual: true } });

@@ -51,10 +51,13 @@ describe('the program', () => {
     expect(await once(child, 'exit')).toEqual([0, null]);
   });
 
-  test('lists its variables for --help, and starts nothing', async () => {
+  test('lists every setting with its default for --help, and starts nothing', async () => {
     const { child, output } = start({}, '--help');
     expect(await once(child, 'close')).toEqual([0, null]);
-    expect(output()).toMatch(/PORT +default 8787[^]*SIMULATOR_JOBS_RUNNING_MILLIS/);
+    expect(output()).toContain(`
+  SIMULATOR_DELIVERIES_SCHEME=v1a
+      Signature of dynamic deliveries: Ed25519 or a JWT. One of v1a, RS256, EdDSA.
+`);
     expect(output()).not.toContain('export');
   });
 
@@ -62,11 +65,12 @@ describe('the program', () => {
     const receiver = await startReceiver();
     onTestFinished(async () => await receiver.close());
     const taken = new URL(receiver.url).port;
-    for (const [environment, reason] of [
-      [{ SIMULATOR_JOBS_SPEED: '1' }, 'there is no setting SIMULATOR_JOBS_SPEED'],
-      [{ PORT: taken }, `listen EADDRINUSE: address already in use 127.0.0.1:${taken}`],
+    for (const [environment, options, reason] of [
+      [{ SIMULATOR_JOBS_SPEED: '1' }, [], 'there is no setting SIMULATOR_JOBS_SPEED'],
+      [{}, ['--speed'], "Unknown option '--speed' (--help lists what can be set)"],
+      [{}, ['--port', taken], `listen EADDRINUSE: address already in use 127.0.0.1:${taken}`],
     ] as const) {
-      const { child, output } = start(environment);
+      const { child, output } = start(environment, ...options);
       expect(await once(child, 'close')).toEqual([1, null]);
       expect(output()).toContain(`The simulator cannot start: ${reason}`);
       expect(output().trim().split('\n')).toHaveLength(1);

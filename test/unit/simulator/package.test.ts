@@ -78,6 +78,13 @@ test('npx ./simulator runs in a clone', async () => {
   expect(await use(await start('npx', ['./simulator'], ROOT))).toEqual(WORKING);
 });
 
+test('a clone without its dependencies says how to install them', async () => {
+  const folder = temporaryFolder();
+  for (const file of ['bin.js', 'main.ts', 'package.json']) cpSync(join(PACKAGE, file), join(folder, file));
+  const run = promisify(execFile)(process.execPath, [join(folder, 'bin.js')]);
+  await expect(run).rejects.toMatchObject({ code: 1, stderr: 'The dependencies are not installed. Run: npm ci\n' });
+});
+
 test('the packed package runs in another folder with its dependencies alone', async () => {
   const folder = temporaryFolder();
   const { stdout } = await promisify(execFile)('npm', ['pack', '--json', '--pack-destination', folder], {
@@ -87,6 +94,7 @@ test('the packed package runs in another folder with its dependencies alone', as
   const installed = join(folder, 'node_modules/gemini-simulator');
   mkdirSync(installed, { recursive: true });
   await promisify(execFile)('tar', ['-xzf', join(folder, filename), '--strip-components=1', '-C', installed]);
+  expect(readFileSync(join(installed, 'LICENSE'), 'utf8')).toBe(readFileSync(join(ROOT, 'LICENSE'), 'utf8'));
   for (const name of Object.keys(manifest(installed).dependencies)) {
     cpSync(join(ROOT, 'node_modules', name), join(folder, 'node_modules', name), { recursive: true });
   }

@@ -30,7 +30,7 @@ describe('@google/genai', () => {
     await expect(call(world)).resolves.not.toThrow();
   });
 
-  test.each(UNIMPLEMENTED)('%s is not implemented, by the name of the simulator', async (_, call) => {
+  test.each(UNIMPLEMENTED)('%s answers UNIMPLEMENTED, which names the simulator', async (_, call) => {
     const message = expect.stringContaining('The Gemini API simulator does not implement') as string;
     await expect(call(world)).rejects.toMatchObject({ status: 501, message });
   });

@@ -2,7 +2,7 @@ import type { GoogleGenAI } from '@google/genai';
 import { expect } from 'vitest';
 import { prompt } from './harness.ts';
 
-/** What the calls of the tables work on; every job has ended. */
+/** Resources that the calls use; every job has ended. */
 export interface World {
   readonly ai: GoogleGenAI;
   readonly file: string;
@@ -71,7 +71,7 @@ const server = { type: 'mcp_server', name: 'weather', url: 'https://example.com/
 const noRetries = { maxRetries: 0 };
 const atOnce = { revocation_behavior: 'revoke_previous_secrets_immediately' as const };
 
-/** Calls that have to do with long jobs and their files. */
+/** Calls of long jobs and their files. */
 export const SERVED: readonly Row[] = [
   ['batches.create', batch()],
   ['batches.create, models/ in the name', batch({ model: `models/${model}` })],
@@ -145,7 +145,7 @@ export const SERVED: readonly Row[] = [
   ['webhooks.delete', async ({ ai }) => await ai.webhooks.delete((await ai.webhooks.create(hook)).id ?? '')],
 ];
 
-/** Calls that have nothing to do with long jobs. */
+/** Calls without a long job. */
 export const UNIMPLEMENTED: readonly Row[] = [
   ['models.list', ({ ai }) => ai.models.list()],
   ['models.get', ({ ai }) => ai.models.get({ model })],
@@ -177,6 +177,7 @@ export const REFUSED: readonly (readonly [status: number, ...Row])[] = [
   [403, 'files.delete', ({ ai }) => ai.files.delete({ name: 'files/1g583ke2xdsn' })],
   [400, 'files.get, output of a batch', ({ ai, output }) => ai.files.get({ name: output })],
   [400, 'files.upload, unsupported type', upload('bad/mime_type')],
+  [400, 'files.upload, archive', upload('application/zip')],
   [400, 'files.registerFiles, not in Cloud Storage', ({ ai }) => ai.files.registerFiles({ auth, uris })],
   [404, 'interactions.get', ({ ai }) => ai.interactions.get('v1_x')],
   [404, 'interactions.cancel', ({ ai }) => ai.interactions.cancel('v1_x')],

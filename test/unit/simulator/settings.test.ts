@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { DEFAULT_SETTINGS, Settings } from '../../../simulator/settings.ts';
 
 describe('settings', () => {
-  test('a patch changes what it names and keeps the rest', () => {
+  test('a patch changes the named settings and keeps the rest', () => {
     const settings = new Settings({ jobs: { pendingMillis: 7 } });
     settings.patch({ faults: { duplicate: 0.5 } });
     expect(settings.get()).toEqual({

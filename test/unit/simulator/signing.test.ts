@@ -1,7 +1,7 @@
 import { createHash, createPublicKey, verify } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { ed25519Key, newSecret, publicJwk, rsaKey, signJwt, signV1, signV1a } from '../../../simulator/signing.ts';
-import * as vectors from '../../../simulator/vectors.ts';
+import * as vectors from '../../support/vectors.ts';
 
 const { id, timestampSeconds, body } = vectors;
 const message = { id, timestampSeconds, body };

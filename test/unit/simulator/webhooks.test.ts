@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { call, client, given, HOUR_MILLIS, JOB_MILLIS, prompt, setUp } from './harness.ts';
+import { call, client, expectRefusal, given, HOUR_MILLIS, JOB_MILLIS, prompt, setUp } from './harness.ts';
 import { signV1 } from '../../../simulator/signing.ts';
 
 const events = ['batch.succeeded' as const];
 const uri = 'https://hooks.example.test/g';
 
 describe('webhooks by the SDK', () => {
-  test('create shows the secret once, get and list never', async () => {
+  test('show the secret only in the answer to create', async () => {
     const { ai } = await setUp();
     const created = await ai.webhooks.create({ name: 'mine', uri, subscribed_events: events });
     const secret = given(created.new_signing_secret);
@@ -21,7 +21,7 @@ describe('webhooks by the SDK', () => {
     expect(JSON.stringify([got.new_signing_secret, webhooks])).not.toContain(secret);
   });
 
-  test('list pages until there is no token', async () => {
+  test('are listed in pages until there is no token', async () => {
     const { ai } = await setUp();
     for (const name of ['a', 'b', 'c']) await ai.webhooks.create({ name, uri, subscribed_events: events });
     const first = await ai.webhooks.list({ page_size: 2 });
@@ -31,7 +31,7 @@ describe('webhooks by the SDK', () => {
     expect(second.next_page_token).toBeUndefined();
   });
 
-  test('update changes the given fields and ignores the mask', async () => {
+  test('change the given fields and ignore the mask', async () => {
     const { ai } = await setUp();
     const { id = '' } = await ai.webhooks.create({ name: 'mine', uri, subscribed_events: events });
     expect(await ai.webhooks.update(id, { state: 'disabled' })).toMatchObject({ name: 'mine', state: 'disabled' });
@@ -51,13 +51,13 @@ describe('webhooks by the SDK', () => {
     expect((await ai.webhooks.update(id, { subscribed_events: [type] })).subscribed_events).toEqual([type]);
   });
 
-  test('are missing from /v1 when so set', async () => {
+  test('are missing from /v1 if v1Webhooks is false', async () => {
     const { simulator } = await setUp({ settings: { api: { v1Webhooks: false } } });
     await expect(client(simulator, 'v1').webhooks.list()).rejects.toMatchObject({ status: 404 });
     expect((await client(simulator, 'v1beta').webhooks.list()).webhooks).toEqual([]);
   });
 
-  test('delete makes it unknown', async () => {
+  test('are unknown after their deletion', async () => {
     const { ai } = await setUp();
     const { id = '' } = await ai.webhooks.create({ uri, subscribed_events: events });
     await ai.webhooks.delete(id);
@@ -65,7 +65,7 @@ describe('webhooks by the SDK', () => {
     await expect(ai.webhooks.delete(id)).rejects.toMatchObject({ status: 404 });
   });
 
-  test('the caller may choose the id, once', async () => {
+  test('accept an id of the caller, once', async () => {
     const { ai } = await setUp();
     const body = { uri, subscribed_events: events };
     const created = await ai.webhooks.create(body, { query: { webhook_id: 'my-hook' } });
@@ -86,11 +86,7 @@ describe('webhooks by the SDK', () => {
     ['an unknown field', { uri, subscribed_events: events, secret: 's' }, 'secret'],
   ] as const)("refuses %s in Google's error form", async (_, body, name) => {
     const { simulator } = await setUp();
-    const response = await call(simulator, '/v1beta/webhooks', { method: 'POST', body: JSON.stringify(body) });
-    expect(response.status).toBe(400);
-    const { error } = (await response.json()) as { error: { message: string } };
-    expect(error).toMatchObject({ code: 400, status: 'INVALID_ARGUMENT' });
-    expect(error.message).toContain(name);
+    await expectRefusal(simulator, '/v1beta/webhooks', body, name);
   });
 });
 
@@ -104,16 +100,19 @@ describe('an endpoint', () => {
     },
   );
 
-  test.each(['http://receiver:3000/', 'https://10.0.0.1/'])('at %s is accepted when so set', async (address) => {
-    const { simulator, ai } = await setUp();
-    const { id } = await ai.webhooks.create({ uri, subscribed_events: events });
-    await expect(ai.webhooks.update(given(id), { uri: address })).rejects.toMatchObject({ status: 400 });
-    simulator.settings.patch({ api: { endpoints: 'any' } });
-    expect((await ai.webhooks.update(given(id), { uri: address })).uri).toBe(address);
-    const webhook_config = { uris: [address] };
-    const job = await ai.interactions.create({ model: 'm', input: 'hello', background: true, webhook_config });
-    expect(job.status).toBe('in_progress');
-  });
+  test.each(['http://receiver:3000/', 'https://10.0.0.1/'])(
+    'at %s is accepted if endpoints is any',
+    async (address) => {
+      const { simulator, ai } = await setUp();
+      const { id } = await ai.webhooks.create({ uri, subscribed_events: events });
+      await expect(ai.webhooks.update(given(id), { uri: address })).rejects.toMatchObject({ status: 400 });
+      simulator.settings.patch({ api: { endpoints: 'any' } });
+      expect((await ai.webhooks.update(given(id), { uri: address })).uri).toBe(address);
+      const webhook_config = { uris: [address] };
+      const job = await ai.interactions.create({ model: 'm', input: 'hello', background: true, webhook_config });
+      expect(job.status).toBe('in_progress');
+    },
+  );
 });
 
 describe('ping', () => {
@@ -121,7 +120,7 @@ describe('ping', () => {
     ['full', { type: 'webhook.ping', version: 'v1', timestamp: '2026-05-28T20:26:40Z' }],
     ['without_data', { type: 'webhook.ping', version: 'v1', timestamp: '2026-05-28T20:26:40Z' }],
     ['empty', {}],
-  ] as const)('as %s reaches the endpoint, signed', async ([variant, fields]) => {
+  ] as const)('with the body %s reaches the endpoint, signed', async ([variant, fields]) => {
     const { simulator, ai, receiver } = await setUp();
     simulator.settings.patch({ deliveries: { ping: variant } });
     const { id = '', new_signing_secret: secret } = await ai.webhooks.create({
@@ -168,7 +167,7 @@ describe('rotation', () => {
     expect((await ai.webhooks.get(id)).signing_secrets).toHaveLength(1);
   });
 
-  test('can end the old secret at once, in either case and by either path', async () => {
+  test('expires the old secret at once on demand, in either case and by either path', async () => {
     const { simulator, ai } = await setUp();
     const { id = '' } = await ai.webhooks.create({ uri, subscribed_events: events });
     await ai.webhooks.rotateSigningSecret(id, { revocation_behavior: 'revoke_previous_secrets_immediately' });

@@ -1,8 +1,9 @@
 import type { DocumentSnapshot, Query, QuerySnapshot } from '@google-cloud/firestore';
 import { expect, onTestFinished, test } from 'vitest';
-import { connect, describeBackends } from './support.ts';
+import { describeBackends } from '../support.ts';
+import { connect } from './support.ts';
 
-describeBackends('Firestore listeners', (backend) => {
+describeBackends('Firestore', 'listeners', (backend) => {
   /** Collects what a listener receives, as text that a test compares. */
   function listen(query: Query): { readonly changes: readonly string[]; readonly sizes: readonly number[] } {
     const [changes, sizes]: [string[], number[]] = [[], []];
@@ -76,13 +77,8 @@ describeBackends('Firestore listeners', (backend) => {
   });
 
   test('a query that is refused is an error of its listener', async () => {
-    const query = connect(backend.host)
-      .collection('a')
-      .where(
-        'n',
-        'in',
-        Array.from({ length: 31 }, (_, at) => at),
-      );
+    const numbers = Array.from({ length: 31 }, (_, index) => index);
+    const query = connect(backend.host).collection('a').where('n', 'in', numbers);
     const error = await new Promise((resolve) =>
       onTestFinished(query.onSnapshot(() => resolve('a snapshot'), resolve)),
     );

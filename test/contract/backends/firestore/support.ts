@@ -1,38 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import { Firestore, type Query, v1 } from '@google-cloud/firestore';
 import { credentials, makeGenericClientConstructor } from '@grpc/grpc-js';
 import { grpc } from 'google-gax';
-import { afterAll, beforeAll, describe, onTestFinished, vi } from 'vitest';
-import { startFirestore } from '../../../../local/backends/firestore/index.ts';
+import { onTestFinished, vi } from 'vitest';
 import { loadServices } from '../../../../local/backends/protos.ts';
-import { startFirestore as startOfficial } from '../../../../local/backends/official.ts';
-import { hasEmulators } from '../../../support/requirements.ts';
-
-/** A running backend, for one suite. */
-interface Backend {
-  readonly isEmbedded: boolean;
-  /** `127.0.0.1:port`, once the suite's tests run. */
-  readonly host: string;
-}
-
-/** Runs a suite against the embedded stand-in and, where it is installed, against the official emulator. */
-export function describeBackends(title: string, suite: (backend: Backend) => void): void {
-  const official = { name: 'official', start: () => startOfficial(), isThere: hasEmulators };
-  const embedded = { name: 'embedded', start: () => startFirestore(), isThere: true };
-  for (const { name, start, isThere } of [official, embedded]) {
-    describe.skipIf(!isThere)(`${title}, ${name}`, () => {
-      let server: { readonly host: string; stop(): Promise<unknown> };
-      beforeAll(async () => void (server = await start()));
-      afterAll(async () => void (await server.stop()));
-      suite({
-        isEmbedded: name === 'embedded',
-        get host() {
-          return server.host;
-        },
-      });
-    });
-  }
-}
+import { newProjectId, statusOf } from '../support.ts';
 
 /** Connects with the project's real client to a database of the test's own. */
 export function connect(host: string, { projectId = newProjectId(), databaseId = '(default)' } = {}): Firestore {
@@ -44,53 +15,34 @@ export function connect(host: string, { projectId = newProjectId(), databaseId =
 }
 
 /** Connects without the checks that the handwritten client makes before it sends. */
-export function connectRaw(host: string): {
-  client: InstanceType<typeof v1.FirestoreClient>;
-  database: string;
-  documents: string;
-} {
+export function connectRaw(host: string) {
   const { hostname, port } = new URL(`http://${host}`);
   const projectId = newProjectId();
-  const client = new v1.FirestoreClient({
-    servicePath: hostname,
-    port: Number(port),
-    sslCreds: grpc.credentials.createInsecure(),
-    projectId,
-  });
+  const sslCreds = grpc.credentials.createInsecure();
+  const client = new v1.FirestoreClient({ servicePath: hostname, port: Number(port), sslCreds, projectId });
   onTestFinished(() => client.close());
   const database = `projects/${projectId}/databases/(default)`;
-  return { client, database, documents: `${database}/documents` };
+  const documents = `${database}/documents`;
+  /** Returns the status of a commit of one write, without the client's retries. */
+  const write = async (one: object) => await statusOf(client.commit({ database, writes: [one] }, { retry: null }));
+  return { client, database, documents, write };
 }
+
+export type Raw = ReturnType<typeof connectRaw>;
 
 /** The ids of what a query finds, in its order. */
 export async function idsOf(query: Query): Promise<readonly string[]> {
   return (await query.get()).docs.map(({ id }) => id);
 }
 
-/** Returns the name of the gRPC status that a call ends with. */
-export async function statusOf(call: Promise<unknown>): Promise<string> {
-  try {
-    await call;
-    return 'OK';
-  } catch (error) {
-    const { code = grpc.status.UNKNOWN } = error as { code?: grpc.status };
-    return grpc.status[code] ?? String(code);
-  }
-}
-
-export function newProjectId(): string {
-  return `demo-${randomBytes(6).toString('hex')}`;
-}
-
 const [SERVICE = {}] = loadServices('@google-cloud/firestore/build/protos/v1.json', 'google.firestore.v1.Firestore');
 const Client = makeGenericClientConstructor(SERVICE, 'Firestore');
 
-/** Returns the status of a call whose response is a stream, without the retries of the client libraries. */
-export async function statusOfStream(host: string, method: string, request: object): Promise<string> {
+/** Makes a call whose response is a stream. The client library would repeat a refused query for 7 s. */
+export async function callStream(host: string, method: string, request: object): Promise<readonly unknown[]> {
   const client = new Client(host, credentials.createInsecure());
   onTestFinished(() => client.close());
   const { path = '', requestSerialize, responseDeserialize } = SERVICE[method] ?? {};
   if (!requestSerialize || !responseDeserialize) throw new Error(`There is no method ${method}.`);
-  const call = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request);
-  return await statusOf(call.toArray());
+  return await client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request).toArray();
 }

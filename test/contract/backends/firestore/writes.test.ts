@@ -1,9 +1,9 @@
 import { FieldValue, GeoPoint, Timestamp } from '@google-cloud/firestore';
-import { describe, expect, test } from 'vitest';
-import { connect, connectRaw, newProjectId, statusOf, describeBackends } from './support.ts';
+import { expect, test } from 'vitest';
+import { describeBackends, newProjectId, statusOf } from '../support.ts';
+import { connect, connectRaw } from './support.ts';
 
-/** A test whose result depends on the backend names both results; docs/local.md lists the differences. */
-describeBackends('Firestore writes', (backend) => {
+describeBackends('Firestore', 'writes', (backend) => {
   test('returns every type of value as it was written, timestamps with microseconds', async () => {
     const firestore = connect(backend.host);
     const document = firestore.doc('a/all');
@@ -204,21 +204,6 @@ describeBackends('Firestore writes', (backend) => {
     expect(found).toEqual([true, false, false]);
   });
 
-  test('lists collections, and documents that exist as parents only', async () => {
-    const firestore = connect(backend.host);
-    await firestore.doc('a/real').set({ n: 1 });
-    await firestore.doc('a/gone').set({});
-    await firestore.doc('a/gone').delete();
-    await firestore.doc('a/parent/sub/x/deep/y').set({});
-    const paths = (references: readonly { path: string }[]) => references.map(({ path }) => path);
-    expect(paths(await firestore.listCollections())).toEqual(['a']);
-    expect(paths(await firestore.collection('a').listDocuments())).toEqual(['a/parent', 'a/real']);
-    expect(paths(await firestore.doc('a/parent').listCollections())).toEqual(['a/parent/sub']);
-    expect(paths(await firestore.collection('a/parent/sub').listDocuments())).toEqual(['a/parent/sub/x']);
-    await firestore.batch().delete(firestore.doc('a/real')).delete(firestore.doc('a/parent/sub/x/deep/y')).commit();
-    expect(await firestore.listCollections()).toEqual([]);
-  });
-
   test('lists pages', async () => {
     const { client, database, documents } = connectRaw(backend.host);
     const ids = ['a', 'b', 'c'];
@@ -227,84 +212,5 @@ describeBackends('Firestore writes', (backend) => {
     const pages = client.listDocumentsAsync({ parent: documents, collectionId: 'col', pageSize: 2 });
     for await (const document of pages) listed.push(document.name);
     expect(listed).toEqual(ids.map((id) => `${documents}/col/${id}`));
-  });
-
-  describe('limits', () => {
-    const nested = (levels: number): object =>
-      levels === 0 ? { integerValue: 1 } : { mapValue: { fields: { m: nested(levels - 1) } } };
-    const list = (...values: object[]) => ({ arrayValue: { values } });
-    const text = (length: number) => ({ stringValue: 'x'.repeat(length) });
-
-    test.each([
-      ['document over 1 MiB', 'a/b', { s: text(700_000), t: text(400_000) }, /maximum entity size is 1048576 bytes/],
-      ['value over 1,048,487 bytes', 'a/b', { s: text(1_048_488) }, /longer than 1048487 bytes/],
-      ['more than 20 levels', 'a/b', { m: nested(21) }, /Property m contains an invalid nested entity/],
-      ['value without a type', 'a/b', { x: {} }, /./],
-      ['timestamp after the year 9999', 'a/b', { t: { timestampValue: { seconds: 253_402_300_800 } } }, /imestamp/],
-      ['array in an array', 'a/b', { l: list(list()) }, /Cannot convert an array value in an array value/],
-      ['reserved field name', 'a/b', { __x__: text(1) }, /field name '?__x__'? is reserved/],
-      ['reserved name in a map', 'a/b', { m: { mapValue: { fields: { __x__: text(1) } } } }, /is reserved/],
-      ['empty field name', 'a/b', { '': text(1) }, /property.name is the empty string/],
-      ['field name over 1,500 bytes', 'a/b', { ['é'.repeat(751)]: text(1) }, /longer than 1500 bytes/],
-      ['id "."', 'a/.', {}, /contains a resource id "."/],
-      ['id ".."', 'a/..', {}, /contains a resource id ".."/],
-      ['reserved id', 'a/__x__', {}, /Resource id "__x__" is invalid because it is reserved/],
-      ['reserved collection', '__x__/a', {}, /Collection id "__x__" is invalid because it is reserved/],
-      ['id over 1,500 bytes', `a/${'é'.repeat(751)}`, {}, /key path element name is longer than 1500 bytes/],
-      ['empty id', 'a/', {}, /has invalid trailing "\/"/],
-      ['collection as a document', 'a/b/c', {}, /lacks "\/"/],
-    ])('refuses: %s', async (_name, path, fields, message) => {
-      const { client, database, documents } = connectRaw(backend.host);
-      const commit = client.commit({ database, writes: [{ update: { name: `${documents}/${path}`, fields } }] });
-      await expect(commit).rejects.toMatchObject({ code: 3, details: expect.stringMatching(message) });
-    });
-
-    test.each<[string, object]>([
-      ['empty write', {}],
-      ['mask with an invalid path', { update: {}, updateMask: { fieldPaths: ['a..b'] } }],
-      ['transform without a type', { update: {}, updateTransforms: [{ fieldPath: 'n' }] }],
-      [
-        'increment by a string',
-        { update: {}, updateTransforms: [{ fieldPath: 'n', increment: { stringValue: 'a' } }] },
-      ],
-    ])('refuses: %s', async (_name, write) => {
-      const { client, database, documents } = connectRaw(backend.host);
-      const named = 'update' in write ? { ...write, update: { name: `${documents}/a/b` } } : write;
-      expect(await statusOf(client.commit({ database, writes: [named] }))).toBe('INVALID_ARGUMENT');
-      expect(await statusOf(client.commit({ database: 'none', writes: [] }))).toBe('INVALID_ARGUMENT');
-    });
-
-    test.each([
-      ['20 levels', 'a/b', { m: nested(20) }],
-      ['array in a map in an array', 'a/b', { l: list({ mapValue: { fields: { l: list() } } }) }],
-      ['value of 1,048,487 bytes', 'a/b', { s: text(1_048_487) }],
-      ['id of 1,500 bytes', `a/${'é'.repeat(750)}`, {}],
-      ['id "__id7__"', 'a/__id7__', {}],
-      ['field name with dots', 'a/b', { 'x.y': text(1) }],
-    ])('accepts: %s', async (_name, path, fields) => {
-      const { client, database, documents } = connectRaw(backend.host);
-      const writes = [{ update: { name: `${documents}/${path}`, fields } }];
-      expect(await statusOf(client.commit({ database, writes }))).toBe('OK');
-    });
-
-    test('a document of exactly 1 MiB fits, one byte more does not', async () => {
-      const firestore = connect(backend.host);
-      // 16 + "a/b" (2 + 2) for the name, 32 for the document, 2 for each field's name and 1 for each string.
-      const data = (bytes: number) => ({
-        s: 'x'.repeat(700_000),
-        t: 'x'.repeat(bytes - 700_000 - 16 - 4 - 32 - 4 - 2),
-      });
-      expect(await statusOf(firestore.doc('a/b').set(data(1_048_576)))).toBe('OK');
-      expect(await statusOf(firestore.doc('a/b').set(data(1_048_577)))).toBe('INVALID_ARGUMENT');
-    });
-
-    test('a request over 4 MiB', async () => {
-      const { client, database, documents } = connectRaw(backend.host);
-      const writes = Array.from({ length: 5 }, (_, index) => ({
-        update: { name: `${documents}/a/${index}`, fields: { s: text(1_000_000) } },
-      }));
-      const commit = client.commit({ database, writes }, { retry: null });
-      expect(await statusOf(commit)).toBe(backend.isEmbedded ? 'OK' : 'RESOURCE_EXHAUSTED');
-    });
   });
 });

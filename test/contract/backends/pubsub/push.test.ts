@@ -3,9 +3,10 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { freePort } from '../../../../local/process.ts';
-import { BACKENDS, Clients, statusOf } from './support.ts';
+import { describeBackends, statusOf } from '../support.ts';
+import { Clients, subscribe } from './support.ts';
 
 interface Push {
   readonly contentType: string | undefined;
@@ -56,13 +57,7 @@ class Endpoint {
   }
 }
 
-/** A test whose result depends on the backend names both results; docs/local.md lists the differences. */
-describe.each(BACKENDS)('Push, $name', ({ name, start }) => {
-  let backend: Awaited<ReturnType<typeof start>>;
-  const isEmbedded = name === 'embedded';
-  beforeAll(async () => void (backend = await start()));
-  afterAll(async () => void (await backend.stop()));
-
+describeBackends('Pub/Sub', 'push', (backend) => {
   test('posts the wrapped message; the ordering key and the delivery attempt by the embedded one only', async () => {
     const clients = new Clients(backend.host);
     const endpoint = await Endpoint.start(204);
@@ -83,9 +78,9 @@ describe.each(BACKENDS)('Push, $name', ({ name, start }) => {
         message_id: messageId,
         publishTime: time,
         publish_time: time,
-        ...(isEmbedded ? { orderingKey: 'key' } : {}),
+        ...(backend.isEmbedded ? { orderingKey: 'key' } : {}),
       },
-      ...(isEmbedded ? { deliveryAttempt: 1 } : {}),
+      ...(backend.isEmbedded ? { deliveryAttempt: 1 } : {}),
     });
   });
 
@@ -102,8 +97,8 @@ describe.each(BACKENDS)('Push, $name', ({ name, start }) => {
     return endpoints;
   };
 
-  test('takes four statuses for an acknowledgement; the official emulator 203 instead of 202', async () => {
-    const statuses = isEmbedded ? [200, 201, 202, 204] : [200, 201, 203, 204];
+  test('four statuses acknowledge; with the official emulator 203 instead of 202', async () => {
+    const statuses = backend.isEmbedded ? [200, 201, 202, 204] : [200, 201, 203, 204];
     const endpoints = await pushesByStatus(statuses, (pushes) => pushes > 0);
     await sleep(1_500);
     expect(endpoints.map(({ pushes }) => pushes.length)).toEqual(statuses.map(() => 1));
@@ -111,7 +106,7 @@ describe.each(BACKENDS)('Push, $name', ({ name, start }) => {
 
   test('pushes the same message again after any other status', async () => {
     const endpoints = await pushesByStatus(
-      [isEmbedded ? 203 : 202, 301, 400, 404, 429, 500, 503],
+      [backend.isEmbedded ? 203 : 202, 301, 400, 404, 429, 500, 503],
       (pushes) => pushes === 3,
     );
     const messageIds = endpoints.flatMap(({ pushes }) => pushes.map(({ body }) => body.message['messageId']));
@@ -129,18 +124,17 @@ describe.each(BACKENDS)('Push, $name', ({ name, start }) => {
   });
 
   test('waits for the backoff of a retry policy', async () => {
-    const clients = new Clients(backend.host);
     const endpoint = await Endpoint.start(503, 503, 204);
     const retryPolicy = { minimumBackoff: { seconds: 1 }, maximumBackoff: { seconds: 2 } };
-    await clients.create({ pushEndpoint: endpoint.url, retryPolicy });
+    const clients = await subscribe(backend.host, { pushEndpoint: endpoint.url, retryPolicy });
     await clients.publish({ text: 'a' });
     await expect.poll(() => endpoint.pushes.length).toBe(3);
     const [first = 0, second = 0, third = 0] = endpoint.pushes.map(({ millis }) => millis);
-    expect(second - first).toBeGreaterThan(isEmbedded ? 950 : 0);
-    expect(third - second).toBeGreaterThan(isEmbedded ? 1_950 : 950);
+    expect(second - first).toBeGreaterThan(backend.isEmbedded ? 950 : 0);
+    expect(third - second).toBeGreaterThan(backend.isEmbedded ? 1_950 : 950);
   });
 
-  test('moves what is refused too often to the dead-letter topic', async () => {
+  test('moves a message that is refused 5 times to the dead-letter topic', async () => {
     const clients = new Clients(backend.host);
     const endpoint = await Endpoint.start(500);
     await clients.pubsub.createTopic('dead');
@@ -154,32 +148,24 @@ describe.each(BACKENDS)('Push, $name', ({ name, start }) => {
   });
 
   test('pushes messages of an ordering key one after the other, a failed one before the next', async () => {
-    const clients = new Clients(backend.host);
     const endpoint = await Endpoint.start(204, 500, 204);
-    await clients.create({ pushEndpoint: endpoint.url, enableMessageOrdering: true });
+    const clients = await subscribe(backend.host, { pushEndpoint: endpoint.url, enableMessageOrdering: true });
     await clients.publish(...['1', '2', '3'].map((each) => ({ text: each, orderingKey: 'key' })));
     await expect.poll(() => endpoint.pushes.map(({ data }) => data)).toEqual(['1', '2', '2', '3']);
     expect(endpoint.most).toBe(1);
   });
 
-  test('pushes messages without a key beside each other', async () => {
-    const clients = new Clients(backend.host);
+  test('pushes messages without a key concurrently', async () => {
     const endpoint = await Endpoint.start(204);
-    await clients.create({ pushEndpoint: endpoint.url });
+    const clients = await subscribe(backend.host, { pushEndpoint: endpoint.url });
     await clients.publish(...Array.from({ length: 50 }, (_, index) => ({ text: String(index) })));
     await expect.poll(() => endpoint.pushes.length).toBe(50);
     expect(endpoint.most).toBeGreaterThan(1);
   });
 
-  test('takes the place of pull', async () => {
-    const clients = new Clients(backend.host);
+  test('a subscription with an endpoint cannot be pulled', async () => {
     const endpoint = await Endpoint.start(204);
-    await clients.create({ pushEndpoint: endpoint.url });
-    expect(await statusOf(clients.pull())).toBe(isEmbedded ? 'FAILED_PRECONDITION' : 'OK');
-  });
-
-  test('needs the URL of an endpoint', async () => {
-    const creation = new Clients(backend.host).create({ pushEndpoint: 'nowhere' });
-    expect(await statusOf(creation)).toBe('INVALID_ARGUMENT');
+    const clients = await subscribe(backend.host, { pushEndpoint: endpoint.url });
+    expect(await statusOf(clients.pull())).toBe(backend.isEmbedded ? 'FAILED_PRECONDITION' : 'OK');
   });
 });

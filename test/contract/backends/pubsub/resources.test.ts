@@ -1,14 +1,9 @@
 import { once } from 'node:events';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { BACKENDS, Clients, statusOf } from './support.ts';
+import { describe, expect, test } from 'vitest';
+import { describeBackends, statusOf } from '../support.ts';
+import { Clients, subscribe } from './support.ts';
 
-/** A test whose result depends on the backend names both results; docs/local.md lists the differences. */
-describe.each(BACKENDS)('Pub/Sub, $name', ({ name, start }) => {
-  let backend: Awaited<ReturnType<typeof start>>;
-  const isEmbedded = name === 'embedded';
-  beforeAll(async () => void (backend = await start()));
-  afterAll(async () => void (await backend.stop()));
-
+describeBackends('Pub/Sub', 'resources', (backend) => {
   describe('topics and subscriptions', () => {
     test('are created once, found, listed and deleted', async () => {
       const { pubsub, projectId } = new Clients(backend.host);
@@ -62,35 +57,38 @@ describe.each(BACKENDS)('Pub/Sub, $name', ({ name, start }) => {
     });
 
     test('have the defaults of the service', async () => {
-      const clients = new Clients(backend.host);
-      await clients.create({ retryPolicy: { minimumBackoff: { seconds: 12 } } });
+      const clients = await subscribe(backend.host, { retryPolicy: { minimumBackoff: { seconds: 12 } } });
       const [metadata] = await clients.pubsub.subscription('sub').getMetadata();
       expect(metadata).toMatchObject({ topic: clients.topic(), ackDeadlineSeconds: 10, filter: '' });
       expect(Number(metadata.messageRetentionDuration?.seconds)).toBe(7 * 86_400);
       expect(Number(metadata.retryPolicy?.minimumBackoff?.seconds)).toBe(12);
     });
 
-    test('refuse settings beyond the limits', async () => {
-      const clients = new Clients(backend.host);
-      await clients.create();
-      const creation = (options: object) => clients.pubsub.createSubscription('topic', 'refused', options);
-      expect(await statusOf(creation({ ackDeadlineSeconds: 601 }))).toBe('INVALID_ARGUMENT');
-      const tooFew = { deadLetterPolicy: { deadLetterTopic: clients.topic(), maxDeliveryAttempts: 4 } };
-      expect(await statusOf(creation(tooFew))).toBe(isEmbedded ? 'INVALID_ARGUMENT' : 'OUT_OF_RANGE');
-      const noTopic = { deadLetterPolicy: { deadLetterTopic: clients.topic('none'), maxDeliveryAttempts: 5 } };
-      expect(await statusOf(creation(noTopic))).toBe('NOT_FOUND');
-      const reversed = { retryPolicy: { minimumBackoff: { seconds: 20 }, maximumBackoff: { seconds: 10 } } };
-      expect(await statusOf(creation(reversed))).toBe('INVALID_ARGUMENT');
-      const tooLong = { retryPolicy: { maximumBackoff: { seconds: 601 } } };
-      expect(await statusOf(creation(tooLong))).toBe('INVALID_ARGUMENT');
-      expect(await statusOf(creation({ ackDeadlineSeconds: 9 }))).toBe(isEmbedded ? 'INVALID_ARGUMENT' : 'OK');
+    const deadLetters = (topic: string, maxDeliveryAttempts: number) => (clients: Clients) => ({
+      deadLetterPolicy: { deadLetterTopic: clients.topic(topic), maxDeliveryAttempts },
+    });
+    const backoff = (minimum: number, maximum: number) => () => ({
+      retryPolicy: { minimumBackoff: { seconds: minimum }, maximumBackoff: { seconds: maximum } },
+    });
+
+    test.each<[string, (clients: Clients) => object, embedded: string, official: string]>([
+      ['an ack deadline over 600 s', () => ({ ackDeadlineSeconds: 601 }), 'INVALID_ARGUMENT', 'INVALID_ARGUMENT'],
+      ['an ack deadline below 10 s', () => ({ ackDeadlineSeconds: 9 }), 'INVALID_ARGUMENT', 'OK'],
+      ['fewer than 5 delivery attempts', deadLetters('topic', 4), 'INVALID_ARGUMENT', 'OUT_OF_RANGE'],
+      ['a missing dead-letter topic', deadLetters('none', 5), 'NOT_FOUND', 'NOT_FOUND'],
+      ['a minimum backoff over the maximum', backoff(20, 10), 'INVALID_ARGUMENT', 'INVALID_ARGUMENT'],
+      ['a backoff over 600 s', backoff(10, 601), 'INVALID_ARGUMENT', 'INVALID_ARGUMENT'],
+      ['a push endpoint that is no URL', () => ({ pushEndpoint: 'nowhere' }), 'INVALID_ARGUMENT', 'INVALID_ARGUMENT'],
+    ])('%s', async (_title, options, embedded, official) => {
+      const clients = await subscribe(backend.host);
+      const creation = clients.pubsub.createSubscription('topic', 'refused', options(clients));
+      expect(await statusOf(creation)).toBe(backend.isEmbedded ? embedded : official);
     });
   });
 
   describe('publishing', () => {
     test('gives each message a unique id', async () => {
-      const clients = new Clients(backend.host);
-      await clients.create();
+      const clients = await subscribe(backend.host);
       const batches = await Promise.all([1, 2, 3].map(() => clients.publish({ text: 'a' }, { text: 'a' })));
       expect(new Set(batches.flat()).size).toBe(6);
     });
@@ -105,21 +103,8 @@ describe.each(BACKENDS)('Pub/Sub, $name', ({ name, start }) => {
       expect(await clients.pull()).toEqual([]);
     });
 
-    test.each([
-      ['101 attributes', { attributes: Object.fromEntries(Array.from({ length: 101 }, (_, i) => [`k${i}`, ''])) }],
-      ['a key of 257 bytes', { attributes: { ['é'.repeat(128) + 'k']: 'v' } }],
-      ['a value of 1,025 bytes', { attributes: { key: 'é'.repeat(512) + 'v' } }],
-      ['a reserved key', { attributes: { 'goog-key': 'v' } }],
-      ['an ordering key of 1,025 bytes', { text: 'a', orderingKey: 'k'.repeat(1_025) }],
-    ])('of %s is refused by the embedded one only', async (_, message) => {
-      const clients = new Clients(backend.host);
-      await clients.create();
-      expect(await statusOf(clients.publish(message))).toBe(isEmbedded ? 'INVALID_ARGUMENT' : 'OK');
-    });
-
     test('accepts nothing after the deadline of the call', async () => {
-      const clients = new Clients(backend.host);
-      await clients.create();
+      const clients = await subscribe(backend.host);
       const request = { topic: clients.topic(), messages: [{ data: Buffer.from('late') }] };
       await expect(clients.publisher.publish(request, { timeout: 0, maxRetries: 0 })).rejects.toBeDefined();
       await clients.publish({ text: 'in time' });
@@ -128,8 +113,7 @@ describe.each(BACKENDS)('Pub/Sub, $name', ({ name, start }) => {
     });
 
     test('carries messages of megabytes', async () => {
-      const clients = new Clients(backend.host);
-      await clients.create();
+      const clients = await subscribe(backend.host);
       const text = 'x'.repeat(9_900_000);
       await clients.publish({ text });
       expect((await clients.pullSome(1))[0]?.text.length).toBe(text.length);
@@ -148,8 +132,7 @@ describe.each(BACKENDS)('Pub/Sub, $name', ({ name, start }) => {
     ['a stream without a subscription', (clients) => stream(clients, { subscription: '' })],
     ['deadlines of other ids', (clients) => stream(clients, { modifyDeadlineAckIds: ['a', 'b'] })],
   ])('refuses %s', async (_, call) => {
-    const clients = new Clients(backend.host);
-    await clients.create();
+    const clients = await subscribe(backend.host);
     expect(await statusOf(call(clients))).toBe('INVALID_ARGUMENT');
   });
 
@@ -161,9 +144,8 @@ describe.each(BACKENDS)('Pub/Sub, $name', ({ name, start }) => {
     ],
     ['a changed endpoint', async (clients) => await clients.pubsub.subscription('sub').modifyPushConfig({})],
   ])('%s is UNIMPLEMENTED by the embedded one', async (_, call) => {
-    const clients = new Clients(backend.host);
-    await clients.create();
-    expect(await statusOf(call(clients))).toBe(isEmbedded ? 'UNIMPLEMENTED' : 'OK');
+    const clients = await subscribe(backend.host);
+    expect(await statusOf(call(clients))).toBe(backend.isEmbedded ? 'UNIMPLEMENTED' : 'OK');
   });
 });
 

@@ -1,34 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import { PubSub, v1 } from '@google-cloud/pubsub';
 import { PublisherClient } from '@google-cloud/pubsub-api/build/src/v1/publisher_client.js';
 import { grpc } from 'google-gax';
 import { onTestFinished } from 'vitest';
-import * as official from '../../../../local/backends/official.ts';
-import * as embedded from '../../../../local/backends/pubsub/index.ts';
-import { hasEmulators } from '../../../support/requirements.ts';
 import { eventually } from '../../../../local/process.ts';
-
-interface Backend {
-  readonly name: 'official' | 'embedded';
-  readonly start: () => Promise<{ readonly host: string; stop(): Promise<unknown> }>;
-}
-
-/** The official emulator is left out where it is not installed. */
-export const BACKENDS: readonly Backend[] = [
-  ...(hasEmulators ? [{ name: 'official', start: () => official.startPubsub() } as const] : []),
-  { name: 'embedded', start: () => embedded.startPubsub() },
-];
-
-/** Returns the name of the gRPC status that a call ends with. */
-export async function statusOf(call: Promise<unknown>): Promise<string> {
-  try {
-    await call;
-    return 'OK';
-  } catch (error) {
-    const { code = grpc.status.UNKNOWN } = error as { code?: grpc.status };
-    return grpc.status[code] ?? String(code);
-  }
-}
+import { newProjectId } from '../support.ts';
 
 /** A message as a unary pull returns it. */
 export interface Pulled {
@@ -40,7 +15,7 @@ export interface Pulled {
 
 /** The clients of one test, with a project of their own. */
 export class Clients {
-  readonly projectId = `demo-${randomBytes(6).toString('hex')}`;
+  readonly projectId = newProjectId();
   readonly pubsub: PubSub;
   readonly publisher: PublisherClient;
   readonly subscriber: InstanceType<typeof v1.SubscriberClient>;
@@ -54,7 +29,7 @@ export class Clients {
     onTestFinished(() => this.close());
   }
 
-  /** A topic `topic` and a subscription `sub`, by their whole names. */
+  /** Creates a topic `topic` and a subscription `sub`. */
   async create(options: Parameters<PubSub['createSubscription']>[2] = {}): Promise<void> {
     await this.pubsub.createTopic('topic');
     await this.pubsub.createSubscription('topic', 'sub', options);
@@ -112,6 +87,13 @@ export class Clients {
   async close(): Promise<void> {
     await Promise.all([this.pubsub.close(), this.publisher.close(), this.subscriber.close()]);
   }
+}
+
+/** Connects to a new project with a topic `topic` and a subscription `sub`. */
+export async function subscribe(host: string, options?: Parameters<Clients['create']>[0]): Promise<Clients> {
+  const clients = new Clients(host);
+  await clients.create(options);
+  return clients;
 }
 
 function ackIdsOf(messages: readonly Pulled[]): string[] {

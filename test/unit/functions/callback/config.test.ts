@@ -85,7 +85,7 @@ test.each([
   expect(read).not.toThrow(value.length > 'whsec_'.length ? value : 'never said');
 });
 
-test('everything that is wrong is said at once', () => {
+test('one error names every bad variable', () => {
   const bad = {
     DYNAMIC_ROUTE_KEY: 'short',
     WEBHOOK_TOLERANCE_SECONDS: 'x',

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { KeySet } from '../../../../functions/callback/keySet.ts';
 import { Log } from '../../../../functions/observability/log.ts';
 import { publicJwk, rsaKey } from '../../../../simulator/signing.ts';
-import { jwks as published, rsaPrivateJwk } from '../../../../simulator/vectors.ts';
+import { jwks as published, rsaPrivateJwk } from '../../../support/vectors.ts';
 import { type JwksServer, startJwks } from '../../../support/jwks.ts';
 
 let server: JwksServer;
@@ -84,7 +84,7 @@ test('without cached keys a failed fetch is an error, and the next request fetch
   expect(await keySet.current()).toHaveLength(3);
 });
 
-test('a redirect is not followed: the keys come from the configured URL', async () => {
+test('a redirect is not followed', async () => {
   server.status = 302;
   await expect(keySet.current()).rejects.toMatchObject({ reason: 'KEYS_UNAVAILABLE' });
 });

@@ -38,7 +38,7 @@ test('any text is read without an error', () => {
   );
 });
 
-test('the public-key checks that one request can ask for are limited, those of shared secrets are not', () => {
+test('the number of public-key checks of one request is limited, that of HMACs is not', () => {
   const many = (prefix: string, bytes: number) =>
     Array.from({ length: 40 }, (_, n) => `${prefix}${Buffer.alloc(bytes, n).toString('base64')}`).join(' ');
   expect(parseSignatures(many('v1a,', 64)).v1a).toHaveLength(32);

@@ -6,7 +6,7 @@ import { v1Signer } from '../../../../functions/callback/v1.ts';
 import type { SignedRequest, Trust } from '../../../../functions/callback/signedRequest.ts';
 import { verify } from '../../../../functions/callback/verify.ts';
 import { ed25519Key, publicJwk, rsaKey, signJwt, signV1 } from '../../../../simulator/signing.ts';
-import * as vectors from '../../../../simulator/vectors.ts';
+import * as vectors from '../../../support/vectors.ts';
 
 const { a, b } = vectors.secrets;
 const ROUTE_KEY = 'a-route-key-of-at-least-32-characters';
@@ -152,7 +152,7 @@ describe('v1a', () => {
     expect(await verify(request(v1a), trust({ keys: [], refreshed: KEYS }), NOW)).toMatchObject({ scheme: 'v1a' });
   });
 
-  test('stands beside v1, and either suffices', async () => {
+  test('beside a v1 entry is accepted when either is valid', async () => {
     const both = `${v1a} ${vectors.v1.a}`;
     expect(await verify(request(both), trust({ secrets: [a], keys: [] }), NOW)).toMatchObject({ scheme: 'v1' });
     expect(await verify(request(both), trust({ secrets: [] }), NOW)).toMatchObject({ scheme: 'v1a' });
@@ -245,7 +245,7 @@ describe('a JWT', () => {
     expect(new Set(await Promise.all(hashes)).size).toBe(3);
   });
 
-  test('is the same delivery when a retry issues it anew', async () => {
+  test('is the same delivery when a retry issues a new token', async () => {
     const renewed = signJwt(ED, { alg: 'EdDSA' }, { ...claims, iat: claims.iat + 60, exp: claims.exp + 60 });
     const [first, second] = await Promise.all(
       [jwtRs256.token, renewed].map((token) => verify(request(token), trust({}), NOW)),

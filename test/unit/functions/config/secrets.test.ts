@@ -50,7 +50,7 @@ test.each([
   ['missing', undefined],
   ['empty', ''],
   ['malformed in part', 'good-secret bad'],
-])('a file that is %s leaves the last good content in place', async (_name, content) => {
+])('the last valid secrets stay in use while the file is %s', async (_name, content) => {
   if (content !== undefined) await writeFile(path, content);
   const secrets = secretsOf(['old-secret']);
   now += 30_000;
@@ -59,7 +59,7 @@ test.each([
   expect(lines.join('')).not.toMatch(/-secret/);
 });
 
-test('a file is read once for many who ask', async () => {
+test('a file is read once for simultaneous requests', async () => {
   await writeFile(path, 'new-secret');
   const secrets = secretsOf(['old-secret']);
   now += 30_000;

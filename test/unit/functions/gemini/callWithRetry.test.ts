@@ -46,14 +46,14 @@ test('a refusal is not repeated', async () => {
   expect(attempts).toBe(1);
 });
 
-test('a signal that aborts while Gemini fails gives the failure, not the time-out', async () => {
+test('a signal that aborts while Gemini fails throws the failure instead of the time-out', async () => {
   const asking = callWithRetry(async () => {
     throw new GeminiError('Overloaded', { httpStatus: 503 });
   }, within(300));
   await expect(asking).rejects.toMatchObject({ message: 'Overloaded', httpStatus: 503 });
 });
 
-test('a pause that Gemini asks for is kept, and one of minutes ends the call', async () => {
+test('a pause that Gemini requests is kept, and one of minutes ends the call', async () => {
   const startedAt = performance.now();
   let attempts = 0;
   const overloaded = (retryAfterSeconds: number) => async () => {

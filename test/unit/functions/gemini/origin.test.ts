@@ -1,47 +1,27 @@
-import { once } from 'node:events';
-import {
-  createServer,
-  type IncomingHttpHeaders,
-  type IncomingMessage,
-  type RequestListener,
-  type ServerResponse,
-} from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingHttpHeaders } from 'node:http';
 import { text } from 'node:stream/consumers';
 import type { GoogleGenAI } from '@google/genai';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { connectGemini } from '../../../../functions/gemini/client.ts';
 import { GeminiHttp } from '../../../../functions/gemini/http.ts';
+import { sendJson, serveHttpInTest } from '../../../support/server.ts';
 import { isBatchName, isInteractionName, isOperationName } from '../../../../functions/gemini/names.ts';
 
 const apiKey = 'the-key-of-a-test';
 
-async function listen(listener: RequestListener): Promise<string> {
-  const server = createServer(listener);
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
-
-/** A Gemini that sends everybody somewhere else, and what arrives there. */
-async function redirecting(): Promise<{
-  baseUrl: URL;
-  elsewhere: IncomingHttpHeaders[];
-  atHome: IncomingHttpHeaders[];
-}> {
-  const [elsewhere, atHome]: IncomingHttpHeaders[][] = [[], []];
-  const other = await listen((request, response) => {
-    elsewhere?.push(request.headers);
+/** A Gemini that redirects every request to another origin, and the headers that arrive at both. */
+async function redirecting() {
+  const elsewhere: IncomingHttpHeaders[] = [];
+  const atHome: IncomingHttpHeaders[] = [];
+  const other = await serveHttpInTest((request, response) => {
+    elsewhere.push(request.headers);
     response.end('{}');
   });
-  const home = await listen((request, response) => {
-    atHome?.push(request.headers);
-    response.writeHead(302, { location: `${other}${request.url}` }).end();
+  const home = await serveHttpInTest((request, response) => {
+    atHome.push(request.headers);
+    response.writeHead(302, { location: `${other.url}${request.url}` }).end();
   });
-  return { baseUrl: new URL(home), elsewhere: elsewhere ?? [], atHome: atHome ?? [] };
+  return { baseUrl: new URL(home.url), elsewhere, atHome };
 }
 
 test.each(['interactions', 'files', 'batches'] as const)(
@@ -60,18 +40,17 @@ test.each(['interactions', 'files', 'batches'] as const)(
   },
 );
 
-/** A Gemini that has moved, inside its own origin. */
+/** A Gemini that redirects every request inside its origin, and the requests that arrive. */
 async function moved(location = '/moved'): Promise<{ ai: GoogleGenAI; arrived: string[] }> {
   const arrived: string[] = [];
-  const answer = async (request: IncomingMessage, response: ServerResponse) => {
+  const home = await serveHttpInTest(async (request, response) => {
     const { method, url, headers } = request;
     arrived.push([method, url, headers['x-goog-api-key'], await text(request)].join(' '));
-    if (url === '/moved') response.writeHead(200, { 'content-type': 'application/json' }).end('{"name":"x"}');
+    if (url === '/moved') sendJson(response, 200, { name: 'x' });
     else response.writeHead(308, { location }).end();
-  };
-  const home = await listen((request, response) => void answer(request, response));
+  });
   const apiKeys = { fixed: [apiKey], isValid: () => true };
-  return { ai: connectGemini({ apiKeys, baseUrl: new URL(home), apiVersion: 'v1' }), arrived };
+  return { ai: connectGemini({ apiKeys, baseUrl: new URL(home.url), apiVersion: 'v1' }), arrived };
 }
 
 test('the SDK follows a redirect inside the origin, with the API key and the body', async () => {

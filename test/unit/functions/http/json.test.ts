@@ -1,23 +1,19 @@
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { expect, onTestFinished, test } from 'vitest';
-import { type JsonAnswer, jsonListener } from '../../../../functions/http/json.ts';
+import { expect, test } from 'vitest';
+import type { JsonResponse } from '../../../../functions/http/body.ts';
+import { jsonListener } from '../../../../functions/http/json.ts';
 import { eventListener } from '../../../../functions/http/push.ts';
 import { Log } from '../../../../functions/observability/log.ts';
+import { serveHttpInTest } from '../../../support/server.ts';
 import { ServiceError } from '../../../../functions/runtime/serviceError.ts';
 
 type Line = Readonly<Record<string, unknown>>;
 
 /** Serves a function's listener, and collects what it logs. */
-async function serve(handle: () => Promise<JsonAnswer>, kind: 'http' | 'events' = 'http') {
+async function serve(handle: () => Promise<JsonResponse>, kind: 'http' | 'events' = 'http') {
   const lines: Line[] = [];
   const log = new Log('demo', (line) => lines.push(JSON.parse(line) as Line));
   const listener = kind === 'http' ? jsonListener(handle, log) : eventListener(async () => void (await handle()), log);
-  const server = createServer(listener);
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  onTestFinished(() => void server.close());
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { url } = await serveHttpInTest(listener);
   const body = JSON.stringify({ message: { data: '', attributes: {} } });
   const post = async () => await fetch(url, { method: 'POST', body, headers: { connection: 'close' } });
   return { lines, post, get: async () => await fetch(url, { headers: { connection: 'close' } }) };

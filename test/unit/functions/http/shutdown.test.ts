@@ -1,17 +1,15 @@
 import { once } from 'node:events';
-import { Agent, createServer, get, type RequestListener } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
+import { Agent, get, type RequestListener } from 'node:http';
+import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { Connections } from '../../../../functions/http/connections.ts';
 import { drain } from '../../../../functions/http/shutdown.ts';
+import { serveHttpInTest } from '../../../support/server.ts';
 
 async function serve(listener: RequestListener) {
-  const server = createServer(listener);
-  const connections = new Connections(server);
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  const { port } = server.address() as AddressInfo;
-  return { server, connections, port };
+  const { server, port } = await serveHttpInTest(listener);
+  return { server, connections: new Connections(server), port };
 }
 
 async function answerOf(port: number, agent: Agent) {

@@ -1,12 +1,12 @@
-import { type ServerUnaryCall, status } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
 import { PublisherClient as PublicClient } from '@google-cloud/pubsub-api';
 import { afterEach, expect, test, vi } from 'vitest';
 import { PublisherClient } from '../../../../functions/messaging/publisherClient.ts';
 import { CommonFields, EncodableMessage, PublishRequest } from '../../../../functions/model/publishRequest.ts';
 import { Publisher } from '../../../../functions/messaging/publisher.ts';
 import { Deadline } from '../../../../functions/runtime/deadline.ts';
-import { type LocalServer, serve } from '../../../../local/backends/grpc.ts';
 import { loadServices } from '../../../../local/backends/protos.ts';
+import { type LocalServer, RpcError, serve } from '../../../../local/backends/rpc.ts';
 
 interface ReceivedRequest {
   readonly topic: string;
@@ -16,12 +16,9 @@ interface ReceivedRequest {
 type Answer = { readonly messageIds: readonly string[] } | { readonly code: status } | 'never';
 
 const PROTOS = '@google-cloud/pubsub-api/build/protos/protos.json';
-const [PUBLISHER = {}] = loadServices(PROTOS, 'google.pubsub.v1.Publisher');
+const SERVICES = loadServices(PROTOS, 'google.pubsub.v1.Publisher');
 const accepted = ({ messages }: ReceivedRequest): Answer => ({ messageIds: messages.map((_, index) => `m${index}`) });
 const failing = (code: status) => (): Answer => ({ code });
-
-// Without it the client looks for the metadata server of Google Cloud.
-vi.stubEnv('METADATA_SERVER_DETECTION', 'none');
 
 let server: LocalServer | undefined;
 
@@ -30,17 +27,14 @@ afterEach(async () => await server?.stop());
 /** Starts a Pub/Sub whose calls are answered in turn; the last answer repeats. */
 async function pubsubThat(...answers: ((request: ReceivedRequest) => Answer)[]) {
   const requests: ReceivedRequest[] = [];
-  const publish = (
-    { request }: ServerUnaryCall<ReceivedRequest, object>,
-    reply: (error: object | null, response?: object) => void,
-  ) => {
+  const publish = async (request: ReceivedRequest) => {
     const answer = answers[Math.min(requests.length, answers.length - 1)]?.(request) ?? 'never';
     requests.push(request);
-    if (answer === 'never') return;
-    if ('code' in answer) reply(answer);
-    else reply(null, answer);
+    if (answer === 'never') return await new Promise(() => {});
+    if ('code' in answer) throw new RpcError(answer.code, '');
+    return answer;
   };
-  server = await serve([[PUBLISHER, { publish }]], { maxRequestBytes: -1 });
+  server = await serve(SERVICES, { publish });
   return { requests, publisher: publisherTo(server.host, 'demo') };
 }
 
@@ -60,13 +54,13 @@ function requestOf(...texts: readonly string[]): PublishRequest {
 
 const inMillis = (millis: number) => Deadline.inMillis(millis);
 
-test('a message arrives as it is, and its id is returned', async () => {
+test('a message arrives unchanged, and its id is returned', async () => {
   const { publisher, requests } = await pubsubThat(accepted);
   expect(await publisher.publish('events', message('x'), inMillis(5_000))).toBe('m0');
   expect(requests).toMatchObject([{ topic: 'projects/demo/topics/gemini-events', messages: [message('x')] }]);
 });
 
-test('a request of many messages arrives as it is', async () => {
+test('a request of many messages arrives unchanged', async () => {
   const { publisher, requests } = await pubsubThat(accepted);
   expect(await publisher.publishAll('events', requestOf('x', 'y'), inMillis(5_000))).toEqual(['m0', 'm1']);
   expect(requests).toMatchObject([
@@ -117,12 +111,14 @@ test('nothing is sent when no time is left', async () => {
 test('a client that failed to open is opened again for the next message', async () => {
   const { requests } = await pubsubThat(accepted);
   const publisher = publisherTo(server?.host ?? '', undefined);
-  const publish = async () => await publisher.publish('events', message('x'), inMillis(5_000));
+  // The client looks for a project for seconds: it runs gcloud.
+  const publish = async () => await publisher.publish('events', message('x'), inMillis(20_000));
   // The metadata server does not answer with the project yet.
   vi.stubEnv('GOOGLE_CLOUD_PROJECT', '');
   await expect(publish()).rejects.toMatchObject({ reason: 'PUBLISH_UNAVAILABLE' });
   vi.stubEnv('GOOGLE_CLOUD_PROJECT', 'known-later');
   await publish();
+  vi.unstubAllEnvs();
   expect(requests).toMatchObject([{ topic: 'projects/known-later/topics/gemini-events' }]);
 });
 

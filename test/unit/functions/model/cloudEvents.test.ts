@@ -3,9 +3,8 @@ import { describe, expect, test } from 'vitest';
 import type { Delivery } from '../../../../functions/model/delivery.ts';
 import { parseEvent } from '../../../../functions/model/event.ts';
 import { eventMessage, type Message } from '../../../../functions/model/message.ts';
-import { ResultMessages } from '../../../../functions/model/result.ts';
 import { toCloudEvent } from '../../../support/cloudEvent.ts';
-import { decodeMessage } from '../../../support/messages.ts';
+import { decodeMessage, messagesAbout } from '../../../support/messages.ts';
 
 const NOW = new Date('2026-05-28T20:26:40Z');
 
@@ -18,14 +17,7 @@ function eventOf(fields: object): Message {
 }
 
 function resultsOf(name: string, timestamp = NOW.toISOString()): readonly Message[] {
-  const messages = new ResultMessages({
-    job: { name, kind: 'batch' },
-    timestamp,
-    webhookId: 'msg_1',
-    route: undefined,
-    traceparent: undefined,
-    metadata: [],
-  });
+  const messages = messagesAbout({ name, kind: 'batch' }, timestamp);
   return [
     messages.result({ index: 0, status: 'ok', fields: { response: {} } }),
     messages.failed({ code: 'X', message: 'x' }),

@@ -55,11 +55,11 @@ test.each([
   'May 28, 2026',
   '0000-01-01T00:00:00Z',
   '9999-12-31T23:59:59-01:00',
-])('where the timestamp is %o, the time of sending stands in', (timestamp) => {
+])('the time of sending replaces the timestamp %o', (timestamp) => {
   expect(parse({ type: 'x', timestamp })).toMatchObject({ timestamp: SENT_AT.toISOString(), time: SENT_AT });
 });
 
-test('the first object among the places of user metadata is taken', () => {
+test('user metadata is the first object among its places', () => {
   const metadata = { place: 1 };
   const places = [
     { user_metadata: metadata },

@@ -1,25 +1,15 @@
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { Webhooks } from '../../../../cli/webhooks/administration.ts';
 import { connectGemini } from '../../../../functions/gemini/client.ts';
 import { type ClaimedSubmission, Starter } from '../../../../functions/submit/starter.ts';
+import { sendJson, serveHttpInTest } from '../../../support/server.ts';
 import { objectsIn } from '../../../../functions/model/json.ts';
 
 const ODD = [null, 7, 'text', [], true];
 
-async function geminiThatAnswers(document: unknown) {
-  const server = createServer((_request, response) => {
-    response.setHeader('content-type', 'application/json').end(JSON.stringify(document));
-  });
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const baseUrl = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-  return connectGemini({ apiKeys: { fixed: ['a-key'], isValid: () => true }, baseUrl, apiVersion: 'v1' });
+async function geminiThatAnswers(document: object) {
+  const { url } = await serveHttpInTest((_request, response) => sendJson(response, 200, document));
+  return connectGemini({ apiKeys: { fixed: ['a-key'], isValid: () => true }, baseUrl: new URL(url), apiVersion: 'v1' });
 }
 
 test('the objects of a list are read, and elements of other types skipped', () => {
@@ -27,7 +17,7 @@ test('the objects of a list are read, and elements of other types skipped', () =
   for (const other of [...ODD, {}, undefined]) expect(objectsIn(other)).toEqual([]);
 });
 
-test('an odd element does not spoil the list of webhooks, nor of their secrets and events', async () => {
+test('elements of a wrong type are skipped in the list of webhooks, of their secrets and of their events', async () => {
   const webhook = { id: 'w1', uri: 'https://a.example', name: 7, state: null };
   const secret = { truncated_secret: 'whsec_...abcd', expire_time: 5 };
   const odd = { ...webhook, signing_secrets: [...ODD, secret], subscribed_events: [...ODD, 'batch.succeeded'] };
@@ -43,7 +33,7 @@ test('an odd element does not spoil the list of webhooks, nor of their secrets a
   ]);
 });
 
-test('an odd element does not spoil the list of batches', async () => {
+test('elements of a wrong type are skipped in the list of batches', async () => {
   const job = { name: 'batches/a', metadata: { displayName: 'job (abc)' } };
   const nameless = { name: 7, metadata: { displayName: 'job (def)' } };
   const ai = await geminiThatAnswers({ operations: [...ODD, { metadata: { displayName: 8 } }, nameless, job] });

@@ -18,7 +18,7 @@ function applyAll(events: readonly { id: string; event: ReturnType<typeof event>
   return events.reduce<Job | undefined>((job, each) => applyEvent(job, each.event, each.id).job, start) as Job;
 }
 
-test('a late event that is not final does not take a final state away', () => {
+test('a late event that is not final leaves a final state unchanged', () => {
   const { state, lastEvent } = applyAll([
     { id: 'a', event: event('interaction.completed', 1) },
     { id: 'b', event: event('interaction.requires_action', 2) },
@@ -27,7 +27,7 @@ test('a late event that is not final does not take a final state away', () => {
   expect(lastEvent?.webhookId).toBe('b');
 });
 
-test('of two final events the later one decides, whichever comes first', () => {
+test('the later of two final events decides, in any order of arrival', () => {
   const failed = { id: 'a', event: event('batch.failed', 5, { data: { error_code: 3, error_message: 'bad' } }) };
   const succeeded = { id: 'b', event: event('batch.succeeded', 4) };
   for (const order of [
@@ -164,7 +164,7 @@ test('a final state is never left for one that is not, and there is one first an
   );
 });
 
-test('a final state is not left when fifty later events have pushed it out of the timeline, nor is a repeat of it missed', () => {
+test('a final state stays, and its repeat is recognized, after fifty later events have replaced it in the timeline', () => {
   const completed = { id: 'end', event: event('interaction.completed', 1) };
   const later = Array.from({ length: 55 }, (_, n) => ({
     id: `b${n}`,
@@ -199,13 +199,13 @@ test('a record with nothing but the contract’s fields is understood', () => {
   expect(applyEvent({ ...known, timeline }, event('batch.succeeded', 9), 'b').repeatOf).toBe('first');
 });
 
-test('of the metadata what Firestore cannot hold is left out, and the rest is kept', () => {
+test('metadata that Firestore cannot hold is dropped, and the rest is kept', () => {
   const userMetadata = { team: 'search', nested: [[1]], __a__: 1, huge: 2 ** 60, n: 3 };
   const { job } = applyEvent(undefined, event('batch.succeeded', 1, { userMetadata }), 'a');
   expect(job.userMetadata).toEqual({ team: 'search', n: 3 });
 });
 
-test('an error of which nothing is said is none', () => {
+test('an error without a code and a message is not recorded', () => {
   const { job } = applyEvent(undefined, event('batch.failed', 1, { data: { error_code: null } }), 'a');
   expect(job.error).toBeUndefined();
 });

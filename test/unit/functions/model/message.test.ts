@@ -9,47 +9,11 @@ const NOW = new Date('2026-05-28T20:26:40Z');
 function deliveryOf(fields: object, rest: Partial<Delivery> = {}) {
   const payload = Buffer.from(JSON.stringify(fields));
   const event = parseEvent(payload, NOW);
-  if (event === undefined) throw new Error('The test wants an event.');
+  if (event === undefined) throw new Error('The test needs an event.');
   return { webhookId: 'msg_1', scheme: 'v1' as const, payload, bodySha256: '', receivedAt: NOW, ...rest, event };
 }
 
-test('a message carries the event as it came and what subscriptions filter by', () => {
-  const delivery = deliveryOf(
-    { type: 'batch.succeeded', timestamp: '2026-05-28T20:26:40Z', data: { id: 'abc' } },
-    { route: 'nightly' },
-  );
-  expect(
-    eventMessage(delivery, { repeatOf: 'msg_0', userMetadata: { team: 'search', n: 1.5, dry: false, deep: {} } }),
-  ).toEqual({
-    data: delivery.payload,
-    orderingKey: 'batches/abc',
-    attributes: {
-      'ce-specversion': '1.0',
-      'ce-id': 'msg_1',
-      'ce-type': 'batch.succeeded',
-      'ce-source': '//generativelanguage.googleapis.com/batches/abc',
-      'ce-time': '2026-05-28T20:26:40Z',
-      'content-type': 'application/json',
-      webhook_id: 'msg_1',
-      event_type: 'batch.succeeded',
-      job_id: 'batches/abc',
-      job_kind: 'batch',
-      route: 'nightly',
-      repeat_of: 'msg_0',
-      meta_team: 'search',
-      meta_n: '1.5',
-      meta_dry: 'false',
-    },
-  });
-});
-
-test('an event without a job has neither job attributes nor an ordering key', () => {
-  const message = eventMessage(deliveryOf({ type: 'webhook.ping', user_metadata: { a: 'b' } }), {});
-  expect(message).not.toHaveProperty('orderingKey');
-  expect(Object.keys(message.attributes)).not.toEqual(expect.arrayContaining([expect.stringMatching(/^job_/)]));
-  expect(message.attributes).toMatchObject({ 'ce-source': '//generativelanguage.googleapis.com/', meta_a: 'b' });
-});
-
+/** The attributes of an ordinary event: test/contract/callback/events. */
 test.each([
   [1_024, true],
   [1_025, false],
@@ -60,7 +24,7 @@ test.each([
   expect(orderingKey).toBe(kept ? name : undefined);
 });
 
-test('for any metadata the message is within the limits of Pub/Sub and keeps its standard attributes', () => {
+test('a message with any metadata is within the limits of Pub/Sub and keeps its standard attributes', () => {
   const values = fc.oneof(
     fc.string({ unit: 'binary', maxLength: 1_100 }),
     fc.double(),
@@ -98,7 +62,7 @@ test('metadata that the record cannot hold is still an attribute, except rounded
   expect(attributes).not.toHaveProperty('meta_huge');
 });
 
-test('a dead letter says why, of which delivery and which job', () => {
+test('a dead letter names its reason, its delivery and its job', () => {
   const delivery = deliveryOf({ type: 'batch.succeeded', data: { id: 'abc' } });
   expect(deadLetterMessage(delivery, 'BODY_MISMATCH')).toEqual({
     data: delivery.payload,

@@ -45,7 +45,7 @@ test.for([
 const pending: ResultsRecord = { ...NOTHING_YET, state: 'pending', event: 'interaction.completed' };
 const halted: ResultsRecord = { ...NOTHING_YET, state: 'complete', event: 'interaction.requires_action' };
 
-test('a halt that comes late is nothing any more, also where the end has yet to be read', () => {
+test('a late halt is ignored, also when the end has yet to be read', () => {
   expect(decideResults(pending, 'interaction.requires_action', 'me', NOW)).toEqual({ action: 'done' });
   expect(decideResults(pending, 'interaction.completed', 'me', NOW)).toEqual({ action: 'read', from: NOTHING_YET });
 });

@@ -30,7 +30,7 @@ test("reads the counts by either of Gemini's spellings", () => {
   ).toEqual(counts);
 });
 
-test('ignores what is no count', () => {
+test('ignores values that are not counts', () => {
   for (const value of [undefined, null, 1, 'x', [1], {}]) expect(tokenUsageIn(value)).toBeUndefined();
   for (const count of [-1, 1.5, '1.5', '-1', '', '9'.repeat(19), null, {}, [1]])
     expect(readTokenUsage([['totalTokenCount', count]])).toBeUndefined();

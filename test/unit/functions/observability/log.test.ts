@@ -57,7 +57,7 @@ const ALERTED: Readonly<Record<string, Line>> = {
 };
 
 describe('metrics and alerts read the lines that the functions write', () => {
-  test('every metric has its entry here', () => {
+  test('every metric has an entry in this test', () => {
     expect(Object.keys(COUNTED).toSorted()).toEqual(
       metrics()
         .map(({ name }) => name)

@@ -1,14 +1,12 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { ResultMessages } from '../../../../functions/model/result.ts';
 import { entryResult } from '../../../../functions/results/entry.ts';
 import { smallEntryResult } from '../../../../functions/results/smallEntry.ts';
 import { JSON_TEST_SUITE, jsonNumbers, jsonTexts, nested } from '../../../support/json.ts';
-import { decodeMessage } from '../../../support/messages.ts';
+import { decodeMessage, messagesAbout } from '../../../support/messages.ts';
 
 const job = { name: 'batches/b', kind: 'batch' } as const;
-const context = { job, timestamp: '', webhookId: undefined, route: undefined, traceparent: undefined, metadata: [] };
-const messages = new ResultMessages(context);
+const messages = messagesAbout(job);
 
 /** Compares the native and the scanner's result of a line. Returns `false` where the scanner alone decides. */
 async function agree(line: Buffer | string): Promise<boolean> {

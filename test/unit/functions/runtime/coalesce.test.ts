@@ -12,7 +12,7 @@ function doubling() {
   return { calls, double };
 }
 
-test('what is asked for in the same moment goes out in one call, and each gets its own result', async () => {
+test('requests of one turn of the event loop share a call, and each gets its own result', async () => {
   const { calls, double } = doubling();
   const late = Promise.resolve().then(async () => await double(3));
   expect(await Promise.all([double(1), double(2), late])).toEqual([2, 4, 6]);
@@ -20,13 +20,13 @@ test('what is asked for in the same moment goes out in one call, and each gets i
   expect(calls).toEqual([[1, 2, 3], [4]]);
 });
 
-test('a call holds no more than Pub/Sub takes of the largest events', async () => {
+test('a call holds as many of the largest events as Pub/Sub accepts', async () => {
   const { calls, double } = doubling();
   await Promise.all(Array.from({ length: 50 }, async (_, number) => await double(number)));
   expect(calls.map(({ length }) => length)).toEqual([20, 20, 10]);
 });
 
-test('one that is refused keeps no other back', async () => {
+test('a refused request fails no other of its call', async () => {
   const { calls, double } = doubling();
   const settled = await Promise.allSettled([double(1), double(-2), double(3)]);
   expect(settled).toMatchObject([
@@ -37,7 +37,7 @@ test('one that is refused keeps no other back', async () => {
   expect(calls).toEqual([[1, -2, 3], [1], [-2], [3]]);
 });
 
-test('one that is alone is asked for once', async () => {
+test('a single request is sent once', async () => {
   const { calls, double } = doubling();
   await expect(double(-1)).rejects.toThrow('negative');
   expect(calls).toEqual([[-1]]);

@@ -33,14 +33,14 @@ test('its signal aborts at the deadline', async () => {
   });
 });
 
-test('work in time gives its result or its own failure', async () => {
+test('work within the deadline returns its result or throws its failure', async () => {
   const deadline = Deadline.inMillis(5_000);
   expect(await deadline.race(Promise.resolve(1), ...REFUSAL)).toBe(1);
   const failure = new RangeError('It is too large.');
   await expect(deadline.race(Promise.reject(failure), ...REFUSAL)).rejects.toBe(failure);
 });
 
-test('work that takes longer ends with the reason, and does not keep the process waiting', async () => {
+test('work beyond the deadline fails with the reason, without waiting', async () => {
   const never = new Promise<never>(() => {});
   const racing = Deadline.inMillis(20).race(never, ...REFUSAL);
   await expect(racing).rejects.toMatchObject({ reason: REFUSAL[0], message: REFUSAL[1] });

@@ -41,7 +41,7 @@ test('a failure that is not transient ends it at once', async () => {
   expect(pauses()).toEqual([]);
 });
 
-test('a pause that the other side asks for is kept', async () => {
+test('a requested pause is kept', async () => {
   vi.useRealTimers();
   const { work, pauses } = failing(1);
   const transienceOf = () => ({ retryAfterSeconds: 0.2 });
@@ -74,7 +74,7 @@ test('an abort after the work has succeeded does not undo it', async () => {
   expect(await retrying(work, { transienceOf: always, signal: controller.signal })).toBe('done');
 });
 
-test('the pauses of a backoff grow, and progress starts them anew', async () => {
+test('the pauses of a backoff grow, and progress resets them', async () => {
   vi.useRealTimers();
   const backoff = new Backoff();
   const { signal } = new AbortController();

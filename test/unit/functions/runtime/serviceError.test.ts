@@ -21,14 +21,14 @@ test('an error is written in Google’s error model', () => {
   });
 });
 
-test('a reason decides the status and the headers; Retry-After can be given', () => {
+test('a reason decides the status and the headers; Retry-After can be set', () => {
   expect(new ServiceError('METHOD_NOT_ALLOWED', 'x').headers).toEqual({ allow: 'POST' });
   expect(new ServiceError('SIGNATURE_INVALID', 'x').headers).toEqual({});
   expect(new ServiceError('STORE_UNAVAILABLE', 'x').headers).toEqual({ 'retry-after': '5' });
   expect(new ServiceError('RATE_LIMITED', 'x', { retryAfterSeconds: 7 }).headers).toEqual({ 'retry-after': '7' });
 });
 
-test('an unexpected error becomes INTERNAL, with itself as the cause and nothing of it in the response', () => {
+test('an unexpected error becomes INTERNAL, is its cause and is not part of the response', () => {
   const cause = new TypeError('secret detail');
   const error = ServiceError.of(cause);
   expect(error).toMatchObject({ reason: 'INTERNAL', cause, kind: { http: 500 } });

@@ -26,7 +26,7 @@ function setUp({ isBehind = false } = {}) {
   return { calls, marks, flow, recorded };
 }
 
-test('the first message goes at once, and those that come meanwhile go together', async () => {
+test('the first message is sent at once, and later ones are sent together', async () => {
   const { calls, marks, flow } = setUp();
   for (let mark = 1; mark <= 5; mark += 1) await flow.add(message(), mark);
   expect(calls.map(({ count }) => count)).toEqual([1]);
@@ -62,7 +62,7 @@ test.for([
   await expect(adding).rejects.toThrow('over');
 });
 
-test('what has gathered waits for the record', async () => {
+test('gathered messages wait for the record', async () => {
   const { calls, marks, flow, recorded } = setUp({ isBehind: true });
   for (let mark = 1; mark <= 3; mark += 1) await flow.add(message(), mark);
   calls[0]?.done();

@@ -40,7 +40,7 @@ test('waits for the record when it is two thousand results behind', async () => 
   writes[1]?.answer(true);
 });
 
-test('a write that fails is tried again, of what is the latest then', async () => {
+test('a failed write is repeated with the latest progress', async () => {
   const { checkpoints, writes, lost } = setUp();
   await checkpoints.reached(upTo(1_000));
   await checkpoints.reached(upTo(1_500));

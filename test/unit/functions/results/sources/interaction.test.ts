@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { GeminiHttp } from '../../../../../functions/gemini/http.ts';
-import { resultJson, ResultMessages } from '../../../../../functions/model/result.ts';
+import { resultJson } from '../../../../../functions/model/result.ts';
 import { callsOf, interactionResult, readInteraction } from '../../../../../functions/results/sources/interaction.ts';
 import { allText, outputText } from '../../../../../functions/results/sources/steps.ts';
-import { decodeMessage } from '../../../../support/messages.ts';
+import { decodeMessage, messagesAbout } from '../../../../support/messages.ts';
 import { JSON_TEST_SUITE, jsonTexts, nested } from '../../../../support/json.ts';
 
 /** Answers with these bytes. */
@@ -17,8 +17,7 @@ async function interaction(json: string) {
 }
 
 const job = { name: 'interactions/v1_a', kind: 'interaction' } as const;
-const context = { job, timestamp: '', webhookId: undefined, route: undefined, traceparent: undefined, metadata: [] };
-const messages = new ResultMessages(context);
+const messages = messagesAbout(job);
 
 const text = (words: string) => ({ type: 'model_output', content: [{ type: 'text', text: words }] });
 const call = (id: string, name = 'f') => ({ type: 'function_call', id, name });

@@ -32,11 +32,13 @@ describe('a filter matches by', () => {
     ['NOT before AND', 'NOT attributes:other AND attributes:type', true],
     ['a key named like an operator', 'attributes:type AND NOT attributes:AND', true],
     ['lines', 'attributes:type\n\tAND\n attributes:empty', true],
-    ['escape sequences', String.raw`attributes.type = "\x62\141\u0074\U00000063\h"`.replace(String.raw`\h`, 'h'), true],
+    ['an escape sequence', String.raw`attributes.type = "b\u0061tch"`, true],
   ])('%s', (_, filter, matches) => {
     expect(parseFilter(filter)(attributes)).toBe(matches);
   });
 });
+
+const COMPARISON = /expected attributes:KEY, .* at character/;
 
 describe('a filter is refused', () => {
   test.each([
@@ -47,20 +49,19 @@ describe('a filter is refused', () => {
       'attributes:a and attributes:b',
       /expected AND, OR or the end at character 14/,
     ],
-    ['that ends after an operator', 'attributes:a AND', /expected attributes/],
-    ['with incomplete expressions', 'attributes:(a OR b)', /double quotes/],
-    ['with a value on the left', '"a" = attributes.b', /expected attributes/],
-    ['that compares two keys', 'attributes.a = attributes.b', /double quotes/],
-    ['with a value in single quotes', "attributes.a = 'b'", /double quotes/],
-    ['with an open string', 'attributes.a = "b', /double quotes/],
+    ['that ends after an operator', 'attributes:a AND', /attributes:KEY.*character 17/],
+    ['with incomplete expressions', 'attributes:(a OR b)', COMPARISON],
+    ['with a value on the left', '"a" = attributes.b', COMPARISON],
+    ['that compares two keys', 'attributes.a = attributes.b', COMPARISON],
+    ['with a value in single quotes', "attributes.a = 'b'", COMPARISON],
+    ['with an open string', 'attributes.a = "b', COMPARISON],
     ['with an open parenthesis', '(attributes:a', /"\)"/],
-    ['with another function', 'hasSuffix(attributes.a, "b")', /expected attributes, hasPrefix/],
-    ['with another field', 'data:a', /expected attributes/],
-    ['with another operator', 'attributes.a > "b"', /"=" or "!="/],
-    ['without an operator', 'attributes.a', /"=" or "!="/],
-    ['without a key', 'attributes', /":" or "."/],
-    ['with an unknown escape sequence', String.raw`attributes.a = "\q"`, /escape sequence instead of \\q/],
-    ['with a character that does not exist', String.raw`attributes.a = "\UFFFFFFFF"`, /escape sequence/],
+    ['with another function', 'hasSuffix(attributes.a, "b")', COMPARISON],
+    ['with another field', 'data:a', COMPARISON],
+    ['with another operator', 'attributes.a > "b"', COMPARISON],
+    ['without an operator', 'attributes.a', COMPARISON],
+    ['without a key', 'attributes', COMPARISON],
+    ['with an unknown escape sequence', String.raw`attributes.a = "\q"`, /escape sequences/],
     ['longer than 256 bytes', `attributes:"${'é'.repeat(123)}"`, /longer than 256 bytes/],
   ])('%s', (_, filter, message) => {
     expect(() => parseFilter(filter)).toThrow(expect.objectContaining({ code: status.INVALID_ARGUMENT }) as Error);

@@ -1,5 +1,0 @@
-/** Flags of `status`. */
-export interface StatusFlags {
-  readonly watch?: true;
-  readonly interval: string;
-}
