@@ -1,4 +1,4 @@
-import { type FunctionName, FUNCTIONS } from '../functions/config/variables.ts';
+import { type FunctionName, FUNCTIONS } from '../functions/config/functionNames.ts';
 import type { InstallationSpec } from './installation.ts';
 import type { Line, Variables } from './line.ts';
 import type { Resource } from './plan.ts';
@@ -18,7 +18,7 @@ export interface ServiceResource extends Resource {
 }
 
 /** Reads a service; `undefined` where it is missing. */
-export async function stateOf({ title, read }: Resource, shell: Shell): Promise<FoundService | undefined> {
+export async function describeService({ title, read }: Resource, shell: Shell): Promise<FoundService | undefined> {
   return (await shell.find(title, read)) as FoundService | undefined;
 }
 

@@ -3,7 +3,7 @@ import { JOB_STATES } from '../../functions/model/eventTypes.ts';
 import { JOB_KINDS, type JobKind } from '../../functions/model/jobName.ts';
 import type { Context } from '../context.ts';
 import { type FilterFlags, type PageFlags, readFilter, readPage, withFilters, withPages } from '../filters.ts';
-import { requireWhole } from '../options.ts';
+import { requireWhole } from '../optionValues.ts';
 
 /** A timer takes no more than 2^31 milliseconds. */
 const MAX_TIMEOUT_SECONDS = 2_000_000;

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { usageError } from '../errors.ts';
-import { requireObject } from '../options.ts';
+import { requireObject } from '../optionValues.ts';
 import type { CommonOptions } from './submit.ts';
 
 interface BatchOptions extends CommonOptions {

@@ -14,7 +14,8 @@ interface Dependencies {
 export type RetryStatus = 'started' | Exclude<ResultsReset['status'], 'reset'> | 'delivery_unpublished';
 
 /**
- * Starts a job's results again after any failure: final, stalled or dead-lettered. Publishes the event that announced
+ * Starts a job's results again for an operator, after any failure: final, stalled or dead-lettered. The restarts without
+ * an operator, and their pauses: `reconcile/stalledResults.ts`. Publishes the event that announced
  * them once more, as the reconciler does. Where publishing fails, the reconciler publishes it later.
  *
  * @throws {ServiceError} `STORE_UNAVAILABLE` or `PUBLISH_UNAVAILABLE`
@@ -26,9 +27,6 @@ export async function retryResults(
 ): Promise<RetryStatus> {
   const reset = await dependencies.results.reset(jobName, deadline);
   if (reset.status !== 'reset') return reset.status;
-  const isPublished = await republish(reset.webhookId, dependencies, new Date(), {
-    store: deadline,
-    publish: deadline,
-  });
+  const isPublished = await republish(reset.webhookId, dependencies, { store: deadline, publish: deadline });
   return isPublished ? 'started' : 'delivery_unpublished';
 }
