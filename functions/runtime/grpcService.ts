@@ -71,6 +71,13 @@ export class GrpcService {
     return await this.#connection;
   }
 
+  /** Opens the connection before the first call needs it. A failure appears at that call, which connects again. */
+  async open(): Promise<void> {
+    await this.connect()
+      .then(({ stub }) => stub.getChannel().getConnectivityState(true))
+      .catch(() => {});
+  }
+
   async #connect(): Promise<Connection> {
     const client = this.#create();
     const stub = await client.initialize();

@@ -26,7 +26,7 @@ interface DatabaseOptions {
 /**
  * The client of a database. It connects at its first call, and reads `FIRESTORE_EMULATOR_HOST` itself.
  *
- * It has one more connection, `service`, over which `commits.ts` writes: a first event needs no other.
+ * It has one more connection, `service`, over which `commits.ts` writes.
  */
 export class Database extends Firestore {
   readonly service: GrpcService;

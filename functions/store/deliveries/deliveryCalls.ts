@@ -50,6 +50,8 @@ export class DeliveryCalls {
 
   /** Reads a delivery and its job at the same time. */
   async read(webhookId: string, jobName: string | undefined): Promise<RecordPair> {
+    // Before the first answer, the connection for the commit opens while this call waits for its own.
+    if (this.clock.now() === undefined) void this.#firestore.service.open();
     const document = this.documentOf(webhookId);
     const documents = jobName === undefined ? [document] : [document, this.jobDocumentOf(jobName)];
     const [delivery, job] = await this.#read(documents);

@@ -1,5 +1,5 @@
 import { FieldValue, Timestamp } from '@google-cloud/firestore';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { Delivery } from '../../../functions/model/delivery.ts';
 import { Deadline } from '../../../functions/runtime/deadline.ts';
 import { ServiceError } from '../../../functions/runtime/serviceError.ts';
@@ -233,4 +233,13 @@ test('a repeat is still a repeat when another owner acquires it', async () => {
   expect(await deliveries.claim(delivery, soon())).toMatchObject({ repeatOf: original.webhookId });
   await endLease(delivery);
   expect(await deliveries.claim(delivery, soon())).toMatchObject({ status: 'claimed', repeatOf: original.webhookId });
+});
+
+test('the first claim opens the connection of its commit while it reads; later ones need not', async () => {
+  const open = vi.spyOn(firestore.service, 'open');
+  const first = new Deliveries(firestore, { ttlDays: 1 });
+  await first.claim(newDelivery(), soon());
+  await first.claim(newDelivery(), soon());
+  expect(open).toHaveBeenCalledTimes(1);
+  open.mockRestore();
 });
