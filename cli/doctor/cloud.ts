@@ -2,7 +2,7 @@ import firestore from '@google-cloud/firestore';
 import { PubSub } from '@google-cloud/pubsub';
 import indexFile from '../../firestore.indexes.json' with { type: 'json' };
 import type { CliError } from '../errors.ts';
-import { type Check, ok, type Outcome, problem, unchecked } from './finding.ts';
+import { type Check, ok, type CheckOutcome, problem, unchecked } from './finding.ts';
 import type { DoctorSettings } from './settings.ts';
 
 /** Checks of the project behind the functions. */
@@ -25,13 +25,13 @@ export function cloudChecks(settings: DoctorSettings): readonly Check[] {
 }
 
 /** Returns the problem that prevents all checks of Google Cloud. Its message holds the command that fixes it. */
-function notSignedIn({ message }: CliError): Outcome {
+function notSignedIn({ message }: CliError): CheckOutcome {
   const [detail = '', ...fix] = message.split(/(?<=\.) (?=Run:|Add )/);
   return problem(`topics, TTL policies and indexes are unchecked: ${detail}`, fix.join(' ').replace(/^Run: /, ''));
 }
 
 /** Without a subscription and without retention, published messages are lost at once and silently. */
-async function topic(pubsub: PubSub, id: string): Promise<Outcome> {
+async function topic(pubsub: PubSub, id: string): Promise<CheckOutcome> {
   const found = pubsub.topic(id);
   const [exists] = await found.exists();
   if (!exists) return problem(`${id} does not exist`, `gcloud pubsub topics create ${id}`);
@@ -46,7 +46,7 @@ async function topic(pubsub: PubSub, id: string): Promise<Outcome> {
 }
 
 /** Checks the TTL policy of each collection whose records expire. */
-async function ttlPolicies({ projectId = '', database, emulators }: DoctorSettings): Promise<readonly Outcome[]> {
+async function ttlPolicies({ projectId = '', database, emulators }: DoctorSettings): Promise<readonly CheckOutcome[]> {
   if (emulators.firestore) return [unchecked('the emulator has none')];
   const client = new firestore.v1.FirestoreAdminClient();
   const groups = indexFile.fieldOverrides.filter(({ ttl }) => ttl).map(({ collectionGroup }) => collectionGroup);
@@ -65,7 +65,7 @@ async function ttlPolicies({ projectId = '', database, emulators }: DoctorSettin
 }
 
 /** Compares the project's indexes with the index file, field by field. */
-async function indexes({ projectId = '', region, database, emulators }: DoctorSettings): Promise<Outcome> {
+async function indexes({ projectId = '', region, database, emulators }: DoctorSettings): Promise<CheckOutcome> {
   if (emulators.firestore) return unchecked('the emulator needs none');
   const { indexes: wanted } = indexFile;
   const client = new firestore.v1.FirestoreAdminClient();

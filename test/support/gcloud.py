@@ -63,3 +63,5 @@ json.dump(
     ],
     results,
 )
+results.flush()
+os._exit(0)  # Threads of gcloud would keep the process for seconds.

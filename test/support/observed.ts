@@ -11,11 +11,16 @@ export interface Observed extends Pick<TiedProcess, 'end' | 'exited'> {
 
 /** Collects the output of a program, which is killed at the end of the test unless it has ended. */
 export async function observe(starting: TiedProcess | Promise<TiedProcess>): Promise<Observed> {
-  const running = await starting;
+  const observed = collectOutput(await starting);
+  onTestFinished(async () => void (await observed.end('SIGKILL')));
+  return observed;
+}
+
+/** Collects the output of a program. */
+export function collectOutput(running: TiedProcess): Observed {
   const output = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const)
     running[name].on('data', (chunk) => (output[name] += String(chunk)));
-  onTestFinished(async () => void (await running.end('SIGKILL')));
   return {
     end: async (signal) => await running.end(signal),
     exited: running.exited,

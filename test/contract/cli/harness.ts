@@ -22,3 +22,15 @@ export const failed = (message: string) => ({ exitCode: 1, stderr: expect.string
 
 /** Matches a command that was used in a wrong way, with a part of its message. */
 export const misused = (message: string) => ({ exitCode: 2, stderr: expect.stringContaining(message) as string });
+
+/** Commands that use the store, each in its own way. */
+export const STORE_COMMANDS = [
+  ['jobs', 'list'],
+  ['jobs', 'show', 'x'],
+  ['jobs', 'watch', 'x'],
+  ['jobs', 'reconcile', '--yes'],
+  ['deliveries', 'list'],
+  ['deliveries', 'show', 'msg_1'],
+  ['deliveries', 'replay', 'msg_1', '--yes'],
+  ['deliveries', 'release', 'msg_1', '--yes'],
+];

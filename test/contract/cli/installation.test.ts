@@ -9,7 +9,7 @@ import { startCloudRun } from '../../support/cloudRun.ts';
 import { forFile, forTest, temporaryFolder } from '../../support/opened.ts';
 import { startSecretManager } from '../../support/secretManager.ts';
 import { client } from '../../unit/simulator/harness.ts';
-import { errorOf, resultOf } from './harness.ts';
+import { errorOf, resultOf, STORE_COMMANDS } from './harness.ts';
 
 const API_KEY = 'canary-api-key';
 const ROUTE_KEY = 'canary-route-key-of-32-characters!';
@@ -210,19 +210,9 @@ describe('without Application Default Credentials', () => {
   const bare = async (args: readonly string[], env: NodeJS.ProcessEnv = {}) =>
     await cli(args, { HOME: folder, ...BARE, ...env }, { cwd: folder });
 
-  const COMMANDS = [
-    ['jobs', 'list'],
-    ['jobs', 'show', 'batches/a'],
-    ['jobs', 'watch', 'batches/a'],
-    ['jobs', 'reconcile', '--yes'],
-    ['deliveries', 'list'],
-    ['deliveries', 'show', 'msg_1'],
-    ['deliveries', 'replay', 'msg_1', '--yes'],
-    ['deliveries', 'release', '--all', '--yes'],
-    ['webhooks', 'create', '--uri=https://c.example.test/', '--events=batch.failed', '--secret=s'],
-  ];
+  const CREATE = ['webhooks', 'create', '--uri=https://c.example.test/', '--events=batch.failed', '--secret=s'];
 
-  test.for(COMMANDS)('%s %s names the command that signs in', async (...[args]) => {
+  test.for([...STORE_COMMANDS, CREATE])('%s %s names the command that signs in', async (args) => {
     const [failed, forPeople] = await Promise.all([bare([...args, '--json']), bare(args)]);
     expect([failed.exitCode, failed.stdout, errorOf(failed).code]).toEqual([1, '', 'NO_CREDENTIALS']);
     expect(forPeople.stderr).toBe(

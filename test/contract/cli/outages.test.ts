@@ -4,22 +4,10 @@ import { LocalProject } from '../../../local/project.ts';
 import { cli } from '../../support/cli.ts';
 import { forFile, forTest } from '../../support/opened.ts';
 import { Proxy } from '../../support/proxy.ts';
-import { errorOf } from './harness.ts';
+import { errorOf, STORE_COMMANDS } from './harness.ts';
 
 const project = await forFile(LocalProject.create());
 const gemini = { GEMINI_API_KEY: 'any-key', GOOGLE_GEMINI_BASE_URL: 'http://127.0.0.1:1' };
-
-/** Commands that use the store, each in its own way. */
-const COMMANDS = [
-  ['jobs', 'list'],
-  ['jobs', 'show', 'x'],
-  ['jobs', 'watch', 'x'],
-  ['jobs', 'reconcile', '--yes'],
-  ['deliveries', 'list'],
-  ['deliveries', 'show', 'msg_1'],
-  ['deliveries', 'replay', 'msg_1', '--yes'],
-  ['deliveries', 'release', 'msg_1', '--yes'],
-];
 
 test('without Firestore every command ends in time, and names the address to check', { timeout: 60_000 }, async () => {
   const silent = await Proxy.start(project.env['FIRESTORE_EMULATOR_HOST'] ?? '');
@@ -28,7 +16,7 @@ test('without Firestore every command ends in time, and names the address to che
   const refusing = `127.0.0.1:${await freePort()}`;
   const startedAt = performance.now();
   const commands = [
-    ...COMMANDS.map((args) => ({ args, host: refusing })),
+    ...STORE_COMMANDS.map((args) => ({ args, host: refusing })),
     { args: ['jobs', 'show', 'x'], host: silent.host },
     { args: ['jobs', 'watch', 'x'], host: silent.host },
   ];

@@ -40,10 +40,14 @@ test('submit batch uploads the prompts, and --wait follows the job and ends with
   expect(await resultOf(args, env)).toMatchObject({
     state: 'succeeded',
     route: 'nightly',
+    submissionId: expect.any(String),
     userMetadata: { team: 'red' },
     results: { state: 'complete', published: 2 },
     output: ['a', 'b'].map((key, index) => ({ index, key, response: { candidates: expect.any(Array) } })),
   });
+  const [event] = await stage.project.messages('gemini-events');
+  const meta_submission_id = expect.any(String) as string;
+  expect(event?.attributes).toMatchObject({ route: 'nightly', meta_team: 'red', meta_submission_id });
   // Once by fetchResults, and once here.
   expect(callsOf(stage, 'batches.get')).toBe(2);
 });

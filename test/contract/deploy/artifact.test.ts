@@ -52,30 +52,33 @@ test('runs without development dependencies', () => {
   expect(installed.has('@google-cloud')).toBe(true);
 });
 
-describe('from that folder', () => {
-  const key = 'a-route-key-of-at-least-32-characters';
-  const gemini = { GEMINI_API_KEY: 'any-key', GOOGLE_GEMINI_BASE_URL: 'http://127.0.0.1:1/' };
-  test.each([
-    ['geminiCallback', { WEBHOOK_SIGNING_SECRET: newSecret() }, 400],
-    ['fetchResults', gemini, 400],
-    ['reconcileJobs', gemini, 200],
-    ['submitJob', { ...gemini, CALLBACK_URL: 'https://hooks.example.test/', DYNAMIC_ROUTE_KEY: key }, 400],
-  ])('%s is served', async (target, settings, status) => {
-    const port = await freePort();
-    const { PATH, FIRESTORE_EMULATOR_HOST, PUBSUB_EMULATOR_HOST } = process.env;
-    const emulators = { FIRESTORE_EMULATOR_HOST, PUBSUB_EMULATOR_HOST, GOOGLE_CLOUD_PROJECT: 'demo-artifact' };
-    const platform = { PATH, PORT: String(port), FUNCTION_TARGET: target, NODE_ENV: 'production' };
-    const env = { ...platform, ...emulators, METADATA_SERVER_DETECTION: 'none', ...settings };
-    const framework = join(folder, 'node_modules/.bin/functions-framework');
-    const running = await startTied(process.execPath, [framework, `--source=${folder}`], env);
-    const answer = await eventually(
-      `${target} answers`,
-      15_000,
-      async () => await fetch(`http://127.0.0.1:${port}/`, { method: 'POST', body: '{}' }),
-    );
-    expect(answer.status).toBe(status);
-    await running.end();
-  });
+/** Serves a function from that folder as the platform does, and returns its answer to a request and its output. */
+async function serve(target: string, settings: NodeJS.ProcessEnv, request: RequestInit = {}) {
+  const port = await freePort();
+  const { PATH } = process.env;
+  const platform = { PATH, PORT: String(port), FUNCTION_TARGET: target, GOOGLE_CLOUD_PROJECT: 'demo-artifact' };
+  const framework = join(folder, 'node_modules/.bin/functions-framework');
+  const args = [framework, `--source=${folder}`];
+  const running = await startTied(process.execPath, args, { ...platform, ...settings });
+  const output = text(running.stdout);
+  const url = `http://127.0.0.1:${port}/`;
+  const { status } = await eventually(`${target} answers`, 15_000, async () => await fetch(url, request));
+  await running.end();
+  return { status, output: await output };
+}
+
+const GEMINI = { GEMINI_API_KEY: 'any-key', GOOGLE_GEMINI_BASE_URL: 'http://127.0.0.1:1/' };
+
+test.each([
+  ['geminiCallback', { WEBHOOK_SIGNING_SECRET: newSecret() }, 400],
+  ['fetchResults', GEMINI, 400],
+  ['reconcileJobs', GEMINI, 200],
+  ['submitJob', { ...GEMINI, CALLBACK_URL: 'https://a.test/', DYNAMIC_ROUTE_KEY: 'k'.repeat(32) }, 400],
+])('%s is served from that folder', async (target, settings, status) => {
+  const { FIRESTORE_EMULATOR_HOST, PUBSUB_EMULATOR_HOST } = process.env;
+  const platform = { NODE_ENV: 'production', METADATA_SERVER_DETECTION: 'none' };
+  const env = { ...platform, FIRESTORE_EMULATOR_HOST, PUBSUB_EMULATOR_HOST, ...settings };
+  expect(await serve(target, env, { method: 'POST', body: '{}' })).toMatchObject({ status });
 });
 
 describe('the code cache', () => {
@@ -108,19 +111,8 @@ test('the deployed instance does not load the application of the Functions Frame
   const probe = join(folder, 'probe.cjs');
   writeFileSync(probe, "process.on('exit', () => console.log(Object.keys(require.cache).join('\\n')));");
   const loadedWith = async (options: string) => {
-    const port = await freePort();
-    const env = { FUNCTION_TARGET: 'geminiCallback', WEBHOOK_SIGNING_SECRET: newSecret(), PORT: String(port) };
-    const framework = join(folder, 'node_modules/.bin/functions-framework');
-    const running = await startTied(process.execPath, [framework, `--source=${folder}`], {
-      PATH: process.env['PATH'],
-      GOOGLE_CLOUD_PROJECT: 'demo-artifact',
-      NODE_OPTIONS: `${options} --require="${probe}"`,
-      ...env,
-    });
-    const output = text(running.stdout);
-    await eventually('the function answers', 15_000, async () => (await fetch(`http://127.0.0.1:${port}/`)).status);
-    await running.end();
-    return await output;
+    const NODE_OPTIONS = `${options} --require="${probe}"`;
+    return (await serve('geminiCallback', { WEBHOOK_SIGNING_SECRET: newSecret(), NODE_OPTIONS })).output;
   };
   expect(await loadedWith(nodeOptions(512, folder))).not.toContain('/node_modules/express/');
   expect(await loadedWith(heapOptions(512))).toContain('/node_modules/express/');

@@ -9,12 +9,13 @@ import { GROUPS, hasOwnFlags, isGroup } from '../../../cli/groups.ts';
 import { addInstallationFlags, createParser } from '../../../cli/parser.ts';
 import { parseFilter } from '../../../local/backends/pubsub/filter.ts';
 import { startSimulator } from '../../../simulator/simulator.ts';
-import { cli } from '../../support/cli.ts';
 import { parseAll } from '../../support/gcloud.ts';
+import { forTest } from '../../support/opened.ts';
 import { hasGcloud } from '../../support/requirements.ts';
 import { Stage } from '../results/harness.ts';
 import { startReceiver } from '../../unit/simulator/harness.ts';
 
+const execute = promisify(execFile);
 const ROOT = join(import.meta.dirname, '../../..');
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
 
@@ -148,32 +149,34 @@ describe('commands', () => {
     expect(refused.filter(([, reason]) => reason !== undefined && !/missing|required/.test(reason))).toEqual([]);
   });
 
-  test('lists and the status of a local installation run as documented', async () => {
-    const { FIRESTORE_EMULATOR_HOST, PUBSUB_EMULATOR_HOST } = process.env;
-    const env = { FIRESTORE_EMULATOR_HOST, PUBSUB_EMULATOR_HOST, GOOGLE_CLOUD_PROJECT: 'demo-documents' };
-    const reading = [...new Set(lines.filter((line) => /^(jobs|deliveries) list/.test(line)))];
-    expect(reading.length).toBeGreaterThan(1);
-    for (const line of reading) {
-      const { exitCode, stderr } = await cli(wordsOf(line.replace(' --local', '')), env);
-      expect([line, exitCode, stderr]).toEqual([line, 0, expect.any(String)]);
-    }
-  });
+  /** Runs a request of a page, and returns the answer. */
+  async function curl(line: string, env: NodeJS.ProcessEnv): Promise<unknown> {
+    const script = ['-c', `${line} --fail-with-body`];
+    return JSON.parse((await execute('sh', script, { env: { PATH: process.env['PATH'], ...env } })).stdout);
+  }
 
   test('the requests to the simulator bring a delivery to a receiver', async () => {
     const jobs = { pendingMillis: 0, runningMillis: 0 };
-    const [simulator, receiver] = await Promise.all([startSimulator({ settings: { jobs } }), startReceiver()]);
-    const env = { PATH: process.env['PATH'], GOOGLE_GEMINI_BASE_URL: simulator.url };
-    const run = async (line: string) => {
-      const request = line.replace('http://127.0.0.1:3000', receiver.url);
-      return (await promisify(execFile)('sh', ['-c', `${request} --fail-with-body`], { env })).stdout;
-    };
+    const simulator = await forTest(startSimulator({ settings: { jobs } }));
+    const receiver = await forTest(startReceiver());
     const requests = shell.filter((line) => /^curl [^|]*\$GOOGLE_GEMINI_BASE_URL/.test(line));
     const [webhook = '', batch = ''] = [...new Set(requests)];
-    expect(JSON.parse(await run(webhook))).toHaveProperty('new_signing_secret');
-    await run(batch);
+    const env = { GOOGLE_GEMINI_BASE_URL: simulator.url };
+    const registration = webhook.replace('http://127.0.0.1:3000', receiver.url);
+    expect(await curl(registration, env)).toHaveProperty('new_signing_secret');
+    await curl(batch, env);
     await expect.poll(() => receiver.received.length).toBe(1);
     await expect.poll(() => simulator.ledger.deliveries.map(({ state }) => state)).toEqual(['delivered']);
-    await Promise.all([simulator.close(), receiver.close()]);
+  });
+
+  test('the request to submitJob starts a job', async () => {
+    const request = shell.find((line) => line.startsWith('curl $SUBMIT_URL')) ?? '';
+    const stage = await Stage.open();
+    const settings = { DYNAMIC_ROUTE_KEY: 'r'.repeat(32), CALLBACK_URL: 'https://callback.example.test/' };
+    const { url: SUBMIT_URL } = await stage.start(settings, 'submitJob');
+    const job = { kind: 'interaction', route: 'jokes' };
+    expect(await curl(request, { SUBMIT_URL, ID_TOKEN: 'any' })).toMatchObject(job);
+    expect(stage.simulator.jobs()).toHaveLength(1);
   });
 
   test('every filter of a subscription is valid', () => {
@@ -182,17 +185,6 @@ describe('commands', () => {
     expect(filters.length).toBeGreaterThan(5);
     for (const filter of filters) expect([filter, parseFilter(filter)]).toEqual([filter, expect.any(Function)]);
     expect(() => parseFilter('attributes.route == "nightly"')).toThrow(/./);
-  });
-
-  test('the request to submitJob starts a job', async () => {
-    const request = shell.find((line) => line.startsWith('curl $SUBMIT_URL'));
-    const stage = await Stage.open();
-    const settings = { DYNAMIC_ROUTE_KEY: 'r'.repeat(32), CALLBACK_URL: 'https://callback.example.test/' };
-    const { url: SUBMIT_URL } = await stage.start(settings, 'submitJob');
-    const env = { PATH: process.env['PATH'], SUBMIT_URL, ID_TOKEN: 'any' };
-    const { stdout } = await promisify(execFile)('sh', ['-c', `${request} --fail-with-body`], { env });
-    expect(JSON.parse(stdout)).toMatchObject({ kind: 'interaction', route: 'jokes' });
-    expect(stage.simulator.jobs()).toHaveLength(1);
   });
 
   // Signing in is for people. Blocks that set variables are executed by test/contract/deploy/documents.test.ts.
@@ -252,24 +244,15 @@ describe('snippets', () => {
       join(folder, 'tsconfig.json'),
       JSON.stringify({ extends: '../../../tsconfig.json', compilerOptions, include: ['*.ts'] }),
     );
-    const compiled = promisify(execFile)(process.execPath, [
-      join(ROOT, 'node_modules/typescript/bin/tsc'),
-      '-p',
-      folder,
-    ]);
-    await expect(
-      compiled.then(
-        () => '',
-        ({ stdout }: { stdout: string }) => stdout,
-      ),
-    ).resolves.toBe('');
+    const tsc = execute(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', folder]);
+    expect(await tsc.catch(({ stdout }: { stdout: string }) => ({ stdout }))).toMatchObject({ stdout: '' });
   });
 
   test('every Python snippet and example compiles', () => {
     const files = globSync('examples/**/*.py', { cwd: ROOT }).map(read);
     const sources = [...blocks('python').map(({ code }) => code), ...files];
     expect(sources.length).toBeGreaterThan(4);
-    for (const source of sources)
-      execFileSync('python3', ['-c', 'import sys; compile(sys.stdin.read(), "snippet", "exec")'], { input: source });
+    const program = 'import json, sys\nfor source in json.load(sys.stdin): compile(source, "snippet", "exec")';
+    execFileSync('python3', ['-c', program], { input: JSON.stringify(sources) });
   });
 });

@@ -1,60 +1,48 @@
 import { existsSync, mkdtempSync, realpathSync, rmSync, statSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { stripVTControlCharacters } from 'node:util';
 import { PubSub } from '@google-cloud/pubsub';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { readLocal } from '../../../cli/installation/local.ts';
-import { eventually, freePort, startTied, type TiedProcess } from '../../../local/process.ts';
+import { eventually, freePort, startTied } from '../../../local/process.ts';
 import { cli } from '../../support/cli.ts';
+import { collectOutput, observe, type Observed } from '../../support/observed.ts';
+import { forFile, forTest } from '../../support/opened.ts';
 import { hasPython } from '../../support/requirements.ts';
+import { serveSilence } from '../../support/server.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const FILE = '.gemini-callbacks.local.json';
 const READY = 'Events as they arrive.';
 const { PATH } = process.env;
 
-/** A program that runs, and its output so far. */
-interface Running extends TiedProcess {
-  readonly output: () => string;
-}
-
 const folder = realpathSync(mkdtempSync(join(tmpdir(), 'start-')));
-const processes: TiedProcess[] = [];
-
-afterAll(async () => {
-  await Promise.all(processes.map(async (started) => await started.end('SIGKILL')));
-  rmSync(folder, { recursive: true });
-});
+afterAll(() => rmSync(folder, { recursive: true }));
 
 /** Runs a script of `local/` in the tests' folder, on embedded backends unless `env` names others. */
-async function start(script: string, env: NodeJS.ProcessEnv = {}): Promise<Running> {
+async function start(script: string, env: NodeJS.ProcessEnv = {}) {
   const { PATH: path = PATH, ...others } = { LOCAL_BACKENDS: 'embedded', ...env };
   const args = ['-c', `cd "$0" && PATH='${path}' exec "$@"`, folder, process.execPath, join(ROOT, 'local', script)];
-  return observe(await startTied('/bin/sh', args, { PATH, HOME: folder, ...others }));
+  return await startTied('/bin/sh', args, { PATH, HOME: folder, ...others });
 }
 
-function observe(started: TiedProcess): Running {
-  let output = '';
-  started.stdout.on('data', (chunk) => (output += String(chunk)));
-  processes.push(started);
-  return { ...started, output: () => output };
+/** Starts `npm start`. */
+async function startAll(): Promise<Observed> {
+  const running = collectOutput(await start('start.ts', { PORT: String(await freePort()) }));
+  await running.says(READY);
+  return running;
 }
 
-/** Starts `npm start` and returns what it prints as `export` lines. */
-async function startAll(): Promise<{ readonly running: Running; readonly exported: NodeJS.ProcessEnv }> {
-  const running = await start('start.ts', { PORT: String(await freePort()) });
-  await eventually('the list', 30_000, async () => running.output().includes(READY) || undefined);
-  const lines = [...running.output().matchAll(/^export (\w+)=(.+)$/gm)];
-  return { running, exported: Object.fromEntries(lines.map(([, name = '', value = '']) => [name, value])) };
+/** Returns what `npm start` prints as `export` lines. */
+function exportedBy({ stdout }: Observed): NodeJS.ProcessEnv {
+  const lines = [...stdout().matchAll(/^export (\w+)=(.+)$/gm)];
+  return Object.fromEntries(lines.map(([, name = '', value = '']) => [name, value]));
 }
 
 /** Runs an example as a person does: with the exported variables, and no others. */
-async function example(command: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<Running> {
-  return observe(await startTied(command, args, { PATH, HOME: folder, ...env }));
+async function example(command: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<Observed> {
+  return await observe(startTied(command, args, { PATH, HOME: folder, ...env }));
 }
 
 async function submit(...more: readonly string[]): Promise<string> {
@@ -64,17 +52,10 @@ async function submit(...more: readonly string[]): Promise<string> {
   return (JSON.parse(stdout) as { jobId: string }).jobId;
 }
 
-const outputOf = async ({ output }: Running, part: string) => {
-  await eventually(part, 20_000, async () => output().includes(part) || undefined);
-};
-
-describe('npm start', () => {
-  let running: Running;
-  let exported: NodeJS.ProcessEnv;
-
-  beforeAll(async () => {
-    ({ running, exported } = await startAll());
-  });
+describe('npm start', async () => {
+  const running = await startAll();
+  await forFile({ close: async () => await running.end('SIGKILL') });
+  const exported = exportedBy(running);
 
   test('writes a file for the command line that its owner alone can read', async () => {
     expect((statSync(join(folder, FILE)).mode & 0o777).toString(8)).toBe('600');
@@ -87,13 +68,12 @@ describe('npm start', () => {
   test('lists events as they arrive: published, refused, and the results of a job', async () => {
     const jobId = await submit();
     const short = jobId.slice(0, 'interactions/v1_'.length + 8);
-    await outputOf(running, 'job.results.completed');
-    expect(running.output()).toMatch(new RegExp(`event +interaction.completed +${short}… +published +route=demo`));
-    expect(running.output()).toMatch(new RegExp(`results +job.results.completed +${short}… +1 result: 1 ok, 0 failed`));
+    await running.says(new RegExp(`results +job.results.completed +${short}… +1 result: 1 ok, 0 failed`));
+    expect(running.stdout()).toMatch(new RegExp(`event +interaction.completed +${short}… +published +route=demo`));
 
     await patchSettings({ faults: { wrongSignature: 1 } });
     await submit();
-    await outputOf(running, '401 SIGNATURE_INVALID');
+    await running.says('401 SIGNATURE_INVALID');
     await patchSettings({ faults: { wrongSignature: 0 } });
   });
 
@@ -106,10 +86,10 @@ describe('npm start', () => {
   test('serves the examples in TypeScript with the variables that it exports', async () => {
     const consumer = await example(process.execPath, [join(ROOT, 'examples/typescript/consumer.ts')], exported);
     const jobId = await submit();
-    await outputOf(consumer, `stored ${jobId}/0`);
+    await consumer.says(`stored ${jobId}/0`);
     const agent = await example(process.execPath, [join(ROOT, 'examples/typescript/agent.ts')], exported);
-    await outputOf(agent, '"celsius":21');
-    expect(agent.output()).toMatch(/^interactions\/\S+ \S/);
+    await agent.says('"celsius":21');
+    expect(agent.stdout()).toMatch(/^interactions\/\S+ \S/);
   });
 
   test.for([
@@ -130,11 +110,10 @@ describe('npm start', () => {
     await pubsub.createSubscription('gemini-results', `pushed-${port}`, { pushEndpoint });
     await pubsub.close();
     const jobId = await submit();
-    await outputOf(endpoint, `${jobId}/job.results.completed`);
-    await outputOf(endpoint, `${jobId}/0`);
-    const lines = endpoint.output().trim().split('\n');
-    const received = lines.map((line) => JSON.parse(line) as object);
-    expect(received).toContainEqual({
+    await endpoint.says(`${jobId}/job.results.completed`);
+    await endpoint.says(`${jobId}/0`);
+    const lines = endpoint.stdout().trim().split('\n');
+    expect(lines.map((line) => JSON.parse(line) as object)).toContainEqual({
       id: `${jobId}/0`,
       type: 'job.result',
       data: expect.objectContaining({ jobId, index: 0 }),
@@ -144,9 +123,9 @@ describe('npm start', () => {
 
 describe('npm start ends', () => {
   test.for(['SIGINT', 'SIGKILL'] as const)('leaves nothing running after %s', async (signal) => {
-    const { running, exported } = await startAll();
+    const running = await startAll();
     const { CALLBACK_URL = '', SUBMIT_URL = '' } = readLocal(folder).variables;
-    const urls = [CALLBACK_URL, SUBMIT_URL, exported['GOOGLE_GEMINI_BASE_URL'] ?? ''];
+    const urls = [CALLBACK_URL, SUBMIT_URL, exportedBy(running)['GOOGLE_GEMINI_BASE_URL'] ?? ''];
     for (const url of urls) expect((await fetch(url)).status).toBeLessThan(500);
     expect(await running.end(signal)).toBe(signal === 'SIGINT' ? 130 : 137);
     // What a killed process leaves behind, the command line ignores by its process id.
@@ -155,44 +134,36 @@ describe('npm start ends', () => {
   });
 
   test('names the port that is taken and the variable that chooses another one', async () => {
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    onTestFinished(() => void server.close());
-    const address = server.address();
-    const port = typeof address === 'object' ? address?.port : undefined;
-    const started = await start('start.ts', { PORT: String(port) });
-    const [code, stderr] = await Promise.all([started.exited, text(started.stderr)]);
-    expect([code, stderr]).toEqual([
-      1,
-      `error: Port ${port} is in use by another program. Choose another one: PORT=${Number(port) + 1} npm start\n`,
-    ]);
+    const { port } = await forTest(serveSilence());
+    const started = await observe(start('start.ts', { PORT: String(port) }));
+    const message = `error: Port ${port} is in use by another program. Choose another one: PORT=${port + 1} npm start\n`;
+    expect([await started.exited, started.stderr()]).toEqual([1, message]);
   });
 });
 
 describe('the demo', () => {
   test('plays every scene as expected, says why these backends run, and prints no colours into a pipe', async () => {
-    const demo = await start('demo/main.ts');
-    expect([await demo.exited, demo.output()]).toEqual([0, expect.any(String)]);
-    const lines = demo.output().split('\n');
+    const demo = await observe(start('demo/main.ts'));
+    expect([await demo.exited, demo.stdout()]).toEqual([0, expect.any(String)]);
+    const lines = demo.stdout().split('\n');
     expect(lines[0]).toMatch(/^Backends: .*\(LOCAL_BACKENDS=embedded\)\.$/);
     expect(lines).toContain('8 deliveries sent: 4 published, 1 duplicate, 3 refused.');
     expect(lines.filter((line) => line.startsWith('✓'))).toHaveLength(10);
-    expect(demo.output()).not.toContain('✗');
-    expect(stripVTControlCharacters(demo.output())).toBe(demo.output());
+    expect(demo.stdout()).not.toContain('✗');
+    expect(stripVTControlCharacters(demo.stdout())).toBe(demo.stdout());
     expect(lines.slice(lines.indexOf('Next:') + 1).filter(Boolean)).toHaveLength(3);
   });
 
   test('ends early with Ctrl-C', async () => {
-    const demo = await start('demo/main.ts');
-    await outputOf(demo, 'Callbacks from Gemini');
+    const demo = await observe(start('demo/main.ts'));
+    await demo.says('Callbacks from Gemini');
     expect(await demo.end('SIGINT')).toBe(130);
   });
 
   test('names what to install where the official emulators are required and Java is missing', async () => {
-    const started = await start('demo/main.ts', { PATH: '/nonexistent', LOCAL_BACKENDS: 'official' });
-    const [code, stderr] = await Promise.all([started.exited, text(started.stderr)]);
-    expect(code).toBe(1);
-    expect(stderr).toMatch(/^error: Java was not found\. Google's emulators need\n/);
-    expect(stderr).not.toMatch(/\n\s+at /);
+    const started = await observe(start('demo/main.ts', { PATH: '/nonexistent', LOCAL_BACKENDS: 'official' }));
+    expect(await started.exited).toBe(1);
+    expect(started.stderr()).toMatch(/^error: Java was not found\. Google's emulators need\n/);
+    expect(started.stderr()).not.toMatch(/\n\s+at /);
   });
 });

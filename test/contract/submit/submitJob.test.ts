@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Timestamp } from '@google-cloud/firestore';
 import { describe, expect, test } from 'vitest';
 import { sendJson } from '../../support/server.ts';
-import { ROUTE_KEY, startCallback } from '../pipeline.ts';
+import { ROUTE_KEY } from '../pipeline.ts';
 import { Stage } from '../results/harness.ts';
 import { clockAhead } from '../../support/clockAhead.ts';
 import { eventually } from '../../../local/process.ts';
@@ -100,22 +100,6 @@ describe('an accepted request', () => {
     const interactive = `{"kind":"interaction","route":"r","request":{"model":"${MODEL}","input":[${result}]}}`;
     expect((await submit(running, interactive)).status).toBe(202);
     expect(texts[1]).toContain(result);
-  });
-
-  test('and its callback write to the same record', async () => {
-    const stage = await Stage.open();
-    const running = await start(stage, { CALLBACK_URL: await startCallback(stage) });
-    const { body } = await submit(running, { ...batch, metadata: { n: 1 } });
-    const job = String(body['jobId']);
-    await stage.simulator.finish(job);
-    const record = await eventually('the callback', 10_000, async () => {
-      const found = await stage.record(job);
-      return found?.['state'] === 'succeeded' ? found : undefined;
-    });
-    expect(record).toMatchObject({ route: 'nightly', submissionId: body['submissionId'], userMetadata: { n: 1 } });
-    const [message] = await stage.project.messages('gemini-events');
-    const attributes = { route: 'nightly', meta_n: '1', meta_submission_id: body['submissionId'] };
-    expect(message?.attributes).toMatchObject(attributes);
   });
 
   test('does not overwrite a callback that arrived first', async () => {
