@@ -28,7 +28,7 @@ export interface ReconcileCounts {
   overdue: number;
   /** Jobs whose stalled results were restarted. */
   resumed: number;
-  /** Items that failed; each has an entry of its own. */
+  /** Items that failed; each has a separate entry. */
   errors: number;
 }
 
