@@ -13,7 +13,7 @@ export interface AttemptAnswer {
   readonly latencyMillis: number;
 }
 
-export interface AttemptRecord {
+interface AttemptRecord {
   /** From 1 in the order in which they started. */
   readonly number: number;
   readonly time: string;

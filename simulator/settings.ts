@@ -5,7 +5,7 @@ import { Jobs } from './settings/jobs.ts';
 
 export type { ApiFault } from './settings/api.ts';
 
-export const SettingsSchema = z.strictObject({
+const SettingsSchema = z.strictObject({
   jobs: Jobs,
   deliveries: Deliveries,
   faults: Faults,

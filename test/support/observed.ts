@@ -17,13 +17,13 @@ export async function observe(starting: TiedProcess | Promise<TiedProcess>): Pro
 }
 
 /** Collects the output of a program. */
-export function collectOutput({ end, exited, ...streams }: TiedProcess): Observed {
+export function collectOutput(running: TiedProcess): Observed {
   const output = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const)
-    streams[name].on('data', (chunk) => (output[name] += String(chunk)));
+    running[name].on('data', (chunk) => (output[name] += String(chunk)));
   return {
-    end,
-    exited,
+    end: async (signal) => await running.end(signal),
+    exited: running.exited,
     stdout: () => output.stdout,
     stderr: () => output.stderr,
     says: async (text) =>

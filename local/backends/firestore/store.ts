@@ -4,7 +4,7 @@ import { checkDatabaseName, collectionOf, parseName } from './names.ts';
 import { type Query, runQuery } from './query.ts';
 
 /** Documents by their paths; missing ones are `undefined`. */
-export type Documents = ReadonlyMap<string, StoredDocument | undefined>;
+type Documents = ReadonlyMap<string, StoredDocument | undefined>;
 
 /** A consistent state of a database. */
 export interface View {

@@ -1,7 +1,7 @@
 /** The served part of google.pubsub.v1, as `loadServices` decodes it. */
 
 /** A duration, or the time since 1970. */
-export interface Time {
+interface Time {
   readonly seconds: string | number;
   readonly nanos: number;
 }

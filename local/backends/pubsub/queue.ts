@@ -18,7 +18,7 @@ export interface Consumer {
   close(reason: RpcError): void;
 }
 
-export interface Demand {
+interface Demand {
   /** The largest number of messages. */
   readonly max: number;
   readonly deadlineSeconds?: number | undefined;
