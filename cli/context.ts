@@ -2,7 +2,7 @@ import { ask } from './ask.ts';
 import { CliError, usageError } from './errors.ts';
 import type { PlaceFlags } from './installation/place.ts';
 import type { Installation } from './installation/installation.ts';
-import type { Variable } from './installation/variableGroups.ts';
+import type { InstallationVariable } from './installation/variableGroups.ts';
 import { Terminal } from './terminal.ts';
 
 /** Flags that every command takes. */
@@ -36,7 +36,7 @@ export class Context {
    *
    * @throws {CliError} that says what is missing and the command that provides it.
    */
-  async settings(...names: readonly Variable[]): Promise<NodeJS.ProcessEnv> {
+  async settings(...names: readonly InstallationVariable[]): Promise<NodeJS.ProcessEnv> {
     const settings = await (await this.installation()).variables(...names);
     // Firestore's client reads it from the process alone.
     const { FIRESTORE_EMULATOR_HOST: emulator } = settings;

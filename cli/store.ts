@@ -5,7 +5,7 @@ import { Database } from '../functions/store/database.ts';
 import type { Context } from './context.ts';
 import { CliError } from './errors.ts';
 import { backendError, FIRESTORE, NoAnswerError } from './failures.ts';
-import { STORE, type Variable } from './installation/variableGroups.ts';
+import { STORE, type InstallationVariable } from './installation/variableGroups.ts';
 
 /** The time within which Firestore has to answer; its client would retry for ten minutes. */
 const ANSWER_MILLIS = 10_000;
@@ -23,7 +23,7 @@ const CLOSE_MILLIS = 500;
 export async function withStore<T>(
   context: Context,
   work: (firestore: Database, variables: NodeJS.ProcessEnv) => Promise<T>,
-  more: readonly Variable[] = [],
+  more: readonly InstallationVariable[] = [],
 ): Promise<T> {
   const variables = await context.settings(...STORE, ...more);
   const firestore = new Database(readSettings(variables, projectSettings));

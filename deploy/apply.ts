@@ -1,11 +1,11 @@
 import { CliError, reasonOf } from '../cli/errors.ts';
 import type { Terminal } from '../cli/terminal.ts';
 import { substitute, type Line } from './line.ts';
-import { type Change, type Item, itemsOf, type Resource, type Step, type Variable } from './plan.ts';
+import { type ResourceChange, type Item, itemsOf, type Resource, type Step, type ShellVariable } from './plan.ts';
 import { differencesOf, MISSING, refusalOf } from './resource.ts';
 import type { Shell } from './shell.ts';
 
-type Result = { readonly changes: readonly Change[] } | { readonly error: unknown } | 'skipped';
+type Result = { readonly changes: readonly ResourceChange[] } | { readonly error: unknown } | 'skipped';
 
 /**
  * Applies steps, each as soon as the steps that it needs have succeeded. A step that fails ends itself and those that need
@@ -13,7 +13,11 @@ type Result = { readonly changes: readonly Change[] } | { readonly error: unknow
  *
  * @throws {CliError} for the first failure, with the messages of all of them.
  */
-export async function apply(steps: readonly Step[], shell: Shell, terminal: Terminal): Promise<readonly Change[]> {
+export async function apply(
+  steps: readonly Step[],
+  shell: Shell,
+  terminal: Terminal,
+): Promise<readonly ResourceChange[]> {
   const results = new Map<string, Promise<Result>>();
   for (const step of steps) {
     const needed = step.needs.flatMap((name) => results.get(name) ?? []);
@@ -51,7 +55,7 @@ async function applyAfter(
   }
 }
 
-async function applyStep(step: Step, shell: Shell, terminal: Terminal): Promise<readonly Change[]> {
+async function applyStep(step: Step, shell: Shell, terminal: Terminal): Promise<readonly ResourceChange[]> {
   // The reads may use the variables at the start.
   for (const item of itemsOf(step)) {
     if (item.kind !== 'variable') break;
@@ -61,7 +65,7 @@ async function applyStep(step: Step, shell: Shell, terminal: Terminal): Promise<
   const reads = new SharedReads(shell);
   for (const item of itemsOf(step)) if (item.kind === 'resource' && item.create) void reads.start(item);
   const chains = step.chains.map(async (chain) => {
-    const changes: (readonly Change[])[] = [];
+    const changes: (readonly ResourceChange[])[] = [];
     for (const item of chain) changes.push(await applyItem(item, reads, shell, terminal));
     return changes.flat();
   });
@@ -87,7 +91,12 @@ export class SharedReads {
   }
 }
 
-async function applyItem(item: Item, reads: SharedReads, shell: Shell, terminal: Terminal): Promise<readonly Change[]> {
+async function applyItem(
+  item: Item,
+  reads: SharedReads,
+  shell: Shell,
+  terminal: Terminal,
+): Promise<readonly ResourceChange[]> {
   switch (item.kind) {
     case 'variable':
       await resolve(item, shell);
@@ -105,9 +114,9 @@ async function applyResource(
   create: readonly Line[],
   found: unknown,
   shell: Shell,
-): Promise<Change> {
+): Promise<ResourceChange> {
   const { title, update } = resource;
-  const run = async (kind: Change['kind'], lines: readonly Line[]): Promise<Change> => {
+  const run = async (kind: ResourceChange['kind'], lines: readonly Line[]): Promise<ResourceChange> => {
     for (const line of lines) await shell.require(title, line);
     return { title, kind };
   };
@@ -121,7 +130,7 @@ async function applyResource(
 }
 
 /** Sets a variable once. */
-export async function resolve({ name, value, unlessSet }: Variable, shell: Shell): Promise<void> {
+export async function resolve({ name, value, unlessSet }: ShellVariable, shell: Shell): Promise<void> {
   const known = shell.variables[name];
   if (known !== undefined && !('fixed' in value)) return;
   const given = unlessSet ? shell.valueOf(name) : undefined;
@@ -140,7 +149,7 @@ export async function resolveAll(step: Step, shell: Shell): Promise<void> {
 
 const CHANGE_KINDS = ['created', 'updated', 'unchanged'] as const;
 
-export function summaryOf(changes: readonly Change[]): string {
+export function summaryOf(changes: readonly ResourceChange[]): string {
   const counts = CHANGE_KINDS.map((kind) => [changes.filter((each) => each.kind === kind).length, kind] as const);
   const shown = counts.filter(([count]) => count > 0).map(([count, kind]) => `${count} ${kind}`);
   return shown.length === 0 ? 'done' : shown.join(', ');

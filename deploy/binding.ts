@@ -1,3 +1,4 @@
+import type { FunctionName } from '../functions/config/variables.ts';
 import type { Account, InstallationSpec } from './installation.ts';
 import { line, substitute, type Variables } from './line.ts';
 import type { Resource } from './plan.ts';
@@ -69,6 +70,13 @@ export function grant({ gcloud, accounts }: InstallationSpec, { role, on, to, co
         }
       : {},
   );
+}
+
+/** Describes the role with which an account calls a function. */
+export function invoker(installation: InstallationSpec, name: FunctionName, to: Account): Resource {
+  const service = installation.services[name];
+  const on = { title: service, group: ['run', 'services'], words: [service, `--region=${installation.region}`] };
+  return grant(installation, { role: 'roles/run.invoker', on, to });
 }
 
 /** Describes Pub/Sub's service agent, which a new project lacks until it is requested. A role of its shows that it exists. */

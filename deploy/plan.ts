@@ -26,7 +26,7 @@ export interface Resource {
 }
 
 /** A value that later lines read as an environment variable. */
-export interface Variable {
+export interface ShellVariable {
   readonly kind: 'variable';
   readonly name: string;
   readonly value: { readonly fixed: string } | { readonly read: Line };
@@ -43,10 +43,10 @@ interface Task {
   readonly line: Line;
 }
 
-export type Item = Resource | Variable | Task;
+export type Item = Resource | ShellVariable | Task;
 
 /** The effect of a run on one resource. */
-export interface Change {
+export interface ResourceChange {
   readonly title: string;
   readonly kind: 'created' | 'updated' | 'unchanged';
 }
@@ -59,7 +59,7 @@ export interface Step {
   /** Chains run concurrently, the items of a chain in order. */
   readonly chains: readonly (readonly Item[])[];
   /** Applies all resources together, where one by one would be unsafe. */
-  readonly apply?: (shell: Shell, terminal: Terminal) => Promise<readonly Change[]>;
+  readonly apply?: (shell: Shell, terminal: Terminal) => Promise<readonly ResourceChange[]>;
   /** Verifies the step's result. */
   readonly verify?: (shell: Shell) => Promise<void>;
 }
@@ -72,10 +72,10 @@ export function resourcesOf(step: Step): readonly Resource[] {
   return itemsOf(step).filter((item) => item.kind === 'resource');
 }
 
-export function fixed(name: string, value: string, options: Partial<Variable> = {}): Variable {
+export function fixed(name: string, value: string, options: Partial<ShellVariable> = {}): ShellVariable {
   return { kind: 'variable', name, value: { fixed: value }, ...options };
 }
 
-export function readBy(name: string, read: Line, options: Partial<Variable> = {}): Variable {
+export function readBy(name: string, read: Line, options: Partial<ShellVariable> = {}): ShellVariable {
   return { kind: 'variable', name, value: { read }, ...options };
 }

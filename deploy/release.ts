@@ -1,12 +1,12 @@
 import { CliError, reasonOf } from '../cli/errors.ts';
 import type { Terminal } from '../cli/terminal.ts';
-import type { Change } from './plan.ts';
+import type { ResourceChange } from './plan.ts';
 import { type FoundService, imageOf, isPublic, servingRevision, revisionTagged } from './revisions.ts';
 import { differencesOf, refusalOf } from './resource.ts';
 import type { Shell } from './shell.ts';
 import { smokeTest } from './smoke.ts';
 import { CANDIDATE, IMAGE } from './steps/functions.ts';
-import { type ServiceResource, type Services, stateOf } from './serviceResource.ts';
+import { type ServiceResource, type Services, describeService } from './serviceResource.ts';
 
 /** A service with its state before the release. */
 interface Target {
@@ -28,7 +28,7 @@ export async function release(
   { isRebuild }: { readonly isRebuild: boolean },
   shell: Shell,
   terminal: Terminal,
-): Promise<readonly Change[]> {
+): Promise<readonly ResourceChange[]> {
   const builder = targetOf(first, shell);
   const followers = others.map(async (resource) => await targetOf(resource, shell));
   const targets = await Promise.all([builder, ...followers]);
@@ -57,7 +57,7 @@ async function allEnded<T>(running: readonly Promise<T>[]): Promise<readonly T[]
 }
 
 async function targetOf(resource: ServiceResource, shell: Shell): Promise<Target> {
-  const before = await stateOf(resource, shell);
+  const before = await describeService(resource, shell);
   const refusal = before && refusalOf(resource, before);
   if (refusal !== undefined) throw new CliError('REFUSED', `${resource.title}: ${refusal}`);
   return { resource, before };
@@ -73,7 +73,7 @@ async function deployBuilder(target: Target, isRebuild: boolean, shell: Shell, t
   if (!isBuild) shell.set(IMAGE, image);
   else terminal.note('  Building the image from the sources, which takes 2 to 4 minutes …');
   const deployed = await deployTarget(target, isBuild, shell);
-  const built = imageOf((await stateOf(resource, shell)) ?? {});
+  const built = imageOf((await describeService(resource, shell)) ?? {});
   if (built !== undefined) shell.set(IMAGE, built);
   return deployed;
 }
@@ -115,7 +115,7 @@ interface Move {
 async function moveOf({ resource, before, outcome }: Deployed, shell: Shell): Promise<Move> {
   const from = (before && servingRevision(before)) ?? '';
   if (outcome !== 'candidate') return { resource, from, to: from };
-  const state = (await stateOf(resource, shell)) ?? {};
+  const state = (await describeService(resource, shell)) ?? {};
   const candidate = revisionTagged(state, CANDIDATE);
   const { latestReadyRevisionName: ready } = state.status ?? {};
   if (candidate?.revisionName === undefined || ready !== candidate.revisionName)

@@ -3,7 +3,7 @@ import type { Terminal } from '../cli/terminal.ts';
 import type { Line } from './line.ts';
 import { servingRevision, revisionTagged } from './revisions.ts';
 import type { Shell } from './shell.ts';
-import { PREVIOUS, type ServiceResource, stateOf } from './serviceResource.ts';
+import { PREVIOUS, type ServiceResource, describeService } from './serviceResource.ts';
 
 interface Move {
   readonly service: string;
@@ -38,7 +38,7 @@ export async function rollBack(
 
 async function moveOf(resource: ServiceResource, shell: Shell): Promise<readonly Move[]> {
   const { title, service, shift } = resource;
-  const found = (await stateOf(resource, shell)) ?? {};
+  const found = (await describeService(resource, shell)) ?? {};
   const [from, to] = [servingRevision(found), revisionTagged(found, PREVIOUS)?.revisionName];
   if (from === undefined || to === undefined || from === to) return [];
   return [{ service: service.name, title, from, to, line: shift(to, from) }];

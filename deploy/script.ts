@@ -1,4 +1,4 @@
-import { itemsOf, type Step, type Variable } from './plan.ts';
+import { itemsOf, type Step, type ShellVariable } from './plan.ts';
 
 /** Returns the lines that create an installation in an empty project, as a script to run in the project's folder. */
 export function scriptOf(steps: readonly Step[]): string {
@@ -18,7 +18,7 @@ export function scriptOf(steps: readonly Step[]): string {
   return `${lines.join('\n')}\n`;
 }
 
-function exportOf({ name, value, unlessSet }: Variable): string {
+function exportOf({ name, value, unlessSet }: ShellVariable): string {
   const text = 'fixed' in value ? value.fixed : `$(${value.read})`;
   return `export ${name}="${unlessSet ? `\${${name}:-${text}}` : text}"`;
 }

@@ -18,7 +18,7 @@ export interface ServiceResource extends Resource {
 }
 
 /** Reads a service; `undefined` where it is missing. */
-export async function stateOf({ title, read }: Resource, shell: Shell): Promise<FoundService | undefined> {
+export async function describeService({ title, read }: Resource, shell: Shell): Promise<FoundService | undefined> {
   return (await shell.find(title, read)) as FoundService | undefined;
 }
 

@@ -4,7 +4,7 @@ import { resolveAll, SharedReads } from './apply.ts';
 import { resourcesOf, type Step } from './plan.ts';
 import { differencesOf } from './resource.ts';
 import { type FoundService, imageOf, servingRevision } from './revisions.ts';
-import { type ServiceResource, stateOf } from './serviceResource.ts';
+import { type ServiceResource, describeService } from './serviceResource.ts';
 import type { Shell } from './shell.ts';
 import { IMAGE } from './steps/functions.ts';
 
@@ -28,7 +28,7 @@ export async function reportStatus(
   terminal: Terminal,
 ): Promise<void> {
   const states = await Promise.all(
-    services.map(async (resource) => statusOf(resource, await stateOf(resource, shell))),
+    services.map(async (resource) => statusOf(resource, await describeService(resource, shell))),
   );
   const [{ image } = {}] = states;
   if (image !== undefined) shell.set(IMAGE, image);

@@ -6,16 +6,19 @@ import { serviceResources } from './serviceResource.ts';
 import { smokeTest } from './smoke.ts';
 import { access } from './steps/access.ts';
 import { serviceAccounts } from './steps/accounts.ts';
-import { pushSubscription, schedule } from './steps/callers.ts';
 import { firestoreDatabase, firestoreRules } from './steps/firestore.ts';
-import { doctor, webhook } from './steps/gemini.ts';
 import { firestoreIndexes } from './steps/indexes.ts';
 import { messaging } from './steps/messaging.ts';
 import { metrics, monitoring } from './steps/monitoring.ts';
 import { apis, projectVariables } from './steps/project.ts';
 import { repository } from './steps/repository.ts';
 import { secrets } from './steps/secrets.ts';
-import { callbackUrl, functions, publicAccess } from './steps/services.ts';
+import { callbackUrl, publicAccess } from './steps/publicAccess.ts';
+import { builtImage } from './steps/functions.ts';
+import { doctor } from './steps/doctor.ts';
+import { schedule } from './steps/scheduler.ts';
+import { pushSubscription } from './steps/trigger.ts';
+import { webhook } from './steps/webhook.ts';
 
 export interface Selection {
   readonly only?: string;
@@ -31,6 +34,8 @@ const inOrder = (items: readonly Item[]): Chains => [items];
 /** Returns all steps, each after those that it needs. Rules of another application end the run early, before indexes. */
 export function stepsOf(spec: InstallationSpec, source = '', isRebuild = false): readonly Step[] {
   const services = serviceResources(spec, source);
+  const [built, ...others] = services;
+  const functions = [callbackUrl(spec), built, builtImage(spec), ...others];
   const step = (name: string, title: string, needs: readonly string[], chains: Chains, more?: Partial<Step>): Step => {
     return { name, title, needs, chains, ...more };
   };
@@ -46,7 +51,7 @@ export function stepsOf(spec: InstallationSpec, source = '', isRebuild = false):
     step('access', 'Roles', ['accounts', 'messaging', 'secrets', 'repository', 'firestore'], access(spec)),
     // Early, because alerts find a new metric only after minutes.
     step('metrics', 'Log-based metrics', ['project'], eachAlone(metrics(spec))),
-    step('functions', 'Cloud Run functions', ['access', 'repository', 'rules'], inOrder(functions(spec, services)), {
+    step('functions', 'Cloud Run functions', ['access', 'repository', 'rules'], inOrder(functions), {
       apply: async (shell, terminal) => await release(services, { isRebuild }, shell, terminal),
     }),
     step('public', 'Public access to geminiCallback', ['functions'], inOrder([callbackUrl(spec), publicAccess(spec)]), {

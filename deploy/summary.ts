@@ -1,7 +1,7 @@
 import type { Terminal } from '../cli/terminal.ts';
 import { summaryOf } from './apply.ts';
 import type { InstallationSpec } from './installation.ts';
-import type { Change } from './plan.ts';
+import type { ResourceChange } from './plan.ts';
 import type { Shell } from './shell.ts';
 import { alertConditions, dashboard } from './steps/monitoring.ts';
 
@@ -11,7 +11,7 @@ const CONDITION_PRICE = 0.1;
 /** Reports what a deployment created, what it costs while idle, and how to see the first event. */
 export async function reportDeployment(
   installation: InstallationSpec,
-  changes: readonly Change[],
+  changes: readonly ResourceChange[],
   shell: Shell,
   terminal: Terminal,
 ): Promise<void> {
@@ -19,7 +19,7 @@ export async function reportDeployment(
   const callbackUrl = shell.valueOf('CALLBACK_URL');
   const conditions = alertConditions();
   const idle = `about $${(conditions * CONDITION_PRICE).toFixed(2)} a month`;
-  const titles = (kind: Change['kind']) => changes.flatMap((each) => (each.kind === kind ? [each.title] : []));
+  const titles = (kind: ResourceChange['kind']) => changes.flatMap((each) => (each.kind === kind ? [each.title] : []));
   const [created, updated] = [titles('created'), titles('updated')];
   const unchanged = titles('unchanged').length;
   terminal.result({ created, updated, unchanged, callbackUrl, dashboard: dashboardPage, idleCost: idle }, () =>

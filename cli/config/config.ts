@@ -1,5 +1,5 @@
 import type { Context } from '../context.ts';
-import { isSecret, VARIABLES } from '../installation/variableGroups.ts';
+import { isSecret, INSTALLATION_VARIABLES } from '../installation/variableGroups.ts';
 import { table } from '../terminal.ts';
 
 const HIDDEN = '(hidden)';
@@ -15,7 +15,7 @@ interface Shown {
 export async function configCommand(context: Context): Promise<void> {
   const installation = await context.installation();
   const settings = await Promise.all(
-    VARIABLES.map(async (name): Promise<Shown> => {
+    INSTALLATION_VARIABLES.map(async (name): Promise<Shown> => {
       const found = await installation.find(name, { reveal: false });
       if (found === undefined) return { name, value: UNSET, origin: '' };
       return { name, value: isSecret(name) ? HIDDEN : (found.value ?? ''), origin: found.origin };

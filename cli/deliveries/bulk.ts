@@ -1,19 +1,19 @@
 import type { Context } from '../context.ts';
 import { CliError, reasonOf, usageError } from '../errors.ts';
 import { type Filter, type FilterFlags, readFilter } from '../filters.ts';
-import { MESSAGING, type Variable } from '../installation/variableGroups.ts';
+import { MESSAGING, type InstallationVariable } from '../installation/variableGroups.ts';
 import { progressOf } from '../progress.ts';
 import { withStore } from '../store.ts';
 import { fields } from '../terminal.ts';
 import { DeliveryActions, requireReleasable, requireReplayable, whyQuarantined } from './actions.ts';
-import { linesOf } from './list.ts';
+import { deliveryLines } from './list.ts';
 import { countDeliveries, deliveryIds, findDelivery } from './records.ts';
 
 export interface BulkFlags extends FilterFlags {
   readonly all?: true;
 }
 
-const VARIABLES: readonly Variable[] = [...MESSAGING, 'DELIVERY_TTL_DAYS'];
+const VARIABLES: readonly InstallationVariable[] = [...MESSAGING, 'DELIVERY_TTL_DAYS'];
 
 /** Deliveries that are replayed or released at the same time. */
 const CONCURRENCY = 8;
@@ -68,7 +68,7 @@ export async function releaseCommand(id: string | undefined, flags: BulkFlags, c
       context.terminal.note(whyQuarantined(quarantined));
       await context.confirm(`release ${id}, so that it counts as a genuine event`);
       const released = await new DeliveryActions(firestore, variables).release(id);
-      context.terminal.result(released, () => linesOf(released));
+      context.terminal.result(released, () => deliveryLines(released));
     },
     VARIABLES,
   );

@@ -15,10 +15,10 @@ export async function listCommand(filter: Filter, page: Page, context: Context):
 
 export async function showCommand(id: string, context: Context): Promise<void> {
   const found = await withStore(context, (firestore) => findDelivery(firestore, id));
-  context.terminal.result(found, () => linesOf(found));
+  context.terminal.result(found, () => deliveryLines(found));
 }
 
-export function linesOf(delivery: ShownDelivery): string {
+export function deliveryLines(delivery: ShownDelivery): string {
   const entries = Object.entries(delivery).map(([name, value]) => [name, textOf(value) || JSON.stringify(value)]);
   return fields(Object.fromEntries(entries) as Record<string, string>);
 }

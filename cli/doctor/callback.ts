@@ -1,6 +1,6 @@
 import { type Webhook, Webhooks } from '../webhooks/administration.ts';
 import { canVerify } from '../webhooks/ownership.ts';
-import { type Check, ok, type Outcome, problem, unchecked } from './finding.ts';
+import { type Check, ok, type CheckOutcome, problem, unchecked } from './finding.ts';
 import type { DoctorSettings } from './settings.ts';
 import { sendUnsigned } from './unsignedRequest.ts';
 import { connectGemini } from '../../functions/gemini/client.ts';
@@ -23,7 +23,7 @@ export function callbackChecks(settings: DoctorSettings, command: (words: string
   ];
 }
 
-async function publicCallback({ callbackUrl, projectId, region, prefix }: DoctorSettings): Promise<Outcome> {
+async function publicCallback({ callbackUrl, projectId, region, prefix }: DoctorSettings): Promise<CheckOutcome> {
   const service = prefix === '' ? 'gemini-callback' : `${prefix}-gemini-callback`;
   const place = `--region=${region}${projectId === undefined ? '' : ` --project=${projectId}`}`;
   const { status, reason } = await sendUnsigned(callbackUrl);
@@ -41,7 +41,11 @@ async function publicCallback({ callbackUrl, projectId, region, prefix }: Doctor
 }
 
 /** Secrets that are not known here may be known to the function: their absence is no problem. */
-async function secrets({ signingSecrets, routeKeys, secretProblems }: DoctorSettings): Promise<readonly Outcome[]> {
+async function secrets({
+  signingSecrets,
+  routeKeys,
+  secretProblems,
+}: DoctorSettings): Promise<readonly CheckOutcome[]> {
   if (secretProblems.length > 0) return secretProblems.map((detail) => problem(detail, `set it to ${STORED_SECRET}`));
   const count = (source: SecretSource, name: string, variable: string) => {
     const { length } = valuesOf(source);
@@ -58,7 +62,7 @@ function valuesOf({ fixed, file }: SecretSource): readonly string[] {
   return [...fixed, ...(file?.first ?? [])];
 }
 
-async function publicKeys({ jwksUrl }: DoctorSettings): Promise<Outcome> {
+async function publicKeys({ jwksUrl }: DoctorSettings): Promise<CheckOutcome> {
   const response = await fetch(jwksUrl, { signal: AbortSignal.timeout(REQUEST_MILLIS) });
   const document: unknown = await response.json().catch(() => undefined);
   const usable = objectsIn(isJsonObject(document) ? document['keys'] : undefined).flatMap(importKey).length;
@@ -70,7 +74,7 @@ async function publicKeys({ jwksUrl }: DoctorSettings): Promise<Outcome> {
 async function registration(
   { gemini, callbackUrl, signingSecrets }: DoctorSettings,
   command: (words: string) => string,
-): Promise<readonly Outcome[]> {
+): Promise<readonly CheckOutcome[]> {
   const here = await new Webhooks(connectGemini(gemini), gemini.apiVersion).listAt(callbackUrl.href);
   const known = valuesOf(signingSecrets);
   if (here.length === 0 && known.length === 0)
@@ -83,12 +87,12 @@ async function registration(
   return here.flatMap((each) => [stateOf(each, command), eventsOf(each, command), secretOf(each, known, command)]);
 }
 
-function stateOf({ id, state }: Webhook, command: (words: string) => string): Outcome {
+function stateOf({ id, state }: Webhook, command: (words: string) => string): CheckOutcome {
   if (state === 'enabled') return ok(`${id} is enabled`);
   return problem(`${id} is ${state}: Gemini delivers nothing to it`, command(`webhooks update ${id} --enable`));
 }
 
-function eventsOf({ id, subscribed_events: events }: Webhook, command: (words: string) => string): Outcome {
+function eventsOf({ id, subscribed_events: events }: Webhook, command: (words: string) => string): CheckOutcome {
   const missing = SUBSCRIBABLE_TYPES.filter((type) => !events.includes(type));
   if (missing.length === 0) return ok(`${id} receives every event type`);
   const all = [...events, ...missing].join(',');
@@ -96,7 +100,7 @@ function eventsOf({ id, subscribed_events: events }: Webhook, command: (words: s
 }
 
 /** Without a signing secret here nothing is known about the one that the function has. */
-function secretOf(webhook: Webhook, known: readonly string[], command: (words: string) => string): Outcome {
+function secretOf(webhook: Webhook, known: readonly string[], command: (words: string) => string): CheckOutcome {
   const { id } = webhook;
   if (known.length === 0) return unchecked(`the signing secret of ${id}: WEBHOOK_SIGNING_SECRET is not known here`);
   if (canVerify(known, webhook)) return ok(`${id} signs with a known secret`);
@@ -107,7 +111,7 @@ function secretOf(webhook: Webhook, known: readonly string[], command: (words: s
 }
 
 /** Compares the clock with that of Gemini's server: deliveries are refused where they differ by the tolerance. */
-async function clock({ gemini, toleranceSeconds }: DoctorSettings): Promise<Outcome> {
+async function clock({ gemini, toleranceSeconds }: DoctorSettings): Promise<CheckOutcome> {
   const response = await fetch(gemini.baseUrl, { method: 'HEAD', signal: AbortSignal.timeout(REQUEST_MILLIS) });
   const date = response.headers.get('date');
   if (date === null) return unchecked('the server of Gemini gave no time');

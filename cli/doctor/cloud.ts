@@ -1,44 +1,45 @@
 import firestore from '@google-cloud/firestore';
-import { PubSub } from '@google-cloud/pubsub';
+import { PublisherClient } from '@google-cloud/pubsub-api';
+import { clientOptions } from '../../functions/runtime/grpcChannel.ts';
+import { isStatus, Status } from '../../functions/runtime/grpcStatus.ts';
 import indexFile from '../../firestore.indexes.json' with { type: 'json' };
 import type { CliError } from '../errors.ts';
-import { type Check, ok, type Outcome, problem, unchecked } from './finding.ts';
+import { type Check, ok, type CheckOutcome, problem, unchecked } from './finding.ts';
 import type { DoctorSettings } from './settings.ts';
 
 /** Checks of the project behind the functions. */
 export function cloudChecks(settings: DoctorSettings): readonly Check[] {
   const { cloudProblem } = settings;
   if (cloudProblem) return [{ name: 'Google Cloud', run: async () => [notSignedIn(cloudProblem)] }];
-  const emulator = settings.pubsubEmulator === undefined ? {} : { apiEndpoint: settings.pubsubEmulator };
-  const pubsub = new PubSub({
-    ...(settings.projectId === undefined ? {} : { projectId: settings.projectId }),
-    ...emulator,
-  });
+  const { projectId, pubsubEmulator } = settings;
+  const publisher = new PublisherClient(clientOptions(projectId, pubsubEmulator));
+  const topic = async (id: string) => [await topicOutcome(publisher, `projects/${projectId}/topics/${id}`, id)];
   const { events, results, deadLetter } = settings.topics;
   return [
-    { name: 'topic for events', run: async () => [await topic(pubsub, events)] },
-    { name: 'topic for results', run: async () => [await topic(pubsub, results)] },
-    { name: 'topic for dead letters', run: async () => [await topic(pubsub, deadLetter)] },
+    { name: 'topic for events', run: async () => await topic(events) },
+    { name: 'topic for results', run: async () => await topic(results) },
+    { name: 'topic for dead letters', run: async () => await topic(deadLetter) },
     { name: 'TTL policy', run: async () => await ttlPolicies(settings) },
     { name: 'indexes', run: async () => [await indexes(settings)] },
   ];
 }
 
 /** Returns the problem that prevents all checks of Google Cloud. Its message holds the command that fixes it. */
-function notSignedIn({ message }: CliError): Outcome {
+function notSignedIn({ message }: CliError): CheckOutcome {
   const [detail = '', ...fix] = message.split(/(?<=\.) (?=Run:|Add )/);
   return problem(`topics, TTL policies and indexes are unchecked: ${detail}`, fix.join(' ').replace(/^Run: /, ''));
 }
 
 /** Without a subscription and without retention, published messages are lost at once and silently. */
-async function topic(pubsub: PubSub, id: string): Promise<Outcome> {
-  const found = pubsub.topic(id);
-  const [exists] = await found.exists();
-  if (!exists) return problem(`${id} does not exist`, `gcloud pubsub topics create ${id}`);
-  const [subscriptions] = await found.getSubscriptions();
+async function topicOutcome(publisher: PublisherClient, topic: string, id: string): Promise<CheckOutcome> {
+  const [found] = await publisher.getTopic({ topic }).catch((error: unknown) => {
+    if (isStatus(error, Status.NOT_FOUND)) return [undefined];
+    throw error;
+  });
+  if (found === undefined) return problem(`${id} does not exist`, `gcloud pubsub topics create ${id}`);
+  const [subscriptions] = await publisher.listTopicSubscriptions({ topic });
   if (subscriptions.length > 0) return ok(`${id} has ${subscriptions.length} subscriptions`);
-  const [{ messageRetentionDuration }] = await found.getMetadata();
-  if (Number(messageRetentionDuration?.seconds ?? 0) > 0) return ok(`${id} keeps its messages`);
+  if (Number(found.messageRetentionDuration?.seconds ?? 0) > 0) return ok(`${id} keeps its messages`);
   return problem(
     `${id} has no subscription: its messages are lost`,
     `gcloud pubsub subscriptions create ${id}-all --topic=${id} --expiration-period=never`,
@@ -46,7 +47,7 @@ async function topic(pubsub: PubSub, id: string): Promise<Outcome> {
 }
 
 /** Checks the TTL policy of each collection whose records expire. */
-async function ttlPolicies({ projectId = '', database, emulators }: DoctorSettings): Promise<readonly Outcome[]> {
+async function ttlPolicies({ projectId = '', database, emulators }: DoctorSettings): Promise<readonly CheckOutcome[]> {
   if (emulators.firestore) return [unchecked('the emulator has none')];
   const client = new firestore.v1.FirestoreAdminClient();
   const groups = indexFile.fieldOverrides.filter(({ ttl }) => ttl).map(({ collectionGroup }) => collectionGroup);
@@ -65,7 +66,7 @@ async function ttlPolicies({ projectId = '', database, emulators }: DoctorSettin
 }
 
 /** Compares the project's indexes with the index file, field by field. */
-async function indexes({ projectId = '', region, database, emulators }: DoctorSettings): Promise<Outcome> {
+async function indexes({ projectId = '', region, database, emulators }: DoctorSettings): Promise<CheckOutcome> {
   if (emulators.firestore) return unchecked('the emulator needs none');
   const { indexes: wanted } = indexFile;
   const client = new firestore.v1.FirestoreAdminClient();

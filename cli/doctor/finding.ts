@@ -11,11 +11,11 @@ export interface Finding {
 /** A named check with one outcome or several. An error that it throws is a problem, too. */
 export interface Check {
   readonly name: string;
-  readonly run: () => Promise<readonly Outcome[]>;
+  readonly run: () => Promise<readonly CheckOutcome[]>;
 }
 
-export type Outcome = Omit<Finding, 'check'>;
+export type CheckOutcome = Omit<Finding, 'check'>;
 
-export const ok = (detail: string): Outcome => ({ status: 'ok', detail });
-export const unchecked = (detail: string): Outcome => ({ status: 'unchecked', detail });
-export const problem = (detail: string, fix: string): Outcome => ({ status: 'problem', detail, fix });
+export const ok = (detail: string): CheckOutcome => ({ status: 'ok', detail });
+export const unchecked = (detail: string): CheckOutcome => ({ status: 'unchecked', detail });
+export const problem = (detail: string, fix: string): CheckOutcome => ({ status: 'problem', detail, fix });

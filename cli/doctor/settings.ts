@@ -10,7 +10,7 @@ import {
 } from '../../functions/config/settings.ts';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
-import { VARIABLES } from '../installation/variableGroups.ts';
+import { INSTALLATION_VARIABLES } from '../installation/variableGroups.ts';
 
 /** The settings of all functions, as the doctor checks them. */
 export interface DoctorSettings extends ProjectSettings {
@@ -67,10 +67,12 @@ async function variablesOf(
   context: Context,
 ): Promise<{ readonly variables: NodeJS.ProcessEnv; readonly cloudProblem?: CliError }> {
   try {
-    return { variables: await context.settings(...VARIABLES) };
+    return { variables: await context.settings(...INSTALLATION_VARIABLES) };
   } catch (error) {
     if (!(error instanceof CliError && CLOUD.has(error.code))) throw error;
-    const here = VARIABLES.filter((name) => name !== 'GOOGLE_CLOUD_PROJECT' && !name.endsWith('_EMULATOR_HOST'));
+    const here = INSTALLATION_VARIABLES.filter(
+      (name) => name !== 'GOOGLE_CLOUD_PROJECT' && !name.endsWith('_EMULATOR_HOST'),
+    );
     const { place } = await context.installation();
     if (place?.region !== undefined) throw error;
     return { variables: await context.settings(...here), cloudProblem: error };

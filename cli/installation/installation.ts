@@ -6,11 +6,11 @@ import { readLocal } from './local.ts';
 import { Once } from './once.ts';
 import { placeIn, type Place, type PlaceFlags, placeOf } from './place.ts';
 import { readSecret } from './secret.ts';
-import { functionOf, isSecret, type Variable } from './variableGroups.ts';
+import { functionOf, isSecret, type InstallationVariable } from './variableGroups.ts';
 
 /** A variable's value and its source. */
 interface FoundVariable {
-  readonly name: Variable;
+  readonly name: InstallationVariable;
   /** The value, or for a secret that was not read `undefined`. */
   readonly value: string | undefined;
   readonly origin: string;
@@ -56,7 +56,7 @@ export class Installation {
    * @throws {CliError} where credentials or a project are missing, or where Cloud Run or Secret Manager are needed and
    * do not answer.
    */
-  async variables(...names: readonly Variable[]): Promise<NodeJS.ProcessEnv> {
+  async variables(...names: readonly InstallationVariable[]): Promise<NodeJS.ProcessEnv> {
     if (EMULATORS.some((name) => names.includes(name) && !this.#valueHere(name))) await requireCredentials();
     const found = await Promise.all(names.map(async (name) => [name, (await this.find(name))?.value] as const));
     const values = { ...this.#variables, ...Object.fromEntries(found.filter(([, value]) => value !== undefined)) };
@@ -66,7 +66,10 @@ export class Installation {
   }
 
   /** @param options `reveal`: false leaves a deployed secret unread, and returns its place alone. */
-  async find(name: Variable, { reveal = true }: { reveal?: boolean } = {}): Promise<FoundVariable | undefined> {
+  async find(
+    name: InstallationVariable,
+    { reveal = true }: { reveal?: boolean } = {},
+  ): Promise<FoundVariable | undefined> {
     const local = this.#local?.variables[name];
     if (local !== undefined && IDENTITY.has(name)) return { name, value: local, origin: this.#local?.path ?? '' };
     if (name === 'GOOGLE_CLOUD_PROJECT') return await this.#project();
@@ -88,18 +91,18 @@ export class Installation {
     return project === undefined ? undefined : placeIn(project, 'gcloud or the credentials', this.#flags);
   }
 
-  #valueHere(name: Variable): string | undefined {
+  #valueHere(name: InstallationVariable): string | undefined {
     return this.#local?.variables[name] ?? (this.#variables[name] || undefined);
   }
 
   /** The name of the shell's variable that sets this one. */
-  #inShell(name: Variable): string | undefined {
+  #inShell(name: InstallationVariable): string | undefined {
     const names = [name, ...(isSecret(name) ? [`${name}_FILE`] : [])];
     if (name === 'GEMINI_API_KEY') names.push('GOOGLE_API_KEY');
     return names.find((one) => this.#variables[one]);
   }
 
-  async #deployed(name: Variable, reveal: boolean): Promise<FoundVariable | undefined> {
+  async #deployed(name: InstallationVariable, reveal: boolean): Promise<FoundVariable | undefined> {
     const place = this.place ?? (this.#flags.region === undefined ? undefined : await this.#defaultPlace());
     if (this.#flags.region !== undefined && place === undefined) throw noProject();
     if (place?.region === undefined) return undefined;

@@ -1,4 +1,4 @@
-import { FUNCTIONS, type FunctionName, VARIABLES as DESCRIPTIONS } from '../../functions/config/variables.ts';
+import { FUNCTIONS, type FunctionName, VARIABLES } from '../../functions/config/variables.ts';
 
 /** Groups of the variables of an installation, as commands need them. */
 
@@ -25,19 +25,19 @@ const CALLBACK = ['GEMINI_JWKS_URL', 'WEBHOOK_AUDIENCE', 'WEBHOOK_TOLERANCE_SECO
 
 const OTHERS = ['CALLBACK_URL', 'WEBHOOK_SIGNING_SECRET', 'DYNAMIC_ROUTE_KEY', 'RESULTS_BUCKET'] as const;
 
-export const VARIABLES = [
+export const INSTALLATION_VARIABLES = [
   ...new Set([...STORE, ...MESSAGING, ...GEMINI, ...OTHERS, ...CALLBACK, ...RECONCILE] as const),
 ] as const;
 
-export type Variable = (typeof VARIABLES)[number];
+export type InstallationVariable = (typeof INSTALLATION_VARIABLES)[number];
 
 /** Returns true for a variable whose value is never printed, and which can also be a file, `NAME_FILE`. */
-export function isSecret(name: Variable): boolean {
-  return DESCRIPTIONS[name].kind === 'secrets';
+export function isSecret(name: InstallationVariable): boolean {
+  return VARIABLES[name].kind === 'secrets';
 }
 
 /** Returns the function whose service a variable is read from. `CALLBACK_URL` is geminiCallback's own URL. */
-export function functionOf(name: Variable): FunctionName {
-  const users: readonly string[] = DESCRIPTIONS[name].usedBy;
+export function functionOf(name: InstallationVariable): FunctionName {
+  const users: readonly string[] = VARIABLES[name].usedBy;
   return (name !== 'CALLBACK_URL' && FUNCTIONS.find((each) => users.includes(each))) || 'geminiCallback';
 }

@@ -2,7 +2,7 @@ import type { JobError } from '../../functions/model/job.ts';
 import type { JsonObject } from '../../functions/model/json.ts';
 import type { TokenUsage } from '../../functions/model/tokenUsage.ts';
 import { fields, table } from '../terminal.ts';
-import type { FoundJob, JobRecord, JobResults } from './records.ts';
+import type { FoundJob, JobRecord, RecordedResults } from './records.ts';
 
 export function tableOf(jobs: readonly JobRecord[]): string {
   return table(
@@ -18,7 +18,7 @@ export function tableOf(jobs: readonly JobRecord[]): string {
 }
 
 /** All fields of a record, unknown ones included, and its timeline as a table. */
-export function linesOf({ path, record }: FoundJob): string {
+export function jobLines({ path, record }: FoundJob): string {
   const { jobId, kind, state, results, error, timeline = [], lastEvent, ...others } = record;
   const { userMetadata, outputFileUri, fileName, submittedAt, createdAt, finishedAt, updatedAt, ...unknown } = others;
   const lines = fields({
@@ -42,7 +42,7 @@ export function linesOf({ path, record }: FoundJob): string {
 }
 
 /** `running, 3 of 10 published, 1 failed`; `pending` until fetchResults reads them. */
-export function resultsText({ state, total, published = 0, failed = 0, missing = 0 }: JobResults): string {
+export function resultsText({ state, total, published = 0, failed = 0, missing = 0 }: RecordedResults): string {
   if (state === 'pending') return state;
   const all = total === undefined ? '' : ` of ${total}`;
   const errors = failed === 0 ? '' : `, ${failed} failed`;
@@ -55,7 +55,7 @@ export function errorText(error: JobError | undefined): string {
   return [error?.code, error?.message].filter((part) => part !== undefined).join(': ');
 }
 
-function resultsLines(results: JobResults | undefined): Record<string, string | undefined> {
+function resultsLines(results: RecordedResults | undefined): Record<string, string | undefined> {
   if (!results) return {};
   return {
     results: resultsText(results),

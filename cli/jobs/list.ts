@@ -2,7 +2,7 @@ import type { Context } from '../context.ts';
 import type { Page } from '../filters.ts';
 import { withStore } from '../store.ts';
 import { nextPage } from '../terminal.ts';
-import { linesOf, tableOf } from './describe.ts';
+import { jobLines, tableOf } from './describe.ts';
 import { type JobFilter, listJobs, requireJob } from './records.ts';
 
 export async function listCommand(filter: JobFilter, page: Page, context: Context): Promise<void> {
@@ -13,5 +13,5 @@ export async function listCommand(filter: JobFilter, page: Page, context: Contex
 
 export async function showCommand(id: string, context: Context): Promise<void> {
   const found = await withStore(context, (firestore) => requireJob(firestore, id));
-  context.terminal.result(found.record, () => linesOf(found));
+  context.terminal.result(found.record, () => jobLines(found));
 }

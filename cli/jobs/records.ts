@@ -11,7 +11,7 @@ import { withinAnswerTime } from '../store.ts';
 /** The record of a job, as {@link recordJson} gives it. */
 export type JobRecord = RecordJson<JobDocument>;
 
-export type JobResults = NonNullable<JobRecord['results']>;
+export type RecordedResults = NonNullable<JobRecord['results']>;
 
 /** A record as it stood at a moment, by Firestore's clock. */
 export interface FoundJob {

@@ -1,10 +1,10 @@
-import { once } from 'node:events';
-import { createWriteStream, statSync, type WriteStream } from 'node:fs';
+import { createWriteStream, statSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { finished } from 'node:stream/promises';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { type JobResult, resultJson } from '../../functions/model/result.ts';
-import type { Output } from '../../functions/results/sources/source.ts';
+import type { Output, SourceItems } from '../../functions/results/sources/source.ts';
 import { connect } from '../connect.ts';
 import type { Context } from '../context.ts';
 import { CliError, reasonOf } from '../errors.ts';
@@ -20,13 +20,6 @@ import { openResults, ReadLimit, readFailure } from './resultSource.ts';
 /** Rows of the table: a batch can have millions of results. */
 const MAX_ROWS = 1_000;
 const TEXT_WIDTH = 60;
-
-/** Takes results one by one. */
-interface Sink {
-  write(result: JobResult): Promise<void>;
-  /** @param count of all results. */
-  end(count: number): Promise<void>;
-}
 
 /** @throws {CliError} `JOB_NOT_ENDED`, `NOT_WRITTEN`, `GEMINI_…` */
 export async function resultsCommand(
@@ -69,59 +62,53 @@ async function print(
     );
     return;
   }
-  const sink = sinkOf(path, terminal);
   const progress = new ResultProgress(terminal, record.results?.total ?? record.results?.expected);
+  const results = readResults(output.results, limit, progress);
+  if (path !== undefined) await writeFile(path, results, terminal);
+  else if (terminal.json) await pipeline(Readable.from(linesOf(results)), process.stdout, { end: false });
+  else await printTable(results, terminal);
+}
+
+async function* readResults(
+  source: SourceItems,
+  limit: ReadLimit,
+  progress: ResultProgress,
+): AsyncGenerator<JobResult> {
   let count = 0;
-  for await (const items of output.results) {
+  for await (const items of source) {
     limit.signal.throwIfAborted();
     limit.postpone();
     for (const item of items) {
       if (!('result' in item)) continue;
-      await sink.write(item.result);
+      yield item.result;
       count += 1;
       progress.advance(count, item.total);
     }
   }
   progress.end();
-  await sink.end(count);
 }
 
 function isFolder(path: string): boolean {
   return path.endsWith('/') || (statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false);
 }
 
-function sinkOf(path: string | undefined, terminal: Terminal): Sink {
-  if (path !== undefined) return fileSink(path, terminal);
-  return terminal.json ? linesSink() : tableSink(terminal);
+/** Yields a line for each result: the members of its message without the job, bytes as Gemini sent them. */
+async function* linesOf(results: AsyncIterable<JobResult>): AsyncGenerator<string> {
+  for await (const result of results) {
+    const json = resultJson(result).toString();
+    yield `{"index":${result.index}${json === '{}' ? '' : `,${json.slice(1, -1)}`}}\n`;
+  }
 }
 
-/** The members of the result's message without the job, bytes as Gemini sent them. */
-function lineOf(result: JobResult): string {
-  const json = resultJson(result).toString();
-  return `{"index":${result.index}${json === '{}' ? '' : `,${json.slice(1, -1)}`}}\n`;
-}
-
-function linesSink(): Sink {
-  return {
-    write: async (result) => {
-      if (!process.stdout.write(lineOf(result))) await once(process.stdout, 'drain');
-    },
-    end: async () => {},
-  };
-}
-
-function tableSink(terminal: Terminal): Sink {
+async function printTable(results: AsyncIterable<JobResult>, terminal: Terminal): Promise<void> {
   const rows: (readonly string[])[] = [];
-  return {
-    write: async (result) => {
-      if (rows.length < MAX_ROWS) rows.push(rowOf(result));
-    },
-    end: async (count) => {
-      terminal.result({}, () => (count === 0 ? 'No results.' : table(['INDEX', 'KEY', 'STATUS', 'TEXT'], rows)));
-      if (count > rows.length)
-        terminal.note(`These are ${rows.length} of ${count} results. Save all: --output=results.jsonl`);
-    },
-  };
+  let count = 0;
+  for await (const result of results) {
+    if (count < MAX_ROWS) rows.push(rowOf(result));
+    count += 1;
+  }
+  terminal.result({}, () => (count === 0 ? 'No results.' : table(['INDEX', 'KEY', 'STATUS', 'TEXT'], rows)));
+  if (count > MAX_ROWS) terminal.note(`These are ${MAX_ROWS} of ${count} results. Save all: --output=results.jsonl`);
 }
 
 function rowOf(result: JobResult): readonly string[] {
@@ -132,25 +119,22 @@ function rowOf(result: JobResult): readonly string[] {
   return [String(result.index), key, result.status, cut];
 }
 
-function fileSink(path: string, terminal: Terminal): Sink {
-  const failed = (error: unknown) =>
-    new CliError('NOT_WRITTEN', `--output ${path} cannot be written: ${reasonOf(error)}`, { cause: error });
-  const file: WriteStream = createWriteStream(path);
-  let failure: unknown;
-  file.on('error', (error) => (failure = error));
-  return {
-    write: async (result) => {
-      if (failure !== undefined) throw failed(failure);
-      if (!file.write(lineOf(result))) await Promise.race([once(file, 'drain'), once(file, 'error')]).catch(() => {});
-    },
-    end: async (count) => {
-      file.end();
-      await finished(file).catch((error: unknown) => {
-        throw failed(failure ?? error);
-      });
-      terminal.result({ output: path, results: count }, () => fields({ output: path, results: count }));
-    },
-  };
+async function writeFile(path: string, results: AsyncIterable<JobResult>, terminal: Terminal): Promise<void> {
+  let count = 0;
+  async function* counted(): AsyncGenerator<string> {
+    for await (const line of linesOf(results)) {
+      yield line;
+      count += 1;
+    }
+  }
+  try {
+    await pipeline(Readable.from(counted()), createWriteStream(path));
+  } catch (error) {
+    // Failures to read are translated before, so only the file system's are system errors.
+    if (!(error instanceof Error && 'syscall' in error)) throw error;
+    throw new CliError('NOT_WRITTEN', `--output ${path} cannot be written: ${reasonOf(error)}`, { cause: error });
+  }
+  terminal.result({ output: path, results: count }, () => fields({ output: path, results: count }));
 }
 
 /** A bar where the number of results is known, from the record or from Gemini. */

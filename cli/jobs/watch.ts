@@ -2,7 +2,7 @@ import type { Firestore } from '@google-cloud/firestore';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { withinAnswerTime, withStore } from '../store.ts';
-import { linesOf } from './describe.ts';
+import { jobLines } from './describe.ts';
 import { type JobProgress, progressOn } from './progress.ts';
 import { type FoundJob, followJob } from './records.ts';
 import { watchOutcomeOf } from './watchOutcome.ts';
@@ -27,7 +27,7 @@ export async function watchCommand(id: string, options: WatchOptions, context: C
   const { terminal } = context;
   const { found, failure, remark } = await watchJob(id, options, context);
   if (remark) terminal.note(remark);
-  if (found) terminal.result(found.record, () => linesOf(found));
+  if (found) terminal.result(found.record, () => jobLines(found));
   if (failure) throw failure;
 }
 

@@ -1,7 +1,7 @@
 import { isFinal, type JobState, stateOf } from '../../functions/model/eventTypes.ts';
 import { CliError } from '../errors.ts';
 import { errorText } from './describe.ts';
-import type { FoundJob, JobRecord, JobResults } from './records.ts';
+import type { FoundJob, JobRecord, RecordedResults } from './records.ts';
 
 /** The decision to keep watching a job, or how it ended. */
 type WatchOutcome =
@@ -22,7 +22,7 @@ export function watchOutcomeOf(found: FoundJob): WatchOutcome {
 }
 
 /** Returns the results of the job's present state: a resumed interaction may still show those of its last pause. */
-export function currentResults({ results, state }: JobRecord): JobResults | undefined {
+export function currentResults({ results, state }: JobRecord): RecordedResults | undefined {
   const isPresent = results?.event === undefined || stateOf(results.event) === state || !hasEnded(results);
   return isPresent ? results : undefined;
 }
@@ -36,12 +36,12 @@ function withoutResults({ record, readAt }: FoundJob): WatchOutcome {
   return { isOver: true, remark: 'No results were fetched for it.' };
 }
 
-function over(record: JobRecord, results?: JobResults): WatchOutcome {
+function over(record: JobRecord, results?: RecordedResults): WatchOutcome {
   const failure = failureOf(record, results);
   return failure ? { isOver: true, failure } : { isOver: true };
 }
 
-function failureOf({ jobId, state, error }: JobRecord, results?: JobResults): CliError | undefined {
+function failureOf({ jobId, state, error }: JobRecord, results?: RecordedResults): CliError | undefined {
   if (results?.state === 'failed' && !isFailure(state)) {
     const reason = errorText(results.error) || 'The reason was not recorded.';
     return new CliError('RESULTS_FAILED', `The results of ${jobId} cannot be fetched. ${reason}`);
@@ -59,6 +59,6 @@ function isFailure(state: JobState): boolean {
   return isFinal(state) && state !== 'succeeded';
 }
 
-function hasEnded({ state }: JobResults): boolean {
+function hasEnded({ state }: RecordedResults): boolean {
   return state === 'complete' || state === 'failed';
 }

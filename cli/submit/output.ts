@@ -12,14 +12,14 @@ const MAX_RESULTS = 1_000;
 const READ_MILLIS = 300_000;
 
 /** The output of a job. Results have the members of their messages: `index`, `key`, and `response` or `error`. */
-export interface Output {
+export interface JobOutput {
   readonly results: readonly JsonObject[];
   readonly remark?: string;
   readonly failure?: CliError;
 }
 
 /** Reads the output of a job whose record says that it has succeeded. */
-export async function readOutput(record: JobRecord, settings: GeminiSettings): Promise<Output> {
+export async function readOutput(record: JobRecord, settings: GeminiSettings): Promise<JobOutput> {
   const results: JsonObject[] = [];
   try {
     const output = await openResults(record, settings, undefined, AbortSignal.timeout(READ_MILLIS));

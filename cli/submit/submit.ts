@@ -7,7 +7,7 @@ import { CliError, reasonOf, usageError } from '../errors.ts';
 import { backendError, FIRESTORE } from '../failures.ts';
 import { GEMINI, STORE } from '../installation/variableGroups.ts';
 import { fields } from '../terminal.ts';
-import type { Output } from './output.ts';
+import type { JobOutput } from './output.ts';
 
 /** Options of every kind of submission. */
 export interface CommonOptions {
@@ -89,7 +89,7 @@ async function submit(
 
 /** Waits for the end of the job by its record, then reads its output from Gemini once. */
 async function follow({ jobId }: Receipt, config: SubmitConfig, context: Context): Promise<void> {
-  const [{ watchJob }, { linesOf }, { outputLines }, { readOutput }] = await Promise.all([
+  const [{ watchJob }, { jobLines }, { outputLines }, { readOutput }] = await Promise.all([
     import('../jobs/watch.ts'),
     import('../jobs/describe.ts'),
     import('../jobs/resultText.ts'),
@@ -98,11 +98,11 @@ async function follow({ jobId }: Receipt, config: SubmitConfig, context: Context
   const { terminal } = context;
   const { found, failure, remark } = await watchJob(jobId, {}, context);
   if (remark) terminal.note(remark);
-  const output: Output = found && !failure ? await readOutput(found.record, config.gemini) : { results: [] };
+  const output: JobOutput = found && !failure ? await readOutput(found.record, config.gemini) : { results: [] };
   if (output.remark) terminal.note(output.remark);
   if (found) {
     const { results } = output;
-    terminal.result({ ...found.record, output: results }, () => [linesOf(found), ...outputLines(results)].join('\n'));
+    terminal.result({ ...found.record, output: results }, () => [jobLines(found), ...outputLines(results)].join('\n'));
   }
   const reason = failure ?? output.failure;
   if (reason) throw reason;

@@ -1,25 +1,32 @@
 import type { GoogleGenAI, Webhooks as Sdk } from '@google/genai';
+import { z } from 'zod';
 import { toGeminiError } from '../../functions/gemini/errors.ts';
-import { type JsonObject, objectsIn, stringAt } from '../../functions/model/json.ts';
+import { objectsIn } from '../../functions/model/json.ts';
 import { connect, geminiFailure } from '../connect.ts';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { GEMINI } from '../installation/variableGroups.ts';
 
-/** A signing secret as Gemini lists it: its last characters, and its end after a rotation. */
-type SigningSecret = { readonly [Name in (typeof SECRET_FIELDS)[number]]?: string };
+const text = z.string().optional().catch(undefined);
 
-/** A registered webhook, its fields as the API names them. */
-export interface Webhook {
-  readonly id: string;
-  readonly name?: string | undefined;
-  readonly uri: string;
-  readonly subscribed_events: readonly string[];
-  readonly state?: string | undefined;
-  readonly signing_secrets: readonly SigningSecret[];
-  readonly create_time?: string | undefined;
-  readonly update_time?: string | undefined;
-}
+/**
+ * Picks a webhook's fields by name and type: the SDK's results hold a live `Response` too (docs/gemini-wire.md 2.2). Fields
+ * are named as the API names them.
+ */
+const Webhook = z.object({
+  id: z.string().catch(''),
+  name: text,
+  uri: z.string().catch(''),
+  subscribed_events: z.array(z.string()).readonly().catch([]),
+  state: text,
+  /** As Gemini lists them: the last characters, and the end after a rotation. */
+  signing_secrets: z.array(z.object({ truncated_secret: text, expire_time: text })).catch([]),
+  create_time: text,
+  update_time: text,
+});
+
+/** A registered webhook. */
+export type Webhook = Readonly<z.infer<typeof Webhook>>;
 
 export type WebhookChange = Partial<Pick<Webhook, 'name' | 'uri' | 'subscribed_events' | 'state'>>;
 
@@ -27,9 +34,6 @@ export type WebhookChange = Partial<Pick<Webhook, 'name' | 'uri' | 'subscribed_e
 const ONCE = { maxRetries: 0 };
 
 const PAGE_SIZE = 1_000;
-
-const SECRET_FIELDS = ['truncated_secret', 'expire_time'] as const;
-const OPTIONAL_FIELDS = ['name', 'state', 'create_time', 'update_time'] as const;
 
 /** Connects to the webhooks of the installation's API key. */
 export async function connectWebhooks(context: Context): Promise<{ webhooks: Webhooks; baseUrl: URL }> {
@@ -56,7 +60,7 @@ export class Webhooks {
       () => this.#ai.webhooks.create({ ...fields, subscribed_events: [...fields.subscribed_events] }, ONCE),
       'The webhook may have been created. Look with "webhooks list"; if it is there, "webhooks rotate" makes a secret.',
     );
-    const webhook = toWebhook(created);
+    const webhook = Webhook.parse(created);
     return { webhook, secret: requireSecret(created.new_signing_secret, webhook.id) };
   }
 
@@ -66,7 +70,7 @@ export class Webhooks {
     do {
       const page = { page_size: PAGE_SIZE, ...(token ? { page_token: token } : {}) };
       const answer = await this.#call(() => this.#ai.webhooks.list(page));
-      webhooks.push(...objectsIn(answer.webhooks).map(toWebhook));
+      webhooks.push(...objectsIn(answer.webhooks).map((each) => Webhook.parse(each)));
       token = answer.next_page_token;
     } while (token);
     return webhooks;
@@ -78,13 +82,13 @@ export class Webhooks {
   }
 
   async get(id: string): Promise<Webhook> {
-    return toWebhook(await this.#call(() => this.#ai.webhooks.get(id)));
+    return Webhook.parse(await this.#call(() => this.#ai.webhooks.get(id)));
   }
 
   async update(id: string, { subscribed_events: events, ...change }: WebhookChange): Promise<Webhook> {
     const fields = { ...change, ...(events ? { subscribed_events: [...events] } : {}) };
     const parameters = { ...fields, update_mask: Object.keys(fields).join(',') };
-    return toWebhook(await this.#call(() => this.#ai.webhooks.update(id, parameters as Sdk.WebhookUpdateParams)));
+    return Webhook.parse(await this.#call(() => this.#ai.webhooks.update(id, parameters as Sdk.WebhookUpdateParams)));
   }
 
   async delete(id: string): Promise<void> {
@@ -132,28 +136,6 @@ export class Webhooks {
 
 function withoutSlash(url: string): string {
   return url.replace(/\/+$/, '');
-}
-
-/** Picks the fields by name and type: the SDK's results hold a live `Response` too (docs/gemini-wire.md 2.2). */
-function toWebhook(resource: JsonObject): Webhook {
-  const events = resource['subscribed_events'];
-  return {
-    id: stringAt(resource, 'id') ?? '',
-    uri: stringAt(resource, 'uri') ?? '',
-    subscribed_events: Array.isArray(events) ? events.filter((event) => typeof event === 'string') : [],
-    signing_secrets: objectsIn(resource['signing_secrets']).map((secret) => textsOf(secret, SECRET_FIELDS)),
-    ...textsOf(resource, OPTIONAL_FIELDS),
-  };
-}
-
-/** Returns the members that are strings. */
-function textsOf<Name extends string>(object: JsonObject, names: readonly Name[]): { readonly [N in Name]?: string } {
-  const texts: { [N in Name]?: string } = {};
-  for (const name of names) {
-    const text = stringAt(object, name);
-    if (text !== undefined) texts[name] = text;
-  }
-  return texts;
 }
 
 function requireSecret(secret: string | undefined, id: string): string {

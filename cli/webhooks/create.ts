@@ -1,6 +1,6 @@
 import type { Context } from '../context.ts';
 import { connectWebhooks } from './administration.ts';
-import { linesOf } from './describe.ts';
+import { webhookLines } from './describe.ts';
 import { pingAfterwards } from './ping.ts';
 import { prepare, type SecretOptions, storeOf } from './secretOptions.ts';
 import { keepSecret } from './secretStores.ts';
@@ -28,7 +28,10 @@ export async function createCommand(options: CreateOptions, context: Context): P
   const done = `The webhook ${webhook.id} is registered`;
   if (store) await keepSecret(store, [secret, ...known], { id: webhook.id, done });
   const printed = options.printSecret ? { new_signing_secret: secret } : {};
-  terminal.result({ ...webhook, ...printed }, () => `${linesOf(webhook)}${options.printSecret ? `\n${secret}` : ''}`);
+  terminal.result(
+    { ...webhook, ...printed },
+    () => `${webhookLines(webhook)}${options.printSecret ? `\n${secret}` : ''}`,
+  );
   if (store) terminal.note(`The signing secret is in ${store.name}.`);
   await pingAfterwards(webhooks, webhook, done, terminal);
 }

@@ -1,7 +1,7 @@
 import { fields } from '../terminal.ts';
 import type { Webhook } from './administration.ts';
 
-export function linesOf(webhook: Webhook): string {
+export function webhookLines(webhook: Webhook): string {
   return fields({
     id: webhook.id,
     name: webhook.name,

@@ -1,7 +1,7 @@
 import type { Context } from '../context.ts';
 import { table } from '../terminal.ts';
 import { connectWebhooks, type Webhook } from './administration.ts';
-import { linesOf } from './describe.ts';
+import { webhookLines } from './describe.ts';
 
 export async function listCommand(context: Context): Promise<void> {
   const { webhooks } = await connectWebhooks(context);
@@ -12,7 +12,7 @@ export async function listCommand(context: Context): Promise<void> {
 export async function showCommand(id: string, context: Context): Promise<void> {
   const { webhooks } = await connectWebhooks(context);
   const webhook = await webhooks.get(id);
-  context.terminal.result(webhook, () => linesOf(webhook));
+  context.terminal.result(webhook, () => webhookLines(webhook));
 }
 
 function tableOf(webhooks: readonly Webhook[]): string {

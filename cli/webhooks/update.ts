@@ -2,7 +2,7 @@ import type { Context } from '../context.ts';
 import { usageError } from '../errors.ts';
 import { connectWebhooks, type WebhookChange } from './administration.ts';
 import type { WebhookOptions } from './create.ts';
-import { linesOf } from './describe.ts';
+import { webhookLines } from './describe.ts';
 import { requireEndpoint, requireEvents } from './validation.ts';
 
 export interface UpdateOptions extends WebhookOptions {
@@ -15,7 +15,7 @@ export async function updateCommand(id: string, options: UpdateOptions, context:
   const change = changeOf(options, baseUrl);
   await context.confirm(`change ${Object.keys(change).join(', ')} of the webhook ${id}`);
   const webhook = await webhooks.update(id, change);
-  context.terminal.result(webhook, () => linesOf(webhook));
+  context.terminal.result(webhook, () => webhookLines(webhook));
 }
 
 export async function deleteCommand(id: string, context: Context): Promise<void> {

@@ -2,7 +2,7 @@ import { nodeOptions } from '../../functions/runtime/nodeOptions.ts';
 import { FUNCTIONS, type FunctionName, type VariableName, VARIABLES } from '../../functions/config/variables.ts';
 import type { Account, InstallationSpec } from '../installation.ts';
 import { type Line, substitute, type Variables } from '../line.ts';
-import { readBy, type Variable } from '../plan.ts';
+import { readBy, type ShellVariable } from '../plan.ts';
 import { LABEL } from '../resource.ts';
 
 interface Shape {
@@ -99,7 +99,7 @@ function settingsFor(installation: InstallationSpec, name: FunctionName): Readon
   return Object.fromEntries(Object.entries(all).filter(([variable]) => isUsed(variable, name)));
 }
 
-/** Variable with the digest of the built image. */
+/** ShellVariable with the digest of the built image. */
 export const IMAGE = 'IMAGE';
 
 /** Returns flags that build the image from the sources, or that use the image that another deployment has built. */
@@ -175,7 +175,7 @@ export function settingsOf(
 }
 
 /** Returns the image of the service that is built, which all services run. */
-export function builtImage({ gcloud, services, region }: InstallationSpec): Variable {
+export function builtImage({ gcloud, services, region }: InstallationSpec): ShellVariable {
   const place = [services.geminiCallback, `--region=${region}`];
   const path = 'spec.template.spec.containers[0].image';
   return readBy(IMAGE, gcloud.value(path, 'run', 'services', 'describe', ...place));

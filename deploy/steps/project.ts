@@ -1,6 +1,6 @@
 import type { InstallationSpec } from '../installation.ts';
 import { line } from '../line.ts';
-import { fixed, readBy, type Resource, type Variable } from '../plan.ts';
+import { fixed, readBy, type Resource, type ShellVariable } from '../plan.ts';
 
 const APIS = [
   'artifactregistry',
@@ -32,7 +32,7 @@ export function apis({ gcloud }: InstallationSpec): Resource {
 }
 
 /** Values that every step may use, also where the step `project` is skipped. */
-export function projectVariables({ project: id }: InstallationSpec): readonly Variable[] {
+export function projectVariables({ project: id }: InstallationSpec): readonly ShellVariable[] {
   return [
     fixed('GOOGLE_CLOUD_PROJECT', id),
     // Application default credentials may name another project, whose quota would be used then.

@@ -4,7 +4,7 @@ import type { Publisher } from '../messaging/publisher.ts';
 import type { Delivery } from '../model/delivery.ts';
 import { parseEvent } from '../model/event.ts';
 import { deadLetterMessage } from '../model/message.ts';
-import type { DeliveryFacts, Log, Outcome } from '../observability/log.ts';
+import type { DeliveryFacts, Log, DeliveryOutcome } from '../observability/log.ts';
 import { traceparentOf } from '../observability/trace.ts';
 import { Deadline } from '../runtime/deadline.ts';
 import { ServiceError } from '../runtime/serviceError.ts';
@@ -87,7 +87,7 @@ class Reception {
     return this.#facts;
   }
 
-  async receive(): Promise<Outcome> {
+  async receive(): Promise<DeliveryOutcome> {
     const { trust, deliveries } = this.#dependencies;
     const verified = await this.#verify();
     const delivery = toDelivery(verified, traceparentOf(this.#request.headers), this.#dependencies.now());
@@ -108,7 +108,7 @@ class Reception {
     return await verify({ path, body, ...webhook }, trust, now());
   }
 
-  async #record(delivery: Delivery): Promise<Outcome> {
+  async #record(delivery: Delivery): Promise<DeliveryOutcome> {
     const claimed = await this.#dependencies.deliveries.claim(delivery, this.#deadline.atMost(CLAIM_MILLIS));
     switch (claimed.status) {
       case 'claimed': {

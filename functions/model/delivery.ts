@@ -26,7 +26,7 @@ export interface Delivery {
   readonly bodySha256: string;
   /** SHA-256 of a token's claims without those that its sender renews: a retry has another body. */
   readonly claimsSha256?: string | undefined;
-  /** By the instance's clock. It dates an event without a time of its own, and the record's expiry. */
+  /** By the instance's clock. It dates an event that names no time, and the record's expiry. */
   readonly receivedAt: Date;
   /** W3C trace context of the request. */
   readonly traceparent?: string | undefined;

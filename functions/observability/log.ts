@@ -28,13 +28,13 @@ export interface ReconcileCounts {
   overdue: number;
   /** Jobs whose stalled results were restarted. */
   resumed: number;
-  /** Items that failed; each has an entry of its own. */
+  /** Items that failed; each has a separate entry. */
   errors: number;
 }
 
-export type Outcome = 'published' | 'duplicate' | 'conflict' | 'quarantined';
+export type DeliveryOutcome = 'published' | 'duplicate' | 'conflict' | 'quarantined';
 
-const SEVERITIES: Readonly<Record<Outcome, Severity>> = {
+const SEVERITIES: Readonly<Record<DeliveryOutcome, Severity>> = {
   published: 'INFO',
   duplicate: 'INFO',
   conflict: 'WARNING',
@@ -61,7 +61,7 @@ export class Log {
     return new Log(undefined, undefined, this.#writer.traced(headers));
   }
 
-  deliveryAccepted(outcome: Outcome, facts: DeliveryFacts, latencyMillis: number): void {
+  deliveryAccepted(outcome: DeliveryOutcome, facts: DeliveryFacts, latencyMillis: number): void {
     const fields = { ...deliveryOf(facts), outcome, latencyMillis };
     this.#writer.write(SEVERITIES[outcome], 'delivery_accepted', `Delivery ${outcome}`, fields);
   }
@@ -151,7 +151,7 @@ export class Log {
   }
 
   /** The reconciler published an abandoned delivery, or the end of a job whose callback never arrived. */
-  deliveryRecovered(outcome: Outcome, facts: DeliveryFacts): void {
+  deliveryRecovered(outcome: DeliveryOutcome, facts: DeliveryFacts): void {
     const fields = { ...deliveryOf(facts), outcome };
     this.#writer.write('WARNING', 'delivery_recovered', `Delivery ${outcome} by the reconciler`, fields);
   }

@@ -45,9 +45,8 @@ async function restart(run: ReconcileRun, job: ReconcilableJob): Promise<void> {
   const { jobs, config, now } = run.dependencies;
   if (job.announcedBy === undefined) return;
   if (!(await jobs.claimRestart(job, now(), run.forStore()))) return;
-  const isPublished = await republish(job.announcedBy, run.dependencies, run.ago(config.pendingSeconds), {
-    store: run.forStore(),
-    publish: run.forItem(),
-  });
+  const deadlines = { store: run.forStore(), publish: run.forItem() };
+  const before = run.ago(config.pendingSeconds);
+  const isPublished = await republish(job.announcedBy, run.dependencies, deadlines, before);
   if (isPublished) run.counts.resumed += 1;
 }

@@ -1,6 +1,6 @@
 import { dataOf, parseEvent } from '../model/event.ts';
 import type { JsonObject } from '../model/json.ts';
-import type { ResultContext } from '../model/result.ts';
+import type { ResultContext } from '../model/resultMessages.ts';
 import type { PushedMessage } from '../http/push.ts';
 
 /** An event of a job, as a message of the events' topic carries it. */

@@ -4,7 +4,8 @@ import { canHaveOutput } from '../model/eventTypes.ts';
 import type { CodedError } from '../model/job.ts';
 import { type EncodableMessage, PublishRequest } from '../model/publishRequest.ts';
 import { missingResults, type Progress } from '../model/progress.ts';
-import { type FunctionCall, MAX_MESSAGE_BYTES, ResultMessages } from '../model/result.ts';
+import { type FunctionCall, MAX_MESSAGE_BYTES } from '../model/result.ts';
+import { ResultMessages } from '../model/resultMessages.ts';
 import type { Log } from '../observability/log.ts';
 import { Deadline } from '../runtime/deadline.ts';
 import { grpcStatusOf, isTransientStatus, Status } from '../runtime/grpcStatus.ts';
@@ -42,7 +43,7 @@ type ResultsOutcome = 'ignored' | 'repeat' | 'completed' | 'failed';
 export const STORE_MILLIS = 8_000;
 /** Less than a lease, so that a checkpoint without an answer can be repeated. */
 const CHECKPOINT_MILLIS = 3_000;
-export const PUBLISH_MILLIS = 20_000;
+export const BATCH_PUBLISH_MILLIS = 20_000;
 
 /**
  * Publishes the results of the job that a message announces, and then that they are complete or have failed.
@@ -158,10 +159,13 @@ class Attempt {
   /** Retries as long as the attempt has time: Pub/Sub would only deliver the event again. */
   async #publish(request: PublishRequest): Promise<void> {
     const { publisher } = this.#dependencies;
-    await retrying(async () => await publisher.publishAll('results', request, Deadline.inMillis(PUBLISH_MILLIS)), {
-      transienceOf: transienceOfPublishing,
-      signal: this.#signal,
-    });
+    await retrying(
+      async () => await publisher.publishAll('results', request, Deadline.inMillis(BATCH_PUBLISH_MILLIS)),
+      {
+        transienceOf: transienceOfPublishing,
+        signal: this.#signal,
+      },
+    );
   }
 
   /** Function calls are never placed in the bucket: an agent needs them in the message. */
@@ -209,7 +213,7 @@ class Attempt {
     await publisher.publishAll(
       'results',
       PublishRequest.of(this.#messages.failed(error)),
-      Deadline.inMillis(PUBLISH_MILLIS),
+      Deadline.inMillis(BATCH_PUBLISH_MILLIS),
     );
     await store.fail(this.#claim, this.#checkpoints.latest, error, Deadline.inMillis(STORE_MILLIS));
   }

@@ -26,9 +26,6 @@ export async function retryResults(
 ): Promise<RetryStatus> {
   const reset = await dependencies.results.reset(jobName, deadline);
   if (reset.status !== 'reset') return reset.status;
-  const isPublished = await republish(reset.webhookId, dependencies, new Date(), {
-    store: deadline,
-    publish: deadline,
-  });
+  const isPublished = await republish(reset.webhookId, dependencies, { store: deadline, publish: deadline });
   return isPublished ? 'started' : 'delivery_unpublished';
 }

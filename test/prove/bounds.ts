@@ -4,7 +4,7 @@ import { MAX_AGE_MILLIS as SECRETS_MAX_AGE_MILLIS } from '../../functions/config
 import { ATTEMPT_MILLIS as GEMINI_ATTEMPT_MILLIS } from '../../functions/gemini/callWithRetry.ts';
 import { STALL_MILLIS } from '../../functions/gemini/download.ts';
 import { BUDGET_MILLIS as RECONCILE_RUN_MILLIS } from '../../functions/reconcile/runtime.ts';
-import { PUBLISH_MILLIS, STORE_MILLIS } from '../../functions/results/pipeline.ts';
+import { BATCH_PUBLISH_MILLIS, STORE_MILLIS } from '../../functions/results/pipeline.ts';
 import { SERVICE_PAUSES } from '../../functions/runtime/retry.ts';
 import { DELIVERY_LEASE_MILLIS } from '../../functions/store/deliveries/deliveryClaims.ts';
 import { RESULTS_LEASE_MILLIS } from '../../functions/store/results.ts';
@@ -51,7 +51,8 @@ export function settleMillis(faultsMillis: number): number {
 
 /** Pub/Sub pushes the event again after the killed owner's lease, and one attempt meets each slow step once. */
 function resultsMillis(): number {
-  const attempt = 2 * STORE_MILLIS + GEMINI_ATTEMPT_MILLIS + STALL_MILLIS + PUBLISH_MILLIS + SERVICE_PAUSES.maxMillis;
+  const attempt =
+    2 * STORE_MILLIS + GEMINI_ATTEMPT_MILLIS + STALL_MILLIS + BATCH_PUBLISH_MILLIS + SERVICE_PAUSES.maxMillis;
   return RESULTS_LEASE_MILLIS + PUSH_BACKOFF_MILLIS + attempt;
 }
 

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import protobuf from 'protobufjs';
 import { type EncodableMessage, PublishRequest } from '../../functions/model/publishRequest.ts';
 import type { Message } from '../../functions/model/message.ts';
-import { ResultMessages } from '../../functions/model/result.ts';
+import { ResultMessages } from '../../functions/model/resultMessages.ts';
 
 const PROTOS = createRequire(import.meta.url).resolve('@google-cloud/pubsub-api/build/protos/protos.json');
 const REQUEST = protobuf.Root.fromJSON(JSON.parse(readFileSync(PROTOS, 'utf8')) as protobuf.INamespace).lookupType(

@@ -8,7 +8,7 @@ import {
 import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 
-/** A server of a test on a free port of the loopback interface. */
+/** A server of a test on the loopback interface, on a free port unless the test gives one. */
 export interface TestServer<T extends Server = Server> {
   readonly server: T;
   readonly port: number;
@@ -21,15 +21,18 @@ export interface TestServer<T extends Server = Server> {
 }
 
 /** Serves HTTP. */
-export async function serveHttp(listener: RequestListener | AsyncListener): Promise<TestServer<HttpServer>> {
-  return await listen(createHttpServer((request, response) => void listener(request, response)));
+export async function serveHttp(listener: RequestListener | AsyncListener, port = 0): Promise<TestServer<HttpServer>> {
+  return await listen(
+    createHttpServer((request, response) => void listener(request, response)),
+    port,
+  );
 }
 
 type AsyncListener = (...given: Parameters<RequestListener>) => Promise<void>;
 
 /** Serves HTTP until the end of the test. */
-export async function serveHttpInTest(listener: RequestListener | AsyncListener) {
-  const served = await serveHttp(listener);
+export async function serveHttpInTest(listener: RequestListener | AsyncListener, port = 0) {
+  const served = await serveHttp(listener, port);
   onTestFinished(async () => await served.close());
   return served;
 }
@@ -48,18 +51,23 @@ export async function serveSilentHttp() {
   return await serveHttp(() => {});
 }
 
-/** Accepts connections and never writes a byte: a dependency that stalls. */
-export async function serveSilence(): Promise<TestServer> {
-  return await listen(createTcpServer((socket) => void socket.on('error', () => {})));
+/** Accepts TCP connections. */
+export async function serveTcp(onConnection: (socket: Socket) => void): Promise<TestServer> {
+  return await listen(createTcpServer((socket) => onConnection(socket.on('error', () => {}))));
 }
 
-async function listen<T extends Server>(server: T): Promise<TestServer<T>> {
+/** Accepts connections and never writes a byte: a dependency that stalls. */
+export async function serveSilence(): Promise<TestServer> {
+  return await serveTcp(() => {});
+}
+
+async function listen<T extends Server>(server: T, givenPort = 0): Promise<TestServer<T>> {
   const sockets = new Set<Socket>();
   server.on('connection', (socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
   });
-  await once(server.listen(0, '127.0.0.1'), 'listening');
+  await once(server.listen(givenPort, '127.0.0.1'), 'listening');
   const { port } = server.address() as AddressInfo;
   const host = `127.0.0.1:${port}`;
   return {

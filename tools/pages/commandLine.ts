@@ -11,7 +11,7 @@ npx gemini-callbacks --help
 \`\`\`
 
 Every command takes \`--json\` (one object on standard output, errors as one object on standard error), \`--help\`, and the flags of the installation: \`--project\`, \`--region\`, \`--prefix\`, or \`--local\` for what \`npm start\` runs. After a deployment from the same folder they can be
-left out. Variables of [Configuration](configuration.md) that are set win. What changes something asks first; \`--yes\` answers. Exit codes: 0 done, 1 failed or found a problem, 2 wrong usage, 3 done but not proved to work.
+left out. Variables of [Configuration](configuration.md) that are set win. Commands that change something ask first; \`--yes\` answers. Exit codes: 0 done, 1 failed or found a problem, 2 wrong usage, 3 done but not proved to work.
 `;
 
 /** Returns `docs/cli.md`. */

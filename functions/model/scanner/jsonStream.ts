@@ -19,8 +19,8 @@ interface StreamOptions extends Omit<ScannerOptions, 'onValue'> {
 /**
  * Yields the values of a JSON object at the wanted places, as bytes, holding one at a time.
  *
- * @throws {SyntaxError} where the stream is no JSON object or ends before the object does. The values until then are
- *   good.
+ * @throws {SyntaxError} where the stream is no JSON object or ends before the object does. The values before are
+ *   valid.
  */
 export async function* streamValues(
   chunks: AsyncIterable<Uint8Array>,

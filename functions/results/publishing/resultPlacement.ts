@@ -1,6 +1,7 @@
 import type { EncodableMessage } from '../../model/publishRequest.ts';
 import { jobDocumentId } from '../../model/jobName.ts';
-import { errorResult, type JobResult, MAX_MESSAGE_BYTES, type ResultMessages } from '../../model/result.ts';
+import { errorResult, type JobResult, MAX_MESSAGE_BYTES } from '../../model/result.ts';
+import type { ResultMessages } from '../../model/resultMessages.ts';
 import { keyMember, splitResult } from '../entry.ts';
 import type { Bucket } from './bucket.ts';
 

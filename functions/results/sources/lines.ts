@@ -1,7 +1,7 @@
 import { type Entry, MAX_ENTRY_BYTES } from '../../model/entry.ts';
 
 /** A line of an output file, without its line ending. */
-export interface Line extends Entry {
+export interface OutputLine extends Entry {
   /** The offset of the next line. */
   readonly end: number;
 }
@@ -15,11 +15,11 @@ const CARRIAGE_RETURN = 0x0d;
  * @param start the offset of the first byte in the file.
  * @returns the lines that end in each chunk.
  */
-export async function* readLines(chunks: AsyncIterable<Buffer>, start: number): AsyncGenerator<readonly Line[]> {
+export async function* readLines(chunks: AsyncIterable<Buffer>, start: number): AsyncGenerator<readonly OutputLine[]> {
   const held = new HeldLine();
   let position = start;
   for await (const chunk of chunks) {
-    const lines: Line[] = [];
+    const lines: OutputLine[] = [];
     let from = 0;
     for (let newline = chunk.indexOf(NEWLINE); newline !== -1; newline = chunk.indexOf(NEWLINE, from)) {
       const piece = chunk.subarray(from, newline);
@@ -48,7 +48,7 @@ class HeldLine {
   }
 
   /** Returns the line that the piece completes; `undefined` where it is empty. */
-  complete(piece: Buffer, end: number): Line | undefined {
+  complete(piece: Buffer, end: number): OutputLine | undefined {
     if (this.#length === 0) return lineOf(piece, end);
     this.add(piece);
     const [pieces, length] = [this.#pieces, this.#length];
@@ -60,7 +60,7 @@ class HeldLine {
 }
 
 /** Drops a byte order mark and the carriage return of a line ending. */
-function lineOf(whole: Buffer, end: number): Line | undefined {
+function lineOf(whole: Buffer, end: number): OutputLine | undefined {
   const from = whole[0] === 0xef && whole[1] === 0xbb && whole[2] === 0xbf ? 3 : 0;
   const to = whole.at(-1) === CARRIAGE_RETURN ? whole.length - 1 : whole.length;
   if (to <= from) return undefined;

@@ -10,7 +10,9 @@ interface IndexedField {
   readonly arrayConfig?: 'CONTAINS';
 }
 
-type Scope = { readonly queryScope: 'COLLECTION' | 'COLLECTION_GROUP' };
+interface Scope {
+  readonly queryScope: 'COLLECTION' | 'COLLECTION_GROUP';
+}
 
 /** The content of firestore.indexes.json. */
 export interface IndexFile {

@@ -6,14 +6,6 @@ import { type Query, runQuery } from './query.ts';
 /** Documents by their paths; missing ones are `undefined`. */
 type Documents = ReadonlyMap<string, StoredDocument | undefined>;
 
-/** A consistent state of a database. */
-export interface View {
-  /** Returns the time of the state in microseconds. */
-  now(): number;
-  get(path: string): StoredDocument | undefined;
-  find(query: Query): readonly StoredDocument[];
-}
-
 /** All databases of all projects, in memory. */
 export class Store {
   readonly #databases = new Map<string, Database>();
@@ -27,7 +19,10 @@ export class Store {
   }
 }
 
-export class Database implements View {
+/** The state of a database at one moment. */
+export type View = Pick<Database, 'now' | 'get' | 'find'>;
+
+export class Database {
   readonly name: string;
   /** Documents by path, by the path of their collection. */
   readonly #collections = new Map<string, Map<string, StoredDocument>>();
@@ -38,7 +33,7 @@ export class Database implements View {
     this.name = name;
   }
 
-  /** Returns a time later than all before. */
+  /** Returns a time in microseconds, later than all before. */
   now(): number {
     this.#lastMicros = Math.max(this.#lastMicros + 1, Date.now() * 1_000);
     return this.#lastMicros;

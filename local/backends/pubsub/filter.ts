@@ -6,8 +6,10 @@ type Attributes = Readonly<Record<string, string>>;
 export type Filter = (attributes: Attributes) => boolean;
 
 const MAX_BYTES = 256;
-const STRING = String.raw`("(?:[^"\\]|\\.)*")`;
-const KEY = String.raw`([\w-]+|"(?:[^"\\]|\\.)*")`;
+/** A string of JSON. */
+const LITERAL = String.raw`"(?:[^"\\\x00-\x1f]|\\["\\/bfnrt]|\\u[\da-fA-F]{4})*"`;
+const STRING = `(${LITERAL})`;
+const KEY = String.raw`([\w-]+|${LITERAL})`;
 
 /** Each comparison's tokens, and the filter of its key and value. */
 const COMPARISONS: readonly (readonly [tokens: readonly string[], (key: string, value: string) => Filter])[] = [
@@ -77,7 +79,7 @@ class Parser {
   #comparison(): Filter {
     for (const [tokens, filterOf] of COMPARISONS) {
       const [, key, value = '""'] = this.#take(tokens.join('\\s*')) ?? [];
-      if (key !== undefined) return filterOf(this.#parseString(key), this.#parseString(value));
+      if (key !== undefined) return filterOf(textOf(key), textOf(value));
     }
     throw this.#error(EXPECTED);
   }
@@ -92,15 +94,6 @@ class Parser {
     return [match[0].trim(), ...match.slice(1)];
   }
 
-  #parseString(literal: string): string {
-    if (!literal.startsWith('"')) return literal;
-    try {
-      return String(JSON.parse(literal));
-    } catch {
-      throw this.#error(`escape sequences of JSON in ${literal}`);
-    }
-  }
-
   #error(expected: string) {
     return invalid(`Invalid filter: expected ${expected} at character ${this.#position + 1}.`);
   }
@@ -108,4 +101,8 @@ class Parser {
 
 function valueOf(attributes: Attributes, key: string): string | undefined {
   return Object.hasOwn(attributes, key) ? attributes[key] : undefined;
+}
+
+function textOf(token: string): string {
+  return token.startsWith('"') ? String(JSON.parse(token)) : token;
 }

@@ -29,6 +29,8 @@ interface Demand {
 /** One delivery of a message, until it is acknowledged, refused or not acknowledged in time. */
 export interface Lease {
   readonly ackId: string;
+  /** The leases of a queue are numbered in their order. */
+  readonly number: number;
   readonly entry: Entry;
   /** Counts from 1; 0 without a dead-letter policy. */
   readonly deliveryAttempt: number;
@@ -158,10 +160,11 @@ export class Queue {
 
   #lease(lane: Lane, entry: Entry, { deadlineSeconds, onEnd }: Demand): Lease {
     const { ackDeadlineSeconds, deadLetterPolicy } = this.config;
-    const ackId = String((this.#leaseCount += 1));
+    const number = (this.#leaseCount += 1);
+    const ackId = String(number);
     const deliveryAttempt = deadLetterPolicy ? entry.failures + 1 : 0;
     const timer = setTimeout(() => this.#fail(lease), (deadlineSeconds || ackDeadlineSeconds) * 1_000);
-    const lease: Lease = { ackId, entry, deliveryAttempt, lane, onEnd, timer };
+    const lease: Lease = { ackId, number, entry, deliveryAttempt, lane, onEnd, timer };
     lane.leases.set(entry, lease);
     this.#leases.set(ackId, lease);
     return lease;
@@ -184,8 +187,7 @@ export class Queue {
       this.#remove(lease);
       return;
     }
-    const later = [...lane.entries].slice([...lane.entries].indexOf(entry) + 1);
-    for (const each of later.flatMap((one) => lane.leases.get(one) ?? [])) this.#end(each);
+    for (const each of lane.leases.values()) if (each.number > lease.number) this.#end(each);
     clearTimeout(lane.delay);
     const settle = () => {
       lane.delay = undefined;
@@ -219,16 +221,15 @@ export class Queue {
   }
 }
 
-/** Backoffs in seconds where none is given: a retry policy's, and that of push without a policy. */
-const POLICY_BACKOFF = { minimum: 10, maximum: 600 };
-const PUSH_BACKOFF = { minimum: 0.1, maximum: 60 };
+/** The backoffs that a retry policy does not set, and those of push without a policy. */
+const DEFAULT_BACKOFF = { minimumBackoff: { seconds: 10, nanos: 0 }, maximumBackoff: { seconds: 600, nanos: 0 } };
+const PUSH_BACKOFF = { minimumBackoff: { seconds: 0, nanos: 1e8 }, maximumBackoff: { seconds: 60, nanos: 0 } };
 
 /** Returns the exponential backoff after a failure; pull without a retry policy has none. */
 function retryDelayMillis({ retryPolicy, pushConfig }: SubscriptionConfig, failures: number): number {
-  if (!retryPolicy && !pushConfig?.pushEndpoint) return 0;
-  const { minimum, maximum } = retryPolicy ? POLICY_BACKOFF : PUSH_BACKOFF;
-  const { minimumBackoff, maximumBackoff } = retryPolicy ?? {};
-  const minimumMillis = minimumBackoff ? toMillis(minimumBackoff) : minimum * 1_000;
-  const maximumMillis = maximumBackoff ? toMillis(maximumBackoff) : maximum * 1_000;
-  return Math.min(minimumMillis * 2 ** (failures - 1), maximumMillis);
+  const policy = retryPolicy ?? (pushConfig?.pushEndpoint ? PUSH_BACKOFF : undefined);
+  if (!policy) return 0;
+  const minimum = toMillis(policy.minimumBackoff ?? DEFAULT_BACKOFF.minimumBackoff);
+  const maximum = toMillis(policy.maximumBackoff ?? DEFAULT_BACKOFF.maximumBackoff);
+  return Math.min(minimum * 2 ** (failures - 1), maximum);
 }

@@ -1,6 +1,5 @@
-import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
 import type { GcloudCommand } from '../../support/gcloud.ts';
+import { serveTcp } from '../../support/server.ts';
 
 /** Result of a command: standard output where the exit code is 0, else standard error. */
 export interface Answer {
@@ -30,7 +29,7 @@ const NPM = '() { if [ "$1" = exec ]; then shift 2; "$@"; else command npm "$@";
 
 /** Serves `gcloud` in bash. The environment defines the function, and a quick npm. */
 export async function serveGcloud(answer: (command: GcloudCommand) => Answer) {
-  const server = createServer((socket) => {
+  const { port, close } = await serveTcp((socket) => {
     let sent = '';
     socket.setEncoding('utf8').on('data', (text) => {
       sent += text;
@@ -40,10 +39,8 @@ export async function serveGcloud(answer: (command: GcloudCommand) => Answer) {
       socket.end(`${exitCode}\n${output}\0`);
     });
   });
-  await once(server.listen(0, '127.0.0.1'), 'listening');
   const { PATH, HOME } = process.env;
-  const { port } = server.address() as AddressInfo;
   const functions = { 'BASH_FUNC_gcloud%%': GCLOUD, 'BASH_FUNC_npm%%': NPM };
   const env: NodeJS.ProcessEnv = { PATH, HOME, ...functions, GCLOUD_STAND_IN: String(port) };
-  return { env, close: () => void server.close() };
+  return { env, close: () => void close() };
 }

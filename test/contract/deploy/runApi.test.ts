@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { readOptions } from '../../../deploy/options.ts';
 import { type FoundService, isPublic, servingRevision, revisionTagged } from '../../../deploy/revisions.ts';
 import { serviceResources } from '../../../deploy/serviceResource.ts';
-import { publicAccess } from '../../../deploy/steps/services.ts';
+import { publicAccess } from '../../../deploy/steps/publicAccess.ts';
 import { runAll } from '../../support/gcloud.ts';
 import { forFile } from '../../support/opened.ts';
 import { startRunApi } from './runApi.ts';

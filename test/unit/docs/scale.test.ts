@@ -116,7 +116,7 @@ describe('what one job and one run can do is what the code says:', () => {
     const atOnce = constant('functions/reconcile/reconcileRun.ts', 'CONCURRENCY');
     const [, left] = /const RESERVES = {.* lostCallbacks: ([\d.]+)/.exec(read('functions/reconcile/run.ts')) ?? [];
     const seconds = (constant('functions/reconcile/runtime.ts', 'BUDGET_MILLIS') * (1 - Number(left))) / 1_000;
-    const [, minutes] = /--schedule=\*\/(\d+) /.exec(read('deploy/steps/callers.ts')) ?? [];
+    const [, minutes] = /--schedule=\*\/(\d+) /.exec(read('deploy/steps/scheduler.ts')) ?? [];
     const hourly = (atOnce * seconds * 60) / Number(minutes);
     expect(TEXT).toContain(
       `: ${atOnce} at once for ${seconds} s, which is ${atOnce * seconds} jobs where Gemini answers within 1 s, ` +

@@ -1,11 +1,10 @@
 import { createPublicKey, verify } from 'node:crypto';
 import type { JsonWebKey } from 'node:crypto';
-import { createServer } from 'node:http';
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingHttpHeaders } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { GoogleGenAI } from '@google/genai';
 import { expect, onTestFinished } from 'vitest';
+import { serveHttp } from '../../support/server.ts';
 import { startSimulator } from '../../../simulator/simulator.ts';
 import type { Simulator, SimulatorOptions } from '../../../simulator/simulator.ts';
 
@@ -32,27 +31,11 @@ export const START_MILLIS = 1_780_000_000_000;
 
 export async function startReceiver(): Promise<Receiver> {
   const received: Received[] = [];
-  const server = createServer((request, response) => {
-    void receive(request, response);
-  });
-  const receive = async (request: IncomingMessage, response: ServerResponse) => {
+  const { url, close } = await serveHttp(async (request, response) => {
     received.push({ path: request.url ?? '', headers: request.headers, body: await text(request) });
     if (receiver.answer !== 'hang') response.writeHead(receiver.answer).end('noted');
-  };
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
   });
-  const receiver: Receiver = {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    received,
-    answer: 200,
-    close: async () => {
-      server.closeAllConnections();
-      await new Promise((resolve) => {
-        server.close(resolve);
-      });
-    },
-  };
+  const receiver: Receiver = { url, received, answer: 200, close };
   return receiver;
 }
 

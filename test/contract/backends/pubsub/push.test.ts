@@ -1,10 +1,9 @@
-import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { freePort } from '../../../../local/process.ts';
+import { serveHttpInTest } from '../../../support/server.ts';
 import { describeBackends, statusOf } from '../support.ts';
 import { Clients, subscribe } from './support.ts';
 
@@ -34,14 +33,11 @@ class Endpoint {
   /** @param port 0 takes a free one. */
   static async startAt(port: number, ...statuses: readonly [number, ...number[]]): Promise<Endpoint> {
     const endpoint = new Endpoint();
-    const server = createServer((request, response) => void endpoint.#answer(statuses, request, response));
-    server.listen(port, '127.0.0.1');
-    await once(server, 'listening');
-    onTestFinished(() => {
-      server.closeAllConnections();
-      server.close();
-    });
-    endpoint.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/projects/p/topics/t`;
+    const { url } = await serveHttpInTest(
+      async (request, response) => await endpoint.#answer(statuses, request, response),
+      port,
+    );
+    endpoint.url = `${url}/projects/p/topics/t`;
     return endpoint;
   }
 

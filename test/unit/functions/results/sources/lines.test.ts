@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { MAX_ENTRY_BYTES } from '../../../../../functions/model/entry.ts';
-import { type Line, readLines } from '../../../../../functions/results/sources/lines.ts';
+import { type OutputLine, readLines } from '../../../../../functions/results/sources/lines.ts';
 
 async function* inPieces(bytes: Buffer, sizes: readonly number[]): AsyncGenerator<Buffer> {
   for (let at = 0, n = 0; at < bytes.length; n += 1) {
@@ -11,12 +11,12 @@ async function* inPieces(bytes: Buffer, sizes: readonly number[]): AsyncGenerato
   }
 }
 
-async function linesOf(bytes: Buffer, sizes: readonly number[], start = 0): Promise<readonly Line[]> {
+async function linesOf(bytes: Buffer, sizes: readonly number[], start = 0): Promise<readonly OutputLine[]> {
   return await all(readLines(inPieces(bytes, sizes), start));
 }
 
-async function all(lines: AsyncIterable<readonly Line[]>): Promise<readonly Line[]> {
-  const found: Line[] = [];
+async function all(lines: AsyncIterable<readonly OutputLine[]>): Promise<readonly OutputLine[]> {
+  const found: OutputLine[] = [];
   for await (const some of lines) found.push(...some);
   return found;
 }

@@ -61,7 +61,7 @@ describe('a filter is refused', () => {
     ['with another operator', 'attributes.a > "b"', COMPARISON],
     ['without an operator', 'attributes.a', COMPARISON],
     ['without a key', 'attributes', COMPARISON],
-    ['with an unknown escape sequence', String.raw`attributes.a = "\q"`, /escape sequences/],
+    ['with an unknown escape sequence', String.raw`attributes.a = "\q"`, COMPARISON],
     ['longer than 256 bytes', `attributes:"${'é'.repeat(123)}"`, /longer than 256 bytes/],
   ])('%s', (_, filter, message) => {
     expect(() => parseFilter(filter)).toThrow(expect.objectContaining({ code: status.INVALID_ARGUMENT }) as Error);

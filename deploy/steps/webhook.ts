@@ -4,11 +4,11 @@ import type { Webhook } from '../../cli/webhooks/administration.ts';
 import { canVerify } from '../../cli/webhooks/ownership.ts';
 import type { InstallationSpec } from '../installation.ts';
 import { line, type Variables } from '../line.ts';
-import { fixed, type Item, readBy, type Resource, type Variable } from '../plan.ts';
+import { type Item, readBy, type Resource, type ShellVariable } from '../plan.ts';
 import { MISSING } from '../resource.ts';
-import { callbackUrl } from './services.ts';
+import { callbackUrl } from './publicAccess.ts';
 
-const cli = (...words: readonly string[]) => line('npm', 'run', '-s', 'cli', '--', ...words);
+export const cli = (...words: readonly string[]) => line('npm', 'run', '-s', 'cli', '--', ...words);
 
 /** Returns the webhook at Gemini for all jobs of the API key's project, after the values that it needs. */
 export function webhook(installation: InstallationSpec): readonly Item[] {
@@ -66,28 +66,13 @@ function isSubscribed({ state, subscribed_events: events }: Webhook): boolean {
   return state === 'enabled' && SUBSCRIBABLE_TYPES.every((type) => events.includes(type));
 }
 
-/** Returns a last check of everything that fails silently, after the values that it needs. */
-export function doctor(installation: InstallationSpec): readonly Item[] {
-  const { secrets, topics, database } = installation;
-  return [
-    callbackUrl(installation),
-    secretValue(installation, 'GEMINI_API_KEY', secrets.apiKey, { unlessSet: true }),
-    secretValue(installation, 'WEBHOOK_SIGNING_SECRET', secrets.signing),
-    secretValue(installation, 'DYNAMIC_ROUTE_KEY', secrets.routeKey),
-    fixed('FIRESTORE_DATABASE', database),
-    fixed('EVENTS_TOPIC', topics.events),
-    fixed('RESULTS_TOPIC', topics.results),
-    fixed('DEAD_LETTER_TOPIC', topics.deadLetter),
-    { kind: 'task', title: 'check of everything that fails silently', line: cli('doctor') },
-  ];
-}
-
-function secretValue(
+/** A variable that holds the content of a secret. */
+export function secretValue(
   { project }: InstallationSpec,
   name: string,
   secret: string,
-  options: Partial<Variable> = {},
-): Variable {
+  options: Partial<ShellVariable> = {},
+): ShellVariable {
   const read = line('gcloud', 'secrets', 'versions', 'access', 'latest', `--secret=${secret}`, `--project=${project}`);
   return readBy(name, read, options);
 }

@@ -1,18 +1,9 @@
 import { type InstallationSpec, urlOf } from '../installation.ts';
-import { fixed, type Item, type Resource, type Variable } from '../plan.ts';
+import { fixed, type Resource, type ShellVariable } from '../plan.ts';
 import { type FoundService, isPublic } from '../revisions.ts';
-import { builtImage } from './functions.ts';
-
-/** Returns the four services, on the image of the first. */
-export function functions(
-  installation: InstallationSpec,
-  [first, ...others]: readonly [Resource, ...Resource[]],
-): readonly Item[] {
-  return [callbackUrl(installation), first, builtImage(installation), ...others];
-}
 
 /** Public URL of `geminiCallback`; a value in the environment wins, for example the URL of a load balancer. */
-export function callbackUrl(installation: InstallationSpec): Variable {
+export function callbackUrl(installation: InstallationSpec): ShellVariable {
   return fixed('CALLBACK_URL', urlOf(installation, 'geminiCallback'), { unlessSet: true });
 }
 
