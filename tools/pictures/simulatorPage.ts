@@ -5,7 +5,7 @@ import { GoogleGenAI } from '@google/genai';
 import type { Page } from 'playwright-core';
 import { Webhook } from 'standardwebhooks';
 import { startSimulator } from '../../simulator/simulator.ts';
-import { launchBrowser } from '../../test/support/browser.ts';
+import { launchBrowser } from '../browser.ts';
 
 /** The receiver that the simulator's README shows. */
 const RECEIVER = { host: '127.0.0.1', port: 3000 };
