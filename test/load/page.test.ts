@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { SimulatorOptions } from '../../simulator/simulator.ts';
-import { hasBrowser, launchBrowser } from '../support/browser.ts';
+import { hasBrowser, launchBrowser } from '../../tools/browser.ts';
 import { given, HOUR_MILLIS, JOB_MILLIS, prompt, setUp } from '../unit/simulator/harness.ts';
 
 const EVENTS = ['batch.succeeded', 'interaction.failed', 'video.generated'] as const;

@@ -1,6 +1,6 @@
 import type { Reporter, TestModule } from 'vitest/node';
 import { hasEmulators, hasGcloud, hasPython } from './requirements.ts';
-import { hasBrowser } from './browser.ts';
+import { hasBrowser } from '../../tools/browser.ts';
 
 const WANTED = [
   { isThere: hasEmulators, install: "Java 21 and the Google Cloud SDK's Firestore and Pub/Sub emulators" },

@@ -112,7 +112,7 @@ export async function openStage() {
   };
 }
 
-/** What commands have in common that differ only in the resource's name, a prefix or a digest. */
+/** Returns a command without the parts that differ between resources: the name, a prefix, a digest. */
 function shapeOf(command: GcloudCommand): string {
   const { kind, verb } = parseCall(command);
   const flags = command.args.filter((arg) => arg.startsWith('--'));

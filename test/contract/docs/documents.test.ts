@@ -155,7 +155,7 @@ describe('commands', () => {
     return JSON.parse((await execute('sh', script, { env: { PATH: process.env['PATH'], ...env } })).stdout);
   }
 
-  test('the requests to the simulator bring a delivery to a receiver', async () => {
+  test('the requests to the simulator cause a delivery to a receiver', async () => {
     const jobs = { pendingMillis: 0, runningMillis: 0 };
     const simulator = await forTest(startSimulator({ settings: { jobs } }));
     const receiver = await forTest(startReceiver());

@@ -18,7 +18,7 @@ export async function reconcile({ url }: RunningFunction): Promise<typeof NOTHIN
   return (await response.json()) as typeof NOTHING;
 }
 
-/** Starts a reconciler, on a stage of its own unless one is given. */
+/** Starts a reconciler on the given stage, or on a new one. */
 export async function openReconciler(
   env: NodeJS.ProcessEnv = AT_ONCE,
   { stage: given, ...options }: SimulatorOptions & { stage?: Stage } = {},
