@@ -12,7 +12,7 @@ test('a service that is opened connects before its first call', async () => {
   const service = new GrpcService(PublisherClient, { projectId: 'demo', emulator: `127.0.0.1:${port}` });
   const connected = once(server, 'connection');
   await service.open();
-  await connected;
+  expect(await connected).toHaveLength(1);
   await service.close();
 });
 
