@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createInterface } from 'node:readline/promises';
 
-/** Asks on standard error. An input that ends answers with nothing. */
+/** Asks on standard error. An input that ends answers with nothing. `Context.confirm` asks before a change. */
 export async function ask(question: string): Promise<string> {
   const lines = createInterface({ input: process.stdin, output: process.stderr });
   const ended = once(lines, 'close').then(() => '');

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { canonicalJobName } from '../functions/model/jobName.ts';
 import { isRoute } from '../functions/model/route.ts';
 import { usageError } from './errors.ts';
-import { requireTime, requireWhole } from './options.ts';
+import { requireTime, requireWhole } from './optionValues.ts';
 
 const MAX_LIMIT = 1_000;
 

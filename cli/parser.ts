@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import packageFile from '../package.json' with { type: 'json' };
-import { requireGiven } from './options.ts';
+import { requireGiven } from './optionValues.ts';
 
 const EPILOGUE = `
 Exit codes: 0 done, 1 failed or found a problem, 2 wrong usage, 3 done but not proved to work.

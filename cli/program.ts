@@ -1,7 +1,7 @@
 import { CommanderError } from 'commander';
 import { Context, type GlobalFlags } from './context.ts';
 import { EXIT } from './errors.ts';
-import { reportOf } from './failures.ts';
+import { reportOf } from './failureReport.ts';
 import { GROUPS, type GroupName, hasOwnFlags, isGroup } from './groups.ts';
 import { addInstallationFlags, createParser } from './parser.ts';
 

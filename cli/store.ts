@@ -4,7 +4,7 @@ import { projectSettings } from '../functions/config/settings.ts';
 import { Database } from '../functions/store/database.ts';
 import type { Context } from './context.ts';
 import { CliError } from './errors.ts';
-import { backendError, FIRESTORE, NoAnswerError } from './failures.ts';
+import { backendError, FIRESTORE, NoAnswerError } from './failureReport.ts';
 import { STORE, type InstallationVariable } from './installation/variableGroups.ts';
 
 /** The time within which Firestore has to answer; its client would retry for ten minutes. */

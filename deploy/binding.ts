@@ -1,4 +1,4 @@
-import type { FunctionName } from '../functions/config/variables.ts';
+import type { FunctionName } from '../functions/config/functionNames.ts';
 import type { Account, InstallationSpec } from './installation.ts';
 import { line, substitute, type Variables } from './line.ts';
 import type { Resource } from './plan.ts';

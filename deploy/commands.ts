@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { ask } from '../cli/ask.ts';
 import { CliError } from '../cli/errors.ts';
 import type { PlaceFlags } from '../cli/installation/place.ts';
@@ -53,7 +53,11 @@ export function addDeployCommand(program: Command, context: Context, surrounding
     .option('--location <location>', 'location of the Firestore database, for example eur3 (default: the region)')
     .option('--results-bucket <name>', 'create a bucket for results that exceed a message, and for videos')
     .option('--alert-email <address>', 'send alerts to this address')
-    .option('--set <name=value>', 'set a setting of the functions; repeatable', collect, [])
+    .addOption(
+      new Option('--set <name=value>', 'setting of the functions, for example DELIVERY_TTL_DAYS=60; repeatable')
+        .argParser(collect)
+        .default([], 'none'),
+    )
     .option('--example-subscription', 'create a subscription of results to copy')
     .option('--rebuild', 'build the image again, for patches of Node.js and the base image')
     .option('--dry-run', 'print the commands for an empty project as a script')
@@ -82,9 +86,9 @@ function withInstallation(command: Command): Command {
     .option('--project <id>', 'Google Cloud project (default: the one deployed last)')
     .option('--region <region>', 'region, for example europe-west1 (default: the one deployed last)')
     .option('--prefix <name>', 'prefix of every name, for a second installation in a project')
-    .option('--database <id>', 'Firestore database (default: (default), or with a prefix a separate one)')
+    .option('--database <id>', 'Firestore database (default: the one named (default); with a prefix, a separate one)')
     .option('--only <steps>', 'only these steps, separated by commas')
-    .option('--skip <steps>', 'all steps but these')
+    .option('--skip <steps>', 'skip these steps, separated by commas')
     .option('--allow-unknown-region', 'accept a region that is not in the list');
 }
 

@@ -17,7 +17,7 @@ interface Removed {
   readonly lines: readonly Line[];
 }
 
-/** Removes what the steps describe, the last step first. */
+/** Removes what the steps describe, the last step first; `keptUnless` of a resource names the flag that it needs. */
 export async function destroy(
   steps: readonly Step[],
   { flags, isDryRun }: Removal,

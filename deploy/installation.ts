@@ -1,4 +1,5 @@
-import { type FunctionName, FUNCTIONS, serviceNameOf, VARIABLES } from '../functions/config/variables.ts';
+import { type FunctionName, FUNCTIONS, serviceNameOf } from '../functions/config/functionNames.ts';
+import { VARIABLES } from '../functions/config/variables.ts';
 import { Gcloud } from './line.ts';
 
 /** The service accounts, each with its user: one a function, one a caller, and one for the build. */

@@ -1,4 +1,4 @@
-import { type FunctionName, FUNCTIONS } from '../functions/config/variables.ts';
+import { type FunctionName, FUNCTIONS } from '../functions/config/functionNames.ts';
 import type { InstallationSpec } from './installation.ts';
 import type { Line, Variables } from './line.ts';
 import type { Resource } from './plan.ts';

@@ -7,7 +7,7 @@ import { smokeTest } from './smoke.ts';
 import { access } from './steps/access.ts';
 import { serviceAccounts } from './steps/accounts.ts';
 import { firestoreDatabase, firestoreRules } from './steps/firestore.ts';
-import { firestoreIndexes } from './steps/indexes.ts';
+import { firestoreIndexes } from './steps/indexesAndTtl.ts';
 import { messaging } from './steps/messaging.ts';
 import { metrics, monitoring } from './steps/monitoring.ts';
 import { apis, projectVariables } from './steps/project.ts';

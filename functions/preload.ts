@@ -4,9 +4,9 @@ import { createRequire, Module } from 'node:module';
 import { dirname, join } from 'node:path';
 
 /**
- * Loaded before the Functions Framework, by `NODE_OPTIONS` (`runtime/nodeOptions.ts`): takes the place of the module that
- * builds the Framework's application, which the project's listener replaces anyway (`http/functionsFramework.ts`). Express
- * and its middleware are a third of the processor time of a cold start (docs/design/0009-cold-start.md).
+ * Runs before the Functions Framework, by `NODE_OPTIONS` (`runtime/nodeOptions.ts`), and replaces the module that builds
+ * its Express application. The project's own listener serves all requests (`http/functionsFramework.ts`), and Express
+ * takes a third of the processor time of a cold start (docs/design/0009-cold-start.md).
  *
  * A Framework without that module loads as usual.
  */

@@ -1,6 +1,6 @@
 import type { ReceivedMessage } from './project.ts';
 import type { LogLine } from './functions.ts';
-import { outcomeOf } from './outcome.ts';
+import { outcomeOf } from './deliveryOutcome.ts';
 import { count, paint, shortName } from './print.ts';
 import type { FunctionName, Stage } from './stage.ts';
 

@@ -1,6 +1,6 @@
 import { rememberLocal } from '../cli/installation/local.ts';
 import { printError, printLive } from './live.ts';
-import { exitWithMessages } from './messages.ts';
+import { exitWithMessages } from './exitWithMessages.ts';
 import { heading, paint } from './print.ts';
 import { startStage } from './stage.ts';
 

@@ -10,7 +10,7 @@ import { ServiceError } from '../../functions/runtime/serviceError.ts';
 import type { Database } from '../../functions/store/database.ts';
 import { Deliveries } from '../../functions/store/deliveries.ts';
 import { CliError } from '../errors.ts';
-import { backendError, PUBSUB } from '../failures.ts';
+import { backendError, PUBSUB } from '../failureReport.ts';
 import { findDelivery, type ShownDelivery } from './records.ts';
 
 const TIME_MILLIS = 20_000;

@@ -28,7 +28,7 @@ export function addDeliveryCommands(program: Command, context: () => Context): v
     .action(async (id: string) => await (await import('./list.ts')).showCommand(id, context()));
 
   withFilters(deliveries.command('replay [id]'), DELIVERY_STATES)
-    .description('publish a delivery again, with an attribute "replay" beside the same ce-id')
+    .description('publish a delivery again, with the same ce-id and an attribute "replay"')
     .option('--all', ALL)
     .addHelpText(
       'after',

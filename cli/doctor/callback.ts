@@ -1,3 +1,4 @@
+import { serviceNameOf } from '../../functions/config/functionNames.ts';
 import { type Webhook, Webhooks } from '../webhooks/administration.ts';
 import { canVerify } from '../webhooks/ownership.ts';
 import { type Check, ok, type CheckOutcome, problem, unchecked } from './finding.ts';
@@ -24,7 +25,7 @@ export function callbackChecks(settings: DoctorSettings, command: (words: string
 }
 
 async function publicCallback({ callbackUrl, projectId, region, prefix }: DoctorSettings): Promise<CheckOutcome> {
-  const service = prefix === '' ? 'gemini-callback' : `${prefix}-gemini-callback`;
+  const service = [prefix, serviceNameOf('geminiCallback')].filter(Boolean).join('-');
   const place = `--region=${region}${projectId === undefined ? '' : ` --project=${projectId}`}`;
   const { status, reason } = await sendUnsigned(callbackUrl);
   if (reason === 'MISSING_HEADER') return ok(`${callbackUrl.href} is public and refuses unsigned requests`);

@@ -16,7 +16,7 @@ export function addEventCommands(program: Command, context: () => Context): void
     .option('--type <type>', 'only this event type, for example batch.succeeded')
     .option('--route <name>', 'only this route')
     .option('--job <id>', 'only this job')
-    .option('--forward-to <url>', 'post each event to a server, signed like a delivery of Gemini; 2xx acknowledges it')
+    .option('--forward-to <url>', 'post each event to a server, signed as Gemini signs deliveries; 2xx acknowledges it')
     .option('--secret <whsec>', 'sign with this secret instead of a new one')
     .option('--allow-remote', 'allow --forward-to an address outside this machine and its private network')
     .addHelpText(

@@ -4,7 +4,7 @@ import { readSettings } from '../../functions/config/environment.ts';
 import { projectSettings } from '../../functions/config/settings.ts';
 import type { Context } from '../context.ts';
 import { usageError } from '../errors.ts';
-import { backendError, PUBSUB } from '../failures.ts';
+import { backendError, PUBSUB } from '../failureReport.ts';
 import { jobNamesOf } from '../filters.ts';
 import { MESSAGING } from '../installation/variableGroups.ts';
 import type { Terminal } from '../terminal.ts';

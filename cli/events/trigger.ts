@@ -3,7 +3,7 @@ import { readSettings } from '../../functions/config/environment.ts';
 import { firstOf, signingSecrets } from '../../functions/config/settings.ts';
 import type { Context } from '../context.ts';
 import { CliError, usageError } from '../errors.ts';
-import { requireObject } from '../options.ts';
+import { requireObject } from '../optionValues.ts';
 import { quoted } from '../terminal.ts';
 import { type Answer, isAccepted, post, type SignedPost, signedPost } from './post.ts';
 import { requireHttpUrl } from './receiverUrl.ts';

@@ -1,4 +1,4 @@
-import { type FunctionName, serviceNameOf } from '../../functions/config/variables.ts';
+import { type FunctionName, serviceNameOf } from '../../functions/config/functionNames.ts';
 import { isJsonObject, type JsonObject, objectsIn, stringAt } from '../../functions/model/json.ts';
 import { CliError } from '../errors.ts';
 import { callGoogle, type GoogleApi } from '../google/rest.ts';

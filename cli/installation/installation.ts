@@ -1,4 +1,4 @@
-import type { FunctionName } from '../../functions/config/variables.ts';
+import type { FunctionName } from '../../functions/config/functionNames.ts';
 import { defaultProject, requireCredentials } from '../google/credentials.ts';
 import { noProject } from '../google/credentialsError.ts';
 import { type DeployedService, readService } from './cloudRun.ts';

@@ -1,4 +1,5 @@
-import { FUNCTIONS, type FunctionName, VARIABLES } from '../../functions/config/variables.ts';
+import { FUNCTIONS, type FunctionName } from '../../functions/config/functionNames.ts';
+import { VARIABLES } from '../../functions/config/variables.ts';
 
 /** Groups of the variables of an installation, as commands need them. */
 

@@ -3,7 +3,7 @@ import { JOB_STATES } from '../../functions/model/eventTypes.ts';
 import { JOB_KINDS, type JobKind } from '../../functions/model/jobName.ts';
 import type { Context } from '../context.ts';
 import { type FilterFlags, type PageFlags, readFilter, readPage, withFilters, withPages } from '../filters.ts';
-import { requireWhole } from '../options.ts';
+import { requireWhole } from '../optionValues.ts';
 
 /** A timer takes no more than 2^31 milliseconds. */
 const MAX_TIMEOUT_SECONDS = 2_000_000;
@@ -15,7 +15,7 @@ export function addJobCommands(program: Command, context: () => Context): void {
   const jobs = program.command('jobs').description('list, show, follow, read, retry, cancel and reconcile jobs');
 
   withPages(withFilters(jobs.command('list'), JOB_STATES))
-    .description('list jobs, the last changed first')
+    .description('list jobs, the latest change first')
     .addOption(new Option('--kind <kind>', 'only of this kind').choices(JOB_KINDS))
     .addHelpText('after', '\nExample:\n  gemini-callbacks jobs list --state=running --since=2h')
     .action(async ({ limit, pageToken, kind, ...filter }: FilterFlags & PageFlags & { kind?: JobKind }) => {

@@ -2,7 +2,7 @@ import type { Context } from '../context.ts';
 import type { Page } from '../filters.ts';
 import { withStore } from '../store.ts';
 import { nextPage } from '../terminal.ts';
-import { jobLines, tableOf } from './describe.ts';
+import { jobLines, tableOf } from './jobText.ts';
 import { type JobFilter, listJobs, requireJob } from './records.ts';
 
 export async function listCommand(filter: JobFilter, page: Page, context: Context): Promise<void> {

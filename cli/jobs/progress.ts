@@ -1,7 +1,7 @@
 import { createLogUpdate } from 'log-update';
 import { bar } from '../progress.ts';
 import { safe, type Terminal } from '../terminal.ts';
-import { resultsText } from './describe.ts';
+import { resultsText } from './jobText.ts';
 import type { JobRecord } from './records.ts';
 import { currentResults } from './watchOutcome.ts';
 

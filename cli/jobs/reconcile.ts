@@ -3,7 +3,7 @@ import { connectReconciler } from '../../functions/reconcile/runtime.ts';
 import { Log } from '../../functions/observability/log.ts';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
-import { backendError, FIRESTORE } from '../failures.ts';
+import { backendError, FIRESTORE } from '../failureReport.ts';
 import { GEMINI, MESSAGING, RECONCILE, STORE } from '../installation/variableGroups.ts';
 import { fields } from '../terminal.ts';
 

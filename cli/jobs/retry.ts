@@ -3,7 +3,7 @@ import { readSettings } from '../../functions/config/environment.ts';
 import { projectSettings } from '../../functions/config/settings.ts';
 import { STALLED_MINUTES } from '../../functions/model/progress.ts';
 import { Publisher } from '../../functions/messaging/publisher.ts';
-import { retryResults, type RetryStatus } from '../../functions/results/retry.ts';
+import { retryResults, type RetryStatus } from '../../functions/results/operatorRetry.ts';
 import { Deadline } from '../../functions/runtime/deadline.ts';
 import type { Database } from '../../functions/store/database.ts';
 import { Deliveries } from '../../functions/store/deliveries.ts';

@@ -2,7 +2,7 @@ import type { Firestore } from '@google-cloud/firestore';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { withinAnswerTime, withStore } from '../store.ts';
-import { jobLines } from './describe.ts';
+import { jobLines } from './jobText.ts';
 import { type JobProgress, progressOn } from './progress.ts';
 import { type FoundJob, followJob } from './records.ts';
 import { watchOutcomeOf } from './watchOutcome.ts';

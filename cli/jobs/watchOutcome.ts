@@ -1,6 +1,6 @@
 import { isFinal, type JobState, stateOf } from '../../functions/model/eventTypes.ts';
 import { CliError } from '../errors.ts';
-import { errorText } from './describe.ts';
+import { errorText } from './jobText.ts';
 import type { FoundJob, JobRecord, RecordedResults } from './records.ts';
 
 /** The decision to keep watching a job, or how it ended. */

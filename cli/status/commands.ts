@@ -6,7 +6,7 @@ import type { StatusFlags } from './status.ts';
 export function addStatusCommand(program: Command, context: () => Context): void {
   program
     .command('status')
-    .description('show the state of the installation on one screen; exits 1 where something needs a person')
+    .description('show the state of the installation on one screen; exits 1 where an operator must act')
     .option('--watch', 'refresh until Ctrl-C')
     .option('--interval <seconds>', 'pause between two refreshes', '5')
     .addHelpText('after', '\nExample:\n  gemini-callbacks status --watch')

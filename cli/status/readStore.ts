@@ -17,7 +17,7 @@ export interface StoreStatus {
   };
   readonly jobs: Readonly<Record<JobState, number>>;
   readonly results: {
-    /** Not complete, and without a change for an hour. */
+    /** Not complete, and without a change for {@link STALLED_MINUTES}. */
     readonly stalled: number;
     readonly failed: number;
   };

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { usageError } from '../errors.ts';
-import { requireObject } from '../options.ts';
+import { requireObject } from '../optionValues.ts';
 import type { CommonOptions } from './submit.ts';
 
 interface BatchOptions extends CommonOptions {
@@ -61,7 +61,7 @@ function withCommonOptions(command: Command): Command {
     .requiredOption('--route <name>', 'name of the pipeline: 1 to 64 of A-Z a-z 0-9 _ -')
     .option('--metadata <json>', 'JSON object that every event and message of the job carries')
     .option('--idempotency-key <key>', 'one key starts one job, for 24 h')
-    .option('--wait', 'follow the job to its end by its record, and print its output');
+    .option('--wait', 'wait until the record shows that the job has ended, and print the output');
 }
 
 function envelopeOf({ route, metadata }: CommonOptions): object {

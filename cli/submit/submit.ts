@@ -1,13 +1,14 @@
 import { Log } from '../../functions/observability/log.ts';
 import { readSubmitConfig, type SubmitConfig } from '../../functions/submit/config.ts';
-import { type Receipt, recordIdOf } from '../../functions/submit/pipeline.ts';
+import { recordIdOf } from '../../functions/submit/idempotencyKey.ts';
+import type { Receipt } from '../../functions/submit/pipeline.ts';
 import { parseSubmission } from '../../functions/submit/submission.ts';
 import type { Context } from '../context.ts';
 import { CliError, reasonOf, usageError } from '../errors.ts';
-import { backendError, FIRESTORE } from '../failures.ts';
+import { backendError, FIRESTORE } from '../failureReport.ts';
 import { GEMINI, STORE } from '../installation/variableGroups.ts';
 import { fields } from '../terminal.ts';
-import type { JobOutput } from './output.ts';
+import type { JobOutput } from './readOutput.ts';
 
 /** Options of every kind of submission. */
 export interface CommonOptions {
@@ -91,9 +92,9 @@ async function submit(
 async function follow({ jobId }: Receipt, config: SubmitConfig, context: Context): Promise<void> {
   const [{ watchJob }, { jobLines }, { outputLines }, { readOutput }] = await Promise.all([
     import('../jobs/watch.ts'),
-    import('../jobs/describe.ts'),
+    import('../jobs/jobText.ts'),
     import('../jobs/resultText.ts'),
-    import('./output.ts'),
+    import('./readOutput.ts'),
   ]);
   const { terminal } = context;
   const { found, failure, remark } = await watchJob(jobId, {}, context);

@@ -9,6 +9,18 @@ import { GEMINI } from '../installation/variableGroups.ts';
 
 const text = z.string().optional().catch(undefined);
 
+/** A list without its elements of other types. */
+const listOf = <T>(element: z.ZodType<T>) =>
+  z
+    .array(z.unknown())
+    .catch([])
+    .transform((all): readonly T[] =>
+      all.flatMap((one) => {
+        const { success, data } = element.safeParse(one);
+        return success ? [data] : [];
+      }),
+    );
+
 /**
  * Picks a webhook's fields by name and type: the SDK's results hold a live `Response` too (docs/gemini-wire.md 2.2). Fields
  * are named as the API names them.
@@ -17,10 +29,10 @@ const Webhook = z.object({
   id: z.string().catch(''),
   name: text,
   uri: z.string().catch(''),
-  subscribed_events: z.array(z.string()).readonly().catch([]),
+  subscribed_events: listOf(z.string()),
   state: text,
   /** As Gemini lists them: the last characters, and the end after a rotation. */
-  signing_secrets: z.array(z.object({ truncated_secret: text, expire_time: text })).catch([]),
+  signing_secrets: listOf(z.object({ truncated_secret: text, expire_time: text })),
   create_time: text,
   update_time: text,
 });

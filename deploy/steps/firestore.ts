@@ -28,7 +28,16 @@ interface FoundRules {
 /** Describes the security rules, for which gcloud has no command. */
 export function firestoreRules({ project, database }: InstallationSpec): Resource {
   const rules = (...words: readonly string[]) =>
-    line('npm', 'exec', '--', 'node', 'deploy/rules.ts', ...words, `--project=${project}`, `--database=${database}`);
+    line(
+      'npm',
+      'exec',
+      '--',
+      'node',
+      'deploy/publishRules.ts',
+      ...words,
+      `--project=${project}`,
+      `--database=${database}`,
+    );
   return {
     kind: 'resource',
     title: 'rules that deny every web and mobile client',

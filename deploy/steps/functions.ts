@@ -1,5 +1,6 @@
 import { nodeOptions } from '../../functions/runtime/nodeOptions.ts';
-import { FUNCTIONS, type FunctionName, type VariableName, VARIABLES } from '../../functions/config/variables.ts';
+import { FUNCTIONS, type FunctionName } from '../../functions/config/functionNames.ts';
+import { type VariableName, VARIABLES } from '../../functions/config/variables.ts';
 import type { Account, InstallationSpec } from '../installation.ts';
 import { type Line, substitute, type Variables } from '../line.ts';
 import { readBy, type ShellVariable } from '../plan.ts';

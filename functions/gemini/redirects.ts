@@ -3,7 +3,7 @@ const MAX_REDIRECTS = 5;
 /**
  * Follows redirects by hand, because `fetch` would take Gemini's header with the API key along to another origin.
  *
- * @param request sends one request with `redirect: 'manual'`, with the headers that the URL's origin may see.
+ * @param request sends one request with `redirect: 'manual'`, with the headers that the URL's origin may see (`http.ts`).
  * @throws {TypeError} after too many redirects.
  */
 export async function followRedirects(start: URL, request: (url: URL) => Promise<Response>): Promise<Response> {

@@ -2,7 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ServiceError } from '../runtime/serviceError.ts';
 
 /**
- * Reads a request's bytes unchanged, for any content type: nothing is decoded or parsed.
+ * Reads a request's bytes unchanged, for any content type: nothing is decoded or parsed. The caller sets the limit:
+ * 256 KiB for callbacks (`callback/pipeline.ts`), 16 MiB for messages of Pub/Sub (`push.ts`).
  *
  * @throws {ServiceError} `BODY_TOO_LARGE`, `BODY_INCOMPLETE`
  */

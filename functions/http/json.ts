@@ -5,6 +5,7 @@ import { errorResponse, type JsonResponse, sendJson } from './body.ts';
 
 /**
  * Serves POST requests: results as JSON, errors in Google's error model, and for each 5xx one log entry with its cause.
+ * The reasons and their statuses: `runtime/serviceError.ts`.
  */
 export function jsonListener(handle: (request: IncomingMessage) => Promise<JsonResponse>, log: Log): RequestListener {
   return (request, response) => {

@@ -4,7 +4,7 @@ import { coalesce } from '../runtime/coalesce.ts';
 import type { Deadline } from '../runtime/deadline.ts';
 import { GrpcService, routedBy } from '../runtime/grpcService.ts';
 import { isTransientStatus } from '../runtime/grpcStatus.ts';
-import { PublisherClient } from './publisherClient.ts';
+import { PublisherClient } from './generatedPublisherClient.ts';
 
 interface PublisherOptions<Topic extends string> {
   readonly projectId: string | undefined;

@@ -1,6 +1,6 @@
 import { type JsonObject, objectsIn, stringAt } from '../model/json.ts';
 import { withSignal } from '../runtime/race.ts';
-import type { ReconcileRun } from './reconcileRun.ts';
+import type { RunState } from './runState.ts';
 
 interface DisabledWebhook {
   readonly id: string;
@@ -10,7 +10,7 @@ interface DisabledWebhook {
 const MAX_PAGE_SIZE = 1_000;
 
 /** Logs the webhooks that Gemini has disabled after failed deliveries, and enables them again where that is configured. */
-export async function checkWebhooks(run: ReconcileRun): Promise<void> {
+export async function checkWebhooks(run: RunState): Promise<void> {
   const { ai, log, config } = run.dependencies;
   const { signal } = run.forItem();
   await run.attempt('webhooks', async () => {
@@ -24,7 +24,7 @@ export async function checkWebhooks(run: ReconcileRun): Promise<void> {
   });
 }
 
-async function listDisabled(run: ReconcileRun, signal: AbortSignal): Promise<readonly DisabledWebhook[]> {
+async function listDisabled(run: RunState, signal: AbortSignal): Promise<readonly DisabledWebhook[]> {
   const { ai, config } = run.dependencies;
   const disabled: DisabledWebhook[] = [];
   let token: string | undefined;

@@ -5,7 +5,7 @@ import { type JobStatus, reconciledDelivery } from '../model/reconciledDelivery.
 import type { PageStart } from '../store/queries.ts';
 import { positionOf, type ReconcilableJob } from '../store/reconcilableJobs.ts';
 import { announceOverdue } from './overdueJobs.ts';
-import { PAGE_SIZE, type ReconcileRun } from './reconcileRun.ts';
+import { PAGE_SIZE, type RunState } from './runState.ts';
 
 const MAX_PAUSE_MILLIS = 21_600_000;
 
@@ -15,7 +15,7 @@ const UNKNOWN_PAUSE_MILLIS = 86_400_000;
 type QueriedJob = ReconcilableJob & { readonly kind: NonNullable<ReturnType<typeof queriedKind>> };
 
 /** Queries Gemini about jobs without news, and announces the ends whose callback never arrived. */
-export async function recoverLostCallbacks(run: ReconcileRun, reserve: number): Promise<void> {
+export async function recoverLostCallbacks(run: RunState, reserve: number): Promise<void> {
   const { jobs, config } = run.dependencies;
   const before = run.ago(config.jobSeconds);
   const page = async (after?: PageStart) =>
@@ -24,7 +24,7 @@ export async function recoverLostCallbacks(run: ReconcileRun, reserve: number): 
 }
 
 /** Writes to every job's record, which moves it to the back of the queue: no job blocks the others. */
-async function check(run: ReconcileRun, job: ReconcilableJob): Promise<void> {
+async function check(run: RunState, job: ReconcilableJob): Promise<void> {
   const { jobs, now, config } = run.dependencies;
   const kind = queriedKind(job.kind, job.name);
   const isDue = job.nextAt === undefined || job.nextAt <= now();
@@ -36,7 +36,7 @@ async function check(run: ReconcileRun, job: ReconcilableJob): Promise<void> {
 }
 
 /** @returns the job, where it has not ended and its record has not changed meanwhile. */
-async function query(run: ReconcileRun, job: QueriedJob): Promise<ReconcilableJob | undefined> {
+async function query(run: RunState, job: QueriedJob): Promise<ReconcilableJob | undefined> {
   const { jobs, log, now, config } = run.dependencies;
   const pause = Math.min(config.jobSeconds * 1_000 * 2 ** job.queries, MAX_PAUSE_MILLIS);
   const times = { now: now(), nextAt: run.in(pause) };
@@ -52,7 +52,7 @@ async function query(run: ReconcileRun, job: QueriedJob): Promise<ReconcilableJo
 }
 
 /** @returns `undefined` where Gemini does not know the job, which counts as an error the first time. */
-async function statusOf(run: ReconcileRun, job: QueriedJob): Promise<JobStatus | undefined> {
+async function statusOf(run: RunState, job: QueriedJob): Promise<JobStatus | undefined> {
   try {
     return await readStatus(run.dependencies, job.kind, job.name, run.forItem().signal);
   } catch (error) {

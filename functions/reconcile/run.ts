@@ -3,7 +3,7 @@ import { checkWebhooks } from './disabledWebhooks.ts';
 import { recoverLostCallbacks } from './lostCallbacks.ts';
 import { announceOverdueJobs } from './overdueJobs.ts';
 import type { ReconcileCounts } from '../observability/log.ts';
-import { type Dependencies, ReconcileRun } from './reconcileRun.ts';
+import { type Dependencies, RunState } from './runState.ts';
 import { restartStalledResults } from './stalledResults.ts';
 import { republishStuckDeliveries, reportStuckDeliveries } from './stuckDeliveries.ts';
 
@@ -17,7 +17,7 @@ const RESERVES = { stuckDeliveries: 0.6, stalledResults: 0.5, lostCallbacks: 0.4
  * @throws {ServiceError} `STORE_UNAVAILABLE` where the records cannot be read.
  */
 export async function reconcile(dependencies: Dependencies, deadline: Deadline): Promise<ReconcileCounts> {
-  const run = new ReconcileRun(dependencies, deadline);
+  const run = new RunState(dependencies, deadline);
   await republishStuckDeliveries(run, RESERVES.stuckDeliveries);
   await reportStuckDeliveries(run);
   await restartStalledResults(run, RESERVES.stalledResults);

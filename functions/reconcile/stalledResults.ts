@@ -2,7 +2,7 @@ import { republish } from '../messaging/republish.ts';
 import { STALLED_MINUTES } from '../model/progress.ts';
 import type { PageStart } from '../store/queries.ts';
 import { positionOf, type ReconcilableJob } from '../store/reconcilableJobs.ts';
-import { PAGE_SIZE, type ReconcileRun } from './reconcileRun.ts';
+import { PAGE_SIZE, type RunState } from './runState.ts';
 
 /** The pause between two restarts grows by this factor: 2, 8, 32 and then 60 minutes by default. */
 const PAUSE_FACTOR = 4;
@@ -12,7 +12,7 @@ const MAX_PAUSE_SECONDS = 3_600;
 const GIVE_UP_SECONDS = 7 * 86_400;
 
 /** Restarts results without progress, and logs the jobs whose results have been stalled for an hour. */
-export async function restartStalledResults(run: ReconcileRun, reserve: number): Promise<void> {
+export async function restartStalledResults(run: RunState, reserve: number): Promise<void> {
   const { jobs, config, log } = run.dependencies;
   const range = { before: run.ago(config.pendingSeconds), since: run.ago(GIVE_UP_SECONDS) };
   const page = async (after?: PageStart) =>
@@ -30,7 +30,7 @@ export async function restartStalledResults(run: ReconcileRun, reserve: number):
   if (stalled.length > 0) log.resultsStalled(stalled.slice(0, PAGE_SIZE), STALLED_MINUTES);
 }
 
-function isDue(run: ReconcileRun, job: ReconcilableJob): boolean {
+function isDue(run: RunState, job: ReconcilableJob): boolean {
   const { config } = run.dependencies;
   const pauseSeconds = Math.min(config.pendingSeconds * PAUSE_FACTOR ** job.restarts, MAX_PAUSE_SECONDS);
   return (
@@ -41,7 +41,7 @@ function isDue(run: ReconcileRun, job: ReconcilableJob): boolean {
 }
 
 /** Publishes the event again: fetchResults resumes, and other subscribers drop the repeat by its `ce-id`. */
-async function restart(run: ReconcileRun, job: ReconcilableJob): Promise<void> {
+async function restart(run: RunState, job: ReconcilableJob): Promise<void> {
   const { jobs, config, now } = run.dependencies;
   if (job.announcedBy === undefined) return;
   if (!(await jobs.claimRestart(job, now(), run.forStore()))) return;

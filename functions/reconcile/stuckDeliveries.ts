@@ -1,10 +1,10 @@
 import type { PageStart } from '../store/queries.ts';
-import { PAGE_SIZE, type ReconcileRun } from './reconcileRun.ts';
+import { PAGE_SIZE, type RunState } from './runState.ts';
 
 const REPORTED_AFTER_MINUTES = 5;
 
 /** Publishes deliveries that were recorded by an instance that never published them. */
-export async function republishStuckDeliveries(run: ReconcileRun, reserve: number): Promise<void> {
+export async function republishStuckDeliveries(run: RunState, reserve: number): Promise<void> {
   const { deliveries, config } = run.dependencies;
   const before = run.ago(config.pendingSeconds);
   await run.sweep({
@@ -21,7 +21,7 @@ export async function republishStuckDeliveries(run: ReconcileRun, reserve: numbe
 }
 
 /** Logs the deliveries that no run has been able to publish. */
-export async function reportStuckDeliveries(run: ReconcileRun): Promise<void> {
+export async function reportStuckDeliveries(run: RunState): Promise<void> {
   const { deliveries, log } = run.dependencies;
   const before = run.ago(REPORTED_AFTER_MINUTES * 60);
   const stuck = await deliveries.pending(before, undefined, PAGE_SIZE, run.forStore());

@@ -12,7 +12,7 @@ import { grpcStatusOf, isTransientStatus, Status } from '../runtime/grpcStatus.t
 import { retrying } from '../runtime/retry.ts';
 import { ServiceError } from '../runtime/serviceError.ts';
 import { type JobResults, RESULTS_LEASE_MILLIS, type ResultsClaim } from '../store/results.ts';
-import { classifyStop, type Stop } from './failure.ts';
+import { classifyStop, type Stop } from './stop.ts';
 import { type JobEvent, readJobEvent } from './jobEvent.ts';
 import { BatchPublisher } from './publishing/batchPublisher.ts';
 import type { Bucket } from './publishing/bucket.ts';

@@ -4,7 +4,7 @@ import { Deadline } from '../runtime/deadline.ts';
 import { routedBy } from '../runtime/grpcService.ts';
 import { Status } from '../runtime/grpcStatus.ts';
 import type { Database } from './database.ts';
-import { encodeFields, type EncodedTime, encodeTime, timeOf } from './encodedFields.ts';
+import { encodeFields, type EncodedTime, encodeTime, timeOf } from './encodedWrite.ts';
 
 /** The record must not exist. */
 export const ABSENT = 'absent' as const;

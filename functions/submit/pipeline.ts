@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { GeminiError } from '../gemini/errors.ts';
 import { Deadline } from '../runtime/deadline.ts';
 import { ServiceError } from '../runtime/serviceError.ts';
@@ -7,6 +6,7 @@ import type { Log } from '../observability/log.ts';
 import type { Submissions } from '../store/submissions.ts';
 import { canonicalJson } from './exactRequest.ts';
 import { type ClaimedSubmission, type Starter, userMetadataOf } from './starter.ts';
+import { recordIdOf } from './idempotencyKey.ts';
 import { parseSubmission, type Submission } from './submission.ts';
 
 interface Dependencies {
@@ -32,7 +32,6 @@ interface KeyedSubmission extends ClaimedSubmission {
 }
 
 const STORE_MILLIS = 5_000;
-const MAX_KEY_LENGTH = 255;
 
 /**
  * Starts a job once: records the submission, records the attempt, calls Gemini, records the job, and answers. After a
@@ -134,21 +133,6 @@ async function recordJob(
 
 function receiptOf({ kind, route }: Submission, { jobId, submissionId }: Pick<Receipt, 'jobId' | 'submissionId'>) {
   return { jobId, kind, state: 'submitted', route, submissionId } as const;
-}
-
-/**
- * Returns the id of a submission's record, the same on every instance.
- *
- * @throws {ServiceError} `INVALID_ARGUMENT`
- */
-export function recordIdOf(idempotencyKey: string | undefined): string {
-  if (idempotencyKey === undefined) return `sub_${randomUUID().replaceAll('-', '')}`;
-  if (idempotencyKey.length > 0 && idempotencyKey.length <= MAX_KEY_LENGTH) {
-    return `sub_${sha256(idempotencyKey).slice(0, 32)}`;
-  }
-  const description = `must be 1 to ${MAX_KEY_LENGTH} characters`;
-  const violations = [{ field: 'Idempotency-Key', description }];
-  throw new ServiceError('INVALID_ARGUMENT', `The header Idempotency-Key ${description}.`, { violations });
 }
 
 /** Returns the error for a failure that the caller can fix, or has to wait for. */

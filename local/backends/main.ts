@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { exitWithMessages } from '../messages.ts';
+import { exitWithMessages } from '../exitWithMessages.ts';
 import { startBackends } from './index.ts';
 
 /** `npm run backends`: the two backends alone, until SIGINT or SIGTERM. Standard output can be evaluated by a shell. */

@@ -1,8 +1,8 @@
-import { exitWithMessages } from '../messages.ts';
+import { exitWithMessages } from '../exitWithMessages.ts';
 import { check, commands, count, heading, shortName } from '../print.ts';
 import { eventually } from '../process.ts';
 import { type Stage, startStage } from '../stage.ts';
-import { lastAnswered, outcomeOf } from '../outcome.ts';
+import { lastAnswered, outcomeOf } from '../deliveryOutcome.ts';
 import { showResults } from './results.ts';
 import { GENUINE, REFUSED, type Scene } from './scenes.ts';
 

@@ -1,4 +1,5 @@
 import { generateContentResponse, generateRequest, promptText } from '../jobs/answers.ts';
+import { MARKERS } from '../jobs/markers.ts';
 import type { Core } from '../core.ts';
 import { ApiError, checked } from '../errors.ts';
 import { jsonBody, parameter, route } from './route.ts';
@@ -8,7 +9,7 @@ import type { Route, SimulatorContext } from './route.ts';
 export function modelRoutes({ random }: Core): Route[] {
   const generate = async (c: SimulatorContext) => {
     const request = checked(generateRequest, await jsonBody(c));
-    if (!promptText(request).includes('[error]'))
+    if (!promptText(request).includes(MARKERS.error))
       return generateContentResponse(request, parameter(c, 'model'), random);
     throw new ApiError('INVALID_ARGUMENT', "Invalid value at 'contents'");
   };

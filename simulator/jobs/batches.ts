@@ -1,3 +1,4 @@
+import { MARKERS } from './markers.ts';
 import { embedContentResponse, generateContentResponse, promptText } from './answers.ts';
 import type { EmbedRequest, GenerateRequest } from './answers.ts';
 import { parseCreation, readRequests } from './batchRequests.ts';
@@ -33,7 +34,7 @@ interface Batch {
   stats: { readonly requests: number; readonly failed: number } | undefined;
 }
 
-/** Batch jobs. `[error]` in a prompt fails that request; `[fail]` in a display name fails the job, `[hang]` keeps it running. */
+/** Batch jobs. */
 export class Batches {
   readonly #services: JobServices;
   readonly #byId = new Map<string, Batch>();
@@ -164,7 +165,8 @@ export class Batches {
   }
 
   #answer({ id, model, method }: Batch, request: BatchRequest, index: number): Result {
-    if (promptText(request).includes('[error]')) return { error: { code: 3, message: "Invalid value at 'contents'" } };
+    if (promptText(request).includes(MARKERS.error))
+      return { error: { code: 3, message: "Invalid value at 'contents'" } };
     const { random, settings } = this.#services;
     if (random.chance(`${id}/${index}/error`, settings.get().jobs.requestErrorRate)) {
       return { error: { code: 13, message: 'Internal error encountered.' } };

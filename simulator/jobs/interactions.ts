@@ -56,7 +56,7 @@ const STATUS = {
 /** The function that a job calls which declares none and is finished with a call. */
 const UNDECLARED = { name: 'act', parameters: { properties: {} } };
 
-/** Interactions. `[fail]` in the input fails the job, `[hang]` keeps it running. */
+/** Interactions. */
 export class Interactions {
   readonly #services: JobServices;
   readonly #byId = new Map<string, Interaction>();

@@ -5,6 +5,7 @@ import { ApiError, notFound } from '../errors.ts';
 import { eventsOf } from '../webhooks/events.ts';
 import type { GeminiEvent } from '../webhooks/events.ts';
 import type { Files } from '../files/files.ts';
+import { MARKERS } from './markers.ts';
 import { FINAL_STATES, isFinal, type Job, type JobKind, type JobState, type Outcome } from './job.ts';
 import type { Ledger } from '../ledger.ts';
 
@@ -21,7 +22,7 @@ export interface JobServices extends Base {
 
 interface JobSpec extends Pick<Job, 'name' | 'kind' | 'webhookConfig'> {
   readonly displayName?: string | undefined;
-  /** Text from the request: `[fail]` in it fails the job, `[hang]` keeps it running. */
+  /** Text from the request, which can have {@link MARKERS}. */
   readonly markers: string;
   /** Returns the planned outcome. Default: the job succeeds. */
   readonly plan?: () => Outcome;
@@ -87,7 +88,7 @@ export class Jobs {
   #schedule(entry: Entry): void {
     const { pendingMillis, runningMillis, batchExpiryMillis } = this.#services.settings.get().jobs;
     entry.timers.push(this.#services.clock.after(pendingMillis, () => this.#run(entry)));
-    if (runningMillis !== null && !entry.spec.markers.includes('[hang]')) {
+    if (runningMillis !== null && !entry.spec.markers.includes(MARKERS.hang)) {
       entry.timers.push(this.#services.clock.after(pendingMillis + runningMillis, () => this.#endAsPlanned(entry)));
     }
     if (entry.job.kind === 'batch') {
@@ -112,7 +113,7 @@ export class Jobs {
 
   #plan({ job, spec }: Entry): Outcome {
     const fails = this.#services.random.chance(`${job.name}/failure`, this.#services.settings.get().jobs.failureRate);
-    return fails || spec.markers.includes('[fail]') ? { state: 'failed' } : (spec.plan?.() ?? {});
+    return fails || spec.markers.includes(MARKERS.fail) ? { state: 'failed' } : (spec.plan?.() ?? {});
   }
 
   #end({ job, spec, timers }: Entry, outcome: Outcome): void {

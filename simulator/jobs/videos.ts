@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { checked, notFound } from '../errors.ts';
 import { downloadUri } from '../webhooks/events.ts';
+import { MARKERS } from './markers.ts';
 import { isFinal, type Job } from './job.ts';
 import type { JobServices } from './jobs.ts';
 import { eitherSpelling } from '../json.ts';
@@ -24,7 +25,7 @@ interface Video {
   filtered: number;
 }
 
-/** Veo's operations (docs/gemini-wire.md 10.2); `[fail]` in the prompt fails the job, `[hang]` keeps it running, `[blocked]` has the safety filters remove its videos. */
+/** Veo's operations (docs/gemini-wire.md 10.2). */
 export class Videos {
   readonly #services: JobServices;
   readonly #byName = new Map<string, Video>();
@@ -46,7 +47,7 @@ export class Videos {
       markers: prompts,
       conclude: ({ state }) => {
         if (state !== 'succeeded') return undefined;
-        if (!prompts.includes('[blocked]')) return this.#conclude(video, parameters.sampleCount);
+        if (!prompts.includes(MARKERS.blocked)) return this.#conclude(video, parameters.sampleCount);
         video.filtered = parameters.sampleCount;
         return undefined;
       },

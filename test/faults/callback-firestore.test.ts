@@ -59,16 +59,22 @@ describe.concurrent('while Firestore is unavailable, nothing is recorded or publ
 });
 
 describe.concurrent('a delivery repairs within its own request', () => {
-  test('a cut before the claim is written', async ({ world, callback, instance }) => {
-    void world.firestore.at('up', CLAIM, () => world.firestore.cut());
+  test.for([
+    ['claim', CLAIM],
+    ['settlement', SETTLE],
+  ] as const)('a cut before the %s', async ([, step], { world, callback, instance }) => {
+    void world.firestore.at('up', step, () => world.firestore.cut());
     expect(await world.send(instance, callback)).toMatchObject(PUBLISHED);
     await expectPublishedOnce(world, callback, 1);
   });
 
-  test('a claim whose response is lost', async ({ world, callback, instance }) => {
-    void world.firestore.at('up', CLAIM, () => world.firestore.stall('down'));
+  test.for([
+    ['claim', CLAIM, 'pending'],
+    ['settlement', SETTLE, 'published'],
+  ] as const)('a %s whose response is lost', async ([, step, state], { world, callback, instance }) => {
+    void world.firestore.at('up', step, () => world.firestore.stall('down'));
     const answer = world.send(instance, callback);
-    await world.recorded(callback, 'pending');
+    await world.recorded(callback, state);
     await loseAnswers(world);
     expect(await answer).toMatchObject(PUBLISHED);
     await expectPublishedOnce(world, callback, 1);
@@ -90,21 +96,6 @@ describe.concurrent('a delivery repairs within its own request', () => {
     await loseAnswers(world);
     expect(await answer).toMatchObject(PUBLISHED);
     await expectPublishedOnce(world, callback, 2);
-  });
-
-  test('a cut before the settlement', async ({ world, callback, instance }) => {
-    void world.firestore.at('up', SETTLE, () => world.firestore.cut());
-    expect(await world.send(instance, callback)).toMatchObject(PUBLISHED);
-    await expectPublishedOnce(world, callback, 1);
-  });
-
-  test('a settlement whose response is lost', async ({ world, callback, instance }) => {
-    void world.firestore.at('up', SETTLE, () => world.firestore.stall('down'));
-    const answer = world.send(instance, callback);
-    await world.recorded(callback, 'published');
-    await loseAnswers(world);
-    expect(await answer).toMatchObject(PUBLISHED);
-    await expectPublishedOnce(world, callback, 1);
   });
 });
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
-import { exitWithMessages } from '../../local/messages.ts';
+import { exitWithMessages } from '../../local/exitWithMessages.ts';
 import { startTied } from '../../local/process.ts';
 import { BACKEND_KINDS, type BackendKind } from './backends.ts';
 import { resultsOf } from './load.ts';

@@ -113,7 +113,7 @@ describe('what one job and one run can do is what the code says:', () => {
   });
 
   test('silent jobs that a run of the reconciler asks about', () => {
-    const atOnce = constant('functions/reconcile/reconcileRun.ts', 'CONCURRENCY');
+    const atOnce = constant('functions/reconcile/runState.ts', 'CONCURRENCY');
     const [, left] = /const RESERVES = {.* lostCallbacks: ([\d.]+)/.exec(read('functions/reconcile/run.ts')) ?? [];
     const seconds = (constant('functions/reconcile/runtime.ts', 'BUDGET_MILLIS') * (1 - Number(left))) / 1_000;
     const [, minutes] = /--schedule=\*\/(\d+) /.exec(read('deploy/steps/scheduler.ts')) ?? [];

@@ -1,7 +1,7 @@
 import { status } from '@grpc/grpc-js';
 import { PublisherClient as PublicClient } from '@google-cloud/pubsub-api';
 import { afterEach, expect, test, vi } from 'vitest';
-import { PublisherClient } from '../../../../functions/messaging/publisherClient.ts';
+import { PublisherClient } from '../../../../functions/messaging/generatedPublisherClient.ts';
 import { CommonFields, EncodableMessage, PublishRequest } from '../../../../functions/model/publishRequest.ts';
 import { Publisher } from '../../../../functions/messaging/publisher.ts';
 import { Deadline } from '../../../../functions/runtime/deadline.ts';

@@ -37,7 +37,7 @@ interface Sweep<T> {
 }
 
 /** The state that the phases of one run share: its deadline, its counts, and its ways to publish. */
-export class ReconcileRun {
+export class RunState {
   readonly dependencies: Dependencies;
   readonly counts: ReconcileCounts = { republished: 0, recovered: 0, overdue: 0, resumed: 0, errors: 0 };
   readonly #deadline: Deadline;

@@ -5,7 +5,8 @@ import { callGoogle, type GoogleApi } from '../cli/google/rest.ts';
 import { type JsonObject, objectsIn } from '../functions/model/json.ts';
 
 /**
- * Manages Firestore's security rules, for which gcloud has no command: `check` compares the published rules with the
+ * A script that a line of the deployment runs (`steps/firestore.ts`), because gcloud has no command for Firestore's
+ * security rules: `check` compares the published rules with the
  * file, and `publish` publishes the file.
  *
  * https://firebase.google.com/docs/reference/rules/rest

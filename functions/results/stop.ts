@@ -5,7 +5,7 @@ import { ServiceError } from '../runtime/serviceError.ts';
 /**
  * The end of an attempt before all results were published.
  *
- * - `failed`: the job or its file is the reason; no later attempt can succeed
+ * - `failed`: the job or its file is the reason; no later attempt can succeed (`gemini/refusals.ts` decides)
  * - `interrupted`: an operator or time fixes the reason; the event is delivered again
  * - `paused`: nothing is wrong; the next delivery or another instance resumes
  */

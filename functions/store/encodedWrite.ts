@@ -20,7 +20,8 @@ type EncodedMap = Record<string, object>;
 const [DELETE, NOW, ONE_MORE] = [FieldValue.delete(), FieldValue.serverTimestamp(), FieldValue.increment(1)];
 
 /**
- * Encodes the fields of a write, as Firestore's client does for these values. `undefined` leaves a field out.
+ * Encodes the fields of a write, as Firestore's client does for these values; `deliveries/deliveryRecord.ts` and
+ * `jobEvents.ts` say which fields there are. `undefined` leaves a field out.
  *
  * @throws {TypeError} for an instruction that no record is written with.
  */

@@ -14,7 +14,8 @@ interface Dependencies {
 export type RetryStatus = 'started' | Exclude<ResultsReset['status'], 'reset'> | 'delivery_unpublished';
 
 /**
- * Starts a job's results again after any failure: final, stalled or dead-lettered. Publishes the event that announced
+ * Starts a job's results again for an operator, after any failure: final, stalled or dead-lettered. The restarts without
+ * an operator, and their pauses: `reconcile/stalledResults.ts`. Publishes the event that announced
  * them once more, as the reconciler does. Where publishing fails, the reconciler publishes it later.
  *
  * @throws {ServiceError} `STORE_UNAVAILABLE` or `PUBLISH_UNAVAILABLE`
