@@ -2,14 +2,14 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { PubSub } from '@google-cloud/pubsub';
 import { Webhook } from 'standardwebhooks';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { TRIGGER_TYPES } from '../../../cli/events/samples.ts';
 import { startFunction } from '../../../local/functions.ts';
 import { eventually } from '../../../local/process.ts';
 import { LocalProject } from '../../../local/project.ts';
 import { cli, startCli } from '../../support/cli.ts';
 import { observe } from '../../support/observed.ts';
-import { forTest } from '../../support/opened.ts';
+import { forFile, forTest } from '../../support/opened.ts';
 import { TestReceiver } from '../../support/receiver.ts';
 import { failed, misused, resultOf } from './harness.ts';
 
@@ -111,22 +111,20 @@ describe('events listen', () => {
   });
 });
 
-describe('events trigger', () => {
+describe('events trigger', async () => {
+  const project = await forFile(LocalProject.create());
+  const callback = await startFunction('geminiCallback', { ...project.env, WEBHOOK_SIGNING_SECRET: SECRET });
+  await forFile({ close: async () => await callback.end('SIGKILL') });
   const TO = (receiver: TestReceiver) => [`--to=${receiver.url}`, `--secret=${SECRET}`];
 
-  test('signs every type, and geminiCallback publishes it', async () => {
-    const project = await forTest(LocalProject.create());
-    const callback = await startFunction('geminiCallback', { ...project.env, WEBHOOK_SIGNING_SECRET: SECRET });
-    onTestFinished(async () => void (await callback.end('SIGKILL')));
+  test.each(TRIGGER_TYPES)('signs %s, and geminiCallback publishes it', async (type) => {
     const env = { CALLBACK_URL: callback.url, WEBHOOK_SIGNING_SECRET: `${SECRET},${SECRET}` };
-    for (const type of TRIGGER_TYPES) {
-      const args = ['events', 'trigger', type, '--job=mine', '--metadata={"team":"search"}'];
-      const sent = { event: { data: { id: 'mine' } }, answer: { status: 200 } };
-      expect(await resultOf(args, env)).toMatchObject(sent);
-      const [message] = await project.messages('gemini-events');
-      const attributes = { event_type: type === 'ping' ? 'webhook.ping' : type, meta_team: 'search' };
-      expect(message?.attributes).toMatchObject(attributes);
-    }
+    const args = ['events', 'trigger', type, '--job=mine', '--metadata={"team":"search"}'];
+    const sent = { event: { data: { id: 'mine' } }, answer: { status: 200 } };
+    expect(await resultOf(args, env)).toMatchObject(sent);
+    const [message] = await project.messages('gemini-events');
+    const attributes = { event_type: type === 'ping' ? 'webhook.ping' : type, meta_team: 'search' };
+    expect(message?.attributes).toMatchObject(attributes);
   });
 
   test('shows a refusal and exits with 1', async () => {
