@@ -17,7 +17,8 @@ const DIST = join(import.meta.dirname, '../dist');
 const NOWHERE = '127.0.0.1:1';
 /** The answer itself comes when the calls to the backends time out. */
 const TRAINING_MILLIS = 2_000;
-const SECRET = randomBytes(32).toString('base64');
+/** Each function's process gets it from the environment. */
+const SECRET = process.env['TRAINING_SECRET'] ?? randomBytes(32).toString('base64');
 const EVENT = JSON.stringify({
   type: 'batch.succeeded',
   version: 'v1',
@@ -27,6 +28,7 @@ const EVENT = JSON.stringify({
 });
 
 const ENVIRONMENT = {
+  TRAINING_SECRET: SECRET,
   GOOGLE_CLOUD_PROJECT: 'training',
   FIRESTORE_EMULATOR_HOST: NOWHERE,
   PUBSUB_EMULATOR_HOST: NOWHERE,
@@ -48,7 +50,11 @@ const REQUESTS: Readonly<Record<string, string>> = {
   geminiCallback: EVENT,
   fetchResults: PUSH,
   reconcileJobs: '{}',
-  submitJob: JSON.stringify({ batch: { model: 'training', inlinedRequests: [] } }),
+  submitJob: JSON.stringify({
+    kind: 'interaction',
+    route: 'training',
+    request: { model: 'training', input: 'training' },
+  }),
 };
 
 function webhookHeaders(body: string): Record<string, string> {
@@ -71,7 +77,8 @@ async function train(target: string): Promise<void> {
   const body = REQUESTS[target] ?? '';
   const headers = { 'content-type': 'application/json', ...webhookHeaders(body) };
   const answer = fetch(`http://127.0.0.1:${port}/`, { method: 'POST', headers, body });
-  await Promise.race([answer, sleep(TRAINING_MILLIS)]);
+  const status = await Promise.race([answer.then((response) => response.status), sleep(TRAINING_MILLIS, 503)]);
+  if (status < 500) throw new Error(`${target} answered the training with ${status}, which trains little.`);
   for (const [file, script] of scripts) writeFileSync(codeCacheOf(file), script.createCachedData());
   process.exit(0);
 }
