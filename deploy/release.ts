@@ -122,9 +122,9 @@ async function moveOf({ resource, before, outcome }: Deployed, shell: Shell): Pr
     throw new CliError(
       'NOT_READY',
       `${resource.title}: the candidate ${candidate?.revisionName ?? ''} is not ready. ` +
-        `Read its log: gcloud run services logs read ${resource.service.name}`,
+        `Read its log: ${resource.logCommand}`,
     );
   // Google itself refuses requests to a private service; there, readiness is the test.
-  if (resource.isBuilt && isPublic(state)) await smokeTest(candidate.url ?? '', shell);
+  if (resource.isBuilt && isPublic(state)) await smokeTest(candidate.url ?? '', resource, shell);
   return { resource, from, to: candidate.revisionName };
 }

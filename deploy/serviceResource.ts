@@ -12,6 +12,8 @@ export interface ServiceResource extends Resource {
   readonly service: Service;
   /** Builds the image that the other services use. */
   readonly isBuilt: boolean;
+  /** Command that prints the service's log. */
+  readonly logCommand: string;
   readonly deploy: (deployment: Deployment) => Line;
   /** Sends all requests to a revision and tags the revision to return to. */
   readonly shift: (revision: string, previous: string) => Line;
@@ -35,9 +37,9 @@ export function serviceResources(installation: InstallationSpec, source: string)
 }
 
 function serviceResource(installation: InstallationSpec, service: Service): ServiceResource {
-  const { gcloud } = installation;
+  const { gcloud, project, region } = installation;
   const { name } = service;
-  const place = [name, `--region=${installation.region}`];
+  const place = [name, `--region=${region}`];
   const isBuilt = service.function === FUNCTIONS[0];
   const deploy = (deployment: Deployment) => deployLine(installation, service, deployment);
   return {
@@ -45,6 +47,7 @@ function serviceResource(installation: InstallationSpec, service: Service): Serv
     title: `service ${name}`,
     service,
     isBuilt,
+    logCommand: `gcloud run services logs read ${name} --region=${region} --project=${project}`,
     read: gcloud.read('run', 'services', 'describe', ...place),
     differences: (found: FoundService, variables) => [
       ...settingDifferences(service, found, variables),

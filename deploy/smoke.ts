@@ -1,5 +1,6 @@
 import { sendUnsigned } from '../cli/doctor/unsignedRequest.ts';
 import { CliError, reasonOf } from '../cli/errors.ts';
+import type { ServiceResource } from './serviceResource.ts';
 import type { Shell } from './shell.ts';
 
 const ATTEMPTS = 30;
@@ -11,7 +12,11 @@ const PAUSE_SECONDS = 2;
  *
  * @throws {CliError} `SMOKE_TEST_FAILED` with the last answer.
  */
-export async function smokeTest(url: string, shell: Pick<Shell, 'pause'>): Promise<void> {
+export async function smokeTest(
+  url: string,
+  { logCommand }: Pick<ServiceResource, 'logCommand'>,
+  shell: Pick<Shell, 'pause'>,
+): Promise<void> {
   let answer = '';
   for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
     if (attempt > 1) await shell.pause(PAUSE_SECONDS);
@@ -23,7 +28,6 @@ export async function smokeTest(url: string, shell: Pick<Shell, 'pause'>): Promi
   }
   throw new CliError(
     'SMOKE_TEST_FAILED',
-    `${url} answered an unsigned POST with ${answer} instead of MISSING_HEADER. Read the log of geminiCallback: ` +
-      'gcloud run services logs read gemini-callback',
+    `${url} answered an unsigned POST with ${answer} instead of MISSING_HEADER. Read its log: ${logCommand}`,
   );
 }

@@ -55,7 +55,7 @@ export function stepsOf(spec: InstallationSpec, source = '', isRebuild = false):
       apply: async (shell, terminal) => await release(services, { isRebuild }, shell, terminal),
     }),
     step('public', 'Public access to geminiCallback', ['functions'], inOrder([callbackUrl(spec), publicAccess(spec)]), {
-      verify: async (shell) => await smokeTest(shell.valueOf('CALLBACK_URL') ?? '', shell),
+      verify: async (shell) => await smokeTest(shell.valueOf('CALLBACK_URL') ?? '', built, shell),
     }),
     step('trigger', 'Push subscription of fetchResults', ['messaging', 'functions'], inOrder(pushSubscription(spec))),
     step('scheduler', 'Schedule of reconcileJobs', ['functions'], inOrder(schedule(spec))),

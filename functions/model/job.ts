@@ -1,7 +1,8 @@
 import { dataOf, type GeminiEvent } from './event.ts';
 import { isFinal, isRemark, type JobState, stateOf } from './eventTypes.ts';
 import type { JobKind } from './jobName.ts';
-import { fitsFirestore, type JsonObject, stringAt, textOf } from './json.ts';
+import { fitsFirestore } from './firestoreLimits.ts';
+import { type JsonObject, stringAt, textOf } from './json.ts';
 
 interface TimelineEntry {
   readonly webhookId: string;

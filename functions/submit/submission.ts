@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { MAX_METADATA_BYTES } from '../model/job.ts';
-import { fitsFirestore, isJsonObject, type JsonObject } from '../model/json.ts';
+import { fitsFirestore } from '../model/firestoreLimits.ts';
+import { isJsonObject, type JsonObject } from '../model/json.ts';
 import { isRoute } from '../model/route.ts';
 import { type FieldViolation, ServiceError } from '../runtime/serviceError.ts';
 import { batchRequestFor } from './batchRequest.ts';

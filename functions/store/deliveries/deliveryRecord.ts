@@ -2,7 +2,7 @@ import { FieldValue } from '@google-cloud/firestore';
 import type { Delivery } from '../../model/delivery.ts';
 import { type GeminiEvent, parseEvent } from '../../model/event.ts';
 import type { JobKind } from '../../model/jobName.ts';
-import { fitsFirestore } from '../../model/json.ts';
+import { fitsFirestore } from '../../model/firestoreLimits.ts';
 import type { Change, Creation } from '../documents/converter.ts';
 import type { ContentFields, DeliveryDocument, ReceivedFields } from '../documents/delivery.ts';
 

@@ -5,7 +5,7 @@ import type { JsonObject } from '../../model/json.ts';
 import type { Lease } from '../../model/lease.ts';
 import { converterOf } from './converter.ts';
 
-/** `deliveries/{webhook-id}`: the idempotency record of one event. */
+/** `deliveries/{webhook-id}`: the idempotency record of one event. `../deliveries/deliveryRecord.ts` makes it of a delivery. */
 export interface DeliveryDocument extends ReceivedFields, ContentFields, StateFields, Lease {}
 
 /** Fields that the claim or the quarantine of a delivery writes; copies change `attempts` and `lastReceivedAt`. */

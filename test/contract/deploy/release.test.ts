@@ -68,6 +68,7 @@ describe('an update', () => {
     const { exitCode, output } = await deploy('--rebuild');
     expect([exitCode, serving()]).toEqual([1, FIRST]);
     expect(output).toMatch(/answered an unsigned POST with status 500 instead of MISSING_HEADER/);
+    expect(output).toMatch(/gcloud run services logs read \S+ --region=\S+ --project=\S+/);
     expect(output).toContain('Nothing has changed for callers');
     expect(cloud.changes().filter((line) => line.includes('update-traffic'))).toEqual([]);
     cloud.tagUrl = () => stage.callback.url;

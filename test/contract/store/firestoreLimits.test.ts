@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { fitsFirestore, isJsonObject, type JsonObject } from '../../../functions/model/json.ts';
+import { fitsFirestore } from '../../../functions/model/firestoreLimits.ts';
+import { isJsonObject, type JsonObject } from '../../../functions/model/json.ts';
 import { storeForFile } from './support.ts';
 
 const { project } = await storeForFile();
