@@ -1,5 +1,5 @@
 /** Exit codes, which scripts rely on. */
-export const EXIT = { ok: 0, failed: 1, usage: 2, unproved: 3 } as const;
+export const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
 
 /** Values that a program would otherwise parse out of the message. */
 export type FailureDetails = Readonly<Record<string, string>>;

@@ -1,5 +1,5 @@
 import type { Context } from '../context.ts';
-import { CliError, EXIT, reasonOf } from '../errors.ts';
+import { CliError, reasonOf } from '../errors.ts';
 import type { Terminal } from '../terminal.ts';
 import { connectWebhooks, type Webhook, type Webhooks } from './administration.ts';
 
@@ -13,7 +13,7 @@ export async function pingCommand(id: string, context: Context): Promise<void> {
  * Makes Gemini send the ping with which a command ends.
  *
  * @param done the command's effect so far, for the message.
- * @throws {CliError} `NOT_PINGED`, with the exit code for an unproved success, because the command must not be repeated.
+ * @throws {CliError} `NOT_PINGED`: what was done before stays done.
  */
 export async function pingAfterwards(
   webhooks: Webhooks,
@@ -25,7 +25,7 @@ export async function pingAfterwards(
     await webhooks.ping(id);
   } catch (cause) {
     const message = `${done}, but the ping failed: ${reasonOf(cause)} Send another: gemini-callbacks webhooks ping ${id}`;
-    throw new CliError('NOT_PINGED', message, { cause, exitCode: EXIT.unproved });
+    throw new CliError('NOT_PINGED', message, { cause });
   }
   terminal.note(`Gemini sends a ping to ${uri}.`);
 }

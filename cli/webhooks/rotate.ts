@@ -1,5 +1,5 @@
 import type { Context } from '../context.ts';
-import { CliError, EXIT, usageError } from '../errors.ts';
+import { CliError, usageError } from '../errors.ts';
 import type { Terminal } from '../terminal.ts';
 import { connectWebhooks, type Webhooks } from './administration.ts';
 import { sortSecrets, truncated } from './ownership.ts';
@@ -85,7 +85,6 @@ async function requireProof(
       `The secret is rotated and kept, but after ${waitMillis / 1_000} s ${uri} still does not accept it ` +
         `(${refusal}). Check that the function reads ${store.name}. Rotating again does not help. ` +
         `The old one ends ${end}.`,
-      { exitCode: EXIT.unproved },
     );
   }
   terminal.note('Proved: the function accepts the new secret.');

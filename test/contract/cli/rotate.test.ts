@@ -62,13 +62,13 @@ test('where the function does not accept the new secret, says so, and has kept b
   const { id, secret } = await registered();
   receiver.answer = 401;
   const run = await webhooks(...rotation(id), '--wait', '1', '--json');
-  expect(run.exitCode).toBe(3);
+  expect(run.exitCode).toBe(1);
   expect(JSON.parse(run.stdout)).toMatchObject({ id, uri: receiver.url });
   expect(errorOf(run)).toMatchObject({ code: 'ROTATION_NOT_PROVED', message: expect.stringContaining('401') });
   expect(kept()).toEqual([expect.stringMatching(SECRET), secret]);
   await ai.webhooks.update(id, { uri: 'http://127.0.0.1:9/' });
   const unreachable = await webhooks(...rotation(id), '--wait', '0');
-  expect(unreachable).toMatchObject({ exitCode: 3, stderr: expect.stringContaining('(bad port)') });
+  expect(unreachable).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('(bad port)') });
 });
 
 test('where only the ping fails, says that there is nothing to repeat', async () => {
@@ -76,7 +76,7 @@ test('where only the ping fails, says that there is nothing to repeat', async ()
   failing({ method: 'webhooks.ping', status: 503 });
   const run = await webhooks(...rotation(id), '--json');
   const message = expect.stringContaining('rotated, kept and proved, but the ping failed') as string;
-  expect([run.exitCode, errorOf(run)]).toEqual([3, expect.objectContaining({ code: 'NOT_PINGED', message })]);
+  expect([run.exitCode, errorOf(run)]).toEqual([1, expect.objectContaining({ code: 'NOT_PINGED', message })]);
   expect(kept()).toEqual([expect.stringMatching(SECRET), secret]);
 });
 
