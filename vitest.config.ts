@@ -34,7 +34,7 @@ export default defineConfig({
     coverage: { include: ['functions/**'], reportOnFailure: true },
     expect: { poll: { timeout: 10_000 } },
     projects: [
-      tier('unit', 0, 3),
+      tier('unit', 0, 4),
       tier('faults', 1, WORKERS),
       tier('contract', 1, WORKERS, '{contract,protocol,attacks}'),
       // These load a function with all that two cores give, or measure time.

@@ -86,7 +86,7 @@ test("a commit sends the bytes that Firestore's client sends", async () => {
       const write: Write = { document, fields: { ...fields, kept: 1 }, ...(expected && { expected }) };
       expect(await sentBy(async () => await commit([write]))).toEqual(await sentBy(async () => await byClient(write)));
     }),
-    { numRuns: 300 },
+    { numRuns: 150 },
   );
 });
 
