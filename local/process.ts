@@ -82,14 +82,17 @@ export async function allOrNone<Started>(
 }
 
 /** Below the ephemeral ports: an outgoing connection could take one of those before a slow program listens. */
-const PORTS = { first: 10_000, count: 22_000, each: 251 };
+const PORTS = { first: 10_000, ranges: 220, each: 100 };
 
 let portsGiven = 0;
 
-/** Returns a free port. Processes that run at the same time search different ranges. */
+/**
+ * Returns a free port. Processes that run at the same time search different ranges, and stay in them: a proxy that refuses
+ * connections for seconds listens on its port again.
+ */
 export async function freePort(): Promise<number> {
   for (;;) {
-    const port = PORTS.first + ((process.pid * PORTS.each + portsGiven++) % PORTS.count);
+    const port = PORTS.first + (process.pid % PORTS.ranges) * PORTS.each + (portsGiven++ % PORTS.each);
     const server = createServer().listen(port, '127.0.0.1');
     try {
       await once(server, 'listening');

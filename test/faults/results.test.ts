@@ -238,6 +238,7 @@ test.concurrent(
     const recorded = { state: 'complete', total: lines, published: lines, failed: error };
     expect((await stage.record(batch))?.['results']).toMatchObject(recorded);
   },
+  150_000,
 );
 
 test.concurrent('an outage of Pub/Sub loses nothing and keeps the order', async ({ open }) => {
