@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { GoogleGenAI } from '@google/genai';
+import { SUBSCRIBABLE_TYPES } from '../functions/model/eventTypes.ts';
 import { signRoute } from '../functions/model/route.ts';
 import type { SettingsPatch } from '../simulator/settings.ts';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
@@ -37,16 +38,6 @@ interface StageOptions {
   readonly onLine?: (name: FunctionName, line: LogLine) => void;
 }
 
-const EVENTS = [
-  'batch.succeeded',
-  'batch.failed',
-  'batch.expired',
-  'interaction.completed',
-  'interaction.failed',
-  'interaction.requires_action',
-  'video.generated',
-];
-
 /** Starts everything. `close`, SIGINT and SIGTERM stop it; a part that fails to start stops the others. */
 export async function startStage(options: StageOptions = {}): Promise<Stage> {
   const steps: (() => Promise<unknown>)[] = [];
@@ -79,7 +70,11 @@ async function start(
   const gemini = new GoogleGenAI({ apiKey: 'any-key', httpOptions: { baseUrl: simulator.url } });
   const port = await freePort();
   const callbackUrl = `http://127.0.0.1:${port}`;
-  const webhook = await gemini.webhooks.create({ name: 'local', uri: callbackUrl, subscribed_events: EVENTS });
+  const webhook = await gemini.webhooks.create({
+    name: 'local',
+    uri: callbackUrl,
+    subscribed_events: [...SUBSCRIBABLE_TYPES],
+  });
   const routeKey = randomBytes(32).toString('hex');
   const variables = {
     ...present(project.env),
